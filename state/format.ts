@@ -1,0 +1,107 @@
+/**
+ * One line of plain text for each thing that is told, for logs and terminals.
+ *
+ * @module
+ */
+import { escapeText } from "./name.ts";
+import type { Address, Change, DefaultRoute, Interface } from "./types.ts";
+
+/** A name that cannot be taken for anything else in a line. */
+const PLAIN_NAME = /^[\w.:@+-]+$/;
+
+const ADDRESS_FLAGS = ["tentative", "duplicated", "deprecated", "temporary"] as const;
+const ADDRESS_FIELDS = ["peer", "scopeId", ...ADDRESS_FLAGS, "permanent"] as const;
+
+/** A change, as `address added: eth0 192.0.2.1/24`: one line, nothing in it that a terminal obeys. */
+export function formatChange(change: Change): string {
+  return escapeText(changeText(change));
+}
+
+/** An interface, as `eth0: index 2, ethernet, up, running, mtu 1500, 192.0.2.1/24`: one line as above. */
+export function formatInterface(nic: Interface): string {
+  return escapeText(interfaceText(nic));
+}
+
+/** A default route, as `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`, or `none`: one line as above. */
+export function formatRoute(route: DefaultRoute | null): string {
+  return escapeText(routeText(route));
+}
+
+function changeText(change: Change): string {
+  switch (change.kind) {
+    case "interface-added":
+      return `interface added: ${interfaceText(change.interface)}`;
+    case "interface-removed":
+      return `interface removed: ${interfaceText(change.interface)}`;
+    case "interface-changed":
+      return `interface changed: ${nameText(change.interface)} ${
+        transitions(change.fields, change.from, change.to)
+      }`;
+    case "address-added":
+      return `address added: ${nameText(change.interface)} ${addressText(change.address)}`;
+    case "address-removed":
+      return `address removed: ${nameText(change.interface)} ${addressText(change.address)}`;
+    case "address-changed":
+      return `address changed: ${nameText(change.interface)} ${change.to.cidr} ${
+        transitions(differing(change.from, change.to), change.from, change.to)
+      }`;
+    case "default-route-changed":
+      return `default route changed: ${change.family} ${routeText(change.from)} -> ${
+        routeText(change.to)
+      }`;
+    case "resumed":
+      return `resumed: at ${change.at} after ${change.sleptMs} ms of sleep`;
+    case "source-changed":
+      return sourceText(change);
+  }
+}
+
+function interfaceText(nic: Interface): string {
+  const parts = [
+    `index ${nic.index}`,
+    nic.kind,
+    nic.up ? "up" : "down",
+    nic.running ? "running" : "no carrier",
+    `mtu ${nic.mtu}`,
+  ];
+  if (nic.mac !== null) parts.push(`mac ${nic.mac}`);
+  parts.push(...nic.addresses.map(addressText));
+  return `${nameText(nic.name)}: ${parts.join(", ")}`;
+}
+
+function addressText(address: Address): string {
+  const parts = [address.cidr];
+  if (address.peer !== null) parts.push(`peer ${address.peer}`);
+  for (const flag of ADDRESS_FLAGS) if (address[flag]) parts.push(flag);
+  return parts.join(" ");
+}
+
+function routeText(route: DefaultRoute | null): string {
+  if (route === null) return "none";
+  const parts = [nameText(route.interface)];
+  if (route.gateway !== null) parts.push(`via ${route.gateway}`);
+  if (route.source !== null) parts.push(`from ${route.source}`);
+  if (route.metric !== null) parts.push(`metric ${route.metric}`);
+  return parts.join(" ");
+}
+
+function sourceText(change: Extract<Change, { kind: "source-changed" }>): string {
+  const { links, addressFlags, routes } = change.knows;
+  const resumed = change.resumedAt === null ? "never" : `at ${change.resumedAt}`;
+  return `source changed: links ${links}, address flags ${addressFlags}, routes ${routes}, resumed ${resumed}`;
+}
+
+function transitions(fields: readonly string[], from: object, to: object): string {
+  const before = new Map<string, unknown>(Object.entries(from));
+  const after = new Map<string, unknown>(Object.entries(to));
+  return fields.map((field) => `${field} ${before.get(field)} -> ${after.get(field)}`).join(", ");
+}
+
+function differing(from: Address, to: Address): string[] {
+  return ADDRESS_FIELDS.filter((field) => from[field] !== to[field]);
+}
+
+/** Quoted where it could be taken for other words: a name may hold spaces on Windows. */
+function nameText(name: string): string {
+  return PLAIN_NAME.test(name) ? name : `"${name.replaceAll('"', '\\"')}"`;
+}

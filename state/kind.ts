@@ -1,0 +1,73 @@
+/**
+ * What sort of interface a name suggests.
+ *
+ * @module
+ */
+import type { InterfaceKind } from "./types.ts";
+
+/**
+ * First match wins. Every pattern is anchored and says what a name is, never what is left after
+ * trimming: net-tools' netwatch trims digits with `trim_end_matches("0123456789")`, which removes that
+ * very string only, so its list of Apple interfaces never matched "awdl0".
+ */
+const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
+  ["loopback", [
+    /^lo\d*$/,
+    /^Loopback Pseudo-Interface /, // Windows
+  ]],
+  ["bridge", [
+    /^br-/, // Docker's networks
+    /^(br|bridge|vmbr|cni|cbr|docker|podman|lxcbr|lxdbr|incusbr|virbr)\d+$/,
+    /^docker_gwbridge$/,
+  ]],
+  ["virtual", [
+    /^(veth|vnet|vmnet|vboxnet|ifb|dummy|bond|team|nlmon|macvlan|macvtap|ipvlan|vxlan|vlan|vrf)/,
+    /^(cali|cilium_|flannel|kube-|lxc|geneve|venet|fwbr|fwln|fwpr)/,
+    /^epair\d+[ab]$/, // FreeBSD: the two ends of a virtual cable, as jails have them
+    /^(lagg|trunk|disc|edsc|pflog|pfsync|ipfw|usbus)\d+$/, // FreeBSD and OpenBSD
+    /^(anpi|feth|vmenet)\d+$/, // Apple: internal processor link, fake Ethernet, virtual machines
+    /^(vEthernet|VMware|VirtualBox)\b/, // Windows: Hyper-V (WSL too), VMware and VirtualBox adapters
+    /^virbr\d+-nic$/,
+  ]],
+  ["tunnel", [
+    /^(tun|tap|wg|ppp|utun|ipsec|gif|stf|gre|gretap|erspan|ip6gre|ip6gretap|sit|vti|xfrm)\d*$/,
+    /^(tunl|ip6tnl|ip_vti|ip6_vti|ng|wt|nebula)\d+$/,
+    /^enc0$/, // IPsec of the BSDs; on s390 "enc" goes before a longer device number
+    /^(tun|tap|wg|ppp|ipsec)[-_]/,
+    /^(tailscale|nordlynx|proton|CloudflareWARP)/i,
+    /^zt[0-9a-z]{8}$/, // ZeroTier
+  ]],
+  ["wifi", [
+    /^wl/,
+    /^(awdl|llw|ap)\d+$/, // Apple: peer to peer, low latency, access point; all on the Wi-Fi radio
+    /^(wifi|ath)\d+$/,
+    /^(Wi-?Fi|Wireless Network Connection)\b/i,
+  ]],
+  ["cellular", [
+    /^ww/,
+    /^(v4-)?rmnet/, // Qualcomm modems; "v4-" is Android's 464XLAT on top of one
+    /^(ccmni|pdp_ip)\d+$/, // MediaTek; Apple
+    /^Cellular\b/,
+  ]],
+  ["ethernet", [
+    /^en/, // predictable names (systemd.net-naming-scheme), and Apple's en0
+    /^(eth|em|usb)\d+$/,
+    // FreeBSD names an interface after its driver: virtual machines first, then hardware.
+    /^(vtnet|hn|xn|vmx|ena|gve|igb|igc|ix|ixl|ixv|ice|re|rl|rge|bge|bce|bnxt|alc|ale|age|fxp|dc|sk|msk)\d+$/,
+    /^(nfe|vge|vr|cxgbe?|cxl|cc|mce|mlxen|axge|ue|cpsw|dwc|genet|mvneta|dpni|qlnxe?|oce|sfxge|xl)\d+$/,
+    /^p\d+p\d+(_\d+)?$/, // biosdevname
+    /^(Ethernet|Local Area Connection)\b/,
+  ]],
+];
+
+/** An 802.1Q sub-interface, named after its parent and the VLAN's number. */
+const VLAN = /.\.\d+$/;
+
+/** What sort of interface a name suggests: a heuristic, for where the system says nothing better. */
+export function kindByName(name: string): InterfaceKind {
+  if (VLAN.test(name)) return "virtual";
+  for (const [kind, patterns] of PATTERNS) {
+    if (patterns.some((pattern) => pattern.test(name))) return kind;
+  }
+  return "unknown";
+}

@@ -1,0 +1,97 @@
+/**
+ * Short ways to write addresses, interfaces, readings and states in tests.
+ *
+ * @module
+ */
+import { buildState } from "../../state/build.ts";
+import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
+import { kindByName } from "../../state/kind.ts";
+import type { Reading } from "../../state/source.ts";
+import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
+
+/** What `reading()` takes. */
+export interface ReadingParts {
+  /** The interfaces, in any order; none when left out. */
+  interfaces?: Interface[];
+  /** The IPv4 default route; none when left out. */
+  ipv4?: DefaultRoute | null;
+  /** The IPv6 default route; none when left out. */
+  ipv6?: DefaultRoute | null;
+  /** What the source knows; everything, where left out. */
+  knows?: Partial<Knows>;
+}
+
+/** An address out of `192.0.2.1/24`: permanent, with no other flag set and no peer, unless told. */
+export function address(cidr: string, fields: Partial<Address> = {}): Address {
+  const [text = "", length = ""] = cidr.split("/");
+  const bytes = parseIp(text);
+  if (bytes === null || !/^\d+$/.test(length)) throw new TypeError(`Not an address: "${cidr}"`);
+  return {
+    family: bytes.length === 4 ? "IPv4" : "IPv6",
+    address: formatIp(bytes),
+    prefixLength: Number(length),
+    cidr: `${formatIp(bytes)}/${length}`,
+    peer: null,
+    scopeId: null,
+    tentative: false,
+    duplicated: false,
+    deprecated: false,
+    temporary: false,
+    permanent: true,
+    ...fields,
+  };
+}
+
+/**
+ * An interface that is up and running: index 2, kind by name, no flags, MTU 1500 and no address,
+ * unless told. Addresses may be written as text; link-local IPv6 among those gets the index as scope.
+ */
+export function nic(
+  name: string,
+  fields: Partial<Omit<Interface, "name" | "addresses">> & { addresses?: (string | Address)[] } =
+    {},
+): Interface {
+  const index = fields.index ?? 2;
+  return {
+    name,
+    index,
+    kind: kindByName(name),
+    up: true,
+    running: true,
+    flags: 0,
+    mac: null,
+    mtu: 1500,
+    ...fields,
+    addresses: (fields.addresses ?? []).map((a) => typeof a === "string" ? scoped(a, index) : a),
+  };
+}
+
+/** A default route through the interface: no gateway, source or metric, unless told. */
+export function route(name: string, fields: Partial<DefaultRoute> = {}): DefaultRoute {
+  return { interface: name, gateway: null, source: null, metric: null, ...fields };
+}
+
+/** A reading of a source that knows everything, unless told. */
+export function reading(parts: ReadingParts = {}): Reading {
+  return {
+    interfaces: parts.interfaces ?? [],
+    defaultRoute: { ipv4: parts.ipv4 ?? null, ipv6: parts.ipv6 ?? null },
+    knows: { links: true, addressFlags: true, routes: true, ...parts.knows },
+  };
+}
+
+/** The state that such a reading makes, without a wake-up from sleep unless told. */
+export function state(
+  parts: ReadingParts = {},
+  resumed: { at: number; sleptMs: number } | null = null,
+): State {
+  return buildState(reading(parts), resumed);
+}
+
+function scoped(cidr: string, index: number): Address {
+  const made = address(cidr);
+  const bytes = parseIp(made.address);
+  return made.family === "IPv6" && bytes !== null && isLinkLocal(bytes)
+    ? { ...made, scopeId: index }
+    : made;
+}
