@@ -1,0 +1,156 @@
+/**
+ * Link messages (struct ifinfomsg and IFLA_*, linux/if_link.h).
+ *
+ * @module
+ */
+import { DecodeError } from "../../state/errors.ts";
+import { interfaceName } from "../../state/name.ts";
+import {
+  align4,
+  attributeLength,
+  attributeType,
+  encodeAttribute,
+  setU32,
+  stringValue,
+  u16,
+  u32,
+  u32Value,
+  u8Value,
+} from "./attribute.ts";
+import {
+  IFINFOMSG_SIZE,
+  IFLA_ADDRESS,
+  IFLA_CARRIER,
+  IFLA_EXT_MASK,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_OPERSTATE,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  RTATTR_SIZE,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM_GETLINK,
+} from "./constants.ts";
+import { encodeMessage } from "./netlink.ts";
+
+/** What a link message says. */
+export interface LinkMessage {
+  /** AF_UNSPEC; AF_BRIDGE where the message is about the port of a bridge. */
+  family: number;
+  /** ARPHRD_*. */
+  hardwareType: number;
+  /** The interface index. */
+  index: number;
+  /** IFF_*. */
+  flags: number;
+  /** The name; empty where the message has none. */
+  name: string;
+  /** The hardware address, when it is of 6 bytes and not all zero. */
+  mac: string | null;
+  /** The MTU in bytes; 0 where the message has none. */
+  mtu: number;
+  /** IF_OPER_*; 0, which is unknown, where the message has none. */
+  operstate: number;
+  /** Has carrier; null where the message does not say. */
+  carrier: boolean | null;
+  /** The kind of a virtual link, such as `"veth"`; null for hardware. */
+  kind: string | null;
+  /** The index of the bridge, bond or VRF that it belongs to. */
+  master: number | null;
+}
+
+/** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
+export function decodeLink(body: Uint8Array): LinkMessage {
+  if (body.length < IFINFOMSG_SIZE) throw new DecodeError("ifinfomsg", 0);
+  const link: LinkMessage = {
+    family: body[0]!,
+    hardwareType: u16(body, 2),
+    index: u32(body, 4),
+    flags: u32(body, 8),
+    name: "",
+    mac: null,
+    mtu: 0,
+    operstate: 0,
+    carrier: null,
+    kind: null,
+    master: null,
+  };
+  for (let at = IFINFOMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
+    length = attributeLength(body, at, body.length);
+    switch (attributeType(body, at)) {
+      case IFLA_IFNAME:
+        link.name = interfaceName(stringValue(body, at, length));
+        break;
+      case IFLA_ADDRESS:
+        link.mac = macValue(body, at, length);
+        break;
+      case IFLA_MTU:
+        link.mtu = u32Value(body, at, length, "IFLA_MTU");
+        break;
+      case IFLA_OPERSTATE:
+        link.operstate = u8Value(body, at, length, "IFLA_OPERSTATE");
+        break;
+      case IFLA_CARRIER:
+        link.carrier = u8Value(body, at, length, "IFLA_CARRIER") !== 0;
+        break;
+      case IFLA_MASTER:
+        link.master = u32Value(body, at, length, "IFLA_MASTER") || null;
+        break;
+      case IFLA_LINKINFO:
+        link.kind = kindValue(body, at, length);
+        break;
+    }
+  }
+  return link;
+}
+
+/** Asks for all links, without their counters, which are half of each message. */
+export function encodeLinkDump(sequence: number): Uint8Array {
+  // All zero: strict checking refuses a header that asks for one link (rtnl_valid_dump_ifinfo_req()).
+  return encodeLinkRequest(NLM_F_REQUEST | NLM_F_DUMP, sequence, 0);
+}
+
+/** Asks for one link. */
+export function encodeLinkQuery(sequence: number, index: number): Uint8Array {
+  return encodeLinkRequest(NLM_F_REQUEST, sequence, index);
+}
+
+function encodeLinkRequest(flags: number, sequence: number, index: number): Uint8Array {
+  const mask = new Uint8Array(4);
+  setU32(mask, 0, RTEXT_FILTER_SKIP_STATS);
+  const attribute = encodeAttribute(IFLA_EXT_MASK, mask);
+  const body = new Uint8Array(IFINFOMSG_SIZE + attribute.length);
+  setU32(body, 4, index);
+  body.set(attribute, IFINFOMSG_SIZE);
+  return encodeMessage(RTM_GETLINK, flags, sequence, body);
+}
+
+/** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: those are no MAC addresses. */
+function macValue(bytes: Uint8Array, at: number, length: number): string | null {
+  if (length !== RTATTR_SIZE + 6) return null;
+  let mac = "";
+  let bits = 0;
+  for (let i = at + RTATTR_SIZE; i < at + length; i++) {
+    const byte = bytes[i]!;
+    bits |= byte;
+    mac += (mac === "" ? "" : ":") + (byte < 16 ? "0" : "") + byte.toString(16);
+  }
+  return bits === 0 ? null : mac;
+}
+
+const decoder = new TextDecoder();
+
+function kindValue(bytes: Uint8Array, at: number, length: number): string | null {
+  let kind: string | null = null;
+  const end = at + length;
+  for (let inner = at + RTATTR_SIZE, size = 0; inner < end; inner += align4(size)) {
+    size = attributeLength(bytes, inner, end);
+    if (attributeType(bytes, inner) === IFLA_INFO_KIND) {
+      kind = decoder.decode(stringValue(bytes, inner, size));
+    }
+  }
+  return kind;
+}

@@ -1,0 +1,138 @@
+/**
+ * Netlink framing (linux/netlink.h): messages in a datagram, errors and acknowledgements.
+ *
+ * @module
+ */
+import { DecodeError } from "../../state/errors.ts";
+import {
+  align4,
+  attributeLength,
+  attributeType,
+  i32,
+  setU16,
+  setU32,
+  stringValue,
+  u16,
+  u32,
+} from "./attribute.ts";
+import {
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_DONE,
+  NLMSGERR_ATTR_MSG,
+  NLMSGERR_SIZE,
+  NLMSGHDR_SIZE,
+} from "./constants.ts";
+
+export { encodeAttribute, forEachAttribute } from "./attribute.ts";
+
+/** One message of a datagram. */
+export interface NetlinkMessage {
+  /** NLMSG_* or RTM_*. */
+  type: number;
+  /** NLM_F_*. */
+  flags: number;
+  /** Of the request that it answers; of somebody else's request in a multicast message. */
+  sequence: number;
+  /** The requester's port, not the sender's: that one is in the socket address. */
+  pid: number;
+  /** What follows the header: a view of the datagram, not a copy. */
+  body: Uint8Array;
+}
+
+/** What a message of type NLMSG_ERROR or NLMSG_DONE says. */
+export interface NetlinkError {
+  /** The error number, positive; 0 for an acknowledgement or a dump that went well. */
+  code: number;
+  /** The sequence number of the request. */
+  sequence: number;
+  /** The error in words, where the socket asked for them with NETLINK_EXT_ACK. */
+  text: string | null;
+}
+
+/**
+ * Visits the messages of a datagram in order. Throws DecodeError at the first header that is cut, says
+ * less than its own size or reaches beyond the end; those before it were visited. Fewer than 16 zero
+ * bytes after a message are padding. What `visit` throws goes through.
+ */
+export function forEachMessage(
+  datagram: Uint8Array,
+  visit: (message: NetlinkMessage) => void,
+): void {
+  for (let at = 0, length = 0; at < datagram.length; at += align4(length)) {
+    const left = datagram.length - at;
+    if (left < NLMSGHDR_SIZE) {
+      if (at > 0 && isZero(datagram, at)) return;
+      throw new DecodeError("nlmsghdr", at);
+    }
+    length = u32(datagram, at);
+    if (length < NLMSGHDR_SIZE || length > left) throw new DecodeError("nlmsghdr", at);
+    visit({
+      type: u16(datagram, at + 4),
+      flags: u16(datagram, at + 6),
+      sequence: u32(datagram, at + 8),
+      pid: u32(datagram, at + 12),
+      body: datagram.subarray(at + NLMSGHDR_SIZE, at + length),
+    });
+  }
+}
+
+/**
+ * What an NLMSG_ERROR says, or the NLMSG_DONE that ends a dump: the kernel reports there that a dump
+ * failed on its way (netlink_dump_done() in net/netlink/af_netlink.c). Throws DecodeError.
+ */
+export function decodeNetlinkError(message: NetlinkMessage): NetlinkError {
+  const { body } = message;
+  const done = message.type === NLMSG_DONE;
+  if (done && body.length === 0) return { code: 0, sequence: message.sequence, text: null };
+  if (body.length < (done ? 4 : NLMSGERR_SIZE)) throw new DecodeError("nlmsgerr", 0);
+  const error = i32(body, 0);
+  if (error > 0) throw new DecodeError("nlmsgerr", 0);
+  const start = done ? 4 : endOfEcho(message);
+  return {
+    code: 0 - error,
+    sequence: done ? message.sequence : u32(body, 4 + 8),
+    text: (message.flags & NLM_F_ACK_TLVS) === 0 ? null : errorText(body, start),
+  };
+}
+
+/** A message of its own, as a request carries it: port 0, padded to a multiple of 4. */
+export function encodeMessage(
+  type: number,
+  flags: number,
+  sequence: number,
+  body: Uint8Array,
+): Uint8Array {
+  const length = NLMSGHDR_SIZE + body.length;
+  const bytes = new Uint8Array(align4(length));
+  setU32(bytes, 0, length);
+  setU16(bytes, 4, type);
+  setU16(bytes, 6, flags);
+  setU32(bytes, 8, sequence);
+  bytes.set(body, NLMSGHDR_SIZE);
+  return bytes;
+}
+
+/** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
+function endOfEcho({ flags, body }: NetlinkMessage): number {
+  if ((flags & NLM_F_CAPPED) !== 0) return NLMSGERR_SIZE;
+  const length = u32(body, 4);
+  if (length < NLMSGHDR_SIZE || length > body.length - 4) throw new DecodeError("nlmsgerr", 4);
+  return 4 + align4(length);
+}
+
+function errorText(body: Uint8Array, start: number): string | null {
+  let text: string | null = null;
+  for (let at = start, length = 0; at < body.length; at += align4(length)) {
+    length = attributeLength(body, at, body.length);
+    if (attributeType(body, at) === NLMSGERR_ATTR_MSG) {
+      text = new TextDecoder().decode(stringValue(body, at, length));
+    }
+  }
+  return text;
+}
+
+function isZero(bytes: Uint8Array, start: number): boolean {
+  for (let at = start; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  return true;
+}

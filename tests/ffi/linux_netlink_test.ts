@@ -1,0 +1,270 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  decodeNetlinkError,
+  encodeAttribute,
+  encodeMessage,
+  forEachAttribute,
+  forEachMessage,
+} from "../../ffi/linux/netlink.ts";
+import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
+import { DecodeError } from "../../state/errors.ts";
+import { hex } from "../support/netlink.ts";
+import { Random } from "../support/random.ts";
+
+const EMPTY = "10000000 0100 0000 00000000 00000000";
+
+/** The messages before the first malformed header, and where that is. */
+function walk(text: string): { bodies: string[]; failsAt: number | null } {
+  const bodies: string[] = [];
+  try {
+    forEachMessage(hex(text), ({ body }) => bodies.push(body.toHex()));
+    return { bodies, failsAt: null };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    assertEquals(error.what, "nlmsghdr");
+    return { bodies, failsAt: error.offset };
+  }
+}
+
+const DATAGRAMS: readonly [string, string, bodies: string[], failsAt: number | null][] = [
+  ["nothing", "", [], null],
+  ["a header alone", EMPTY, [""], null],
+  ["a body", "14000000 1000 0000 00000000 00000000 61626364", ["61626364"], null],
+  [
+    "an odd length with padding",
+    `15000000 1000 0000 00000000 00000000 6162636465 000000 ${EMPTY}`,
+    ["6162636465", ""],
+    null,
+  ],
+  ["an odd length at the end", "11000000 1000 0000 00000000 00000000 61", ["61"], null],
+  ["zero bytes after a message", `${EMPTY} 000000000000`, [""], null],
+  ["15 zero bytes after a message", `${EMPTY} ${"00".repeat(15)}`, [""], null],
+  ["16 zero bytes after a message", `${EMPTY} ${"00".repeat(16)}`, [""], 16],
+  ["rubbish after a message", `${EMPTY} 0000000100`, [""], 16],
+  ["15 zero bytes alone", "00".repeat(15), [], 0],
+  ["a header that is cut", "10000000 0100", [], 0],
+  ["a length of 0", "00000000 1000 0000 00000000 00000000", [], 0],
+  ["a length of 15", "0f000000 1000 0000 00000000 00000000", [], 0],
+  ["a length beyond the end", "11000000 1000 0000 00000000 00000000", [], 0],
+  ["a length with the highest bit", "10000080 1000 0000 00000000 00000000", [], 0],
+  ["the largest length", "ffffffff 1000 0000 00000000 00000000", [], 0],
+  ["a lie in the second message", `${EMPTY} ff000000 1000 0000 00000000 00000000`, [""], 16],
+];
+
+Deno.test("forEachMessage() visits what is well-formed and throws at the first header that lies", () => {
+  for (const [name, text, bodies, failsAt] of DATAGRAMS) {
+    assertEquals(walk(text), { bodies, failsAt }, name);
+  }
+});
+
+Deno.test("forEachMessage() reads every field of the header and gives views", () => {
+  const datagram = hex("14000000 feff 0203 ffffff80 5743b0e8 61626364");
+  const messages: NetlinkMessage[] = [];
+  forEachMessage(datagram, (message) => messages.push(message));
+  assertEquals(messages.length, 1);
+  const { body, ...header } = messages[0]!;
+  assertEquals(header, { type: 0xfffe, flags: 0x302, sequence: 0x80ffffff, pid: 3903865687 });
+  assertStrictEquals(body.buffer, datagram.buffer);
+  assertEquals(body.byteOffset, datagram.byteOffset + 16);
+});
+
+Deno.test("forEachMessage() lets through what the visitor throws", () => {
+  const error = new Error("of the visitor");
+  const thrown = assertThrows(() =>
+    forEachMessage(hex(EMPTY), () => {
+      throw error;
+    })
+  );
+  assertStrictEquals(thrown, error);
+});
+
+/** The attributes before the first that lies, and where that is. */
+function attributes(
+  text: string,
+  start = 0,
+): { found: [type: number, value: string][]; failsAt: number | null } {
+  const found: [number, string][] = [];
+  try {
+    forEachAttribute(hex(text), start, (type, value) => found.push([type, value.toHex()]));
+    return { found, failsAt: null };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    assertEquals(error.what, "rtattr");
+    return { found, failsAt: error.offset };
+  }
+}
+
+const ATTRIBUTES: readonly [string, string, [number, string][], failsAt: number | null][] = [
+  ["nothing", "", [], null],
+  ["one without a value", "0400 0100", [[1, ""]], null],
+  ["padding between, none at the end", "0500 0100 aa 000000 0700 0200 bbcc dd", [
+    [1, "aa"],
+    [2, "bbccdd"],
+  ], null],
+  ["the bits for nested and network byte order", "0400 1280 0400 1240 0400 ffff", [
+    [0x12, ""],
+    [0x12, ""],
+    [0x3fff, ""],
+  ], null],
+  ["a length of 0", "0000 0100 0400 0100", [], 0],
+  ["a length of 3", "0300 0100", [], 0],
+  ["a length beyond the end", "0400 0100 0500 0200", [[1, ""]], 4],
+  ["the largest length", "ffff 0100 aabbccdd", [], 0],
+  ["a header that is cut", "0400 0100 0400 02", [[1, ""]], 4],
+];
+
+Deno.test("forEachAttribute() visits types without flag bits and throws when a length lies", () => {
+  for (const [name, text, found, failsAt] of ATTRIBUTES) {
+    assertEquals(attributes(text), { found, failsAt }, name);
+  }
+});
+
+Deno.test("forEachAttribute() starts where it is told, odd or not", () => {
+  const text = "ffffff 0500 0100 aa 000000 0400 0200";
+  assertEquals(attributes(text, 3), { found: [[1, "aa"], [2, ""]], failsAt: null });
+  assertEquals(attributes("0400 0100", 4), { found: [], failsAt: null });
+});
+
+const ACK = "00000000 20000000 1300 0500 07000000 00000000";
+const EPERM = "ffffffff 18000000 1300 0500 07000000 00000000";
+const TEXT = "0800 0100 6e6f 0000";
+
+const ERRORS: readonly [
+  name: string,
+  type: number,
+  flags: number,
+  body: string,
+  expected: { code: number; sequence: number; text: string | null },
+][] = [
+  ["ACK", 2, 0x100, ACK, { code: 0, sequence: 7, text: null }],
+  ["error, capped", 2, 0x100, EPERM, { code: 1, sequence: 7, text: null }],
+  ["error, capped, with text", 2, 0x300, EPERM + TEXT, { code: 1, sequence: 7, text: "no" }],
+  ["the text without a NUL", 2, 0x300, `${EPERM} 0600 0100 6e6f 0000`, {
+    code: 1,
+    sequence: 7,
+    text: "no",
+  }],
+  ["text after other attributes", 2, 0x300, `${EPERM} 0800 0200 14000000 ${TEXT}`, {
+    code: 1,
+    sequence: 7,
+    text: "no",
+  }],
+  ["other attributes only", 2, 0x300, `${EPERM} 0800 0200 14000000`, {
+    code: 1,
+    sequence: 7,
+    text: null,
+  }],
+  ["the whole request, then text", 2, 0x200, `${EPERM} 0102030405060708 ${TEXT}`, {
+    code: 1,
+    sequence: 7,
+    text: "no",
+  }],
+  [
+    "the whole request, of an odd length, then text",
+    2,
+    0x200,
+    `
+    ffffffff 15000000 1300 0500 07000000 00000000 0102030405 000000 ${TEXT}
+  `,
+    { code: 1, sequence: 7, text: "no" },
+  ],
+  ["the request looks like text, no flag", 2, 0, EPERM + TEXT, {
+    code: 1,
+    sequence: 7,
+    text: null,
+  }],
+  ["what follows looks like text, no flag", 2, 0x100, EPERM + TEXT, {
+    code: 1,
+    sequence: 7,
+    text: null,
+  }],
+  ["text that is not UTF-8", 2, 0x300, `${EPERM} 0700 0100 61ff00 00`, {
+    code: 1,
+    sequence: 7,
+    text: "a\ufffd",
+  }],
+  ["the lowest number", 2, 0x100, EPERM.replace("ffffffff", "00000080"), {
+    code: 0x80000000,
+    sequence: 7,
+    text: null,
+  }],
+  ["end of a dump", 3, 2, "00000000", { code: 0, sequence: 99, text: null }],
+  ["end of a dump without a body", 3, 2, "", { code: 0, sequence: 99, text: null }],
+  ["a dump that failed", 3, 2, "f0ffffff", { code: 16, sequence: 99, text: null }],
+  ["a dump that failed, with text", 3, 0x202, `eaffffff ${TEXT}`, {
+    code: 22,
+    sequence: 99,
+    text: "no",
+  }],
+];
+
+Deno.test("decodeNetlinkError() finds code, sequence and text in errors, ACKs and ends of dumps", () => {
+  for (const [name, type, flags, body, expected] of ERRORS) {
+    const message = { type, flags, sequence: 99, pid: 1, body: hex(body) };
+    assertEquals(decodeNetlinkError(message), expected, name);
+  }
+});
+
+const WRONG_ERRORS: readonly [name: string, type: number, flags: number, body: string][] = [
+  ["no body", 2, 0, ""],
+  ["only the code", 2, 0, "ffffffff"],
+  ["one byte less than the struct", 2, 0x100, ACK.slice(0, -2)],
+  ["a positive code", 2, 0x100, ACK.replace("00000000", "01000000")],
+  ["a request shorter than its header", 2, 0x200, EPERM.replace("18000000", "0f000000")],
+  ["a request beyond the end", 2, 0x200, EPERM],
+  ["a text that lies", 2, 0x300, `${EPERM} 0900 0100 6e6f 0000`],
+  ["a text without length", 2, 0x300, `${EPERM} 0000 0100`],
+  ["an end of a dump that is cut", 3, 2, "0000"],
+  ["an end of a dump with a positive code", 3, 2, "01000000"],
+  ["a text of a dump that lies", 3, 0x202, "eaffffff ffff 0100"],
+];
+
+Deno.test("decodeNetlinkError() throws DecodeError when the body lies", () => {
+  for (const [name, type, flags, body] of WRONG_ERRORS) {
+    const message = { type, flags, sequence: 99, pid: 1, body: hex(body) };
+    assertThrows(() => decodeNetlinkError(message), DecodeError, undefined, name);
+  }
+});
+
+Deno.test("encodeMessage() and encodeAttribute() pad to 4 and keep the true length", () => {
+  assertEquals(encodeAttribute(3, hex("616200")).toHex(), "0700030061620000");
+  assertEquals(encodeAttribute(0x8012, hex("")).toHex(), "04001280");
+  assertEquals(
+    encodeMessage(0x12, 0x301, 0xfedcba98, hex("0102030405")).toHex(),
+    "15000000" + "1200" + "0103" + "98badcfe" + "00000000" + "0102030405" + "000000",
+  );
+});
+
+Deno.test("encodeAttribute() refuses a value that its length cannot say", () => {
+  assertEquals(encodeAttribute(1, new Uint8Array(65531)).length, 65536);
+  assertThrows(() => encodeAttribute(1, new Uint8Array(65532)), RangeError, "65532");
+});
+
+Deno.test("what encodeMessage() and encodeAttribute() make is read back the same", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = new Random(seed);
+    const sent = Array.from({ length: random.between(1, 4) }, () => ({
+      type: random.below(0x10000),
+      flags: random.below(0x10000),
+      sequence: random.uint32(),
+      attributes: Array.from({ length: random.below(6) }, (): [number, string] => [
+        random.below(0x4000),
+        Uint8Array.from({ length: random.below(40) }, () => random.below(256)).toHex(),
+      ]),
+    }));
+    const datagram = hex(
+      sent.map(({ type, flags, sequence, attributes }) => {
+        const body = attributes.map(([t, value]) => encodeAttribute(t, hex(value)).toHex());
+        return encodeMessage(type, flags, sequence, hex(body.join(""))).toHex();
+      }).join(""),
+    );
+    const received: typeof sent = [];
+    forEachMessage(datagram, ({ type, flags, sequence, pid, body }) => {
+      assertEquals(pid, 0);
+      const found: [number, string][] = [];
+      forEachAttribute(body, 0, (t, value) => found.push([t, value.toHex()]));
+      received.push({ type, flags, sequence, attributes: found });
+    });
+    assertEquals(received, sent, `seed ${seed}`);
+  }
+});
