@@ -1,0 +1,173 @@
+/**
+ * A clock that is moved by hand.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../../state/clock.ts";
+import { LONGEST_TIMER_MS } from "../clock.ts";
+
+/** How to start a manual clock. */
+export interface ManualClockOptions {
+  /**
+   * The wall clock at the start, in epoch milliseconds.
+   *
+   * @default {1_700_000_000_000}
+   */
+  now?: number;
+}
+
+interface ManualTimer extends Timer {
+  readonly f: () => void;
+  /** Milliseconds until it fires again; null where it fires once. */
+  readonly every: number | null;
+  due: number;
+  /** Of timers that are due at the same time the one that was started first fires first. */
+  order: number;
+  refd: boolean;
+}
+
+/**
+ * Time that passes only when told. Timers fire in order, each at its own time.
+ *
+ * ```ts
+ * import { ManualClock } from "@netwatch/netwatch/testing";
+ *
+ * const clock = new ManualClock({ now: 0 });
+ * const fired: number[] = [];
+ * clock.setInterval(() => fired.push(clock.now()), 1_000);
+ * await clock.advance(2_500);
+ * if (fired.join() !== "1000,2000") throw new Error();
+ * ```
+ */
+export class ManualClock implements Clock {
+  readonly #timers = new Set<ManualTimer>();
+  #wall: number;
+  #monotonic = 0;
+  #lastOrder = 0;
+
+  /** Starts at the given time; the monotonic clock starts at 0. */
+  constructor(options: ManualClockOptions = {}) {
+    this.#wall = options.now ?? 1_700_000_000_000;
+  }
+
+  /** How many timers run. 0 after a monitor was closed. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** How many of them keep the process alive. 0 after `unref()`. */
+  get pendingRefd(): number {
+    return [...this.#timers].filter((timer) => timer.refd).length;
+  }
+
+  /** The wall clock, in epoch milliseconds. */
+  now(): number {
+    return this.#wall;
+  }
+
+  /** Milliseconds since the clock was made; `jump()` does not move it. */
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  /**
+   * Calls once, after so many milliseconds.
+   *
+   * @throws {RangeError} When the runtime's own timer could not wait so long: it would fire after
+   * 1 ms.
+   */
+  setTimeout(f: () => void, ms: number): Timer {
+    return this.#start(f, ms, null, 0);
+  }
+
+  /**
+   * Calls every so many milliseconds.
+   *
+   * @throws {RangeError} As `setTimeout()`, and for 0.
+   */
+  setInterval(f: () => void, ms: number): Timer {
+    return this.#start(f, ms, ms, 1);
+  }
+
+  /** Moves both clocks and fires what is due, without letting promises settle in between. */
+  tick(ms: number): void {
+    const end = this.#monotonic + ms;
+    for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) this.#fire(timer);
+    this.#move(end - this.#monotonic);
+  }
+
+  /**
+   * Moves both clocks and fires what is due; promises settle before, after, and after each
+   * timer.
+   */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await this.settle();
+    for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) {
+      this.#fire(timer);
+      await this.settle();
+    }
+    this.#move(end - this.#monotonic);
+    await this.settle();
+  }
+
+  /** Steps the wall clock alone, as setting the time does. */
+  jump(ms: number): void {
+    this.#wall += ms;
+  }
+
+  /**
+   * Lets everything happen that needs no time: resolves in a later turn of the real event loop,
+   * when every promise that could settle without timers and input or output has settled, however
+   * long the chain.
+   */
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+
+  #start(f: () => void, ms: number, every: number | null, least: number): Timer {
+    if (!(ms >= least && ms <= LONGEST_TIMER_MS)) {
+      throw new RangeError(`A timer waits from ${least} to ${LONGEST_TIMER_MS} ms, not ${ms}`);
+    }
+    const timer: ManualTimer = {
+      f,
+      every,
+      due: this.#monotonic + ms,
+      order: ++this.#lastOrder,
+      refd: true,
+      cancel: () => void this.#timers.delete(timer),
+      ref: () => void (timer.refd = true),
+      unref: () => void (timer.refd = false),
+    };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #next(end: number): ManualTimer | null {
+    let next: ManualTimer | null = null;
+    for (const timer of this.#timers) {
+      const earlier = next === null || timer.due < next.due ||
+        (timer.due === next.due && timer.order < next.order);
+      if (timer.due <= end && earlier) next = timer;
+    }
+    return next;
+  }
+
+  #fire(timer: ManualTimer): void {
+    this.#move(timer.due - this.#monotonic);
+    if (timer.every === null) {
+      this.#timers.delete(timer);
+    } else {
+      timer.due += timer.every;
+      timer.order = ++this.#lastOrder;
+    }
+    timer.f();
+  }
+
+  #move(ms: number): void {
+    this.#wall += ms;
+    this.#monotonic += ms;
+  }
+}

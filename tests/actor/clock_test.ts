@@ -1,0 +1,116 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { systemClock } from "../../actor/clock.ts";
+import { ManualClock } from "../../actor/testing.ts";
+import { TimerSet } from "../../actor/timers.ts";
+
+Deno.test("systemClock starts, refs and cancels real timers", async () => {
+  assert(Math.abs(systemClock.now() - Date.now()) < 1_000);
+  assert(systemClock.monotonic() <= performance.now());
+  const cancelled = systemClock.setTimeout(() => assert(false), 0);
+  cancelled.cancel();
+  let ticks = 0;
+  await new Promise<void>((resolve) => {
+    const interval = systemClock.setInterval(() => {
+      if (++ticks < 2) return;
+      interval.cancel();
+      resolve();
+    }, 1);
+    interval.unref();
+    interval.ref();
+  });
+  await new Promise<void>((resolve) => {
+    const timer = systemClock.setTimeout(resolve, 0);
+    timer.unref();
+    timer.ref();
+  });
+  assertEquals(ticks, 2);
+});
+
+Deno.test("ManualClock.advance() fires timers in order, each at its own time", async () => {
+  const clock = new ManualClock({ now: 1_000 });
+  const fired: [string, number, number][] = [];
+  const note = (name: string) => () => fired.push([name, clock.now(), clock.monotonic()]);
+  clock.setTimeout(note("late"), 30);
+  clock.setInterval(note("tick"), 10);
+  clock.setTimeout(note("early"), 10);
+  clock.setTimeout(note("never"), 36).cancel();
+  await clock.advance(35);
+  assertEquals(fired, [
+    ["tick", 1_010, 10],
+    ["early", 1_010, 10],
+    ["tick", 1_020, 20],
+    ["late", 1_030, 30],
+    ["tick", 1_030, 30],
+  ]);
+  assertEquals([clock.now(), clock.monotonic(), clock.pending], [1_035, 35, 1]);
+});
+
+Deno.test("ManualClock.advance() lets promises settle between timers", async () => {
+  const clock = new ManualClock();
+  const order: string[] = [];
+  clock.setTimeout(() => {
+    void (async () => {
+      for (let n = 0; n < 500; n++) await undefined;
+      order.push("chain");
+      clock.setTimeout(() => order.push("second"), 5);
+    })();
+  }, 5);
+  clock.setTimeout(() => order.push("third"), 11);
+  await clock.advance(20);
+  assertEquals(order, ["chain", "second", "third"]);
+});
+
+Deno.test("ManualClock.tick() fires without letting promises settle", async () => {
+  const clock = new ManualClock();
+  const order: string[] = [];
+  clock.setTimeout(() => void Promise.resolve().then(() => order.push("promise")), 1);
+  clock.setTimeout(() => order.push("timer"), 2);
+  clock.tick(2);
+  assertEquals(order, ["timer"]);
+  await clock.settle();
+  assertEquals(order, ["timer", "promise"]);
+});
+
+Deno.test("ManualClock.jump() moves the wall clock alone", () => {
+  const clock = new ManualClock({ now: 1_000 });
+  clock.setTimeout(() => assert(false), 1);
+  clock.jump(-500);
+  assertEquals([clock.now(), clock.monotonic(), clock.pending], [500, 0, 1]);
+});
+
+Deno.test("ManualClock refuses what a real timer would fire after 1 ms", () => {
+  const clock = new ManualClock();
+  for (const ms of [Infinity, NaN, -1, 2_147_483_648]) {
+    assertThrows(() => clock.setTimeout(() => {}, ms), RangeError);
+    assertThrows(() => clock.setInterval(() => {}, ms), RangeError);
+  }
+  assertThrows(() => clock.setInterval(() => {}, 0), RangeError);
+});
+
+Deno.test("ManualClock counts the timers that keep a process alive", () => {
+  const clock = new ManualClock();
+  const timer = clock.setTimeout(() => {}, 1);
+  clock.setInterval(() => {}, 1).unref();
+  assertEquals([clock.pending, clock.pendingRefd], [2, 1]);
+  timer.unref();
+  assertEquals(clock.pendingRefd, 0);
+  timer.ref();
+  assertEquals(clock.pendingRefd, 1);
+});
+
+Deno.test("TimerSet clears all of its timers and rounds up", () => {
+  const clock = new ManualClock();
+  const timers = new TimerSet(clock, true);
+  let fired = 0;
+  timers.once(() => fired++, 0.25);
+  clock.tick(0.5);
+  assertEquals(fired, 0);
+  clock.tick(0.5);
+  assertEquals(fired, 1);
+  timers.once(() => fired++, 1)();
+  timers.once(() => fired++, 1);
+  timers.every(() => fired++, 1);
+  timers.clear();
+  clock.tick(10);
+  assertEquals([fired, clock.pending], [1, 0]);
+});

@@ -1,0 +1,180 @@
+import { assert, assertEquals } from "@std/assert";
+import { step } from "../../actor/machine.ts";
+import { createModel, type Input, type Model } from "../../actor/model.ts";
+import { buildState } from "../../state/build.ts";
+import { equalStates } from "../../state/equal.ts";
+import type { Snapshot } from "../../state/types.ts";
+import { nic as stateNic, reading } from "../support/states.ts";
+import { Random } from "../support/random.ts";
+import { eth0, record, setUp, START } from "./support.ts";
+
+type Setting = Awaited<ReturnType<typeof setUp>> & { count: number };
+
+/** What can happen, one thing after the other, in every order. */
+const ACTIONS: Record<string, (it: Setting) => void | Promise<void>> = {
+  change: (it) => {
+    it.source.set([eth0(`198.51.100.${++it.count}/24`)]);
+    it.source.announce();
+  },
+  lose: (it) => it.source.set([eth0(`203.0.113.${++it.count}/24`)]),
+  noise: (it) => it.source.emit({ kind: "changed" }),
+  overflow: (it) => it.source.emit({ kind: "overflow" }),
+  resume: (it) => it.source.emit({ kind: "resumed", at: START + ++it.count, sleptMs: 1_000 }),
+  end: (it) => it.source.end(),
+  refresh: (it) => void it.monitor.refresh().catch(() => {}),
+  failure: (it) => it.source.failReads(1),
+  deaf: (it) => {
+    it.source.canary = "misses";
+    setHeard(it);
+  },
+  wait: (it) => it.clock.advance(120),
+  tick: (it) => it.clock.advance(15_000),
+};
+
+/** What makes things worse, for the long random orders. */
+const MORE_ACTIONS: typeof ACTIONS = {
+  ...ACTIONS,
+  refuse: (it) => it.source.refuse(2),
+  holdReads: (it) => {
+    it.source.holdReads();
+    it.clock.setTimeout(() => it.source.releaseReads(), 7_000);
+  },
+  holdSubscribes: (it) => {
+    it.source.holdSubscribes();
+    it.clock.setTimeout(() => it.source.releaseSubscribes(), 7_000);
+  },
+  brokenView: (it) => {
+    it.source.viewError = new Error("Broken view");
+    it.clock.setTimeout(() => it.source.viewError = null, 30);
+  },
+  blink: (it) => it.clock.advance(3),
+  step: (it) => it.source.emit({ kind: "clock-stepped" }),
+};
+
+/** A socket is deaf for one canary. */
+function setHeard(it: Setting): void {
+  const probes = it.source.calls.probe;
+  const timer = it.clock.setInterval(() => {
+    if (it.source.calls.probe === probes) return;
+    it.source.canary = "answers";
+    timer.cancel();
+  }, 10);
+}
+
+function assertLawful(seen: Snapshot[], minimumGap: number): void {
+  seen.forEach((snapshot, i) => {
+    assertEquals(snapshot.sequence, i + 1);
+    assert(snapshot.causes.length > 0 && snapshot.cause === snapshot.causes[0]);
+    const before = seen[i - 1];
+    if (before === undefined) return;
+    assert(!equalStates(before.state, snapshot.state));
+    assert(snapshot.changes.length > 0);
+    assert(snapshot.at - before.at >= minimumGap, `${snapshot.at - before.at} ms apart`);
+  });
+}
+
+async function runOrder(order: string[], keepsTable: boolean): Promise<void> {
+  const it: Setting = { ...await setUp({ source: { keepsTable } }), count: 0 };
+  const seen = record(it.monitor);
+  for (const name of order) {
+    await MORE_ACTIONS[name]!(it);
+    await it.clock.settle();
+  }
+  // the last fault may last 7 s, then an interval, a read limit and two attempts to subscribe
+  await it.clock.advance(60_000);
+  assertLawful(seen, 250);
+  const { resumedAt, sleptMs } = it.monitor.current.state;
+  const resumed = resumedAt === null ? null : { at: resumedAt, sleptMs: sleptMs! };
+  assert(equalStates(it.monitor.current.state, buildState(it.source.truth, resumed)), "stale");
+  assertEquals(it.monitor.metrics.resumes > 0, resumed !== null);
+  if (!order.includes("lose")) assertEquals(it.monitor.metrics.driftsFound, 0);
+  for (let n = 0; n < 10 && it.monitor.health.status !== "live"; n++) {
+    await it.clock.advance(30_000);
+  }
+  assertEquals([it.monitor.health.status, it.source.open], ["live", 1]);
+  await it.monitor.close();
+  assertEquals(it.source.open, 0);
+}
+
+for (const keepsTable of [true, false]) {
+  Deno.test(`every order of three happenings keeps the laws, ${keepsTable ? "with" : "without"} a table`, async () => {
+    const names = Object.keys(ACTIONS);
+    for (const a of names) {
+      for (const b of names) {
+        for (const c of names) {
+          try {
+            await runOrder([a, b, c], keepsTable);
+          } catch (cause) {
+            throw new Error(`${a}, ${b}, ${c}: ${(cause as Error).message}`, { cause });
+          }
+        }
+      }
+    }
+  });
+}
+
+Deno.test("long random orders of happenings and faults keep the laws", async () => {
+  const names = Object.keys(MORE_ACTIONS);
+  const [first, runs] = [4_711, 300];
+  for (let seed = first; seed < first + runs; seed++) {
+    const random = new Random(seed);
+    const order = Array.from({ length: random.between(4, 20) }, () => random.pick(names));
+    try {
+      await runOrder(order, random.chance(0.7));
+    } catch (cause) {
+      throw new Error(`Seed ${seed}, ${order.join()}: ${(cause as Error).message}`, { cause });
+    }
+  }
+});
+
+Deno.test("step() does not change the model that it is given, whatever happens in whatever state", () => {
+  const now = { wall: START, monotonic: 0 };
+  const config = { source: "scripted", polling: false, reason: null, coalesceMs: 250 };
+  const seen = (address: string) => {
+    const given = reading({ interfaces: [stateNic("eth0", { addresses: [address] })] });
+    return { reading: given, state: buildState(given, null) };
+  };
+  let model: Model = createModel(config, now);
+  const one = seen("192.0.2.1/24");
+  const inputs = (): Input[] => {
+    const id = model.lastSubscription;
+    const read = model.reading ??
+      { id: 0, causes: [], tokens: [], base: null, check: true, heard: 0, sequence: 0 };
+    return [
+      { kind: "open" },
+      { kind: "subscribed", id },
+      { kind: "read", id: read.id, seen: one },
+      { kind: "viewed", id, use: { for: "read", seen: one, read }, seen: one },
+      { kind: "heard", id, event: { kind: "changed" } },
+      { kind: "viewed", id, use: { for: "publication" }, seen: seen("192.0.2.2/24") },
+      { kind: "tick" },
+      { kind: "viewed", id, use: { for: "check", seen: seen("192.0.2.3/24"), read }, seen: one },
+      { kind: "timer", timer: "look" },
+      { kind: "heard", id, event: { kind: "resumed", at: 1, sleptMs: 2 } },
+      { kind: "heard", id, event: { kind: "overflow" } },
+      { kind: "refresh", token: 1 },
+      { kind: "timer", timer: "window" },
+      { kind: "probed", id, error: new Error("Deaf") },
+      { kind: "read-failed", id: read.id, error: new Error("Broken") },
+      { kind: "lost", id, error: new Error("Gone") },
+      { kind: "timer", timer: "retry" },
+      { kind: "subscribe-failed", error: new Error("Refused") },
+      { kind: "close" },
+    ];
+  };
+  for (let i = 0; i < inputs().length; i++) {
+    deepFreeze(model);
+    const possible = inputs().filter(({ kind }) => model.published !== null || kind !== "viewed");
+    for (const input of possible) step(model, input, now);
+    const [first] = step(model, inputs()[i]!, now);
+    const [second] = step(model, inputs()[i]!, now);
+    assertEquals(first, second);
+    model = first;
+  }
+});
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || value instanceof Map) return;
+  Object.freeze(value);
+  for (const item of Object.values(value)) deepFreeze(item);
+}

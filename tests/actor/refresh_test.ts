@@ -1,0 +1,90 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { addresses, eth0, setUp, START } from "./support.ts";
+
+Deno.test("refresh() resolves with the current snapshot when nothing differs", async () => {
+  await using it = await setUp();
+  const { read } = it.source.calls;
+  assertEquals(await it.monitor.refresh(), it.monitor.current);
+  assertEquals(it.source.calls.read, read + 1);
+  assertEquals(it.monitor.current.sequence, 1);
+});
+
+Deno.test("refresh() publishes what differs and resolves with it", async () => {
+  for (const keepsTable of [true, false]) {
+    await using it = await setUp({ source: { keepsTable } });
+    it.source.set([eth0("192.0.2.2/24")]);
+    const snapshot = await it.monitor.refresh();
+    assertEquals([snapshot.sequence, snapshot.cause, addresses(snapshot)[0]], [
+      2,
+      "refresh",
+      "192.0.2.2",
+    ]);
+    assertEquals(snapshot, it.monitor.current);
+  }
+});
+
+Deno.test("refresh() waits for the end of the window", async () => {
+  await using it = await setUp();
+  it.source.emit({ kind: "resumed", at: START, sleptMs: 1 });
+  await it.clock.advance(100);
+  it.source.set([eth0("192.0.2.2/24")]);
+  let done = false;
+  const refreshed = it.monitor.refresh().finally(() => done = true);
+  await it.clock.advance(149);
+  assertEquals(done, false);
+  await it.clock.advance(1);
+  assertEquals((await refreshed).at, START + 500);
+});
+
+Deno.test("refresh() resolves with current when its change was undone within the window", async () => {
+  await using it = await setUp();
+  it.source.emit({ kind: "resumed", at: START, sleptMs: 1 });
+  await it.clock.advance(100);
+  it.source.set([eth0("192.0.2.2/24")]);
+  const refreshed = it.monitor.refresh();
+  await it.clock.settle();
+  it.source.set([eth0("192.0.2.1/24")]);
+  it.source.announce();
+  await it.clock.advance(150);
+  assertEquals((await refreshed).sequence, 2);
+});
+
+Deno.test("refresh() waits for a read that began after the call", async () => {
+  await using it = await setUp();
+  const { read } = it.source.calls;
+  it.source.holdReads();
+  const first = it.monitor.refresh();
+  await it.clock.settle();
+  it.source.set([eth0("192.0.2.2/24")]);
+  const second = it.monitor.refresh();
+  const third = it.monitor.refresh();
+  it.source.releaseReads();
+  await it.clock.settle();
+  assertEquals((await first).sequence, 1);
+  assertEquals([(await second).sequence, (await third).sequence], [2, 2]);
+  assertEquals(it.source.calls.read - read, 2);
+});
+
+Deno.test("refresh() rejects with what the read threw", async () => {
+  await using it = await setUp();
+  it.source.failReads(1, new TypeError("Broken"));
+  await assertRejects(() => it.monitor.refresh(), TypeError, "Broken");
+  assertEquals((await it.monitor.refresh()).sequence, 1);
+});
+
+Deno.test("refresh() rejects with a TimeoutError when the read hangs", async () => {
+  await using it = await setUp();
+  it.source.holdReads();
+  const refreshed = assertRejects(() => it.monitor.refresh(), DOMException, "5000 ms");
+  await it.clock.advance(5_000);
+  assertEquals((await refreshed).name, "TimeoutError");
+});
+
+Deno.test("refresh() works while there is no subscription", async () => {
+  await using it = await setUp();
+  it.source.refuse(1_000);
+  it.source.end();
+  await it.clock.settle();
+  it.source.set([eth0("192.0.2.2/24")]);
+  assertEquals((await it.monitor.refresh()).cause, "refresh");
+});

@@ -1,0 +1,153 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  ManualClock,
+  scriptedAddress,
+  scriptedInterface,
+  scriptedRoute,
+  ScriptedSource,
+} from "../../actor/testing.ts";
+import type { SourceEvent, Subscription } from "../../state/source.ts";
+import { address, nic, route } from "../support/states.ts";
+
+const { signal } = new AbortController();
+const clock = new ManualClock();
+
+Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() write what tests need", () => {
+  assertEquals(
+    scriptedInterface("wlan0", ["192.0.2.1/24", "fe80::1/64"], { index: 7, mtu: 1280 }),
+    nic("wlan0", { index: 7, mtu: 1280, addresses: ["192.0.2.1/24", "fe80::1/64"] }),
+  );
+  assertEquals(
+    scriptedAddress("2001:DB8:0::1/64", { tentative: true }),
+    address("2001:db8::1/64", { tentative: true }),
+  );
+  assertEquals(
+    scriptedRoute("eth0", "192.0.2.254", { metric: 5 }),
+    route("eth0", { gateway: "192.0.2.254", metric: 5 }),
+  );
+  for (const text of ["192.0.2.1", "eth0/24", "192.0.2.1/x", ""]) {
+    assertThrows(() => scriptedAddress(text), TypeError, text);
+  }
+});
+
+Deno.test("ScriptedSource.set() changes the truth and not the tables", async () => {
+  const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0")] });
+  await using subscription = await source.subscribe(signal);
+  subscription.adopt(await source.read(signal));
+  source.set({
+    interfaces: [],
+    defaultRoute: { ipv4: scriptedRoute("eth0"), ipv6: null },
+  });
+  assertEquals((await source.read(signal)).interfaces, []);
+  assertEquals(subscription.view()!.interfaces.length, 1);
+  assertEquals(subscription.view()!.defaultRoute.ipv4?.interface, "eth0");
+});
+
+Deno.test("ScriptedSource.announce() brings the truth, or a part of it, into the tables", async () => {
+  const source = new ScriptedSource();
+  await using subscription = await source.subscribe(signal);
+  subscription.adopt(await source.read(signal));
+  source.set([scriptedInterface("eth0"), scriptedInterface("eth1"), scriptedInterface("eth2")]);
+  source.announce("eth1");
+  assertEquals(subscription.view()!.interfaces.map(({ name }) => name), ["eth1"]);
+  source.announce();
+  assertEquals(subscription.view()!.interfaces.map(({ name }) => name), ["eth0", "eth1", "eth2"]);
+  source.set([]);
+  source.announce("eth2");
+  assertEquals(subscription.view()!.interfaces.map(({ name }) => name), ["eth0", "eth1"]);
+  assertEquals(await events(source, subscription), ["changed", "changed", "changed"]);
+});
+
+Deno.test("ScriptedSource hands out copies", async () => {
+  const mine = scriptedInterface("eth0");
+  const source = new ScriptedSource({ interfaces: [mine] });
+  mine.mtu = 1;
+  (await source.read(signal)).interfaces.pop();
+  source.truth.interfaces.pop();
+  assertEquals(source.truth.interfaces[0]!.mtu, 1500);
+});
+
+Deno.test("ScriptedSource without a table answers null", async () => {
+  const source = new ScriptedSource({ keepsTable: false });
+  await using subscription = await source.subscribe(signal);
+  assertEquals(subscription.view(), null);
+  source.keepsTable = true;
+  assert(subscription.view() !== null);
+  source.viewError = new Error("Broken");
+  assertThrows(() => subscription.view(), Error, "Broken");
+});
+
+Deno.test("ScriptedSource.end() ends with what was announced before, or throws", async () => {
+  const source = new ScriptedSource();
+  await using one = await source.subscribe(signal);
+  source.emit({ kind: "overflow" });
+  assertEquals(await events(source, one), ["overflow"]);
+  await using two = await source.subscribe(signal);
+  source.end(new Error("ENOTCONN"));
+  await assertRejects(() => events(source, two), Error, "ENOTCONN");
+});
+
+Deno.test("ScriptedSource refuses, fails and holds as told", async () => {
+  const source = new ScriptedSource();
+  source.refuse(2, new Error("No"));
+  await assertRejects(() => source.subscribe(signal), Error, "No");
+  await assertRejects(() => source.subscribe(signal), Error, "No");
+  source.failReads(1);
+  await assertRejects(() => source.read(signal), Error, "Cannot read");
+  source.holdReads();
+  source.holdSubscribes();
+  let done = 0;
+  const reading = source.read(signal).then(({ interfaces }) => {
+    done++;
+    return interfaces.length;
+  });
+  const subscribing = source.subscribe(signal).finally(() => done++);
+  source.set([scriptedInterface("eth0")]);
+  await clock.settle();
+  assertEquals(done, 0);
+  source.releaseReads();
+  source.releaseSubscribes();
+  assertEquals(await reading, 0); // the truth of the moment at which it was called
+  await using _subscription = await subscribing;
+  assertEquals((await source.read(signal)).interfaces.length, 1);
+});
+
+Deno.test("ScriptedSource answers canaries as told", async () => {
+  const source = new ScriptedSource();
+  await using subscription = await source.subscribe(signal);
+  assertEquals(await subscription.probe(signal), true);
+  source.canary = "misses";
+  assertEquals(await subscription.probe(signal), false);
+  source.canary = new Error("EBADF");
+  await assertRejects(() => subscription.probe(signal), Error, "EBADF");
+  source.canary = "hangs";
+  const controller = new AbortController();
+  const hanging = assertRejects(() => subscription.probe(controller.signal), Error, "Late");
+  controller.abort(new Error("Late"));
+  await hanging;
+});
+
+Deno.test("ScriptedSource counts calls and open subscriptions", async () => {
+  const source = new ScriptedSource();
+  const subscription = await source.subscribe(signal);
+  subscription.adopt(await source.read(signal));
+  subscription.view();
+  await subscription.probe(signal);
+  assertEquals([source.open, source.openRefd], [1, 1]);
+  subscription.unref();
+  assertEquals([source.open, source.openRefd], [1, 0]);
+  subscription.ref();
+  assertEquals(source.openRefd, 1);
+  await subscription[Symbol.asyncDispose]();
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(source.open, 0);
+  assertEquals(source.calls, { subscribe: 1, read: 1, view: 1, adopt: 1, probe: 1, dispose: 1 });
+});
+
+/** Ends the source and gives what it announced. */
+async function events(source: ScriptedSource, subscription: Subscription): Promise<string[]> {
+  source.end();
+  const heard: SourceEvent[] = [];
+  for await (const event of subscription) heard.push(event);
+  return heard.map(({ kind }) => kind);
+}

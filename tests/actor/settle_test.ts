@@ -1,0 +1,178 @@
+import { assertEquals } from "@std/assert";
+import { scriptedRoute } from "../../actor/testing.ts";
+import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
+
+Deno.test("majorOnly leaves out what is minor and tells the net changes with the next major one", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await publish(it, "192.0.2.1/24", nic("veth1"));
+  await publish(it, "192.0.2.1/24", nic("veth1"), nic("veth2"));
+  assertEquals(await poll(it, next), null);
+  await publish(it, "192.0.2.2/24", nic("veth2"));
+  const { value } = await next;
+  assertEquals(value!.changes.map((change) => change.kind), [
+    "interface-added",
+    "address-removed",
+    "address-added",
+  ]);
+  assertEquals(value!.major, true);
+});
+
+Deno.test("majorOnly says nothing of a major change that was undone", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
+  await reader.read();
+  await publish(it, "192.0.2.2/24", nic("veth1"));
+  await publish(it, "192.0.2.1/24", nic("veth1"));
+  assertEquals(await poll(it, reader.read()), null);
+});
+
+Deno.test("majorOnly sees a major difference made of steps that ignoreInterface hides", async () => {
+  const ignoreInterface = ({ name }: { name: string }) => name === "docker0";
+  for (const reads of ["before", "after"]) {
+    await using it = await setUp({ monitor: { ignoreInterface } });
+    const nics = [eth0("192.0.2.1/24"), nic("docker0"), nic("wlan1", "192.0.2.9/24")];
+    const by = async (name: string) => {
+      it.source.set({ interfaces: nics, defaultRoute: { ipv4: scriptedRoute(name), ipv6: null } });
+      it.source.announce();
+      await it.clock.advance(250);
+    };
+    await by("eth0");
+    const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
+    await reader.read();
+    const early = reads === "before" ? reader.read() : null;
+    await by("docker0");
+    if (early) assertEquals(await poll(it, early), null);
+    await by("wlan1");
+    assertEquals((await (early ?? reader.read())).value!.major, true);
+  }
+});
+
+Deno.test("a resume is delivered to majorOnly whatever its length", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
+  await reader.read();
+  it.source.emit({ kind: "resumed", at: START, sleptMs: 1_000 });
+  const { value } = await reader.read();
+  assertEquals([value!.cause, value!.major], ["resume", false]);
+  assertEquals(value!.changes, [{ kind: "resumed", at: START, sleptMs: 1_000 }]);
+});
+
+Deno.test("a long sleep before a short one still makes the delivery major", async () => {
+  for (const majorOnly of [true, false]) {
+    await using it = await setUp();
+    const reader = it.monitor.snapshots({ majorOnly }).getReader();
+    await reader.read();
+    it.source.emit({ kind: "resumed", at: START, sleptMs: 600_000 });
+    it.source.emit({ kind: "resumed", at: START + 1, sleptMs: 1_000 });
+    await it.clock.advance(500);
+    const { value } = await reader.read();
+    assertEquals([value!.state.sleptMs, value!.major, value!.causes], [1_000, true, ["resume"]]);
+    it.source.emit({ kind: "resumed", at: START + 2, sleptMs: 1_000 });
+    await it.clock.advance(500);
+    assertEquals((await reader.read()).value!.major, false);
+  }
+});
+
+Deno.test("settleMs holds a snapshot back until nothing changed for so long", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 100 } });
+  const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
+  assertEquals((await reader.read()).value!.sequence, 1); // the first comes at once
+  const next = reader.read();
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await it.clock.advance(700);
+  it.source.set([eth0("192.0.2.3/24")]);
+  it.source.announce();
+  await it.clock.advance(999);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals(addresses((await next).value!), ["192.0.2.3"]);
+});
+
+Deno.test("settleMaxMs ends the wait, by default at 4 x settleMs", async () => {
+  for (const settleMaxMs of [undefined, 1_500]) {
+    await using it = await setUp({ monitor: { coalesceMs: 100 } });
+    const options = settleMaxMs === undefined ? {} : { settleMaxMs };
+    const reader = it.monitor.snapshots({ settleMs: 1_000, ...options }).getReader();
+    await reader.read();
+    const next = reader.read();
+    const begin = it.clock.monotonic();
+    let took: number | null = null;
+    void next.then(() => took = it.clock.monotonic() - begin);
+    for (let n = 0; n < 100; n++) {
+      it.source.set([eth0(`192.0.2.${n + 2}/24`)]);
+      it.source.announce();
+      await it.clock.advance(100);
+    }
+    assertEquals(took, settleMaxMs ?? 4_000);
+  }
+});
+
+Deno.test("settleMs is measured also while nobody reads", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
+  await reader.read();
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await it.clock.advance(400);
+  const next = reader.read();
+  await it.clock.advance(599);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals(addresses((await next).value!), ["192.0.2.2"]);
+  assertEquals(it.clock.pending, 1);
+  it.source.set([eth0("192.0.2.3/24")]);
+  it.source.announce();
+  await it.clock.advance(1_000);
+  assertEquals(addresses((await poll(it, reader.read()))!), ["192.0.2.3"]);
+});
+
+Deno.test("settleMs delivers nothing when the changes undid themselves, and starts anew", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.1/24");
+  await it.clock.advance(10_000);
+  assertEquals(await poll(it, next), null);
+  assertEquals(it.clock.pending, 1);
+  it.source.set([eth0("192.0.2.3/24")]);
+  it.source.announce();
+  await it.clock.advance(999);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals((await next).value!.changes.length, 2);
+});
+
+Deno.test("settleMs with majorOnly is not moved by what is minor", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 100 } });
+  const reader = it.monitor.snapshots({ settleMs: 1_000, majorOnly: true }).getReader();
+  await reader.read();
+  const next = reader.read();
+  const begin = it.clock.monotonic();
+  let took: number | null = null;
+  void next.then(() => took = it.clock.monotonic() - begin);
+  for (let n = 0; n < 20; n++) {
+    it.source.set([eth0("192.0.2.2/24"), ...(n % 2 ? [nic("veth1")] : [])]);
+    it.source.announce();
+    await it.clock.advance(100);
+  }
+  assertEquals(took, 1_000);
+});
+
+Deno.test("a stream that settles follows ref() and unref()", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
+  await reader.read();
+  void reader.read();
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await it.clock.settle();
+  assertEquals([it.clock.pending, it.clock.pendingRefd], [2, 2]);
+  it.monitor.unref();
+  assertEquals(it.clock.pendingRefd, 0);
+});

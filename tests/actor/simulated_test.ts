@@ -1,0 +1,156 @@
+/**
+ * What the simulation found, one test for each (`tests/simulation`): the seeds that found them are those of the
+ * plans of that time.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { BoundedCalls, type Outcome } from "../../actor/bounded.ts";
+import { TimerSet } from "../../actor/timers.ts";
+import type { SourceEvent } from "../../state/source.ts";
+import { settle, VirtualClock } from "../simulation/clock.ts";
+import { addresses, eth0, nic, setUp } from "./support.ts";
+
+const CHANGED: SourceEvent = { kind: "changed" };
+
+Deno.test("a read is aborted before the next one begins", async () => {
+  await using it = await setUp();
+  let aborted: boolean | null = null;
+  const { source } = it;
+  const read = source.read.bind(source);
+  let first: AbortSignal | null = null;
+  source.read = (signal) => {
+    if (first !== null) {
+      aborted ??= first.aborted;
+      return read(signal);
+    }
+    first = signal ?? null;
+    return new Promise(() => {});
+  };
+  it.monitor.refresh().catch(() => {});
+  it.monitor.refresh().catch(() => {});
+  await it.clock.advance(5_000);
+  assertEquals(aborted, true);
+});
+
+Deno.test("a blocked event loop does not fail a call that was answered meanwhile", async () => {
+  const clock = new VirtualClock();
+  const calls = new BoundedCalls(new TimerSet(clock, true));
+  const outcomes: Outcome<string>[] = [];
+  const answer = () =>
+    new Promise<string>((resolve) => void clock.later("io", 10, () => resolve("answer")));
+  calls.start("The call", 1_000, answer, (outcome) => outcomes.push(outcome));
+  await clock.block(20_000, settle); // afterwards the timers come before the answer
+  await clock.advance(0, settle);
+  assertEquals(outcomes, [{ ok: true, value: "answer" }]);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("a call takes no longer than its limit, and what the event loop is late by", async () => {
+  const clock = new VirtualClock();
+  const calls = new BoundedCalls(new TimerSet(clock, true));
+  const ended: number[] = [];
+  calls.start("The call", 1_001, () => new Promise(() => {}), () => ended.push(clock.monotonic()));
+  await clock.block(1_500, settle);
+  await clock.advance(5_000, settle);
+  assertEquals(ended, [1_500 + 1_001 - 201]);
+});
+
+Deno.test("a publication that waits for its window is not taken for drift without a table", async () => {
+  await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 1_000 } });
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.emit(CHANGED);
+  await it.clock.settle(); // published, and the window begins
+  it.source.set([eth0("192.0.2.3/24")]);
+  void it.monitor.refresh(); // reads the third address, which waits for the window
+  it.source.emit({ kind: "clock-stepped" });
+  await it.clock.advance(1_000);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.3"]);
+  const { driftsFound, reopens } = it.monitor.metrics;
+  assertEquals([driftsFound, reopens], [0, 0]);
+});
+
+Deno.test("what is announced during the first read of a new socket is read, without a table", async () => {
+  await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });
+  it.source.emit(CHANGED);
+  await it.clock.settle();
+  it.source.end();
+  it.source.holdReads();
+  await it.clock.advance(50);
+  it.source.set([eth0("192.0.2.2/24")]); // the read has answered already
+  it.source.emit(CHANGED);
+  await it.clock.settle();
+  it.source.releaseReads();
+  await it.clock.settle();
+  assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
+});
+
+Deno.test("a table that a read overwrote is looked at until it is right", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  const before = eth0("192.0.2.1/24", "192.0.2.9/24");
+  it.source.set([before]);
+  it.source.announce();
+  await it.clock.settle();
+  it.source.holdReads();
+  void it.monitor.refresh();
+  it.source.set([eth0("192.0.2.1/24")]); // the read has seen the second address
+  it.source.announce();
+  await it.clock.settle();
+  it.source.releaseReads();
+  await it.clock.settle();
+  // the first look finds another difference than all later ones do
+  it.source.set([{ ...eth0("192.0.2.1/24"), name: "eth1" }]);
+  await it.clock.advance(50);
+  it.source.set([eth0("192.0.2.1/24")]);
+  await it.clock.advance(500);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.1"]);
+  assertEquals(it.monitor.metrics.reopens, 0);
+});
+
+Deno.test("reconcile tells drift from look to look although the interface is renamed", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  const renamed = { ...eth0("192.0.2.1/24", "192.0.2.9/24"), name: "eth1" };
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.9/24")]); // nobody hears of the second address
+  await it.clock.advance(15_000);
+  it.source.set([{ ...renamed, addresses: renamed.addresses.slice(0, 1) }]);
+  it.source.announce(); // the message about the name does not bring the address
+  it.source.set([renamed]);
+  await it.clock.advance(4 * 50);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.1", "192.0.2.9"]);
+});
+
+Deno.test("what a look drains is not lost when the same look mends the table", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 1_000 } });
+  const { source } = it;
+  const subscribe = source.subscribe.bind(source);
+  let arrives = (): void => {};
+  source.subscribe = async (signal) => {
+    const subscription = await subscribe(signal);
+    const view = subscription.view.bind(subscription);
+    subscription.view = () => {
+      arrives();
+      return view();
+    };
+    return subscription;
+  };
+  source.end();
+  await it.clock.advance(100);
+  source.set([eth0("192.0.2.1/24", "192.0.2.9/24")]);
+  source.announce();
+  await it.clock.settle();
+  source.holdReads();
+  void it.monitor.refresh();
+  source.set([eth0("192.0.2.1/24")]); // the read has seen the second address
+  source.announce();
+  await it.clock.settle();
+  source.releaseReads();
+  await it.clock.advance(99); // the first look finds it
+  arrives = () => {
+    arrives = () => {};
+    source.set([eth0("192.0.2.1/24"), nic("eth1", "198.51.100.1/24")]);
+    source.announce("eth1");
+  };
+  await it.clock.advance(2_000);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.1", "198.51.100.1"]);
+  assertEquals(it.monitor.metrics.driftsFound, 0);
+});

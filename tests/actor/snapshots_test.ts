@@ -1,0 +1,262 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Broadcast } from "../../actor/broadcast.ts";
+import { resolveSnapshotOptions } from "../../actor/options.ts";
+import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
+import { TimerSet } from "../../actor/timers.ts";
+import { diffStates } from "../../state/diff.ts";
+import { isMajorChange } from "../../state/major.ts";
+import type { Snapshot } from "../../state/types.ts";
+import { Random } from "../support/random.ts";
+import { nic as stateNic, state } from "../support/states.ts";
+import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
+
+Deno.test("snapshots() begins with the current snapshot, without changes", async () => {
+  await using it = await setUp();
+  await publish(it, "192.0.2.2/24");
+  const reader = it.monitor.snapshots().getReader();
+  const { value } = await reader.read();
+  assertEquals([value!.sequence, value!.changes.length, value!.major], [2, 0, false]);
+  assertEquals(value!.causes, ["event"]);
+  assertEquals(await poll(it, reader.read()), null);
+});
+
+Deno.test("snapshots() begins with what is newest when it is first read", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots().getReader();
+  await publish(it, "192.0.2.2/24");
+  const { value } = await reader.read();
+  assertEquals([value!.sequence, value!.changes.length], [2, 0]);
+});
+
+Deno.test("snapshots() with initial: false compares with what was current when it was called", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ initial: false }).getReader();
+  const first = reader.read();
+  assertEquals(await poll(it, first), null);
+  await publish(it, "192.0.2.2/24");
+  const { value } = await first;
+  assertEquals(value!.changes.map((change) => change.kind), ["address-removed", "address-added"]);
+});
+
+Deno.test("snapshots() with initial: false tells a change that came before the first read", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ initial: false }).getReader();
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24");
+  const { value } = await reader.read();
+  assertEquals([value!.sequence, addresses(value!)[0], value!.changes.length], [
+    3,
+    "192.0.2.3",
+    2,
+  ]);
+});
+
+Deno.test("a slow reader gets the newest snapshot, all causes and the net changes", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots().getReader();
+  await reader.read();
+  await publish(it, "192.0.2.2/24");
+  it.source.set([eth0("192.0.2.3/24")]);
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(250);
+  await publish(it, "192.0.2.3/24", nic("veth1"));
+  const { value } = await reader.read();
+  assertEquals([value!.sequence, value!.cause, value!.causes], [4, "overflow", [
+    "overflow",
+    "event",
+  ]]);
+  assertEquals(value!.changes.map((c) => c.kind), [
+    "interface-added",
+    "address-removed",
+    "address-added",
+  ]);
+  assertEquals(value!.major, true);
+  await publish(it, "192.0.2.3/24");
+  const after = (await reader.read()).value!;
+  assertEquals([after.causes, after.major], [["event"], false]);
+});
+
+Deno.test("a reader is told nothing when all that happened was undone", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots().getReader();
+  await reader.read();
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.1/24");
+  const next = reader.read();
+  assertEquals(await poll(it, next), null);
+  await publish(it, "192.0.2.3/24");
+  const { value } = await next;
+  assertEquals([value!.sequence, value!.changes.length], [4, 2]);
+});
+
+Deno.test("an unread stream costs nothing over 100000 publications and then gives the newest", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0, reconcileIntervalMs: Infinity } });
+  const reader = it.monitor.snapshots({ initial: false, settleMs: 1_000 }).getReader();
+  for (let n = 1; n <= 100_000; n++) {
+    it.source.emit({ kind: "resumed", at: START + n, sleptMs: 1 });
+    if (n % 500 === 0) await it.clock.settle();
+  }
+  assertEquals(it.monitor.metrics.published, 100_001);
+  assertEquals(it.clock.pending, 0);
+  it.clock.tick(1_000);
+  assertEquals((await reader.read()).value!.sequence, 100_001);
+});
+
+Deno.test("reads that were asked for in advance are answered one by one", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots().getReader();
+  const reads = [reader.read(), reader.read(), reader.read()];
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24");
+  const sequences = (await Promise.all(reads)).map(({ value }) => value!.sequence);
+  assertEquals(sequences, [1, 2, 3]);
+});
+
+Deno.test("a reader that keeps up is given the published snapshot itself", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots().getReader();
+  await reader.read();
+  await publish(it, "192.0.2.2/24");
+  assert((await reader.read()).value === it.monitor.current);
+});
+
+Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", () => {
+  const broadcast = new Broadcast(() => false, new TimerSet(new ManualClock(), true));
+  const published = state({ interfaces: [stateNic("eth0")] });
+  broadcast.publish({ sequence: 1, at: START, causes: ["initial"], state: published });
+  const controller = new AbortController();
+  const options = resolveSnapshotOptions({ signal: controller.signal });
+  const streams = [1, 2, 3].map((n) =>
+    broadcast.subscribe(n === 1 ? options : resolveSnapshotOptions())
+  );
+  assertEquals(broadcast.streams, 3);
+  controller.abort();
+  assertEquals(broadcast.streams, 2);
+  void streams[1]!.cancel();
+  assertEquals(broadcast.streams, 1);
+  broadcast.close();
+  assertEquals(broadcast.streams, 0);
+  broadcast.subscribe(resolveSnapshotOptions());
+  assertEquals(broadcast.streams, 0);
+});
+
+Deno.test("two streams are independent of each other", async () => {
+  await using it = await setUp();
+  const fast = it.monitor.snapshots().getReader();
+  const slow = it.monitor.snapshots().getReader();
+  await fast.read();
+  await slow.read();
+  await publish(it, "192.0.2.2/24");
+  await fast.read();
+  await publish(it, "192.0.2.3/24");
+  assertEquals((await fast.read()).value!.changes.length, 2);
+  assertEquals((await slow.read()).value!.sequence, 3);
+});
+
+Deno.test("for await gets every publication and leaving it ends the subscription", async () => {
+  await using it = await setUp();
+  const got: number[] = [];
+  const loop = (async () => {
+    for await (const { sequence } of it.monitor) {
+      got.push(sequence);
+      if (sequence === 3) break;
+    }
+  })();
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24");
+  await loop;
+  assertEquals(got, [1, 2, 3]);
+});
+
+Deno.test("cancel() ends a subscription and its timer", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots({ settleMs: 500 });
+  const reader = stream.getReader();
+  await reader.read();
+  const pending = reader.read();
+  await publish(it, "192.0.2.2/24");
+  assertEquals(it.clock.pending, 2);
+  await reader.cancel();
+  assertEquals((await pending).done, true);
+  assertEquals(it.clock.pending, 1);
+  await publish(it, "192.0.2.3/24");
+});
+
+Deno.test("a signal ends a stream without an error, also one aborted before", async () => {
+  await using it = await setUp();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const reader = it.monitor.snapshots({ signal, settleMs: 500 }).getReader();
+  await reader.read();
+  const pending = reader.read();
+  await publish(it, "192.0.2.2/24");
+  controller.abort(new Error("Enough"));
+  assertEquals((await pending).done, true);
+  assertEquals(it.clock.pending, 1);
+  assertEquals((await it.monitor.snapshots({ signal }).getReader().read()).done, true);
+});
+
+Deno.test("a reader that lets go with its read pending leaves the next one the newest", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots();
+  const reader = stream.getReader();
+  await reader.read();
+  const dropped = reader.read().catch((error: Error) => error.name);
+  await it.clock.settle();
+  reader.releaseLock();
+  assertEquals(await dropped, "TypeError");
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24");
+  assertEquals((await stream.getReader().read()).value!.sequence, 3);
+});
+
+Deno.test("snapshots() with bad options throws", async () => {
+  await using it = await setUp();
+  assertThrows(() => it.monitor.snapshots({ settleMs: -1 }), RangeError, "settleMs");
+  assertThrows(() => it.monitor.snapshots({ initial: 1 as never }), TypeError, "initial");
+});
+
+Deno.test("what a subscriber gets adds up over 10000 random publications and pauses", async () => {
+  const random = new Random(77);
+  await using it = await setUp({ monitor: { coalesceMs: 0, reconcileIntervalMs: Infinity } });
+  const reader = it.monitor.snapshots({ majorOnly: true, initial: false }).getReader();
+  const all = it.monitor.snapshots().getReader();
+  let seen = (await all.read()).value!;
+  let major = it.monitor.current;
+  let next = reader.read();
+  for (let n = 0; n < 10_000; n++) {
+    const nics = [0, 1, 2].filter(() => random.chance(0.6)).map((i) =>
+      scriptedInterface(
+        `eth${i}`,
+        random.chance(0.7) ? [`192.0.2.${random.between(1, 3)}/24`] : [],
+        {
+          index: i + 2,
+          up: random.chance(0.8),
+        },
+      )
+    );
+    it.source.set(nics);
+    it.source.announce();
+    if (random.chance(0.05)) {
+      it.source.emit({ kind: "resumed", at: START + n, sleptMs: random.pick([5, 700_000]) });
+    }
+    await it.clock.settle();
+    const { current } = it.monitor;
+    for (let got = await poll(it, next); got !== null; got = await poll(it, next)) {
+      assert(isTold(major, got), `step ${n}`);
+      major = got;
+      next = reader.read();
+    }
+    assert(!isTold(major, current), `step ${n}`);
+    if (!random.chance(0.3) || diffStates(seen.state, current.state).length === 0) continue;
+    const { value } = await all.read();
+    assertEquals(value!.changes, diffStates(seen.state, value!.state), `step ${n}`);
+    assertEquals(value!.sequence, current.sequence);
+    assert(value!.causes.length > 0 && value!.cause === value!.causes[0]);
+    seen = value!;
+  }
+});
+
+function isTold(seen: Snapshot, next: Snapshot): boolean {
+  return isMajorChange(seen.state, next.state) || seen.state.resumedAt !== next.state.resumedAt;
+}

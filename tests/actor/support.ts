@@ -1,0 +1,144 @@
+/**
+ * A monitor on a scripted source and a manual clock, and what it logged.
+ *
+ * @module
+ */
+import { Monitor, type OpenedSource } from "../../actor/monitor.ts";
+import { type MonitorOptions, resolveMonitorOptions } from "../../actor/options.ts";
+import {
+  ManualClock,
+  scriptedInterface,
+  ScriptedSource,
+  type ScriptedSourceOptions,
+} from "../../actor/testing.ts";
+import type { Interface, Snapshot } from "../../state/types.ts";
+
+/** What the wall clock shows when a test begins. */
+export const START = 1_700_000_000_000;
+
+/** A log that can be looked at. */
+export class Log {
+  readonly lines: { level: "debug" | "info" | "warn" | "error"; message: string }[] = [];
+  debug(message: string): void {
+    this.lines.push({ level: "debug", message });
+  }
+  info(message: string): void {
+    this.lines.push({ level: "info", message });
+  }
+  warn(message: string): void {
+    this.lines.push({ level: "warn", message });
+  }
+  error(message: string): void {
+    this.lines.push({ level: "error", message });
+  }
+  /** The messages of a level. */
+  at(level: "debug" | "info" | "warn" | "error"): string[] {
+    return this.lines.filter((line) => line.level === level).map((line) => line.message);
+  }
+}
+
+/** What `setUp()` takes. */
+export interface SetUpOptions {
+  source?: ScriptedSourceOptions;
+  monitor?: Omit<MonitorOptions, "source" | "clock">;
+  polling?: { reason: string };
+}
+
+/** All that a test needs before it opens the monitor. */
+export interface Setting {
+  clock: ManualClock;
+  source: ScriptedSource;
+  log: Log;
+  /** How often the opened source was disposed. */
+  disposed: () => number;
+  /** Opens the monitor; no jitter in its backoff. */
+  open: () => Promise<Monitor>;
+}
+
+/** A scripted source with eth0 at 192.0.2.1/24, a manual clock and a log; nothing is open yet. */
+export function prepare(options: SetUpOptions = {}): Setting {
+  const clock = new ManualClock({ now: START });
+  const source = new ScriptedSource({ interfaces: [eth0("192.0.2.1/24")], ...options.source });
+  const log = new Log();
+  let disposed = 0;
+  const opened: OpenedSource = {
+    source,
+    reason: options.polling?.reason ?? null,
+    polling: options.polling !== undefined,
+    dispose: () => {
+      disposed++;
+      return Promise.resolve();
+    },
+  };
+  const resolved = resolveMonitorOptions({ logger: log, ...options.monitor, source, clock });
+  return {
+    clock,
+    source,
+    log,
+    disposed: () => disposed,
+    open: () => Monitor.open(opened, resolved, () => 0),
+  };
+}
+
+/** The same with the monitor open and its first window over. */
+export async function setUp(
+  options: SetUpOptions = {},
+): Promise<Setting & AsyncDisposable & { monitor: Monitor }> {
+  const setting = prepare(options);
+  const monitor = await setting.open();
+  await setting.clock.advance(resolvedWindow(options));
+  return { ...setting, monitor, [Symbol.asyncDispose]: () => monitor.close() };
+}
+
+/** eth0 with these addresses. */
+export function eth0(...addresses: string[]): Interface {
+  return scriptedInterface("eth0", addresses);
+}
+
+/** Another interface with these addresses; its index follows from the number in its name. */
+export function nic(name: string, ...addresses: string[]): Interface {
+  return scriptedInterface(name, addresses, { index: 10 + Number(/\d+$/.exec(name)?.[0] ?? 0) });
+}
+
+/** All snapshots that a watcher of publications sees, from the current one on. */
+export function record(monitor: Monitor): Snapshot[] {
+  const seen: Snapshot[] = [];
+  const watch = (): void => {
+    monitor.waitFor(() => {
+      if (seen.at(-1) !== monitor.current) seen.push(monitor.current);
+      return false;
+    }).catch(() => {});
+  };
+  watch();
+  return seen;
+}
+
+/** The addresses that a snapshot shows. */
+export function addresses(snapshot: Snapshot): string[] {
+  return snapshot.state.localAddresses.regular;
+}
+
+/** A setting whose monitor is open. */
+export type OpenSetting = Awaited<ReturnType<typeof setUp>>;
+
+/** eth0 gets another address, other interfaces come, and the window passes. */
+export function publish(it: OpenSetting, address: string, ...more: Interface[]): Promise<void> {
+  it.source.set([eth0(address), ...more]);
+  it.source.announce();
+  return it.clock.advance(250);
+}
+
+/** What a read gives when it gives something without time passing; null while it waits. */
+export async function poll(
+  it: OpenSetting,
+  reading: Promise<ReadableStreamReadResult<Snapshot>>,
+): Promise<Snapshot | null> {
+  let got: Snapshot | null = null;
+  void reading.then(({ value }) => got = value ?? null);
+  await it.clock.settle();
+  return got;
+}
+
+function resolvedWindow(options: SetUpOptions): number {
+  return options.monitor?.coalesceMs ?? 250;
+}
