@@ -1,0 +1,30 @@
+/**
+ * What a monitor has done.
+ *
+ * @module
+ */
+import type { Health, Metrics } from "../../mod.ts";
+import { escapeText } from "../../state/name.ts";
+import type { Style } from "./style.ts";
+import { formatTime } from "./time.ts";
+
+/** Health and counters as two columns, under their names in the API. Each line ends with a newline. */
+export function formatStats(health: Health, metrics: Metrics, style: Style): string {
+  const rows: [name: string, value: string][] = [
+    ["status", health.reason === null ? health.status : `${health.status}: ${health.reason}`],
+    ["source", health.source],
+    ["since", formatTime(health.since)],
+    ["lastEventAt", timeOrNever(health.lastEventAt)],
+    ["lastReconcileAt", timeOrNever(health.lastReconcileAt)],
+    ["lastError", health.lastError ?? "none"],
+    ...Object.entries(metrics).map(([name, count]): [string, string] => [name, String(count)]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows
+    .map(([name, value]) => `${style.dim(name.padEnd(width))}  ${escapeText(value)}\n`)
+    .join("");
+}
+
+function timeOrNever(at: number | null): string {
+  return at === null ? "never" : formatTime(at);
+}

@@ -1,0 +1,133 @@
+/**
+ * The entry point: what it adds to the actor.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
+import { NetworkMonitor, readNetworkState, watchNetwork } from "../mod.ts";
+
+const ETH0 = scriptedInterface("eth0", ["192.0.2.7/24"]);
+const MOVED = scriptedInterface("eth0", ["198.51.100.7/24"]);
+
+function scripted(): { source: ScriptedSource; clock: ManualClock } {
+  return { source: new ScriptedSource({ interfaces: [ETH0] }), clock: new ManualClock() };
+}
+
+Deno.test("watchNetwork() opens when called, not when read", async () => {
+  const { source, clock } = scripted();
+  const stream = watchNetwork({ source, clock });
+  await clock.settle();
+  assertEquals(source.calls.subscribe, 1);
+  await stream.cancel();
+});
+
+Deno.test("watchNetwork() delivers the current snapshot, then what changes", async () => {
+  const { source, clock } = scripted();
+  const reader = watchNetwork({ source, clock }).getReader();
+  const first = await reader.read();
+  assertEquals(first.value?.state.localAddresses.regular, ["192.0.2.7"]);
+  const next = reader.read();
+  source.set([MOVED]);
+  source.announce();
+  await clock.advance(250);
+  assertEquals((await next).value?.state.localAddresses.regular, ["198.51.100.7"]);
+  await reader.cancel();
+});
+
+Deno.test("watchNetwork() hands on the options of the subscription", async () => {
+  const { source, clock } = scripted();
+  const reader = watchNetwork({ source, clock, initial: false, majorOnly: true }).getReader();
+  const next = reader.read();
+  await clock.settle();
+  source.set([{ ...ETH0, mtu: 1400 }]);
+  source.announce();
+  await clock.advance(250);
+  source.set([MOVED]);
+  source.announce();
+  await clock.advance(250);
+  const { value } = await next;
+  assertEquals([value?.major, value?.state.interfaces.eth0?.addresses[0]?.address], [
+    true,
+    "198.51.100.7",
+  ]);
+  await reader.cancel();
+});
+
+Deno.test("watchNetwork() closes the monitor when the stream is cancelled or a loop is left", async () => {
+  const { source, clock } = scripted();
+  for await (const _ of watchNetwork({ source, clock })) break;
+  assertEquals([source.open, clock.pending], [0, 0]);
+});
+
+Deno.test("watchNetwork() that is cancelled while it opens leaves nothing open", async () => {
+  const { source, clock } = scripted();
+  source.holdReads();
+  const stream = watchNetwork({ source, clock });
+  await clock.settle();
+  await stream.cancel();
+  assertEquals([source.open, clock.pending], [0, 0]);
+});
+
+Deno.test("watchNetwork() errors its stream when it cannot be opened", async () => {
+  const { source, clock } = scripted();
+  source.refuse(1, new Error("No such socket"));
+  const reader = watchNetwork({ source, clock }).getReader();
+  await assertRejects(() => reader.read(), Error, "No such socket");
+  const bad = watchNetwork({ source, clock, coalesceMs: -1 }).getReader();
+  await assertRejects(() => bad.read(), RangeError, "coalesceMs");
+  const worse = watchNetwork({ source, clock, settleMs: -1 }).getReader();
+  await assertRejects(() => worse.read(), RangeError, "settleMs");
+  assertEquals(source.calls.subscribe, 1);
+});
+
+Deno.test("watchNetwork() ends, without an error, when its signal is aborted", async () => {
+  const { source, clock } = scripted();
+  const controller = new AbortController();
+  const reader = watchNetwork({ source, clock, signal: controller.signal }).getReader();
+  await reader.read();
+  const next = reader.read();
+  controller.abort();
+  assertEquals((await next).done, true);
+  assertEquals([source.open, clock.pending], [0, 0]);
+});
+
+Deno.test("NetworkMonitor.open() opens nothing when its signal is aborted already", async () => {
+  const { source, clock } = scripted();
+  const signal = AbortSignal.abort(new Error("Too late"));
+  await assertRejects(() => NetworkMonitor.open({ source, clock, signal }), Error, "Too late");
+  assertEquals(source.calls.subscribe, 0);
+});
+
+Deno.test("NetworkMonitor is closed by await using, and says so", async () => {
+  const { source, clock } = scripted();
+  const closed = await (async () => {
+    await using monitor = await NetworkMonitor.open({ source, clock });
+    assertEquals(monitor.health.status, "live");
+    return { monitor, ended: monitor.closed };
+  })();
+  await closed.ended;
+  assertEquals(closed.monitor.health.status, "closed");
+  assertEquals(closed.monitor.current.state.localAddresses.regular, ["192.0.2.7"]);
+});
+
+Deno.test("readNetworkState() reads once and subscribes to nothing", async () => {
+  const { source } = scripted();
+  const state = await readNetworkState({ source });
+  assertEquals(state.localAddresses.regular, ["192.0.2.7"]);
+  assertEquals([source.calls.subscribe, source.calls.read], [0, 1]);
+  assert(Object.isFrozen(state));
+});
+
+Deno.test("readNetworkState() rejects with what the read throws, or the reason of its signal", async () => {
+  const { source } = scripted();
+  source.failReads(1, new Error("Nothing to read"));
+  await assertRejects(() => readNetworkState({ source }), Error, "Nothing to read");
+  source.holdReads();
+  const controller = new AbortController();
+  const reading = readNetworkState({ source, signal: controller.signal });
+  controller.abort(new Error("Enough"));
+  await assertRejects(() => reading, Error, "Enough");
+  const signal = AbortSignal.abort(new Error("Too late"));
+  await assertRejects(() => readNetworkState({ source, signal }), Error, "Too late");
+});
