@@ -1,0 +1,239 @@
+/**
+ * A monitor on a simulated Mac.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { encodeLiveNic, encodeRoute } from "../support/bsd_encode.ts";
+import { addresses, type Machine, startMachine } from "./machine.ts";
+
+const INTERVAL_MS = 15_000;
+/** A reconcile interval, its second look, and the wait for a canary. */
+const HEALED_MS = INTERVAL_MS + 50 + 1_000;
+
+Deno.test("a monitor on a Mac publishes interfaces, addresses and the default route", async () => {
+  await using machine = await startMachine();
+  const { state } = machine.monitor.current;
+  assertEquals(Object.keys(state.interfaces), ["lo0", "en0"]);
+  const en0 = state.interfaces.en0!;
+  assertEquals(
+    [en0.index, en0.kind, en0.up, en0.running, en0.mac, en0.mtu],
+    [2, "ethernet", true, true, "02:00:00:00:00:02", 1500],
+  );
+  assertEquals(en0.addresses.map((it) => [it.cidr, it.peer, it.permanent]), [
+    ["192.0.2.7/24", null, true],
+  ]);
+  assertEquals(state.defaultRoute.ipv4, {
+    interface: "en0",
+    gateway: "192.0.2.1",
+    source: "192.0.2.7",
+    metric: null,
+  });
+  assertEquals(state.knows, { links: true, addressFlags: true, routes: true });
+  const { source, status, witnesses } = machine.monitor.health;
+  assertEquals([source, status], ["af_route", "live"]);
+  assertEquals(witnesses, ["route", "network_change", "kernel-events"]);
+});
+
+Deno.test("a monitor on a Mac publishes a change at once, without a look of its own", async () => {
+  await using machine = await startMachine();
+  await machine.pass(1_000);
+  machine.network.addAddress("en0", "198.51.100.7/24");
+  await machine.settle();
+  assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
+  assertEquals(machine.monitor.current.causes, ["event"]);
+  assertEquals(machine.monitor.metrics.reconciles, 0);
+});
+
+/** The production failure: net-tools#158, net-tools#165. */
+async function failInProduction(machine: Machine): Promise<void> {
+  const { kernel, network } = machine;
+  // A burst, faster than anybody reads: most of it is dropped without a word.
+  for (let i = 0; i < 5_000; i++) {
+    network.addAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
+    network.removeAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
+  }
+  await machine.pass(1_000);
+  // Then silence, and no error.
+  kernel.stall();
+  network.removeAddress("en0", "192.0.2.7/24");
+  await machine.pass(5_000);
+  assertEquals(addresses(machine), ["192.0.2.7"], "the message was heard: no silence");
+}
+
+Deno.test("a Mac's socket that fell silent costs one reconcile interval, and is replaced", async () => {
+  await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
+  const { kernel, monitor, network } = machine;
+  await failInProduction(machine);
+  await machine.pass(HEALED_MS);
+  assertEquals(addresses(machine), []);
+  assertEquals(monitor.health.status, "live");
+  assertEquals(monitor.metrics.reopens >= 1, true);
+  assertEquals(kernel.routeSockets, 1);
+
+  network.addAddress("en0", "192.0.2.7/24", { other: "192.0.2.255" });
+  await machine.settle();
+  await machine.pass(250);
+  assertEquals(addresses(machine), ["192.0.2.7"]);
+  await machine.pass(1_000);
+  const { reconciles } = monitor.metrics;
+  network.addAddress("en0", "198.51.100.7/24");
+  await machine.settle();
+  assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
+  assertEquals(monitor.metrics.reconciles, reconciles, "reconcile found it, no event");
+});
+
+Deno.test("an address that goes and comes back while a Mac's socket is silent is right in one interval", async () => {
+  await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
+  await failInProduction(machine);
+  machine.network.addAddress("en0", "192.0.2.9/24");
+  await machine.pass(HEALED_MS);
+  assertEquals(addresses(machine), ["192.0.2.9"]);
+  assert(machine.monitor.metrics.reopens >= 1);
+});
+
+Deno.test("a Mac's socket that fell silent is replaced though nothing has changed", async () => {
+  await using machine = await startMachine();
+  machine.kernel.stall();
+  await machine.pass(HEALED_MS);
+  const { canariesMissed, driftsFound, reopens } = machine.monitor.metrics;
+  assertEquals({ canariesMissed, driftsFound, reopens }, {
+    canariesMissed: 1,
+    driftsFound: 0,
+    reopens: 1,
+  });
+  assertEquals(machine.monitor.health.status, "live");
+});
+
+Deno.test("without reconcile and canary the same silence lasts for ever", async () => {
+  await using machine = await startMachine({
+    without: ["kernel-events", "network_change"],
+    monitor: { reconcileIntervalMs: Infinity },
+  });
+  await failInProduction(machine);
+  await machine.pass(5 * HEALED_MS);
+  assertEquals(addresses(machine), ["192.0.2.7"]);
+  assertEquals(machine.monitor.metrics.reopens, 0);
+  assertEquals(machine.monitor.health.status, "live");
+});
+
+Deno.test("the further witnesses hear what a Mac's silent socket does not", async () => {
+  await using machine = await startMachine({ monitor: { reconcileIntervalMs: Infinity } });
+  machine.kernel.stall();
+  machine.network.addAddress("en0", "198.51.100.7/24");
+  await machine.pass(250);
+  assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
+});
+
+Deno.test("a DHCP renewal is not delivered with settleMs, and is without", async () => {
+  await using machine = await startMachine();
+  const { monitor, network } = machine;
+  const delivered = { plain: [] as string[][], settled: [] as string[][] };
+  const follow = async (settleMs: number, into: string[][]) => {
+    for await (const { state } of monitor.snapshots({ settleMs, initial: false })) {
+      into.push(state.localAddresses.regular);
+    }
+  };
+  const following = [follow(0, delivered.plain), follow(250, delivered.settled)];
+  await machine.pass(1_000);
+
+  network.removeAddress("en0", "192.0.2.7/24");
+  await machine.pass(50);
+  network.addAddress("en0", "192.0.2.7/24", { other: "192.0.2.255" });
+  await machine.pass(2_000);
+  assertEquals(delivered, { plain: [[], ["192.0.2.7"]], settled: [] });
+
+  network.addAddress("en0", "198.51.100.7/24");
+  await machine.pass(2_000);
+  assertEquals(delivered.settled, [["192.0.2.7", "198.51.100.7"]]);
+  await monitor.close();
+  await Promise.all(following);
+});
+
+Deno.test("100,000 RTM_MISS in a second cost no enumeration and no publication", async () => {
+  await using machine = await startMachine();
+  const { kernel, monitor } = machine;
+  await machine.pass(1_000);
+  const before = { ...kernel.calls };
+  const miss = encodeRoute("darwin", 7, {
+    destination: "2001:db8::1",
+    prefixLength: 128,
+    gateway: 0,
+    index: 0,
+    flags: 0x5,
+    source: null,
+  }, true);
+  for (let i = 0; i < 100; i++) {
+    for (let j = 0; j < 1_000; j++) kernel.deliver(miss);
+    await machine.pass(10);
+  }
+  assertEquals(kernel.calls.sysctl, before.sysctl);
+  assertEquals(monitor.current.sequence, 1);
+  assertEquals(monitor.metrics.events >= 100_000, true);
+  assertEquals(monitor.metrics.ignored, monitor.metrics.events);
+});
+
+Deno.test("ENOTCONN on every read is survived with backoff, few log lines and a right state", async () => {
+  await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
+  const { kernel, log, monitor, network } = machine;
+  await machine.pass(1_000);
+  kernel.disconnected = true;
+  const start = machine.clock.monotonic();
+  kernel.deliver(encodeLiveNic("darwin", network.nic("en0")));
+  await machine.pass(20_000);
+  network.addAddress("en0", "198.51.100.7/24");
+  await machine.pass(40_000);
+  const attempts = kernel.openedAt.filter((at) => at >= start).map((at) => at - start);
+  const waits = attempts.map((at, i) => at - (attempts[i - 1] ?? 0));
+  assertEquals(waits.slice(0, 8), [50, 100, 200, 400, 800, 1_600, 3_200, 6_400]);
+  assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
+  const { reopens } = monitor.metrics;
+  // 50 ms, 100, 200 … 25.6 s: ten waits in a minute, and the four ticks that cut one short.
+  assert(reopens >= 8 && reopens <= 16, `${reopens} reopens`);
+  const loud = log.at("warn").length + log.at("error").length;
+  assert(loud <= 5, `${loud} warnings:\n${log.at("warn").join("\n")}`);
+  assert(log.lines.length <= 60, `${log.lines.length} lines`);
+  assertEquals(monitor.health.status, "degraded");
+
+  kernel.disconnected = false;
+  await machine.pass(HEALED_MS + 30_000);
+  assertEquals(monitor.health.status, "live");
+  await machine.pass(1_000);
+  network.addAddress("en0", "203.0.113.7/24");
+  await machine.settle();
+  assertEquals(addresses(machine).length, 3);
+});
+
+Deno.test("what macOS announces nowhere is right within one interval", async () => {
+  await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
+  assertEquals(machine.monitor.health.witnesses, ["route"]);
+  await machine.pass(1_000);
+  const { events } = machine.monitor.metrics;
+  machine.network.addAddress("en0", "192.0.2.8/24");
+  await machine.pass(1_000);
+  assertEquals(addresses(machine), ["192.0.2.7"]);
+  assertEquals(machine.monitor.metrics.events, events);
+  await machine.pass(HEALED_MS);
+  assertEquals(addresses(machine), ["192.0.2.7", "192.0.2.8"]);
+  assert(machine.published.at(-1)!.causes.includes("reconcile"));
+});
+
+Deno.test("closing gives back every descriptor of a Mac", async () => {
+  const machine = await startMachine();
+  await machine.monitor.close();
+  assertEquals(machine.kernel.open, 0);
+  assertEquals(machine.monitor.health.witnesses, []);
+});
+
+Deno.test("a canary that a view took proves nothing: it has to come through the poll", async () => {
+  await using machine = await startMachine();
+  const { kernel, source } = machine;
+  await using subscription = await source.subscribe(new AbortController().signal);
+  const late = new AbortController();
+  const stalled = subscription.probe(late.signal);
+  kernel.stall();
+  subscription.view();
+  await machine.settle();
+  late.abort();
+  assertEquals(await stalled, false);
+});

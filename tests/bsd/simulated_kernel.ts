@@ -1,0 +1,388 @@
+/**
+ * A model of the kernels of macOS and FreeBSD at the level of the C functions that the source calls, so
+ * that the real source runs on any machine: routing sockets with a bounded buffer that drop without a word,
+ * kernel events, the notification centre, `sysctl`, `poll`, the clocks. It speaks the bytes of those systems.
+ *
+ * @module
+ */
+import type { BsdFunctions } from "../../ffi/bsd/libc.ts";
+import type { Clock } from "../../state/clock.ts";
+import { formatIp } from "../../state/ip.ts";
+import { type EncodedOs, encodeKernelEvent, encodeRoute } from "../support/bsd_encode.ts";
+import { Descriptor, type DescriptorKind } from "./simulated_descriptor.ts";
+import { Polls } from "./simulated_poll.ts";
+import { RTF, SimulatedNetwork } from "./simulated_network.ts";
+
+const ERRNO = {
+  esrch: 3,
+  ebadf: 9,
+  enomem: 12,
+  eacces: 13,
+  einval: 22,
+  eagain: 35,
+  enoprotoopt: 42,
+  eafnosupport: 47,
+  enobufs: 55,
+  enotconn: 57,
+  eaddrnotavail: 49,
+} as const;
+const POLL = { in: 0x1, nval: 0x20 } as const;
+const PF = { inet6: { darwin: 30, freebsd: 28 }, route: 17, system: 32 } as const;
+const SOCK = { dgram: 2, raw: 3 } as const;
+const SO = { rcvbuf: 0x1002, error: 0x1007, rerror: 0x20000 } as const;
+const RT_MSGHDR_SIZE = { darwin: 92, freebsd: 152 } as const;
+/** What a socket holds at most. */
+const MOST_RECEIVE_BYTES = 8 * 1024 * 1024;
+
+/** What can be had of the system, and what cannot. */
+export interface SimulatedKernelOptions {
+  /** Whose kernel. */
+  os: EncodedOs;
+  /** Time passes with it. */
+  clock: Clock;
+  /** What is refused or missing; nothing, unless told. */
+  without?: readonly (
+    | "network_change"
+    | "kernel-events"
+    | "kernel-event-filter"
+    | "address-flags"
+    | "SO_RERROR"
+  )[];
+}
+
+/** The kernel. Everything that goes wrong in it is switched on by the test. */
+export class SimulatedKernel {
+  /** What is there. */
+  readonly network: SimulatedNetwork;
+  /** Calls by name, for the tests to count. */
+  readonly calls: Record<string, number> = {};
+  /** When routing sockets were opened, in milliseconds of the clock. */
+  readonly openedAt: number[] = [];
+  /** Every read of a routing socket fails with ENOTCONN, and every poll says that there is something. */
+  disconnected = false;
+  /** All that is queued comes with one read. */
+  merges = false;
+  /** How often the table grows between the question for its size and the one for itself. */
+  growths = 0;
+  /** How large the table is when it is read, by how large it was said to be; null: as large. */
+  grows: ((size: number) => number) | null = null;
+  readonly #os: EncodedOs;
+  readonly #clock: Clock;
+  readonly #without: ReadonlySet<string>;
+  readonly #descriptors = new Map<number, Descriptor>();
+  readonly #polls: Polls;
+  readonly #errnoPointer = Object.create(null) as Deno.PointerObject;
+  #errno = 0;
+  #lastDescriptor = 2;
+  #lastToken = 0x1_0000;
+  readonly #tokens = new Map<number, number>();
+  #sleptMs = 0;
+  #listening = true;
+
+  /** A machine with a loopback. */
+  constructor(options: SimulatedKernelOptions) {
+    this.#os = options.os;
+    this.#clock = options.clock;
+    this.#without = new Set(options.without);
+    this.#polls = new Polls(options.clock, (fd) => this.#revents(fd));
+    this.network = new SimulatedNetwork(options.os, {
+      route: (message) => this.deliver(message),
+      kernelEvent: (subclass, code) => this.#postEvent(subclass, code),
+      networkChange: () => this.#postChange(),
+    });
+  }
+
+  /** The functions of its C library. */
+  get functions(): BsdFunctions {
+    const notifies = this.#os === "darwin" && !this.#without.has("network_change");
+    return {
+      socket: (...args) => this.#call("socket", () => this.#socket(...args)),
+      setsockopt: (fd, _level, option, value) =>
+        this.#call("setsockopt", () => this.#setsockopt(fd, option, value)),
+      getsockopt: (fd, _level, option, value) =>
+        this.#call("getsockopt", () => this.#getsockopt(fd, option, value)),
+      recv: (fd, buffer, _length, flags) => {
+        if ((flags & 0x80) === 0) throw new Error("recv() would block the event loop");
+        return this.#call("recv", () => this.#receive(this.#descriptor(fd), buffer));
+      },
+      read: (fd, buffer) => {
+        const descriptor = this.#descriptor(fd);
+        if (!descriptor.isReadable) throw new Error("read() would block the event loop");
+        return this.#call("read", () => this.#receive(descriptor, buffer));
+      },
+      write: (fd, bytes) => this.#call("write", () => this.#write(this.#descriptor(fd), bytes)),
+      close: (fd) => this.#call("close", () => this.#close(fd)),
+      pipe: (pair) => this.#call("pipe", () => this.#pipe(pair)),
+      poll_blocking: (set, count, ms) => this.#polls.start(set, count, ms),
+      poll_now: (set, count) => this.#call("poll_now", () => this.#polls.lookAt(set, count)),
+      sysctl: (name, _length, old, size) =>
+        this.#call("sysctl", () => this.#sysctl(name, old, size)),
+      clock_gettime: (clock, time) => this.#call("clock_gettime", () => this.#gettime(clock, time)),
+      ioctl: (fd, request, argument) =>
+        this.#call("ioctl", () => this.#ioctl(this.#descriptor(fd), request, argument)),
+      notify_register_file_descriptor: notifies
+        ? (name, fd, _flags, token) => this.#register(name, fd, token)
+        : null,
+      notify_cancel: notifies ? (token) => this.#cancel(token) : null,
+      __error: () => this.#errnoPointer,
+      copy_from: (into) => into[0] = this.#errno,
+    };
+  }
+
+  /** How many descriptors are open. */
+  get open(): number {
+    return this.#descriptors.size;
+  }
+
+  /** How many routing sockets are open. */
+  get routeSockets(): number {
+    return this.#all("route").length;
+  }
+
+  /** Nothing that could be heard waits to be read, and whoever has something to hear waits for it. */
+  get isQuiet(): boolean {
+    if (this.disconnected) return true;
+    const heard = [...this.#descriptors.values()].filter(({ kind }) => kind !== "writer");
+    if (heard.some((it) => it.isReadable)) return false;
+    return this.#polls.size > 0 || heard.every(({ kind }) => kind === "reader");
+  }
+
+  /** Hands a routing message to every routing socket that has room for it. */
+  deliver(message: Uint8Array): void {
+    for (const socket of this.#all("route")) socket.enqueue(message);
+    this.#polls.wake();
+  }
+
+  /** The open routing sockets fall silent for ever, without an error; those opened later hear. */
+  stall(): void {
+    for (const socket of this.#all("route")) socket.stalled = true;
+  }
+
+  /** The machine sleeps: only one of the clocks goes on. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
+  }
+
+  #all(kind: DescriptorKind): Descriptor[] {
+    return [...this.#descriptors.values()].filter((it) => it.kind === kind);
+  }
+
+  #call(name: string, work: () => number): number {
+    if (!this.#listening) throw new Error(`${name}() was called after the library was unloaded`);
+    this.calls[name] = (this.calls[name] ?? 0) + 1;
+    return work();
+  }
+
+  /** The library is unloaded: nothing may be called any more, and nothing may be left open. */
+  unload(): void {
+    this.#listening = false;
+    const left = [...this.#descriptors.values()].map(({ kind }) => kind);
+    if (left.length > 0) throw new Error(`Left open: ${left.join(", ")}`);
+  }
+
+  #fail(errno: number): number {
+    this.#errno = errno;
+    return -1;
+  }
+
+  #descriptor(fd: number): Descriptor {
+    const descriptor = this.#descriptors.get(fd);
+    if (descriptor === undefined) throw new Error(`Descriptor ${fd} is not open`);
+    return descriptor;
+  }
+
+  #openDescriptor(kind: DescriptorKind, reader: Descriptor | null = null): number {
+    this.#descriptors.set(++this.#lastDescriptor, new Descriptor(kind, reader));
+    return this.#lastDescriptor;
+  }
+
+  #socket(domain: number, type: number, protocol: number): number {
+    const darwin = this.#os === "darwin";
+    const bare = darwin ? type : type & 0xff;
+    if (domain === PF.route && bare === SOCK.raw && protocol === 0) {
+      this.openedAt.push(this.#clock.monotonic());
+      return this.#openDescriptor("route");
+    }
+    if (darwin && domain === PF.system && bare === SOCK.raw && protocol === 1) {
+      if (this.#without.has("kernel-events")) return this.#fail(ERRNO.eacces);
+      return this.#openDescriptor("events");
+    }
+    if (domain === PF.inet6[this.#os] && bare === SOCK.dgram) return this.#openDescriptor("inet6");
+    return this.#fail(ERRNO.eafnosupport);
+  }
+
+  #setsockopt(fd: number, option: number, value: Uint8Array<ArrayBuffer>): number {
+    const descriptor = this.#descriptor(fd);
+    const number = new DataView(value.buffer).getInt32(0, true);
+    if (option === SO.rcvbuf) {
+      if (number > MOST_RECEIVE_BYTES) return this.#fail(ERRNO.enobufs);
+      descriptor.capacity = number;
+      return 0;
+    }
+    const knows = this.#os === "freebsd" && !this.#without.has("SO_RERROR");
+    if (option !== SO.rerror || !knows) return this.#fail(ERRNO.enoprotoopt);
+    descriptor.reportsOverflow = number !== 0;
+    return 0;
+  }
+
+  #getsockopt(fd: number, option: number, value: Uint8Array<ArrayBuffer>): number {
+    const descriptor = this.#descriptor(fd);
+    if (option !== SO.error) return this.#fail(ERRNO.enoprotoopt);
+    const error = descriptor.overflowed ? ERRNO.enobufs : 0;
+    descriptor.overflowed = false;
+    new DataView(value.buffer).setInt32(0, error, true);
+    return 0;
+  }
+
+  #receive(descriptor: Descriptor, buffer: Uint8Array): number {
+    if (descriptor.kind === "route" && this.disconnected) return this.#fail(ERRNO.enotconn);
+    const taken = descriptor.receive(buffer, this.merges);
+    if (typeof taken === "number") return taken;
+    return this.#fail(taken === "overflow" ? ERRNO.enobufs : ERRNO.eagain);
+  }
+
+  /** A question for a route is answered to every routing socket; a pipe is written to. */
+  #write(descriptor: Descriptor, bytes: Uint8Array): number {
+    if (descriptor.kind === "writer") {
+      descriptor.reader!.enqueue(bytes.slice());
+      this.#polls.wake();
+      return bytes.length;
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const size = RT_MSGHDR_SIZE[this.#os];
+    const isGet = descriptor.kind === "route" && bytes[2] === 5 && bytes[3] === 4 &&
+      view.getUint16(0, true) === bytes.length && bytes[size] === 16 && bytes[size + 1] === 2;
+    if (!isGet) return this.#fail(ERRNO.einval);
+    const found = this.network.routes.find((route) =>
+      route.destination === "0.0.0.0" && (route.flags & RTF.scope) === 0
+    );
+    const nowhere = {
+      destination: "0.0.0.0",
+      prefixLength: 0,
+      gateway: 0,
+      index: 0,
+      flags: 0,
+      source: null,
+    };
+    const request = {
+      pid: Deno.pid,
+      sequence: view.getInt32(20, true),
+      errno: found ? 0 : ERRNO.esrch,
+    };
+    this.deliver(encodeRoute(this.#os, 4, found ?? nowhere, true, request));
+    return found ? bytes.length : this.#fail(ERRNO.esrch);
+  }
+
+  #close(fd: number): number {
+    if (this.#polls.watch(fd)) {
+      throw new Error(`Descriptor ${fd} was closed while a poll was watching it`);
+    }
+    if (this.#descriptor(fd).kind === "notify") throw new Error("The pipe belongs to libnotify");
+    this.#descriptors.delete(fd);
+    return 0;
+  }
+
+  #pipe(pair: Int32Array): number {
+    pair[0] = this.#openDescriptor("reader");
+    pair[1] = this.#openDescriptor("writer", this.#descriptor(pair[0]));
+    return 0;
+  }
+
+  #revents(fd: number): number {
+    const descriptor = this.#descriptors.get(fd);
+    if (descriptor === undefined) return POLL.nval;
+    if (descriptor.kind === "route" && this.disconnected) return POLL.in;
+    return descriptor.isReadable ? POLL.in : 0;
+  }
+
+  #sysctl(name: Int32Array, old: Uint8Array | null, size: BigUint64Array): number {
+    const [top, protocol, zero, family, request, argument] = name;
+    if (top !== 4 || protocol !== 17 || zero !== 0 || family !== 0 || argument !== 0) {
+      return this.#fail(ERRNO.einval);
+    }
+    if (old !== null && this.growths > 0) {
+      this.growths--;
+      for (let i = 0; i < 10; i++) this.network.create(`tap${this.growths * 10 + i}`);
+    }
+    const list = request === (this.#os === "darwin" ? 6 : 3)
+      ? this.network.listInterfaces()
+      : request === 1
+      ? this.network.listRoutes()
+      : null;
+    if (list === null) return this.#fail(ERRNO.einval);
+    const room = Number(size[0]);
+    size[0] = BigInt(list.length);
+    if (old === null) return 0;
+    const needed = this.grows?.(room) ?? list.length;
+    if (needed > room) return this.#fail(ERRNO.enomem);
+    old.set(list);
+    return 0;
+  }
+
+  #gettime(clock: number, time: BigInt64Array): number {
+    const [asleep, awake] = this.#os === "darwin" ? [4, 8] : [0, 4];
+    const base = clock === asleep ? this.#sleptMs : clock === awake ? 0 : null;
+    if (base === null) return this.#fail(ERRNO.einval);
+    const ms = this.#clock.monotonic() + base;
+    time[0] = BigInt(Math.floor(ms / 1000));
+    time[1] = BigInt(Math.round((ms % 1000) * 1e6));
+    return 0;
+  }
+
+  #ioctl(descriptor: Descriptor, request: bigint, argument: Uint8Array): number {
+    if (descriptor.kind === "events" && request === 0x800c6502n && argument.length === 12) {
+      if (this.#without.has("kernel-event-filter")) return this.#fail(ERRNO.einval);
+      const [vendor, kind, subclass] = new Uint32Array(argument.buffer);
+      descriptor.filtered = vendor === 1 && kind === 1 && subclass === 0;
+      return 0;
+    }
+    const asks = descriptor.kind === "inet6" && request === 0xc1206949n && argument.length === 288;
+    if (!asks || this.#without.has("address-flags")) return this.#fail(ERRNO.einval);
+    const name = new TextDecoder().decode(argument.subarray(0, argument.indexOf(0)));
+    const flags = argument[16] === 28 && argument[17] === PF.inet6[this.#os]
+      ? this.network.addressFlags(name, formatIp(argument.slice(24, 40)))
+      : null;
+    if (flags === null) return this.#fail(ERRNO.eaddrnotavail);
+    new DataView(argument.buffer).setUint32(16, flags, true);
+    return 0;
+  }
+
+  #postEvent(subclass: number, code: number): void {
+    for (const socket of this.#all("events")) {
+      if (socket.filtered) socket.enqueue(encodeKernelEvent(subclass, code));
+    }
+    this.#polls.wake();
+  }
+
+  /** notifyd gives a pipe that is full up for good, and its reader hears of that never. */
+  #postChange(): void {
+    for (const [token, fd] of this.#tokens) {
+      const descriptor = this.#descriptor(fd);
+      const bytes = new Uint8Array(4);
+      new DataView(bytes.buffer).setUint32(0, token);
+      if (!descriptor.hasRoom(bytes.length)) descriptor.stalled = true;
+      descriptor.enqueue(bytes);
+    }
+    this.#polls.wake();
+  }
+
+  #register(name: Uint8Array, fd: Int32Array, token: Int32Array): number {
+    const text = new TextDecoder().decode(name);
+    if (text !== "com.apple.system.config.network_change\0") return 1;
+    fd[0] = this.#openDescriptor("notify");
+    token[0] = ++this.#lastToken;
+    this.#tokens.set(token[0], fd[0]);
+    return 0;
+  }
+
+  #cancel(token: number): number {
+    const fd = this.#tokens.get(token);
+    if (fd === undefined) return 2;
+    if (this.#polls.watch(fd)) {
+      throw new Error("A notification was cancelled while a poll was watching it");
+    }
+    this.#tokens.delete(token);
+    this.#descriptors.delete(fd);
+    return 0;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The blocked `poll(2)` calls of the simulated kernel, in simulated time.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../../state/clock.ts";
+
+interface Poll {
+  readonly descriptors: readonly number[];
+  readonly resolve: (count: number) => void;
+  readonly set: Uint8Array;
+  readonly timer: Timer;
+}
+
+/** All polls that wait. */
+export class Polls {
+  readonly #clock: Clock;
+  readonly #revents: (fd: number) => number;
+  readonly #waiting = new Set<Poll>();
+
+  /** Descriptors are asked for their `revents`. */
+  constructor(clock: Clock, revents: (fd: number) => number) {
+    this.#clock = clock;
+    this.#revents = revents;
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whether one of them watches the descriptor. */
+  watch(fd: number): boolean {
+    return [...this.#waiting].some(({ descriptors }) => descriptors.includes(fd));
+  }
+
+  /** Waits until one of the descriptors is ready, or so many milliseconds. */
+  start(set: Uint8Array, count: number, ms: number): Promise<number> {
+    const view = new DataView(set.buffer, set.byteOffset);
+    const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.#finish(poll, 0), ms);
+      const poll: Poll = { descriptors, resolve, set, timer };
+      this.#waiting.add(poll);
+      this.wake();
+    });
+  }
+
+  /** Something may be ready. */
+  wake(): void {
+    for (const poll of [...this.#waiting]) {
+      const ready = this.lookAt(poll.set, poll.descriptors.length);
+      if (ready > 0) this.#finish(poll, ready);
+    }
+  }
+
+  /** Fills in `revents`; how many descriptors are ready. */
+  lookAt(set: Uint8Array, count: number): number {
+    const view = new DataView(set.buffer, set.byteOffset);
+    let ready = 0;
+    for (let i = 0; i < count; i++) {
+      const revents = this.#revents(view.getInt32(i * 8, true));
+      view.setInt16(i * 8 + 6, revents, true);
+      if (revents !== 0) ready++;
+    }
+    return ready;
+  }
+
+  #finish(poll: Poll, ready: number): void {
+    poll.timer.cancel();
+    this.#waiting.delete(poll);
+    poll.resolve(ready);
+  }
+}

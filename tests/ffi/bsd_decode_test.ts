@@ -1,0 +1,61 @@
+/**
+ * Routing messages of macOS and FreeBSD: what they say.
+ *
+ * @module
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
+import { forEachMessage } from "../../ffi/bsd/route_message.ts";
+import { decodeSockaddr, sockaddrSlots } from "../../ffi/bsd/sockaddr.ts";
+import { DecodeError } from "../../state/errors.ts";
+import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { legibleMessages } from "../support/bsd.ts";
+import { hex } from "../support/netlink.ts";
+
+for (const { name, os, hex: text, messages } of BSD_IMAGES) {
+  Deno.test(`the BSD decoders understand ${name}`, () => {
+    assertEquals(legibleMessages(hex(text), LAYOUTS[os]), messages);
+  });
+}
+
+Deno.test("decodeSockaddr() takes the scope from where it is", () => {
+  const cases: [bytes: string, scopeId: number | null, address: string][] = [
+    ["fe800021000000000000000000000001 00000000", 33, "fe800000000000000000000000000001"],
+    ["fe800000000000000000000000000001 21000000", 33, "fe800000000000000000000000000001"],
+    ["ff020005000000000000000000000001 00000000", 5, "ff020000000000000000000000000001"],
+    ["ff010005000000000000000000000001 00000000", 5, "ff010000000000000000000000000001"],
+    ["ff050005000000000000000000000001 00000000", null, "ff050005000000000000000000000001"],
+    ["fd000005000000000000000000000001 00000000", null, "fd000005000000000000000000000001"],
+  ];
+  for (const [bytes, scopeId, address] of cases) {
+    const sockaddr = hex(`1c 1e 0000 00000000 ${bytes}`);
+    const decoded = decodeSockaddr(sockaddr, { at: 0, length: 28 }, LAYOUTS.darwin);
+    assertEquals(decoded, { kind: "ip", bytes: hex(address), scopeId });
+  }
+});
+
+Deno.test("sockaddrSlots() refuses a sockaddr that reaches beyond the message", () => {
+  const bytes = hex("10 02 0000 c0000201 00000000 000000");
+  assertThrows(() => sockaddrSlots(bytes, 0, 1, LAYOUTS.darwin), DecodeError);
+});
+
+Deno.test("forEachMessage() refuses a length that cannot be, and takes zeros at the end as padding", () => {
+  const good = "0800 05 63 00000000";
+  const cases: [bytes: string, visited: number, refused: boolean][] = [
+    [`${good}`, 1, false],
+    [`${good} 00000000 0000`, 1, false],
+    [`${good} 00`, 1, false],
+    [`${good} 0000 05 63 00000000`, 1, true],
+    [`${good} 0300 05 63`, 1, true],
+    [`${good} 0900 05 63 00000000`, 1, true],
+    [`${good} ffff 05 63 00000000`, 1, true],
+    ["08", 0, true],
+  ];
+  for (const [bytes, visited, refused] of cases) {
+    let count = 0;
+    const read = () => forEachMessage(hex(bytes), () => count++);
+    if (refused) assertThrows(read, DecodeError);
+    else read();
+    assertEquals(count, visited, bytes);
+  }
+});

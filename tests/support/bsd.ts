@@ -1,0 +1,121 @@
+/**
+ * What the tests of the BSD codec share: messages as text, and everything that decodes bytes.
+ *
+ * @module
+ */
+import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
+import { meaningOf } from "../../ffi/bsd/events.ts";
+import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
+import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  forEachMessage,
+  headerOf,
+  type RouteMessage,
+  slotsOf,
+} from "../../ffi/bsd/route_message.ts";
+import {
+  decodePrefixLength,
+  decodeSockaddr,
+  type Sockaddr,
+  sockaddrSlots,
+} from "../../ffi/bsd/sockaddr.ts";
+import { matters } from "../../ffi/bsd/witnesses.ts";
+import { formatIp } from "../../state/ip.ts";
+
+/** What a message says, with addresses as text. */
+export type LegibleMessage = Record<string, unknown>;
+
+/** Decodes all messages; null for what is none of route, link and address, or of another family. */
+export function legibleMessages(bytes: Uint8Array, layout: Layout): (LegibleMessage | null)[] {
+  const all: (LegibleMessage | null)[] = [];
+  forEachMessage(bytes, (message) => all.push(legibleMessage(message, layout)));
+  return all;
+}
+
+/** Decodes one message. */
+export function legibleMessage(message: RouteMessage, layout: Layout): LegibleMessage | null {
+  const header = headerOf(message, layout);
+  switch (header?.about) {
+    case "route":
+      return legible(decodeRoute(message, header, layout));
+    case "link":
+      return legible(decodeLink(message, header, layout));
+    case "address":
+      return legible(decodeAddress(message, header, layout));
+    default:
+      return null;
+  }
+}
+
+/** Tries every decoder on the bytes. Only a DecodeError may come out, or nothing. */
+export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
+  forEachMessage(bytes, (message) => {
+    meaningOf(message, layout);
+    legibleMessage(message, layout);
+    const header = headerOf(message, layout);
+    if (header !== null) decodeMessageSockaddrs(message, header, layout);
+  });
+}
+
+/** All sockaddrs of a message. */
+export function decodeMessageSockaddrs(
+  message: RouteMessage,
+  header: Header,
+  layout: Layout,
+): Sockaddrs {
+  return decodeSlots(message, slotsOf(message, header, layout), layout);
+}
+
+/** The same for bytes that are sockaddrs without a header. */
+export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Layout): Sockaddrs {
+  const message = { type: 0, version: layout.version, bytes };
+  return decodeSlots(message, sockaddrSlots(bytes, 0, mask, layout), layout);
+}
+
+/** The dumps, whole: broken records are left out, broken framing is refused. */
+export function decodeDumps(bytes: Uint8Array, layout: Layout): void {
+  decodeDefaultRoutes(bytes, layout, () => {});
+  for (const listed of decodeInterfaces(bytes, layout, () => {}).values()) {
+    publishedInterface(listed, layout.os, null);
+  }
+  matters(bytes);
+}
+
+/** By RTAX_*: an address or a link; of the mask, its prefix length. */
+export type Sockaddrs = (Sockaddr | number | null)[];
+
+const RTAX_NETMASK = 2;
+
+function decodeSlots(
+  { bytes }: RouteMessage,
+  slots: ReturnType<typeof sockaddrSlots>,
+  layout: Layout,
+): Sockaddrs {
+  const all: Sockaddrs = slots.map((slot, i) =>
+    slot === null || i === RTAX_NETMASK ? null : decodeSockaddr(bytes, slot, layout)
+  );
+  const mask = slots[RTAX_NETMASK];
+  if (mask) {
+    const ip = [all[0], all[5], all[7]].find((it) => typeof it === "object" && it?.kind === "ip");
+    const isIpv6 = typeof ip === "object" && ip?.kind === "ip" && ip.bytes.length === 16;
+    all[RTAX_NETMASK] = decodePrefixLength(bytes, mask, isIpv6 ? "IPv6" : "IPv4");
+  }
+  return all;
+}
+
+/** Bytes as text: 4 and 16 of them as an address, others as hexadecimal digits. */
+function legible(value: object | null): LegibleMessage | null {
+  if (value === null) return null;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]) => [key, legibleField(key, field)]),
+  );
+}
+
+function legibleField(key: string, field: unknown): unknown {
+  if (!(field instanceof Uint8Array)) return field;
+  if (key === "name") return new TextDecoder().decode(field);
+  return field.length === 4 || field.length === 16 ? formatIp(field) : field.toHex();
+}

@@ -1,0 +1,140 @@
+/**
+ * Inputs to spoil for the BSD decoders: the project's own images, what the encoder writes, and the captures
+ * of other projects where they are there.
+ *
+ * @module
+ */
+import { type BsdName, type Layout, LAYOUTS } from "../../ffi/bsd/layouts.ts";
+import { forEachMessage } from "../../ffi/bsd/route_message.ts";
+import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { decodeDumps, decodeEverything, decodeSockaddrBlock } from "./bsd.ts";
+import {
+  concat,
+  encodeAddress,
+  encodeAnnouncement,
+  type EncodedOs,
+  encodeGroup,
+  encodeKernelEvent,
+  encodeListedNic,
+  encodeLiveNic,
+  encodeRoute,
+  type KernelNic,
+} from "./bsd_encode.ts";
+import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
+import type { Random } from "./random.ts";
+
+/** One input, with the system that it comes from. */
+export interface Sample {
+  /** What it is. */
+  name: string;
+  /** Whose. */
+  layout: Layout;
+  /** The bytes. */
+  bytes: Uint8Array;
+}
+
+const NIC: KernelNic = {
+  index: 5,
+  name: "en0",
+  flags: 0x8863,
+  type: 6,
+  mtu: 1500,
+  mac: [2, 0, 0, 0, 0, 5],
+  linkState: 2,
+};
+
+function encoded(os: EncodedOs): [string, Uint8Array][] {
+  const ipv4 = { address: "192.0.2.7", prefixLength: 24, other: "192.0.2.255", flags: 0 };
+  const ipv6 = { address: "fe80::7", prefixLength: 64, other: null, flags: 0 };
+  const route = {
+    destination: "2001:db8::",
+    prefixLength: 32,
+    gateway: "fe80::1",
+    index: 5,
+    flags: 0x803,
+    source: "2001:db8::7",
+  };
+  return [
+    ["interface of a list", encodeListedNic(os, NIC)],
+    ["live interface", encodeLiveNic(os, NIC)],
+    ["address of a list", encodeAddress(os, 0xc, NIC, ipv4, false)],
+    ["live IPv4 address", encodeAddress(os, 0xd, NIC, ipv4, true)],
+    ["live IPv6 address", encodeAddress(os, 0xc, NIC, ipv6, true)],
+    ["route of a list", encodeRoute(os, 4, route, false)],
+    ["live route", encodeRoute(os, 1, route, true, { pid: 7, sequence: 9 })],
+    ["group", encodeGroup(os, 0xf, NIC, "ff02::fb")],
+  ];
+}
+
+/** Without the captures of other projects: what needs no permission. */
+export const OWN_SAMPLES: readonly Sample[] = [
+  ...BSD_IMAGES.map(({ name, os, hex: text }) => ({
+    name,
+    layout: LAYOUTS[os],
+    bytes: hex(text),
+  })),
+  ...(["darwin", "freebsd"] as const).flatMap((os) => {
+    const all = encoded(os);
+    return [...all, ["all of them", concat(all.map(([, bytes]) => bytes))] as const]
+      .map(([name, bytes]) => ({ name: `${os}: ${name}`, layout: LAYOUTS[os], bytes }));
+  }),
+  { name: "announcement", layout: LAYOUTS.freebsd, bytes: encodeAnnouncement(NIC, 1) },
+  { name: "kernel event", layout: LAYOUTS.darwin, bytes: encodeKernelEvent(2, 13) },
+];
+
+/** Where the captures of other projects are, if they are. */
+export const THIRD_PARTY: URL = new URL("../../../shared/fixtures/", import.meta.url);
+
+/** The captures of other projects: whole, and message by message. Needs read permission. */
+export function thirdPartySamples(): Sample[] {
+  const folders: readonly (readonly [string, BsdName])[] = [
+    ["darwin", "darwin"],
+    ["freebsd", "freebsd"],
+    ["netbsd", "netbsd"],
+    ["openbsd", "openbsd"],
+    ["bsd-generic", "freebsd"],
+    ["malformed", "darwin"],
+  ];
+  return folders.flatMap(([folder, os]) => {
+    const directory = new URL(`${folder}/`, THIRD_PARTY);
+    return [...Deno.readDirSync(directory)]
+      .filter(({ name }) => name.endsWith(".hex"))
+      .flatMap(({ name }) => {
+        const bytes = hex(Deno.readTextFileSync(new URL(name, directory)));
+        return withMessages({ name: `${folder}/${name}`, layout: LAYOUTS[os], bytes });
+      });
+  });
+}
+
+function withMessages(sample: Sample): Sample[] {
+  const messages: Sample[] = [];
+  decodesOrRefuses(
+    () =>
+      forEachMessage(sample.bytes, ({ bytes }) => {
+        messages.push({ ...sample, name: `${sample.name}, ${messages.length}`, bytes });
+      }),
+    () => sample.name,
+  );
+  return [sample, ...messages];
+}
+
+/** Runs every decoder on a spoiled sample: true when one of them understood it. */
+export function survives({ layout, name }: Sample, bytes: Uint8Array, how: string): boolean {
+  const describe = () => `${how}: ${name}: ${bytes.toHex()}`;
+  const all = [
+    () => decodeEverything(bytes, layout),
+    () => decodeDumps(bytes, layout),
+    () => decodeSockaddrBlock(bytes, 0xb7, layout),
+  ];
+  const understood = all.map((decode) => decodesOrRefuses(decode, describe));
+  return understood[0]!;
+}
+
+/** Spoils one of the samples with one seed; true when it was understood all the same. */
+export function spoilAndDecode(samples: readonly Sample[], random: Random): boolean {
+  const sample = random.pick(samples);
+  // A mutated system too: what one of them writes, another may be told to read.
+  const layout = random.chance(0.1) ? random.pick(Object.values(LAYOUTS)) : sample.layout;
+  const bytes = mutate(sample.bytes, random);
+  return survives({ ...sample, layout }, bytes, `seed ${random.seed}`);
+}

@@ -1,0 +1,281 @@
+/**
+ * Writes the bytes that the kernels of macOS and FreeBSD would: routing messages, lists and kernel
+ * events. Offsets and numbers are written down here once more, from the kernels' headers, so that a
+ * mistake in the decoder's tables does not agree with itself.
+ *
+ * @module
+ */
+import { parseIp } from "../../state/ip.ts";
+
+/** The systems whose bytes can be written. */
+export type EncodedOs = "darwin" | "freebsd";
+
+/** An interface as the kernel has it. */
+export interface KernelNic {
+  /** Its index. */
+  index: number;
+  /** Its name. */
+  name: string;
+  /** IFF_*. */
+  flags: number;
+  /** IFT_*. */
+  type: number;
+  /** Its MTU. */
+  mtu: number;
+  /** Its hardware address, as 6 bytes; none when empty. */
+  mac: number[];
+  /** FreeBSD: 0 unknown, 1 down, 2 up. */
+  linkState: number;
+}
+
+/** An address as the kernel has it. */
+export interface KernelAddress {
+  /** Its text. */
+  address: string;
+  /** How many bits name the network. */
+  prefixLength: number;
+  /** The other end or the broadcast address; none when null. */
+  other: string | null;
+  /** IN6_IFF_*. */
+  flags: number;
+}
+
+/** A route as the kernel has it. */
+export interface KernelRoute {
+  /** The destination. */
+  destination: string;
+  /** How many bits of it count. */
+  prefixLength: number;
+  /** The text of a gateway, or the index of a link. */
+  gateway: string | number;
+  /** The index of the interface. */
+  index: number;
+  /** RTF_*. */
+  flags: number;
+  /** The interface's own address; none when null. */
+  source: string | null;
+}
+
+/** Whose request a message is about. */
+export interface Request {
+  pid?: number;
+  sequence?: number;
+  errno?: number;
+}
+
+const RTAX = { dst: 0, gateway: 1, netmask: 2, ifp: 4, ifa: 5, brd: 7 } as const;
+const VERSION = 5;
+const AF_INET6 = { darwin: 30, freebsd: 28 } as const;
+/** struct rt_msghdr, struct if_msghdr (list and live), struct sockaddr_dl of an interface. */
+const SIZES = {
+  darwin: { rt: 0x5c, ifinfo: 0x70, list: 0xa0, rounding: 4, dl: 20 },
+  freebsd: { rt: 0x98, ifinfo: 0xa8, list: 0xa8, rounding: 8, dl: 56 },
+} as const;
+
+type Sockaddrs = { [Name in keyof typeof RTAX]?: Uint8Array | null };
+
+/** Puts a message together. The last sockaddr of what a Mac's socket delivers is not padded. */
+function message(
+  os: EncodedOs,
+  type: number,
+  headerSize: number,
+  addressesAt: number | null,
+  sockaddrs: Sockaddrs,
+  live: boolean,
+): Uint8Array<ArrayBuffer> {
+  const { rounding } = SIZES[os];
+  const present = (Object.keys(RTAX) as (keyof typeof RTAX)[]).filter((name) => sockaddrs[name]);
+  const mask = present.reduce((bits, name) => bits | (1 << RTAX[name]), 0);
+  const written = present.map((name, i) => {
+    const unpadded = live && os === "darwin" && i === present.length - 1;
+    return unpadded ? sockaddrs[name]! : padded(sockaddrs[name]!, rounding);
+  });
+  let size = headerSize + written.reduce((sum, part) => sum + part.length, 0);
+  // Lists of FreeBSD are padded at their end, since ifa_msghdr has 20 bytes.
+  if (!live) size = Math.ceil(size / rounding) * rounding;
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, size, true);
+  view.setUint8(2, VERSION);
+  view.setUint8(3, type);
+  if (addressesAt !== null) view.setInt32(addressesAt, mask, true);
+  let at = headerSize;
+  for (const part of written) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function padded(sockaddr: Uint8Array, rounding: number): Uint8Array {
+  const length = sockaddr[0] === 0 ? rounding : Math.ceil(sockaddr.length / rounding) * rounding;
+  const bytes = new Uint8Array(length);
+  bytes.set(sockaddr);
+  return bytes;
+}
+
+/** struct sockaddr_in or struct sockaddr_in6, with the scope where the system puts it. */
+export function sockaddr(os: EncodedOs, text: string, scope: number = 0): Uint8Array {
+  const address = parseIp(text)!;
+  if (address.length === 4) return Uint8Array.of(16, 2, 0, 0, ...address, 0, 0, 0, 0, 0, 0, 0, 0);
+  const bytes = new Uint8Array(28);
+  bytes.set([28, AF_INET6[os]]);
+  bytes.set(address, 8);
+  const linkLocal = address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
+  if (linkLocal && os === "darwin") bytes.set([scope >> 8, scope & 0xff], 10);
+  else if (linkLocal) new DataView(bytes.buffer).setUint32(24, scope, true);
+  return bytes;
+}
+
+/** A mask: on a Mac cut after its last bit and filled with junk, on FreeBSD whole. */
+export function netmask(os: EncodedOs, prefixLength: number, isIpv4: boolean): Uint8Array {
+  const [offset, size] = isIpv4 ? [4, 4] : [8, 16];
+  const mask = Uint8Array.from(
+    { length: size },
+    (_, i) => 0xff00 >> Math.max(0, Math.min(8, prefixLength - i * 8)) & 0xff,
+  );
+  if (os === "darwin") {
+    if (prefixLength === 0) return new Uint8Array(1);
+    const significant = Math.ceil(prefixLength / 8);
+    const bytes = new Uint8Array(offset + significant).fill(0xff);
+    bytes[0] = bytes.length;
+    bytes.set(mask.subarray(0, significant), offset);
+    return bytes;
+  }
+  const bytes = new Uint8Array(isIpv4 ? 16 : 28);
+  bytes.set([bytes.length, isIpv4 ? 2 : AF_INET6[os]]);
+  bytes.set(mask, offset);
+  return bytes;
+}
+
+/** struct sockaddr_dl. */
+export function sockaddrDl(
+  os: EncodedOs,
+  nic: Pick<KernelNic, "index"> & Partial<KernelNic>,
+): Uint8Array {
+  const name = new TextEncoder().encode(nic.name ?? "");
+  const mac = nic.mac ?? [];
+  const short = nic.name === undefined && os === "freebsd" ? 16 : SIZES[os].dl;
+  const bytes = new Uint8Array(Math.max(short, 8 + name.length + mac.length));
+  bytes.set([bytes.length, 18, nic.index & 0xff, nic.index >> 8, nic.type ?? 0]);
+  bytes.set([name.length, mac.length], 5);
+  bytes.set(name, 8);
+  bytes.set(mac, 8 + name.length);
+  return bytes;
+}
+
+/** An entry of the list of interfaces: RTM_IFINFO2 on a Mac, RTM_IFINFO on FreeBSD. */
+export function encodeListedNic(os: EncodedOs, nic: KernelNic): Uint8Array<ArrayBuffer> {
+  const type = os === "darwin" ? 0x12 : 0xe;
+  const bytes = message(os, type, SIZES[os].list, 4, { ifp: sockaddrDl(os, nic) }, false);
+  fillNic(os, bytes, nic, os === "darwin" ? 32 : 16);
+  return bytes;
+}
+
+/** RTM_IFINFO as a socket delivers it: no name, no sockaddr. */
+export function encodeLiveNic(os: EncodedOs, nic: KernelNic): Uint8Array<ArrayBuffer> {
+  const bytes = message(os, 0xe, SIZES[os].ifinfo, 4, {}, true);
+  fillNic(os, bytes, nic, 16);
+  return bytes;
+}
+
+function fillNic(
+  os: EncodedOs,
+  bytes: Uint8Array<ArrayBuffer>,
+  nic: KernelNic,
+  data: number,
+): void {
+  const view = new DataView(bytes.buffer);
+  view.setInt32(8, nic.flags, true);
+  view.setUint16(12, nic.index, true);
+  view.setUint8(data, nic.type);
+  if (os === "freebsd") view.setUint8(data + 4, nic.linkState);
+  view.setUint32(data + 8, nic.mtu, true);
+}
+
+/** RTM_NEWADDR (0xc) or RTM_DELADDR (0xd), of a list or live. */
+export function encodeAddress(
+  os: EncodedOs,
+  type: 0xc | 0xd,
+  nic: KernelNic,
+  { address, other, prefixLength }: KernelAddress,
+  live: boolean,
+): Uint8Array<ArrayBuffer> {
+  const isIpv4 = !address.includes(":");
+  const bytes = message(os, type, 20, 4, {
+    netmask: netmask(os, prefixLength, isIpv4),
+    ifp: live ? sockaddrDl(os, nic) : null,
+    ifa: sockaddr(os, address, nic.index),
+    brd: other === null ? null : sockaddr(os, other, nic.index),
+  }, live);
+  new DataView(bytes.buffer).setUint16(12, nic.index, true);
+  return bytes;
+}
+
+/** A route message: RTM_ADD 1, RTM_DELETE 2, RTM_CHANGE 3, RTM_GET 4, RTM_MISS 7 … */
+export function encodeRoute(
+  os: EncodedOs,
+  type: number,
+  route: KernelRoute,
+  live: boolean,
+  request: Request = {},
+): Uint8Array<ArrayBuffer> {
+  const isIpv4 = !route.destination.includes(":");
+  const host = (route.flags & 0x4) !== 0;
+  const { gateway } = route;
+  const bytes = message(os, type, SIZES[os].rt, 12, {
+    dst: sockaddr(os, route.destination, route.index),
+    gateway: typeof gateway === "number"
+      ? sockaddrDl(os, { index: gateway })
+      : sockaddr(os, gateway, route.index),
+    netmask: host ? null : netmask(os, route.prefixLength, isIpv4),
+    ifa: route.source === null ? null : sockaddr(os, route.source, route.index),
+  }, live);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(4, route.index, true);
+  view.setInt32(8, route.flags | 0, true);
+  view.setInt32(16, request.pid ?? 0, true);
+  view.setInt32(20, request.sequence ?? 0, true);
+  view.setInt32(24, request.errno ?? 0, true);
+  return bytes;
+}
+
+/** RTM_NEWMADDR (0xf) or RTM_DELMADDR (0x10), and RTM_NEWMADDR2 (0x13) of a Mac's list. */
+export function encodeGroup(
+  os: EncodedOs,
+  type: 0xf | 0x10 | 0x13,
+  nic: KernelNic,
+  group: string,
+): Uint8Array<ArrayBuffer> {
+  const sockaddrs = { ifp: sockaddrDl(os, nic), ifa: sockaddr(os, group, nic.index) };
+  const listed = type === 0x13;
+  const bytes = message(os, type, listed ? 20 : 16, 4, sockaddrs, !listed);
+  new DataView(bytes.buffer).setUint16(12, nic.index, true);
+  return bytes;
+}
+
+/** FreeBSD's RTM_IFANNOUNCE: 0 arrival, 1 departure. */
+export function encodeAnnouncement(nic: KernelNic, what: 0 | 1): Uint8Array<ArrayBuffer> {
+  const bytes = message("freebsd", 0x11, 24, null, {}, true);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(4, nic.index, true);
+  bytes.set(new TextEncoder().encode(nic.name), 6);
+  view.setUint16(22, what, true);
+  return bytes;
+}
+
+/** struct kern_event_msg of a Mac, of the network class. */
+export function encodeKernelEvent(subclass: number, code: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Uint32Array.of(28, 1, 1, subclass, 1, code, 0).buffer);
+}
+
+/** Several in a row. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
