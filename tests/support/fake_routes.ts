@@ -1,0 +1,123 @@
+/**
+ * A kernel that knows routes and answers questions about them.
+ *
+ * @module
+ */
+import { forEachAttribute, forEachMessage } from "../../ffi/linux/netlink.ts";
+import type { RouteMessage } from "../../ffi/linux/route.ts";
+import type { AskRoutes } from "../../ffi/linux/default_route.ts";
+import { formatIp, parseIp } from "../../state/ip.ts";
+
+/** A route as it is written in a test. */
+export interface FakeRoute {
+  /** `0.0.0.0/0`, or a list of which all get the same route. */
+  to: string | string[];
+  /** The index of the interface; none for unreachable and its kind. */
+  dev?: number;
+  /** The next hop, of either family. */
+  via?: string;
+  /** Several ways instead. */
+  hops?: { dev: number; via?: string; dead?: boolean }[];
+  /** RTN_*; 1, unicast, if left out. The kernel answers a question about types from 6 on with an error. */
+  type?: number;
+  /** What the kernel would send from. */
+  source?: string;
+  /** The metric; the lowest wins among the same prefix. */
+  metric?: number;
+  /** Seconds. */
+  expires?: number;
+  /** The kernel tells of it, though its type is unreachable, blackhole or prohibit. */
+  tells?: boolean;
+}
+
+/** One question. */
+export interface AskedRoute {
+  /** The destination. */
+  to: string;
+  /** RTM_F_FIB_MATCH is asked for. */
+  fibMatch: boolean;
+  /** Only through this interface. */
+  dev: number | null;
+}
+
+/** A kernel that answers by longest prefix, then metric. */
+export class FakeRoutes {
+  /** The questions of each datagram. */
+  readonly asked: AskedRoute[][] = [];
+  readonly #routes: { prefix: Uint8Array; length: number; route: FakeRoute }[];
+
+  /** With these routes, in any order. */
+  constructor(routes: readonly FakeRoute[]) {
+    this.#routes = routes.flatMap((route) =>
+      [route.to].flat().map((to) => {
+        const [text = "", length = ""] = to.split("/");
+        return { prefix: parseIp(text)!, length: Number(length), route };
+      })
+    );
+  }
+
+  /** Answers. */
+  readonly ask: AskRoutes = (questions) => {
+    const asked = questions.map((encode, i) => readQuestion(encode(i + 1)));
+    this.asked.push(asked);
+    return asked.map((question) => this.#answer(question));
+  };
+
+  #answer({ to, fibMatch, dev }: AskedRoute): RouteMessage | null {
+    const address = parseIp(to)!;
+    const [best] = this.#routes
+      .filter(({ prefix, length }) => covers(prefix, length, address))
+      .filter(({ route }) => dev === null || devices(route).includes(dev))
+      .sort((a, b) => b.length - a.length || (a.route.metric ?? 0) - (b.route.metric ?? 0));
+    if (best === undefined) return null;
+    const { length, route } = best;
+    if ((route.type ?? 1) >= 6 && route.tells !== true) return null;
+    const hops = (route.hops ?? []).map((hop) => ({
+      outInterface: hop.dev,
+      gateway: hop.via === undefined ? null : parseIp(hop.via),
+      flags: hop.dead ? 1 : 0,
+    }));
+    return {
+      family: address.length === 4 ? 2 : 10,
+      destinationLength: fibMatch ? length : address.length * 8,
+      table: 254,
+      protocol: 3,
+      type: route.type ?? 1,
+      flags: 0,
+      outInterface: route.dev ?? null,
+      gateway: route.via === undefined ? null : parseIp(route.via),
+      source: fibMatch || route.source === undefined ? null : parseIp(route.source),
+      metric: fibMatch ? route.metric ?? null : null,
+      expiresInSeconds: route.expires ?? null,
+      nexthops: fibMatch ? hops : [],
+      nexthopId: null,
+    };
+  }
+}
+
+function devices(route: FakeRoute): (number | undefined)[] {
+  return [route.dev, ...(route.hops ?? []).map((hop) => hop.dev)];
+}
+
+function covers(prefix: Uint8Array, length: number, address: Uint8Array): boolean {
+  if (prefix.length !== address.length) return false;
+  for (let bit = 0; bit < length; bit++) {
+    const mask = 0x80 >> (bit % 8);
+    if (((prefix[bit >> 3]! ^ address[bit >> 3]!) & mask) !== 0) return false;
+  }
+  return true;
+}
+
+/** struct rtmsg is 12 bytes, its flags are the last 4; RTA_DST is 1 and RTA_OIF 4 (linux/rtnetlink.h). */
+function readQuestion(request: Uint8Array): AskedRoute {
+  const question: AskedRoute = { to: "", fibMatch: false, dev: null };
+  forEachMessage(request, ({ body }) => {
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    question.fibMatch = (view.getUint32(8, true) & 0x2000) !== 0;
+    forEachAttribute(body, 12, (type, value) => {
+      if (type === 1) question.to = formatIp(value);
+      if (type === 4) question.dev = value[0]! | (value[1]! << 8);
+    });
+  });
+  return question;
+}

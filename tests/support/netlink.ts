@@ -1,0 +1,165 @@
+/**
+ * What the tests of the netlink codec share: captures as data, and ways to spoil them.
+ *
+ * @module
+ */
+import { formatIp } from "../../state/ip.ts";
+import { DecodeError } from "../../state/errors.ts";
+import { decodeAddress } from "../../ffi/linux/address.ts";
+import type { AddressMessage } from "../../ffi/linux/address.ts";
+import { decodeLink } from "../../ffi/linux/link.ts";
+import type { LinkMessage } from "../../ffi/linux/link.ts";
+import { decodeNetlinkError, forEachMessage } from "../../ffi/linux/netlink.ts";
+import type { NetlinkError, NetlinkMessage } from "../../ffi/linux/netlink.ts";
+import { decodeRoute } from "../../ffi/linux/route.ts";
+import type { Nexthop, RouteMessage } from "../../ffi/linux/route.ts";
+import { decodeRule } from "../../ffi/linux/rule.ts";
+import type { RuleMessage } from "../../ffi/linux/rule.ts";
+import type { Random } from "./random.ts";
+
+/** The same with addresses as text, so that it can be written down. */
+export type Legible<T> = {
+  [K in keyof T]: T[K] extends Uint8Array ? string
+    : T[K] extends Uint8Array | null ? string | null
+    : T[K] extends Nexthop[] ? Legible<Nexthop>[]
+    : T[K];
+};
+
+/** One captured datagram, or all datagrams of a dump joined. */
+export interface LinuxFixture {
+  /** The name of the capture. */
+  name: string;
+  /** The command or request that made the kernel send it. */
+  after: string;
+  /** The bytes. */
+  hex: string;
+  /** What they say, according to another decoder. */
+  messages: readonly ExpectedMessage[];
+}
+
+/** What one message says. */
+export interface ExpectedMessage extends Omit<NetlinkMessage, "body">, Content {}
+
+/** What the body of a message says: one of these, none for a type that is not decoded. */
+export interface Content {
+  /** Of RTM_NEWLINK and RTM_DELLINK. */
+  link?: LinkMessage;
+  /** Of RTM_NEWADDR and RTM_DELADDR; null for another family. */
+  address?: Legible<AddressMessage> | null;
+  /** Of RTM_NEWROUTE and RTM_DELROUTE. */
+  route?: Legible<RouteMessage>;
+  /** Of RTM_NEWRULE and RTM_DELRULE. */
+  rule?: Legible<RuleMessage>;
+  /** Of NLMSG_ERROR and NLMSG_DONE. */
+  error?: NetlinkError;
+}
+
+/** Bytes from hexadecimal digits; white space, and comments from `#` to the end of the line, are skipped. */
+export function hex(text: string): Uint8Array {
+  const digits = text.replace(/#.*/g, "").replace(/\s+/g, "");
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new SyntaxError(`Not hexadecimal: '${text}'`);
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/** Decodes all messages of a datagram. */
+export function decodeDatagram(datagram: Uint8Array): ExpectedMessage[] {
+  const messages: ExpectedMessage[] = [];
+  forEachMessage(datagram, ({ body, ...header }) => {
+    messages.push({ ...header, ...decodeBody({ ...header, body }) });
+  });
+  return messages;
+}
+
+/** Decodes a body by the type of its message. */
+export function decodeBody(message: NetlinkMessage): Content {
+  switch (message.type) {
+    case 2:
+    case 3:
+      return { error: decodeNetlinkError(message) };
+    case 16:
+    case 17:
+      return { link: decodeLink(message.body) };
+    case 20:
+    case 21:
+      return { address: legibleAddress(decodeAddress(message.body)) };
+    case 24:
+    case 25:
+      return { route: legibleRoute(decodeRoute(message.body)) };
+    case 32:
+    case 33:
+      return { rule: legibleRule(decodeRule(message.body)) };
+    default:
+      return {};
+  }
+}
+
+/** The messages of a datagram, with bodies of their own. */
+export function splitDatagram(datagram: Uint8Array): NetlinkMessage[] {
+  const messages: NetlinkMessage[] = [];
+  forEachMessage(datagram, (message) => {
+    messages.push({ ...message, body: message.body.slice() });
+  });
+  return messages;
+}
+
+/** Runs a decoder on bytes that may be spoiled: true when it understood them, false for a DecodeError. */
+export function decodesOrRefuses(decode: () => unknown, describe: () => string): boolean {
+  try {
+    decode();
+    return true;
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw new Error(`${describe()}: ${error}`, { cause: error });
+  }
+}
+
+/** A copy with one to four bytes changed, mostly where lengths and types stand, perhaps cut as well. */
+export function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+  const copy = bytes.slice(0, random.chance(0.2) ? random.below(bytes.length + 1) : bytes.length);
+  if (copy.length === 0) return copy;
+  for (let changes = random.between(1, 4); changes > 0; changes--) {
+    const at = random.below(copy.length);
+    const spot = random.chance(0.7) ? at & ~3 : at;
+    copy[spot] = random.chance(0.5)
+      ? random.below(256)
+      : random.pick([0, 1, 3, 4, 5, 8, 0x7f, 255]);
+  }
+  return copy;
+}
+
+/** The bytes, throwing RangeError when one beyond their ends is read. Views of it are not guarded. */
+export function guarded(bytes: Uint8Array): Uint8Array {
+  return new Proxy(bytes, {
+    get(target, key): unknown {
+      if (typeof key === "string" && /^-?[0-9]+$/.test(key) && !(key in target)) {
+        throw new RangeError(`Byte ${key} of ${target.length} was read`);
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function legibleAddress(address: AddressMessage | null): Legible<AddressMessage> | null {
+  if (address === null) return null;
+  return { ...address, local: formatIp(address.local), peer: ipOrNull(address.peer) };
+}
+
+function legibleRoute(route: RouteMessage): Legible<RouteMessage> {
+  return {
+    ...route,
+    gateway: ipOrNull(route.gateway),
+    source: ipOrNull(route.source),
+    nexthops: route.nexthops.map((hop) => ({ ...hop, gateway: ipOrNull(hop.gateway) })),
+  };
+}
+
+function legibleRule(rule: RuleMessage): Legible<RuleMessage> {
+  return { ...rule, destination: ipOrNull(rule.destination), source: ipOrNull(rule.source) };
+}
+
+/** Families other than the two have addresses that are no IP addresses: those stay as numbers. */
+function ipOrNull(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null;
+  return bytes.length === 4 || bytes.length === 16 ? formatIp(bytes) : bytes.toHex();
+}

@@ -1,0 +1,45 @@
+/**
+ * Opens the Linux source under whatever permissions it was started with and prints, as JSON, what came of
+ * it. The first argument is JSON: see `Task`.
+ *
+ * @module
+ */
+import { LinuxSource } from "../../../ffi/linux/source.ts";
+
+interface Task {
+  /** The option of that name. */
+  libc?: string;
+  /** Gives the right away once it is open, and goes on. */
+  revoke?: boolean;
+}
+
+async function main(): Promise<void> {
+  const { libc, revoke } = JSON.parse(Deno.args[0] ?? "{}") as Task;
+  const signal = new AbortController().signal;
+  await using source = await LinuxSource.open({ libc });
+  await using subscription = await source.subscribe(signal);
+  const report: Record<string, unknown> = {};
+  if (revoke) {
+    await Deno.permissions.revoke({ name: "ffi" });
+    report["state"] = (await Deno.permissions.query({ name: "ffi" })).state;
+    await using second = await LinuxSource.open({ libc });
+    report["second"] = (await second.read(signal)).interfaces.length;
+  }
+  const reading = await source.read(signal);
+  subscription.adopt(reading);
+  report["interfaces"] = reading.interfaces.map((nic) => nic.name);
+  report["hears"] = await subscription.probe(AbortSignal.timeout(5_000));
+  report["views"] = subscription.view()?.interfaces.length;
+  if (revoke) {
+    await subscription[Symbol.asyncDispose]();
+    await source[Symbol.asyncDispose]();
+    report["afterwards"] = await LinuxSource.open({ libc }).then(() => "open", described);
+  }
+  console.log(JSON.stringify(report));
+}
+
+function described(error: Error): { error: string; message: string } {
+  return { error: error.name, message: error.message };
+}
+
+main().catch((error: Error) => console.log(JSON.stringify(described(error))));

@@ -1,0 +1,83 @@
+/**
+ * The C library as tests use it beside the product: to queue datagrams, to close descriptors and to send
+ * from another socket.
+ *
+ * @module
+ */
+import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
+import { Kernel } from "../../ffi/linux/kernel.ts";
+import { LinuxSystem } from "../../ffi/linux/system.ts";
+
+const MORE_SYMBOLS = {
+  ...LIBC_SYMBOLS,
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  sendto: {
+    parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The functions. */
+export type RealLibc = Deno.DynamicLibrary<typeof MORE_SYMBOLS>["symbols"];
+
+/** Loads the C library; close it at the end of the test. */
+export function openLibc(): { libc: RealLibc; close: () => void } {
+  const library = Deno.dlopen("libc.so.6", MORE_SYMBOLS);
+  return { libc: library.symbols, close: () => library.close() };
+}
+
+/** A connected pair of sockets that keep messages apart (AF_UNIX, SOCK_SEQPACKET). */
+export function socketPair(libc: RealLibc): [number, number] {
+  const pair = new Int32Array(2);
+  const [AF_UNIX, SOCK_SEQPACKET] = [1, 5];
+  if (libc.socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) !== 0) throw new Error("socketpair failed");
+  return [pair[0]!, pair[1]!];
+}
+
+/** Sends; throws when it is not taken whole. */
+export function send(libc: RealLibc, descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
+  const MSG_DONTWAIT = 0x40;
+  const sent = libc.send(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
+  if (sent !== bytes.length) throw new Error(`send: ${sent} of ${bytes.length}`);
+}
+
+/** The system calls with the blocking polls counted. */
+export class CountingKernel extends Kernel {
+  /** How many blocking polls have begun. */
+  polls = 0;
+  /** The descriptors that were ready in each that returned. */
+  readonly ready: number[][] = [];
+
+  /** Counts, and polls. */
+  override async poll(
+    descriptors: Uint8Array<ArrayBuffer>,
+    count: number,
+    timeoutMs: number,
+  ): Promise<number> {
+    this.polls++;
+    const result = await super.poll(descriptors, count, timeoutMs);
+    const view = new DataView(descriptors.buffer);
+    this.ready.push(
+      Array.from({ length: count }, (_, i) => i)
+        .filter((i) => view.getInt16(i * 8 + 6, true) !== 0)
+        .map((i) => view.getInt32(i * 8, true)),
+    );
+    return result;
+  }
+
+  /** In how many polls this descriptor was ready. */
+  readinesses(descriptor: number): number {
+    return this.ready.filter((ready) => ready.includes(descriptor)).length;
+  }
+}
+
+/** A system of its own over a kernel of this class, beside the one that is shared. */
+export function openSystem<K extends Kernel>(
+  make: (libc: RealLibc) => K,
+): { system: LinuxSystem; kernel: K; libc: RealLibc } {
+  const { libc, close } = openLibc();
+  const kernel = make(libc);
+  return { system: new LinuxSystem(kernel, close), kernel, libc };
+}

@@ -1,0 +1,120 @@
+/**
+ * A monitor on the real kernel, with its socket at hand and a log of what became of its health.
+ *
+ * @module
+ */
+import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
+import type { Health, Metrics, Snapshot, State } from "../../state/types.ts";
+import type { LinuxSourceOptions } from "../../ffi/linux/source.ts";
+import { WatchedSource } from "./watched_source.ts";
+
+/** A warning or an information of the monitor, with the status that it had then. */
+export interface LogEntry {
+  /** Which of the two. */
+  level: "warn" | "info";
+  /** What it said. */
+  message: string;
+  /** The status at that moment. */
+  status: Health["status"] | null;
+}
+
+/** The monitor with all that belongs to it. */
+export class WatchedMonitor implements AsyncDisposable {
+  /** What it logged. */
+  readonly log: LogEntry[] = [];
+  /** Every snapshot that it published. */
+  readonly snapshots: Snapshot[] = [];
+  /** Its source. */
+  readonly source: WatchedSource;
+  #monitor: NetworkMonitor | null = null;
+  #recording: Promise<void> = Promise.resolve();
+
+  private constructor(source: WatchedSource) {
+    this.source = source;
+  }
+
+  /** Opens it; `coalesceMs` is 0 if left out. */
+  static async open(
+    options: Omit<MonitorOptions, "source" | "logger">,
+    sourceOptions?: LinuxSourceOptions,
+  ): Promise<WatchedMonitor> {
+    const watched = new WatchedMonitor(await WatchedSource.open(sourceOptions));
+    const write = (level: LogEntry["level"]) => (message: string) =>
+      void watched.log.push({ level, message, status: watched.#monitor?.health.status ?? null });
+    const logger = {
+      debug: () => {},
+      info: write("info"),
+      warn: write("warn"),
+      error: write("warn"),
+    };
+    const { source } = watched;
+    watched.#monitor = await NetworkMonitor.open({ coalesceMs: 0, ...options, source, logger });
+    watched.#recording = watched.#record(watched.#monitor.snapshots());
+    return watched;
+  }
+
+  /** The monitor. */
+  get monitor(): NetworkMonitor {
+    return this.#monitor!;
+  }
+
+  /** The descriptor of the socket that hears now. */
+  get descriptor(): number {
+    return this.source.last.descriptor;
+  }
+
+  /** The state published last. */
+  get state(): State {
+    return this.monitor.current.state;
+  }
+
+  /** The addresses of an interface, as CIDR. */
+  addresses(name: string): string[] {
+    return this.state.interfaces[name]?.addresses.map((one) => one.cidr) ?? [];
+  }
+
+  /** Resolves when an interface has, or has not, an address; throws after 10 s. */
+  async untilAddress(name: string, cidr: string, present = true): Promise<Snapshot> {
+    return await this.monitor.waitFor(
+      ({ interfaces }) =>
+        (interfaces[name]?.addresses.some((one) => one.cidr === cidr) ?? false) === present,
+      { signal: AbortSignal.timeout(10_000) },
+    );
+  }
+
+  /** Looks every few milliseconds until it is so; throws after 10 s. */
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    const end = performance.now() + 10_000;
+    while (!isSo()) {
+      if (performance.now() > end) {
+        throw new Error(`${what} never happened: ${JSON.stringify(this.describe())}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** What it says of itself, for messages. */
+  describe(): { health: Health; metrics: Metrics; log: LogEntry[] } {
+    const { health, metrics } = this.monitor;
+    return { health, metrics, log: this.log };
+  }
+
+  /** Closes it and its source. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.monitor.close();
+    await this.#recording;
+    await this.source[Symbol.asyncDispose]();
+  }
+
+  async #record(stream: ReadableStream<Snapshot>): Promise<void> {
+    for await (const snapshot of stream) this.snapshots.push(snapshot);
+  }
+}
+
+/** How much each counter rose, without those that did not. */
+export function risen(before: Metrics, after: Metrics): Partial<Metrics> {
+  const keys = Object.keys(after) as (keyof Metrics)[];
+  return Object.fromEntries(
+    keys.filter((key) => after[key] !== before[key]).map((key) => [key, after[key] - before[key]]),
+  );
+}
