@@ -1,0 +1,295 @@
+/**
+ * What happens in a run, done to the world and to the monitor.
+ *
+ * @module
+ */
+import type { Monitor } from "../../actor/monitor.ts";
+import type { Clock, Logger } from "../../state/clock.ts";
+import { settle } from "./clock.ts";
+import { Convergence } from "./convergence.ts";
+import type { Operation } from "./plan.ts";
+import { Publications } from "./publications.ts";
+import { Reader } from "./readers.ts";
+import { Requests } from "./requests.ts";
+import type { World } from "./world.ts";
+
+/** Long enough for every timer and every late answer. */
+const LONG_MS = 40_000;
+
+/** A source that nobody listens to merges what would be more: its memory does not grow. */
+const MOST_SLEEPS = 12;
+
+/** Why a signal is aborted. */
+const ENOUGH = new Error("Simulated: enough");
+
+/** Performs operations. */
+export class Actions {
+  readonly #world: World;
+  readonly #publications: Publications;
+  readonly #convergence: Convergence;
+  readonly #requests: Requests;
+  readonly #readers: Reader[] = [];
+  readonly #abort = new AbortController();
+  #monitor: Monitor | null = null;
+  #opening = true;
+  #disposed = 0;
+  #closed = false;
+
+  /** Nothing is open. */
+  constructor(world: World) {
+    this.#world = world;
+    this.#publications = new Publications(world);
+    this.#convergence = new Convergence(world, this.#publications);
+    this.#requests = new Requests(world, this.#publications);
+  }
+
+  /** How many snapshots were published. */
+  get published(): number {
+    return this.#publications.last?.snapshot.sequence ?? 0;
+  }
+
+  /** Opens the monitor; it may take its time. */
+  open(): void {
+    const { plan, parts, network, faults, source, jitter } = this.#world;
+    for (const mutation of plan.initial) network.apply(mutation);
+    for (const fault of plan.opening) faults.arm(fault);
+    const options = parts.resolveMonitorOptions({
+      source,
+      clock: this.#clock(),
+      logger: this.#logger(),
+      coalesceMs: plan.coalesceMs,
+      reconcileIntervalMs: plan.reconcileIntervalMs,
+      signal: this.#abort.signal,
+      ignoreInterface: (nic) => {
+        if (plan.ignores === "throws") throw new Error("Simulated: the predicate throws");
+        return plan.ignores === "bridges" && nic.kind === "bridge";
+      },
+    });
+    const dispose = (): Promise<void> => {
+      this.#disposed++;
+      return Promise.resolve();
+    };
+    const opened = { source, reason: null, polling: false, dispose };
+    parts.Monitor.open(opened, options, () => jitter.float()).then(
+      (monitor) => this.#onOpened(monitor),
+      (error) => this.#onOpenFailed(error),
+    );
+  }
+
+  /** Lets time pass. */
+  async advance(ms: number): Promise<void> {
+    await this.#world.clock.advance(ms, () => this.#settled());
+    this.#check();
+  }
+
+  /** Does it. */
+  async perform(operation: Operation): Promise<void> {
+    const { network, faults, source } = this.#world;
+    switch (operation.op) {
+      case "mutate":
+        network.apply(operation.mutation);
+        break;
+      case "fault":
+        if (!faults.arm(operation.fault)) source.strike(operation.fault);
+        break;
+      case "sleep":
+        this.#sleep(operation);
+        break;
+      case "set-clock":
+        this.#world.clock.step(operation.ms);
+        source.clockWasSet();
+        break;
+      case "block":
+        await this.#block(operation);
+        break;
+      default:
+        if (this.#monitor !== null) await this.#use(this.#monitor, operation);
+        else if (operation.op === "close") this.#closeEarly();
+    }
+    await this.#settled();
+  }
+
+  /** No more faults: everything has to become true. */
+  async heal(): Promise<void> {
+    const { faults, plan, readLimitMs, source } = this.#world;
+    faults.end();
+    this.#world.trace(() => "No more faults");
+    const healed = plan.reconcileIntervalMs + readLimitMs;
+    // what hangs is given up first
+    for (const ms of [readLimitMs, healed, (source.sleeps.length + 1) * plan.coalesceMs + 1]) {
+      await this.advance(ms);
+      if (this.#world.violation !== null) return;
+    }
+    if (this.#opening) this.#world.fail("Opening does not come to an end");
+    if (this.#monitor === null || this.#closed) return;
+    if (this.#publications.resumes !== source.sleeps.length) {
+      this.#world.fail(`Of ${source.sleeps.length} sleeps ${this.#publications.resumes} were told`);
+    }
+    const found = source.sleeps.reduce((sum, it) => sum + it.sleptMs, 0);
+    if (this.#world.sleptMs - found >= 100) this.#world.fail("A sleep was not found");
+  }
+
+  /** Closes: nothing of the monitor may run any more. */
+  async close(by: "close" | "signal" | "predicate"): Promise<void> {
+    const { clock, source, network } = this.#world;
+    if (this.#closed) return;
+    const monitor = this.#monitor;
+    if (monitor !== null) await this.#beginClose(monitor, by);
+    this.#closed = true;
+    let over = monitor === null;
+    void monitor?.closed.then(() => over = true);
+    await clock.advance(10, settle);
+    if (!over) this.#world.fail("close() does not come to an end");
+    if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after close`);
+    if (this.#disposed !== 1) this.#world.fail(`The source was disposed ${this.#disposed} times`);
+    const { waiting } = this.#requests;
+    if (waiting.length > 0) this.#world.fail(`Left after close: ${waiting}`);
+    if (this.#readers.some((reader) => reader.isWaiting)) {
+      this.#world.fail("A read is pending after close");
+    }
+    this.#publications.end();
+    for (const slot of [0, 1, 2]) {
+      network.apply({ do: "link-add", slot });
+      network.apply({ do: "link-remove", slot });
+    }
+    await clock.advance(LONG_MS, settle);
+    if (clock.timers > 0) this.#world.fail(`${clock.timers} timers were started after close`);
+    if (source.open.size > 0) this.#world.fail(`${source.open.size} subscriptions are open`);
+    if (monitor !== null && monitor.health.status !== "closed") {
+      this.#world.fail(`The status is ${monitor.health.status} after close`);
+    }
+  }
+
+  async #use(monitor: Monitor, operation: Operation): Promise<void> {
+    const reader = this.#readers["reader" in operation ? operation.reader : -1];
+    switch (operation.op) {
+      case "refresh":
+        return this.#requests.refresh(monitor);
+      case "wait-for":
+        return this.#requests.waitFor(monitor, operation.what);
+      case "subscribe":
+        return this.#subscribe(monitor, operation);
+      case "read":
+        return reader?.read();
+      case "cancel":
+        return reader?.cancel();
+      case "abort":
+        return reader?.abort();
+      case "ref":
+        return monitor.ref();
+      case "unref":
+        return monitor.unref();
+      case "close":
+        return await this.close(operation.by);
+    }
+  }
+
+  #subscribe(monitor: Monitor, { how, options }: Operation & { op: "subscribe" }): void {
+    if (this.#readers.length >= 4) return;
+    const reader = new Reader(this.#world, this.#publications, monitor, how, options);
+    this.#readers.push(reader);
+  }
+
+  #sleep({ ms, then }: Operation & { op: "sleep" }): void {
+    const { clock, network, source } = this.#world;
+    if (source.sleeps.length >= MOST_SLEEPS) return;
+    clock.sleep(ms);
+    this.#world.sleptMs += ms;
+    for (const mutation of then) network.apply(mutation);
+    source.clockWasSet();
+  }
+
+  async #block({ ms, during }: Operation & { op: "block" }): Promise<void> {
+    const { clock, network } = this.#world;
+    during.forEach((mutation, i) => {
+      clock.later("kernel", ms * (i + 1) / (during.length + 1), () => network.apply(mutation));
+    });
+    this.#world.busy = true;
+    this.#world.blockedMs += ms;
+    await clock.block(ms, () => this.#settled());
+    this.#world.busyAt = clock.monotonic();
+    this.#world.busy = false;
+  }
+
+  async #beginClose(monitor: Monitor, by: "close" | "signal" | "predicate"): Promise<void> {
+    this.#world.source.closing = true;
+    if (by === "signal") {
+      this.#abort.abort(ENOUGH);
+    } else if (by === "close") {
+      void monitor.close();
+      void monitor.close();
+    } else {
+      // the predicate is asked about the current snapshot at once
+      monitor.waitFor(() => {
+        void monitor.close();
+        return false;
+      }).catch(() => {});
+    }
+    await settle();
+  }
+
+  #closeEarly(): void {
+    this.#world.source.closing = true;
+    this.#abort.abort(ENOUGH);
+  }
+
+  #onOpened(monitor: Monitor): void {
+    this.#opening = false;
+    this.#monitor = monitor;
+    this.#publications.begin(monitor.current);
+    const observe = (): boolean => {
+      const isNew = monitor.current !== this.#publications.last?.snapshot;
+      if (isNew) this.#publications.observe(monitor.current);
+      return false;
+    };
+    monitor.waitFor(observe).catch(() => {});
+  }
+
+  #onOpenFailed(error: unknown): void {
+    this.#opening = false;
+    this.#closed = true;
+    this.#world.trace(() => `not opened: ${error}`);
+    const { ledger, blockedMs, clock, source } = this.#world;
+    const excused = error === ENOUGH || ledger.counts.size > 0 || blockedMs > 0;
+    if (!excused) this.#world.fail(`Cannot open without a fault: ${error}`);
+    if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after a failed open`);
+    if (source.open.size > 0) this.#world.fail("A failed open leaves a subscription");
+    if (this.#disposed !== 1) this.#world.fail(`The source was disposed ${this.#disposed} times`);
+  }
+
+  async #settled(): Promise<void> {
+    await settle();
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#monitor === null || this.#closed) return;
+    this.#convergence.check(this.#monitor);
+    this.#requests.check();
+    if (!this.#world.busy) { for (const reader of this.#readers) reader.check(); }
+  }
+
+  #clock(): Clock {
+    const { clock, parts } = this.#world;
+    if (!parts.quirks.noInterval) return clock;
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      setTimeout: (f, ms) => clock.setTimeout(f, ms),
+      setInterval: () => ({ cancel: () => {}, ref: () => {}, unref: () => {} }),
+    };
+  }
+
+  #logger(): Logger {
+    const write = (level: string) => (message: string): void => {
+      this.#world.trace(() => `log ${level}: ${message}`);
+      if (this.#world.plan.loggerThrows) throw new Error("Simulated: the logger throws");
+    };
+    return {
+      debug: write("debug"),
+      info: write("info"),
+      warn: write("warn"),
+      error: write("error"),
+    };
+  }
+}

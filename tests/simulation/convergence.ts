@@ -1,0 +1,205 @@
+/**
+ * What is published becomes true in time, and the health says so.
+ *
+ * @module
+ */
+import type { Monitor } from "../../actor/monitor.ts";
+import type { Metrics, State } from "../../state/types.ts";
+import type { Publications } from "./publications.ts";
+import { factsText, recordText, routeText } from "./texts.ts";
+import type { World } from "./world.ts";
+
+/** How long a canary may be without an answer, in milliseconds. */
+const CANARY_MS = 1_000;
+/** How long after a look that found a difference the next one comes, and how many there are at most. */
+const LOOK_MS = 50;
+const LOOKS = 4;
+
+/** Looks at the monitor after everything that happens. */
+export class Convergence {
+  readonly #world: World;
+  readonly #publications: Publications;
+  #metrics: Metrics | null = null;
+  /** Monotonic milliseconds when drift was found last. */
+  #driftAt = -Infinity;
+  /** Monotonic milliseconds since when the newest publication has not been the network. */
+  #differsSince: number | null = null;
+  #publication = 0;
+  #compared: { state: State; revision: number; equal: boolean } | null = null;
+
+  /** Nothing was looked at yet. */
+  constructor(world: World, publications: Publications) {
+    this.#world = world;
+    this.#publications = publications;
+  }
+
+  /** The first tick comes an interval after the first publication. */
+  get #openedAt(): number {
+    return this.#publications.at(1)?.time ?? Infinity;
+  }
+
+  /** Looks at it now. */
+  check(monitor: Monitor): void {
+    const { clock, busy } = this.#world;
+    for (const ms of clock.badTimers.splice(0)) this.#world.fail(`A timer of ${ms} ms`);
+    this.#checkMetrics(monitor.metrics);
+    if (busy) return;
+    this.#checkHealth(monitor);
+    const equal = this.#isTrue(monitor.current.state);
+    this.#checkLag(monitor.current.state, equal);
+    this.#checkDrift(equal);
+    this.#checkHealed(monitor, equal);
+  }
+
+  /** The state equals the network. */
+  #isTrue(state: State): boolean {
+    const { network } = this.#world;
+    const { revision } = network;
+    if (this.#compared?.state === state && this.#compared.revision === revision) {
+      return this.#compared.equal;
+    }
+    const equal = equalsNetwork(state, this.#world);
+    this.#compared = { state, revision, equal };
+    return equal;
+  }
+
+  #checkMetrics(metrics: Metrics): void {
+    for (const key of Object.keys(metrics) as (keyof Metrics)[]) {
+      const before = this.#metrics?.[key] ?? 0;
+      if (!(metrics[key] >= before)) {
+        this.#world.fail(`${key} went from ${before} to ${metrics[key]}`);
+      }
+    }
+    const published = this.#publications.last?.snapshot.sequence;
+    if (metrics.published !== published) {
+      this.#world.fail(`${metrics.published} publications are counted, not ${published}`);
+    }
+    if (metrics.driftsFound > (this.#metrics?.driftsFound ?? 0)) {
+      this.#driftAt = this.#world.clock.monotonic();
+    }
+    this.#metrics = metrics;
+  }
+
+  /** It is live only while the source hears, or is deaf for no longer than the canary takes to tell. */
+  #checkHealth({ health }: Monitor): void {
+    const { clock, plan, source } = this.#world;
+    const { subscription } = source;
+    if ((health.status === "live") !== (health.reason === null)) {
+      this.#world.fail(`The status ${health.status} has the reason ${health.reason}`);
+    }
+    if (health.status !== "live") return;
+    if (subscription === null || subscription.released || subscription.finished) {
+      this.#world.fail("Live without a socket");
+    } else if (!subscription.isProven) {
+      this.#world.fail("Live before the new socket has answered a canary");
+    } else if (subscription.deafSince !== null && !subscription.lying) {
+      const { busyAt } = this.#world;
+      const since = Math.max(subscription.deafSince, busyAt, this.#openedAt);
+      if (clock.monotonic() - since > plan.reconcileIntervalMs + CANARY_MS) {
+        this.#world.fail("Live although the socket has been deaf for longer than an interval");
+      }
+    }
+  }
+
+  /** A healthy source: the state lags the network by no more than one window, in a storm too. */
+  #checkLag(state: State, equal: boolean): void {
+    const { clock, plan } = this.#world;
+    const sequence = this.#publications.last?.snapshot.sequence ?? 0;
+    if (equal || sequence !== this.#publication || !this.#isHealthy()) this.#differsSince = null;
+    this.#publication = sequence;
+    if (equal) this.#world.source.subscription?.settleDoubts();
+    else if (this.#isHealthy()) this.#differsSince ??= clock.monotonic();
+    if (this.#differsSince === null) return;
+    const differs = clock.monotonic() - Math.max(this.#differsSince, this.#world.busyAt);
+    if (differs > plan.coalesceMs + this.#healthyLagMs()) {
+      this.#world.fail(`A healthy source, and the state has not been true for ${differs} ms`);
+      this.#traceDifference(state);
+    }
+  }
+
+  #traceDifference(state: State): void {
+    const { network } = this.#world;
+    const shown = new Map(Object.values(state.interfaces).map((it) => [it.name, recordText(it)]));
+    for (const name of new Set([...shown.keys(), ...network.texts.keys()])) {
+      const [is, should] = [shown.get(name)?.whole, network.texts.get(name)?.whole];
+      if (is !== should) this.#world.trace(() => `${name} is\n${is}\nand should be\n${should}`);
+    }
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const is = routeText(state.defaultRoute[family]);
+      const should = network.history.get(`route:${family}`);
+      if (is !== should) this.#world.trace(() => `${family} is ${is} and should be ${should}`);
+    }
+    this.#world.trace(() => `${factsText(state)} should be ${network.facts()}`);
+  }
+
+  #isHealthy(): boolean {
+    const { ledger, plan, source } = this.#world;
+    const { subscription } = source;
+    // without journal a change that met a failing read waits for the next one, as after any fault
+    const reads = ["read-throws", "read-hangs", "read-slow"];
+    const waits = plan.shape.flavour !== "journal" && reads.some((it) => ledger.counts.has(it));
+    return !waits && subscription !== null && subscription.hears && subscription.based &&
+      subscription.isTrusted && subscription.hidden.size === 0 && ledger.active === 0;
+  }
+
+  #healthyLagMs(): number {
+    const { lagMs, ledger } = this.#world;
+    // what overflowed is read at once, after a read that may be under way
+    return this.#heardLagMs() + (ledger.counts.has("overflow") ? 3 * lagMs : 0);
+  }
+
+  #heardLagMs(): number {
+    const { lagMs, plan } = this.#world;
+    switch (plan.shape.flavour) {
+      case "journal":
+        // routes are those of now: one that came and went again is told by no view
+        return 2 * plan.shape.flightMs + plan.shape.wakeMs;
+      case "tableless":
+        return 2 * lagMs + LOOK_MS;
+      case "plain":
+        return lagMs + (LOOKS + 1) * (LOOK_MS + lagMs);
+    }
+  }
+
+  /** What reconcile found is published at once, or at the end of the window, also when no socket comes back. */
+  #checkDrift(equal: boolean): void {
+    const { clock, network, plan, lagMs, busyAt } = this.#world;
+    // what changed while the truth was being read may not be in it
+    const isOlder = Math.max(network.changedAt, busyAt) < this.#driftAt - lagMs;
+    if (!equal && isOlder && clock.monotonic() > this.#driftAt + plan.coalesceMs) {
+      this.#world.fail("Drift was found and is not published");
+    }
+  }
+
+  /**
+   * One reconcile interval and the read limit after the last fault everything is as it should be; and the
+   * state is true, whatever happens to the socket meanwhile, as soon as reads are answered.
+   */
+  #checkHealed(monitor: Monitor, equal: boolean): void {
+    const { clock, ledger, network, plan, busyAt, readLimitMs } = this.#world;
+    const now = clock.monotonic() - plan.reconcileIntervalMs - readLimitMs;
+    const changedAt = Math.max(network.changedAt, busyAt, this.#openedAt);
+    if (!equal && ledger.activeOfTruth === 0 && now > Math.max(changedAt, ledger.lastOfTruthAt)) {
+      this.#world.fail("The state is not true one interval and read limit after the last fault");
+      this.#traceDifference(monitor.current.state);
+    }
+    const healed = ledger.active === 0 && now > Math.max(changedAt, ledger.lastAt);
+    if (healed && monitor.health.status !== "live") {
+      this.#world.fail("Not live one interval and read limit after the last fault");
+    }
+  }
+}
+
+/** Whether the state is what the network is now. */
+function equalsNetwork(state: State, { network }: World): boolean {
+  const nics = Object.values(state.interfaces);
+  if (nics.length !== network.texts.size) return false;
+  for (const nic of nics) {
+    if (recordText(nic).whole !== network.texts.get(nic.name)?.whole) return false;
+  }
+  for (const family of ["ipv4", "ipv6"] as const) {
+    const text = routeText(state.defaultRoute[family]);
+    if (text !== network.history.get(`route:${family}`)) return false;
+  }
+  return factsText(state) === network.facts();
+}

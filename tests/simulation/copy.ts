@@ -1,0 +1,58 @@
+/**
+ * Copies of the code under test with a few words changed.
+ *
+ * @module
+ */
+
+/** A change of one file: the text has to stand in it exactly once. */
+export interface Edit {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A copy that is removed again. */
+export interface Copy extends AsyncDisposable {
+  readonly root: URL;
+}
+
+const ROOT = new URL("../../", import.meta.url);
+const FOLDERS = ["state/", "ffi/", "ffi/linux/", "actor/"];
+
+/** The copy has no import map, and the simulation brings its own logger. */
+const WITHOUT_LOGGER: Edit = {
+  file: "actor/guards.ts",
+  from: 'import { getLogger } from "@std/log/get-logger";',
+  to: "const getLogger = (_name: string): Console => console;",
+};
+
+/**
+ * Copies state, ffi and actor into a temporary folder. Needs `--allow-read` and `--allow-write`.
+ *
+ * @throws {Error} When a text to be changed does not stand in its file exactly once.
+ */
+export async function copyCode(edits: readonly Edit[]): Promise<Copy> {
+  const path = await Deno.makeTempDir({ prefix: "netwatch-planted-" });
+  const root = new URL(`file://${path}/`);
+  for (const folder of FOLDERS) {
+    await Deno.mkdir(new URL(folder, root), { recursive: true });
+    for await (const { name, isFile } of Deno.readDir(new URL(folder, ROOT))) {
+      if (!isFile || !name.endsWith(".ts")) continue;
+      const file = `${folder}${name}`;
+      const text = await Deno.readTextFile(new URL(file, ROOT));
+      await Deno.writeTextFile(new URL(file, root), edited(file, text, edits));
+    }
+  }
+  return { root, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+function edited(file: string, text: string, edits: readonly Edit[]): string {
+  for (const edit of [WITHOUT_LOGGER, ...edits]) {
+    if (edit.file !== file) continue;
+    const found = text.split(edit.from).length - 1;
+    if (found !== 1) throw new Error(`${file} has ${found} times: ${edit.from}`);
+    text = text.replace(edit.from, () => edit.to);
+  }
+  return text;
+}

@@ -1,0 +1,91 @@
+/**
+ * The way of the messages from the simulated kernel to the socket, with its faults.
+ *
+ * @module
+ */
+import type { NetworkEvent } from "../../ffi/linux/events.ts";
+import { sortOf } from "./faults.ts";
+import type { Subject } from "./network.ts";
+import type { SourceContext } from "./source.ts";
+import type { SimulatedSubscription } from "./subscription.ts";
+
+/** What is held back to come in another order comes at the latest after so many milliseconds. */
+const LONGEST_HOLD_MS = 40;
+
+/** Carries messages: in their order, unless a fault is armed. */
+export class Delivery {
+  readonly #context: SourceContext;
+  readonly #held: { event: NetworkEvent; subject: Subject }[] = [];
+  #lastArrival = 0;
+
+  /** Nothing is on its way. */
+  constructor(context: SourceContext) {
+    this.#context = context;
+  }
+
+  /** The kernel says something. */
+  announced(to: SimulatedSubscription, event: NetworkEvent, subject: Subject): void {
+    const { faults, ledger, shape, random } = this.#context;
+    if (faults.drop.count > 0) {
+      faults.drop.count--;
+      ledger.happened(faults.drop.told ? "overflow" : "drop");
+      this.#lose(to, subject, faults.drop.told);
+      return;
+    }
+    if (faults.duplicate > 0) {
+      faults.duplicate--;
+      this.#send(to, event, subject, random.below(shape.flightMs + 1));
+    }
+    if (faults.late.count > 0 && faults.late.about === sortOf(subject, event.kind)) {
+      faults.late.count--;
+      this.#sendLate(to, event, subject, faults.late.ms);
+    } else if (faults.reorder > 0) {
+      this.#hold(to, event, subject);
+    } else {
+      this.#send(to, event, subject, random.below(shape.flightMs + 1));
+    }
+  }
+
+  /** An overflow is told after what was queued before it. */
+  #lose(to: SimulatedSubscription, subject: Subject, told: boolean): void {
+    const { clock } = this.#context;
+    to.disturb(subject, told);
+    const ms = this.#lastArrival - clock.monotonic();
+    if (told && ms <= 0) to.overflow(subject);
+    else if (told) clock.later("kernel", ms, () => to.overflow(subject));
+  }
+
+  #send(to: SimulatedSubscription, event: NetworkEvent, subject: Subject, ms: number): void {
+    const { clock } = this.#context;
+    const due = Math.max(this.#lastArrival, clock.monotonic() + ms);
+    this.#lastArrival = due;
+    if (due === clock.monotonic()) to.arrive(event, subject);
+    else clock.later("kernel", due - clock.monotonic(), () => to.arrive(event, subject));
+  }
+
+  #sendLate(to: SimulatedSubscription, event: NetworkEvent, subject: Subject, ms: number): void {
+    const { clock, ledger } = this.#context;
+    const end = ledger.begin("late");
+    to.disturb(subject);
+    clock.later("kernel", ms, () => {
+      end();
+      to.disturb(subject);
+      to.arrive(event, subject);
+    });
+  }
+
+  #hold(to: SimulatedSubscription, event: NetworkEvent, subject: Subject): void {
+    const { clock, faults, ledger, random } = this.#context;
+    faults.reorder--;
+    const end = ledger.begin("reorder");
+    to.disturb(subject);
+    this.#held.push({ event, subject });
+    clock.later("kernel", faults.reorder === 0 ? 0 : LONGEST_HOLD_MS, () => {
+      end();
+      for (const it of random.shuffle(this.#held.splice(0))) {
+        to.disturb(it.subject);
+        to.arrive(it.event, it.subject);
+      }
+    });
+  }
+}

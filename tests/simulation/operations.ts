@@ -1,0 +1,136 @@
+/**
+ * Random faults, and what programs and people do.
+ *
+ * @module
+ */
+import type { Random } from "../support/random.ts";
+import type { Fault } from "./faults.ts";
+import type { Mutation } from "./network.ts";
+import type { Operation } from "./plan.ts";
+
+/** All sorts of faults. */
+export const FAULTS: readonly Fault["fault"][] = [
+  "drop",
+  "drop",
+  "duplicate",
+  "reorder",
+  "late",
+  "deaf",
+  "born-deaf",
+  "end",
+  "end",
+  "view-throws",
+  "dispose-throws",
+  "subscribe-throws",
+  "subscribe-hangs",
+  "read-throws",
+  "read-hangs",
+  "read-slow",
+  "canary",
+];
+
+/** All that is neither a change of the network nor a fault. */
+export const OTHERS: readonly Operation["op"][] = [
+  "sleep",
+  "set-clock",
+  "block",
+  "refresh",
+  "refresh",
+  "wait-for",
+  "subscribe",
+  "subscribe",
+  "read",
+  "read",
+  "cancel",
+  "abort",
+  "ref",
+  "unref",
+  "close",
+];
+
+/** One of these faults. */
+export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fault {
+  const fault = random.pick(sorts);
+  const lateMs = random.chance(0.5) ? null : random.pick([0, 10, 3_000]);
+  switch (fault) {
+    case "drop":
+      return { fault, count: random.between(1, 4), told: random.chance(0.4) };
+    case "duplicate":
+    case "dispose-throws":
+      return { fault, count: random.between(1, 3) };
+    case "reorder":
+      return { fault, count: random.between(2, 4) };
+    case "view-throws":
+    case "read-throws":
+      return { fault, count: random.between(1, 2) };
+    case "subscribe-throws":
+      return { fault, count: random.pick([1, 2, 5, 12]) };
+    case "late":
+      return {
+        fault,
+        about: random.pick(["links", "addresses", "routes"]),
+        count: random.between(1, 3),
+        ms: random.pick([5, 40, 100, 2_000]),
+      };
+    case "deaf":
+      return { fault, lying: random.chance(0.4) };
+    case "born-deaf":
+      return { fault, count: random.pick([1, 2, 8]), lying: random.chance(0.3) };
+    case "end":
+      return { fault, thrown: random.chance(0.5) };
+    case "subscribe-hangs":
+    case "read-hangs":
+      return { fault, lateMs };
+    case "read-slow":
+      return { fault, ms: random.pick([100, 1_000, 4_000]) };
+    case "canary":
+      return {
+        fault,
+        how: random.pick(["hangs", "misses", "throws"]),
+        count: random.between(1, 3),
+      };
+  }
+}
+
+/** One of these operations. */
+export function makeOther(
+  random: Random,
+  sorts: readonly Operation["op"][],
+  mutation: () => Mutation,
+): Operation {
+  const op = random.pick(sorts);
+  const reader = random.below(4);
+  const some = (): Mutation[] => Array.from({ length: random.below(3) }, mutation);
+  switch (op) {
+    case "sleep":
+      return { op, ms: random.pick([50, 1_000, 60_000, 700_000, 40_000_000]), then: some() };
+    case "set-clock":
+      return { op, ms: random.pick([-3_600_000, -150, 150, 5_000, 86_400_000]) };
+    case "block":
+      return { op, ms: random.pick([30, 200, 900, 1_500, 6_000, 20_000]), during: some() };
+    case "wait-for":
+      return { op, what: random.pick(["never", "change", "throws", "aborted"]) };
+    case "subscribe":
+      return { op, how: random.pick(["eager", "slow", "loop"]), options: makeOptions(random) };
+    case "read":
+    case "cancel":
+    case "abort":
+      return { op, reader };
+    case "close":
+      return { op, by: random.pick(["close", "signal", "predicate"]) };
+    case "ref":
+    case "unref":
+      return { op };
+    default:
+      return { op: "refresh" };
+  }
+}
+
+function makeOptions(random: Random): (Operation & { op: "subscribe" })["options"] {
+  return {
+    ...(random.chance(0.3) ? { initial: false } : {}),
+    ...(random.chance(0.4) ? { majorOnly: true } : {}),
+    ...(random.chance(0.4) ? { settleMs: random.pick([1, 100, 700]) } : {}),
+    ...(random.chance(0.15) ? { settleMaxMs: random.pick([1, 300, 2_000]) } : {}),
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * What happens in a run: made from its seed alone, before it begins, so that a part of it can be run too.
+ *
+ * @module
+ */
+import type { SnapshotOptions } from "../../actor/options.ts";
+import { Random } from "../support/random.ts";
+import { makeMutation, MUTATIONS, withoutTwin } from "./mutations.ts";
+import { FAULTS, makeFault, makeOther, OTHERS } from "./operations.ts";
+import type { Fault } from "./faults.ts";
+import type { Mutation } from "./network.ts";
+import type { SourceShape } from "./source.ts";
+
+/** One thing that happens. */
+export type Operation =
+  | { op: "mutate"; mutation: Mutation }
+  | { op: "fault"; fault: Fault }
+  /** The machine sleeps, and the network is another one when it wakes. */
+  | { op: "sleep"; ms: number; then: Mutation[] }
+  | { op: "set-clock"; ms: number }
+  /** The event loop is blocked; meanwhile the network changes. */
+  | { op: "block"; ms: number; during: Mutation[] }
+  | { op: "refresh" }
+  | { op: "wait-for"; what: "never" | "change" | "throws" | "aborted" }
+  | { op: "subscribe"; how: "eager" | "slow" | "loop"; options: Omit<SnapshotOptions, "signal"> }
+  | { op: "read"; reader: number }
+  | { op: "cancel" | "abort"; reader: number }
+  | { op: "unref" | "ref" }
+  | { op: "close"; by: "close" | "signal" | "predicate" };
+
+/** An operation, so many milliseconds after the one before. */
+export interface Step {
+  readonly wait: number;
+  readonly operation: Operation;
+}
+
+/** A run. */
+export interface Plan {
+  readonly seed: number;
+  readonly shape: SourceShape;
+  readonly coalesceMs: number;
+  readonly reconcileIntervalMs: number;
+  /** What `ignoreInterface` does. */
+  readonly ignores: "nothing" | "bridges" | "throws";
+  readonly loggerThrows: boolean;
+  /** The network at the start. */
+  readonly initial: readonly Mutation[];
+  /** Faults that are there when the monitor is opened. */
+  readonly opening: readonly Fault[];
+  readonly steps: readonly Step[];
+}
+
+const LONGEST_PAUSE_MS = 8_000;
+
+/** What can happen, and how often each does in this run: a random part of it never (swarm testing). */
+interface Swarm {
+  readonly mutations: readonly Mutation["do"][];
+  readonly faults: readonly Fault["fault"][];
+  readonly others: readonly Operation["op"][];
+  readonly faultShare: number;
+  readonly otherShare: number;
+  readonly longestWaits: readonly number[];
+  /** How often a pause comes that is longer than that. */
+  readonly pauseShare: number;
+}
+
+/** The run of a seed. */
+export function makePlan(seed: number): Plan {
+  const random = new Random(seed);
+  for (let i = 0; i < 4; i++) random.uint32();
+  const shape = makeShape(random);
+  const swarm = makeSwarm(random, shape);
+  const plan: Plan = {
+    seed,
+    shape,
+    coalesceMs: random.pick([0, 1, 50, 250, 250, 250, 1_000]),
+    reconcileIntervalMs: random.pick([3_000, 5_000, 5_000, 15_000, 15_000]),
+    ignores: random.pick(["nothing", "nothing", "bridges", "throws"] as const),
+    loggerThrows: random.chance(0.1),
+    initial: makeInitial(random),
+    opening: swarm.faults.length > 0 && random.chance(0.1) ? [makeFault(random, swarm.faults)] : [],
+    steps: makeSteps(random, swarm),
+  };
+  return shape.flavour === "plain" ? withoutTwins(plan) : plan;
+}
+
+/** What a table without journal lost can hide behind a twin, and no comparison of states shows it. */
+function withoutTwins(plan: Plan): Plan {
+  const steps = plan.steps.map(({ wait, operation: it }): Step => {
+    if (it.op === "mutate") {
+      return { wait, operation: { ...it, mutation: withoutTwin(it.mutation) } };
+    }
+    if (it.op === "sleep") return { wait, operation: { ...it, then: it.then.map(withoutTwin) } };
+    if (it.op !== "block") return { wait, operation: it };
+    return { wait, operation: { ...it, during: it.during.map(withoutTwin) } };
+  });
+  return { ...plan, steps, initial: plan.initial.map(withoutTwin) };
+}
+
+function makeShape(random: Random): SourceShape {
+  return {
+    flavour: random.pick(["journal", "journal", "journal", "plain", "tableless"]),
+    flightMs: random.pick([0, 0, 0, 20]),
+    wakeMs: random.pick([0, 1, 5]),
+    stageMs: random.pick([0, 2, 20, 20, 150]),
+  };
+}
+
+function makeSwarm(random: Random, shape: SourceShape): Swarm {
+  const part = <T>(all: readonly T[]): T[] => {
+    const share = random.pick([0.2, 0.5, 0.9]);
+    return all.flatMap((it) => random.chance(share) ? Array<T>(random.between(1, 4)).fill(it) : []);
+  };
+  // only a source with a journal learns of what is never announced without being condemned for it
+  const known = MUTATIONS.filter((it) => it !== "address-hidden" || shape.flavour === "journal");
+  const mutations = part(known);
+  const others = part(OTHERS).filter((it) => it !== "close" || random.chance(0.15));
+  return {
+    mutations: mutations.length > 0 ? mutations : known,
+    faults: random.chance(0.25) ? [] : part(FAULTS),
+    others,
+    faultShare: random.pick([0.05, 0.15, 0.4]),
+    otherShare: random.pick([0.05, 0.2, 0.5]),
+    longestWaits: random.pick([
+      [0, 5],
+      [10, 60],
+      [5, 50, 500],
+      [5, 500, 3_000],
+      [60, 6_000, 16_000],
+    ]),
+    pauseShare: random.pick([0, 0.05, 0.15]),
+  };
+}
+
+function makeInitial(random: Random): Mutation[] {
+  const slots = random.shuffle([0, 1, 2, 3, 4, 5]).slice(0, random.pick([0, 2, 4, 6]));
+  return slots.flatMap((slot): Mutation[] => [
+    { do: "link-add", slot },
+    makeMutation(random, ["address-set"], slot),
+    makeMutation(random, ["address-set", "route-set"], slot),
+  ]);
+}
+
+function makeSteps(random: Random, swarm: Swarm): Step[] {
+  const steps: Step[] = [];
+  const length = random.pick([random.between(8, 30), random.between(20, 90)]);
+  while (steps.length < length) {
+    const pause = random.chance(swarm.pauseShare);
+    const longest = pause ? LONGEST_PAUSE_MS : random.pick(swarm.longestWaits);
+    const operation = makeOperation(random, swarm);
+    steps.push({ wait: random.below(longest + 1), operation });
+    if (random.chance(operation.op === "fault" ? 0.25 : 0.03)) {
+      steps.push(...makeBurst(random, swarm));
+    }
+  }
+  return steps;
+}
+
+/** Many changes of one interface, one right after the other, and often a pause after them. */
+function makeBurst(random: Random, swarm: Swarm): Step[] {
+  const slot = random.below(6);
+  const longest = random.pick([0, 3, 12, 30]);
+  const pause = random.chance(0.5) ? random.below(LONGEST_PAUSE_MS) : 0;
+  const kinds = random.chance(0.5) ? swarm.mutations : ["address-set", "address-remove"] as const;
+  const length = random.between(5, 40);
+  return Array.from({ length }, (_, i) => ({
+    wait: i === length - 1 ? pause : random.below(longest + 1),
+    operation: { op: "mutate", mutation: makeMutation(random, kinds, slot) },
+  }));
+}
+
+function makeOperation(random: Random, swarm: Swarm): Operation {
+  const share = random.float();
+  if (share < swarm.faultShare && swarm.faults.length > 0) {
+    return { op: "fault", fault: makeFault(random, swarm.faults) };
+  }
+  if (share < swarm.faultShare + swarm.otherShare && swarm.others.length > 0) {
+    return makeOther(random, swarm.others, () => makeMutation(random, swarm.mutations));
+  }
+  return { op: "mutate", mutation: makeMutation(random, swarm.mutations) };
+}

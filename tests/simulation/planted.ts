@@ -1,0 +1,52 @@
+/**
+ * Plants bugs in copies of the code under test and looks for the first seed that finds each:
+ * `deno task simulate:planted`. A bug that no seed finds is a hole in the invariants.
+ *
+ * @module
+ */
+import { BUGS, type PlantedBug } from "./bugs.ts";
+import { copyCode } from "./copy.ts";
+import { loadParts } from "./parts.ts";
+import { makePlan } from "./plan.ts";
+import { run } from "./run.ts";
+
+/** Each has to be found within so many seeds. */
+const MOST_SEEDS = 50_000;
+
+/** How a bug was found. */
+export interface Finding {
+  /** The first seed that found it; null: none did. */
+  readonly seed: number | null;
+  /** The invariant that did not hold. */
+  readonly violation: string | null;
+}
+
+/** Runs seeds from 1 on against the code with the bug in it until one fails. */
+export async function find(bug: PlantedBug, mostSeeds: number): Promise<Finding> {
+  await using code = await copyCode(bug.edits ?? []);
+  const parts = await loadParts(code.root, bug.quirks);
+  for (let seed = 1; seed <= mostSeeds; seed++) {
+    const { violation } = await run(makePlan(seed), parts);
+    if (violation !== null) return { seed, violation };
+  }
+  return { seed: null, violation: null };
+}
+
+async function main(): Promise<void> {
+  let survivors = 0;
+  const wanted = Deno.args;
+  for (const bug of BUGS) {
+    if (wanted.length > 0 && !wanted.includes(bug.name)) continue;
+    const { seed, violation } = await find(bug, MOST_SEEDS);
+    if (seed === null) survivors++;
+    const needed = seed === null ? "survived" : String(seed);
+    const words = (violation ?? "").split("\n")[0]?.slice(0, 90);
+    console.log(`${bug.name.padEnd(34)} ${needed.padStart(8)}  ${words}`);
+  }
+  if (survivors > 0) {
+    console.log(`${survivors} of the bugs survived ${MOST_SEEDS} seeds`);
+    Deno.exit(1);
+  }
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,204 @@
+/**
+ * Those who read snapshots: at once, slowly, in a loop that they leave, or not at all.
+ *
+ * @module
+ */
+import type { Monitor } from "../../actor/monitor.ts";
+import type { SnapshotOptions } from "../../actor/options.ts";
+import type { Interface, Snapshot } from "../../state/types.ts";
+import { type Publications, sameStates } from "./publications.ts";
+import type { World } from "./world.ts";
+
+/** How a reader reads: all the time, when told, or with `for await` until it is told to leave. */
+export type How = "eager" | "slow" | "loop";
+
+/** What the body of a loop throws. */
+const LEAVING = new Error("Simulated: the loop is left");
+
+/** One subscription and the checks of what it is told. */
+export class Reader {
+  readonly #world: World;
+  readonly #publications: Publications;
+  readonly #options: Omit<SnapshotOptions, "signal">;
+  readonly #abort = new AbortController();
+  readonly #stream: ReadableStream<Snapshot>;
+  readonly #how: How;
+  #reader: ReadableStreamDefaultReader<Snapshot> | null = null;
+  /** What it got last, or what it would be told changes against. */
+  #last: Snapshot | null = null;
+  #got = 0;
+  /** Monotonic milliseconds since when a read is pending. */
+  #pendingSince: number | null = null;
+  /** The sequence number of the newest publication when the pending read began. */
+  #newest = 0;
+  /** It was told to leave. */
+  #leaving = false;
+  #ended = false;
+
+  /** Subscribes. */
+  constructor(
+    world: World,
+    publications: Publications,
+    monitor: Monitor,
+    how: How,
+    options: Omit<SnapshotOptions, "signal">,
+  ) {
+    this.#world = world;
+    this.#publications = publications;
+    this.#options = options;
+    this.#how = how;
+    this.#stream = monitor.snapshots({ ...options, signal: this.#abort.signal });
+    if (options.initial === false) this.#last = monitor.current;
+    if (how === "loop") void this.#loop();
+    else this.#reader = this.#stream.getReader();
+    if (how === "eager") this.read();
+  }
+
+  /** Whether a read is pending that the end of the stream has to end. */
+  get isWaiting(): boolean {
+    return !this.#ended && this.#pendingSince !== null;
+  }
+
+  /** Reads once, unless a read is pending. */
+  read(): void {
+    if (this.#reader === null || this.#ended || this.#pendingSince !== null) return;
+    this.#begin();
+    this.#reader.read().then(({ done, value }) => {
+      this.#pendingSince = null;
+      if (done) return this.#end();
+      this.#take(value);
+      if (this.#how === "eager") this.read();
+    }, (error) => this.#world.fail(`A stream failed: ${error}`));
+  }
+
+  /** Leaves: cancels the stream, or throws in its loop at the next snapshot. */
+  cancel(): void {
+    this.#leaving = true;
+    void this.#reader?.cancel();
+  }
+
+  /** Its signal is aborted. */
+  abort(): void {
+    this.#leaving = true;
+    this.#abort.abort();
+  }
+
+  /** Something that it is to be told has been due, and a read is pending. */
+  check(): void {
+    if (this.#pendingSince === null || this.#ended || this.#leaving) return;
+    const { clock } = this.#world;
+    const current = this.#publications.last;
+    if (current === undefined) return;
+    const { settleMs = 0, settleMaxMs = 4 * settleMs } = this.#options;
+    // settling goes on while something more is about to be published
+    const longest = settleMs === 0 ? 0 : settleMaxMs;
+    const due = Math.max(this.#pendingSince, current.time) + longest;
+    if (clock.monotonic() <= due) return;
+    if (this.#last === null || this.#isTold(this.#last, current.snapshot)) {
+      this.#world.fail(`A reader waits although publication ${current.snapshot.sequence} is due`);
+    }
+  }
+
+  async #loop(): Promise<void> {
+    this.#begin();
+    try {
+      for await (const snapshot of this.#stream) {
+        this.#take(snapshot);
+        if (this.#leaving) throw LEAVING;
+        this.#begin();
+      }
+    } catch (error) {
+      if (error !== LEAVING) this.#world.fail(`A loop failed: ${error}`);
+    }
+    this.#end();
+  }
+
+  #begin(): void {
+    this.#pendingSince = this.#world.clock.monotonic();
+    this.#newest = this.#publications.last?.snapshot.sequence ?? 0;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#pendingSince = null;
+    if (!this.#leaving && !this.#world.source.closing) this.#world.fail("A stream ended by itself");
+  }
+
+  #take(snapshot: Snapshot): void {
+    this.#pendingSince = null;
+    const last = this.#last;
+    this.#world.trace(() => `reader got ${snapshot.sequence} ${snapshot.causes}`);
+    const { sequence, state } = snapshot;
+    if (this.#publications.at(sequence)?.snapshot.state !== state) {
+      this.#world.fail(`A reader got a state that is not of publication ${sequence}`);
+    }
+    if (sequence < this.#newest) {
+      this.#world.fail(`A reader got ${sequence} when ${this.#newest} was there: it was queued`);
+    }
+    if (last === null) {
+      if (snapshot.changes.length > 0 || snapshot.major) {
+        this.#world.fail("The first snapshot of a reader has changes");
+      }
+    } else {
+      this.#checkDifference(last, snapshot);
+      if (this.#world.busyAt < 0) this.#checkSettled(last);
+    }
+    this.#last = snapshot;
+    this.#got++;
+  }
+
+  #checkDifference(last: Snapshot, snapshot: Snapshot): void {
+    const { applyChanges } = this.#world.parts;
+    const { changes, causes, state, sequence } = snapshot;
+    if (sequence <= last.sequence) {
+      this.#world.fail(`A reader got ${sequence} after ${last.sequence}`);
+    }
+    if (changes.length === 0) this.#world.fail("A reader was told nothing");
+    if (!sameStates(applyChanges(last.state, changes), state)) {
+      this.#world.fail("The changes that a reader got do not lead to its state");
+    }
+    const between = new Set<string>();
+    for (let i = last.sequence + 1; i <= sequence; i++) {
+      for (const cause of this.#publications.at(i)?.snapshot.causes ?? []) between.add(cause);
+    }
+    if (causes.length !== between.size || !causes.every((cause) => between.has(cause))) {
+      this.#world.fail(`A reader got the causes ${causes} instead of ${[...between]}`);
+    }
+    if (this.#isMajor(last, snapshot) !== snapshot.major) {
+      this.#world.fail(`A reader was told that it is ${snapshot.major ? "" : "not "}major`);
+    }
+    if (!this.#isTold(last, snapshot)) this.#world.fail("A reader was told what is not major");
+  }
+
+  /** Held back until nothing changed for `settleMs`, or for `settleMaxMs`. */
+  #checkSettled(last: Snapshot): void {
+    const { settleMs = 0, settleMaxMs = 4 * settleMs, majorOnly } = this.#options;
+    const now = this.#world.clock.monotonic();
+    const first = this.#publications.at(last.sequence + 1)?.time ?? now;
+    const newest = this.#publications.last?.time ?? now;
+    const due = Math.min(majorOnly ? first + settleMs : newest + settleMs, first + settleMaxMs);
+    if (now < due) this.#world.fail(`A reader was told ${due - now} ms early`);
+  }
+
+  #isTold(last: Snapshot, snapshot: Snapshot): boolean {
+    if (last.sequence === snapshot.sequence) return false;
+    let resumed = false;
+    for (let i = last.sequence + 1; i <= snapshot.sequence; i++) {
+      resumed ||= this.#publications.at(i)?.snapshot.causes.includes("resume") ?? false;
+    }
+    if (this.#options.majorOnly) return resumed || this.#isMajor(last, snapshot);
+    return !sameStates(last.state, snapshot.state);
+  }
+
+  #isMajor(last: Snapshot, snapshot: Snapshot): boolean {
+    const { plan, parts } = this.#world;
+    const ignoreInterface = (nic: Interface): boolean =>
+      plan.ignores === "bridges" && nic.kind === "bridge";
+    for (let i = last.sequence + 1; i <= snapshot.sequence; i++) {
+      const { snapshot: it } = this.#publications.at(i) ?? {};
+      const resumed = it?.causes.includes("resume") ?? false;
+      if (resumed && (it?.state.sleptMs ?? 0) >= 600_000) return true;
+    }
+    return parts.isMajorChange(last.state, snapshot.state, { ignoreInterface });
+  }
+}

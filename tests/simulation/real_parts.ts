@@ -1,0 +1,27 @@
+/**
+ * The real code under test.
+ *
+ * @module
+ */
+import { Monitor } from "../../actor/monitor.ts";
+import { resolveMonitorOptions } from "../../actor/options.ts";
+import { applyEvent } from "../../ffi/linux/events.ts";
+import { SleepDetector } from "../../ffi/sleep.ts";
+import { Table } from "../../ffi/linux/table.ts";
+import { Mailbox } from "../../ffi/mailbox.ts";
+import { applyChanges } from "../../state/apply.ts";
+import { isMajorChange } from "../../state/major.ts";
+import type { Parts } from "./parts.ts";
+
+/** Nothing is changed in it. */
+export const REAL_PARTS: Parts = {
+  Monitor,
+  resolveMonitorOptions,
+  applyChanges,
+  isMajorChange,
+  Table,
+  applyEvent,
+  Mailbox,
+  SleepDetector,
+  quirks: {},
+};

@@ -1,0 +1,123 @@
+/**
+ * Every published record is one that the network had.
+ *
+ * @module
+ */
+import type { Interface, Snapshot, State } from "../../state/types.ts";
+import type { Since } from "./history.ts";
+import { recordText, routeText, viaText } from "./texts.ts";
+import type { World } from "./world.ts";
+
+/** When a publication was made. */
+export interface Moment {
+  /** The revision of the network. */
+  readonly revision: number;
+  /** Monotonic milliseconds. */
+  readonly time: number;
+}
+
+/** Compares publications with the history of the network. */
+export class Records {
+  readonly #world: World;
+  /** By key the version that was published last, where that was certain. */
+  readonly #published = new Map<string, number>();
+
+  /** Nothing is published yet. */
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Checks what differs from the publication before. */
+  check(snapshot: Snapshot, previous: State | null, before: Moment): void {
+    const { interfaces } = snapshot.state;
+    for (const nic of Object.values(interfaces)) {
+      const from = previous?.interfaces[nic.name];
+      if (from !== nic) this.#checkInterface(nic.name, from ?? null, nic, before);
+    }
+    for (const nic of Object.values(previous?.interfaces ?? {})) {
+      if (interfaces[nic.name] !== undefined) continue;
+      const renamed = Object.values(interfaces).some(({ index }) => index === nic.index);
+      this.#checkInterface(nic.name, renamed ? null : nic, null, before);
+    }
+    this.#checkRoutes(snapshot.state, previous, before);
+  }
+
+  /**
+   * Nothing was lost and messages take no time, so that the table is the network: the whole record is one that
+   * the network had since the publication before, and no older one than any that was published.
+   */
+  get #isStrict(): boolean {
+    const { subscription } = this.#world.source;
+    const { flavour, flightMs } = this.#world.plan.shape;
+    return flavour === "journal" && flightMs === 0 && subscription !== null &&
+      subscription.based && subscription.hears && subscription.doubts.size === 0 &&
+      subscription.hidden.size === 0;
+  }
+
+  #checkInterface(
+    name: string,
+    from: Interface | null,
+    to: Interface | null,
+    before: Moment,
+  ): void {
+    const text = to === null ? null : recordText(to).whole;
+    if (from !== null && to !== null && recordText(from).whole === text) return;
+    if (this.#isStrict) this.#checkStrictly(`name:${name}`, text, before);
+    if (to !== null) this.#checkParts(from, to, before);
+    else if (from !== null) this.#checkPart(`link:${from.index}`, from.index, null, before);
+  }
+
+  #checkStrictly(key: string, text: string | null, before: Moment): void {
+    const version = this.#published.get(key) ?? 0;
+    const found = this.#world.network.history.find(key, text, {
+      version,
+      revision: before.revision,
+    });
+    if (found >= 0) this.#published.set(key, found);
+    else this.#world.fail(`Published what the network did not have: ${key} ${text}`);
+  }
+
+  #checkParts(from: Interface | null, to: Interface, before: Moment): void {
+    const { link, addresses } = recordText(to);
+    const previous = from?.index === to.index ? recordText(from) : null;
+    if (previous?.link !== link) this.#checkPart(`link:${to.index}`, to.index, link, before);
+    for (const [cidr, text] of addresses) {
+      if (previous?.addresses.get(cidr) === text) continue;
+      this.#checkPart(`address:${to.index}:${cidr}`, to.index, text, before);
+    }
+    for (const cidr of previous?.addresses.keys() ?? []) {
+      if (addresses.has(cidr)) continue;
+      this.#checkPart(`address:${to.index}:${cidr}`, to.index, null, before);
+    }
+  }
+
+  /** A link or an address alone: a truth that was read while no socket was there is torn between the two. */
+  #checkPart(key: string, index: number, text: string | null, before: Moment): void {
+    const { history } = this.#world.network;
+    const { subscription } = this.#world.source;
+    if (!history.ever(key, text)) {
+      this.#world.fail(`Published what the network never had: ${key} ${text}`);
+    }
+    if (subscription?.doubts.has(index) || subscription?.hidden.has(index)) return;
+    if (this.#world.ledger.counts.size > 0 || this.#world.blockedMs > 0) return;
+    // what such a table lost to a read uncovers older addresses, for a while
+    if (this.#world.plan.shape.flavour === "plain") return;
+    const since: Since = { time: before.time - 2 * this.#world.lagMs };
+    // torn reads and messages on their way can show an address without the one that covered it
+    if (history.find(key, text, since) < 0 && !history.wasCovered(key, text)) {
+      this.#world.fail(`Published what the network had no more: ${key} ${text}`);
+    }
+  }
+
+  #checkRoutes(state: State, previous: State | null, before: Moment): void {
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const route = state.defaultRoute[family];
+      const text = routeText(route);
+      if (previous !== null && text === routeText(previous.defaultRoute[family])) continue;
+      if (this.#isStrict) this.#checkStrictly(`route:${family}`, text, before);
+      else if (!this.#world.network.history.ever(`via:${family}`, viaText(route))) {
+        this.#world.fail(`Published a route that the network never had: ${text}`);
+      }
+    }
+  }
+}

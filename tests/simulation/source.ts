@@ -1,0 +1,248 @@
+/**
+ * The simulated source: it answers events, links, addresses and routes at different moments, as a kernel
+ * does, and has the faults of one.
+ *
+ * @module
+ */
+import type { NetworkEvent } from "../../ffi/linux/events.ts";
+import type { Table } from "../../ffi/linux/table.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { DefaultRoutes } from "../../state/types.ts";
+import type { Random } from "../support/random.ts";
+import type { VirtualClock } from "./clock.ts";
+import { Delivery } from "./delivery.ts";
+import type { Fault, Faults, Ledger } from "./faults.ts";
+import { addressMessage, linkMessage } from "./link.ts";
+import type { Network, Subject } from "./network.ts";
+import type { Parts } from "./parts.ts";
+import { SimulatedSubscription } from "./subscription.ts";
+
+/** How the source is made. */
+export interface SourceShape {
+  /**
+   * `journal`: what is heard while the truth is being read is applied to it, as on Linux; `plain`: it is not;
+   * `tableless`: no table at all, every view is null.
+   */
+  readonly flavour: "journal" | "plain" | "tableless";
+  /** The longest way of a healthy message to the socket, in milliseconds; 0: it is there at once. */
+  readonly flightMs: number;
+  /** The longest time until the event loop learns of a message, or of an answer. */
+  readonly wakeMs: number;
+  /** The longest time that each of the three steps of a read takes. */
+  readonly stageMs: number;
+}
+
+/** Everything around the source. */
+export interface SourceContext {
+  readonly clock: VirtualClock;
+  readonly network: Network;
+  readonly faults: Faults;
+  readonly ledger: Ledger;
+  readonly random: Random;
+  readonly shape: SourceShape;
+  readonly parts: Parts;
+  /** An invariant of the port does not hold. */
+  readonly broken: (what: string) => void;
+  /** For the trace. */
+  readonly trace: (what: () => string) => void;
+}
+
+/** What a reading was made of. */
+export interface Truth {
+  readonly table: Table;
+  /** The moment when it was begun. */
+  readonly begun: number;
+}
+
+const KNOWS: Reading["knows"] = { links: true, addressFlags: true, routes: true };
+
+/** A source in a world. */
+export class SimulatedSource implements NetworkSource {
+  readonly name = "simulated";
+  /** The newest subscription; null before the first one. */
+  subscription: SimulatedSubscription | null = null;
+  /** Subscriptions that were handed out and not released. */
+  readonly open = new Set<SimulatedSubscription>();
+  /** The monitor is closing: what it gives up now needs no reason. */
+  closing = false;
+  /** The sleeps that it found. */
+  readonly sleeps: { at: number; sleptMs: number }[] = [];
+  /** Wake-ups that nobody has heard of. */
+  readonly unheard: SourceEvent[] = [];
+  readonly #context: SourceContext;
+  readonly #detector: InstanceType<Parts["SleepDetector"]>;
+  readonly #truths = new WeakMap<Reading, Truth>();
+  readonly #delivery: Delivery;
+  #reading = false;
+  #moment = 0;
+
+  /** A source that nobody has subscribed to. */
+  constructor(context: SourceContext) {
+    this.#context = context;
+    this.#delivery = new Delivery(context);
+    const { clock, parts } = context;
+    this.#detector = new parts.SleepDetector({
+      monotonic: () => clock.monotonic(),
+      bootTime: () => parts.quirks.wallClock ? clock.now() : clock.bootTime(),
+    });
+  }
+
+  /** Orders what happens: rises with each call. */
+  moment(): number {
+    return ++this.#moment;
+  }
+
+  async subscribe(signal: AbortSignal): Promise<Subscription> {
+    const { clock, faults, ledger, random, shape, trace } = this.#context;
+    const fault = faults.nextCall("subscribe");
+    trace(() => `subscribe() ${fault === null ? "" : JSON.stringify(fault)}`);
+    if (fault?.throws) {
+      ledger.happened("subscribe-throws");
+      throw new Error("Simulated: cannot subscribe");
+    }
+    if (fault !== null) await this.#hang("subscribe-hangs", signal, fault.lateMs);
+    else await this.after(random.below(shape.wakeMs + 1));
+    const subscription = new SimulatedSubscription(this, this.#context, clock.monotonic());
+    if (!signal.aborted) this.subscription = subscription;
+    if (faults.bornDeaf.count > 0) {
+      faults.bornDeaf.count--;
+      subscription.deafen(faults.bornDeaf.lying);
+    }
+    this.open.add(subscription);
+    for (const event of this.unheard.splice(0)) subscription.post(event);
+    return subscription;
+  }
+
+  async read(signal: AbortSignal): Promise<Reading> {
+    const { faults, ledger, trace, broken } = this.#context;
+    const { stageMs } = this.#context.shape;
+    const fault = faults.nextCall("read");
+    const slow = faults.readSlowMs;
+    faults.readSlowMs = 0;
+    trace(() => `read() ${fault === null ? "" : JSON.stringify(fault)} ${slow || ""}`);
+    if (this.#reading) broken("A read began while another one was under way");
+    this.#reading = true;
+    signal.addEventListener("abort", () => this.#reading = false);
+    const end = slow > 0 ? ledger.begin("read-slow") : () => {};
+    if (fault !== null || slow > 0) this.subscription?.excuse("A read fails");
+    try {
+      this.lookAtClocks(false);
+      this.subscription?.startJournal();
+      const truth = { table: new this.#context.parts.Table(), begun: this.moment() };
+      const reading = await this.#answer(truth, fault, slow > 0 ? slow : stageMs, signal);
+      this.#truths.set(reading, truth);
+      if (!signal.aborted) this.subscription?.learn(truth);
+      trace(() => "read() answers");
+      return reading;
+    } finally {
+      end();
+      if (!signal.aborted) this.#reading = false;
+    }
+  }
+
+  /** The truth behind a reading. */
+  truthOf(reading: Reading): Truth | undefined {
+    return this.#truths.get(reading);
+  }
+
+  /** The kernel says something. */
+  announced(event: NetworkEvent, subject: Subject): void {
+    const { subscription } = this;
+    if (subscription === null || subscription.released) return;
+    this.#delivery.announced(subscription, event, subject);
+  }
+
+  /** The network changed and the kernel says nothing. */
+  silent(subject: Subject): void {
+    this.subscription?.miss(subject);
+  }
+
+  /** Something happens to the socket, now. */
+  strike(fault: Fault): void {
+    const { subscription } = this;
+    if (subscription === null || subscription.released) return;
+    if (fault.fault === "deaf") subscription.deafen(fault.lying);
+    else if (fault.fault === "end") subscription.finish(fault.thrown);
+  }
+
+  /** The clocks are looked at in a moment: the kernel woke us because somebody set the time, or on a wake-up. */
+  clockWasSet(): void {
+    const { clock, random, shape } = this.#context;
+    clock.later("io", random.below(shape.wakeMs + 1), () => this.lookAtClocks(true));
+  }
+
+  /** Tells a sleep, or that the time was set. */
+  lookAtClocks(stepped: boolean): void {
+    const { clock, trace } = this.#context;
+    const sleptMs = this.#detector.sleptMs();
+    if (sleptMs === null && !stepped) return;
+    const event: SourceEvent = sleptMs === null
+      ? { kind: "clock-stepped" }
+      : { kind: "resumed", at: clock.now(), sleptMs };
+    trace(() => `source: ${JSON.stringify(event)}`);
+    if (event.kind === "resumed") this.sleeps.push({ at: event.at, sleptMs: event.sleptMs });
+    if (this.subscription?.isOpen) this.subscription.post(event);
+    else if (event.kind === "resumed") this.unheard.push(event);
+  }
+
+  /** The default routes as they are now, under the names that the table has. */
+  routes(table: Table): DefaultRoutes {
+    const named = (family: "ipv4" | "ipv6"): DefaultRoutes["ipv4"] => {
+      const way = this.#context.network.way(family);
+      const name = way === null ? null : table.nameOf(way.index);
+      if (way === null || name === null) return null;
+      const { gateway, source, metric } = way;
+      return { interface: name, gateway, source, metric };
+    };
+    return { ipv4: named("ipv4"), ipv6: named("ipv6") };
+  }
+
+  /** So many milliseconds later, when the event loop is free. */
+  after(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#context.clock.later("io", ms, resolve));
+  }
+
+  /** Asks for links, addresses and routes, one after the other. */
+  async #answer(
+    { table }: Truth,
+    fault: ReturnType<Faults["nextCall"]>,
+    stageMs: number,
+    signal: AbortSignal,
+  ): Promise<Reading> {
+    const { network, random, ledger } = this.#context;
+    const stage = async (): Promise<void> => {
+      await this.after(random.below(stageMs + 1));
+      signal.throwIfAborted();
+    };
+    await stage();
+    for (const link of network.links) table.setLink(linkMessage(link));
+    if (fault?.throws) {
+      ledger.happened("read-throws");
+      throw new Error("Simulated: cannot read");
+    }
+    await stage();
+    for (const link of network.links) {
+      for (const spec of link.addresses.keys()) table.setAddress(addressMessage(link, spec));
+    }
+    await stage();
+    const reading = {
+      interfaces: table.interfaces(),
+      defaultRoute: this.routes(table),
+      knows: KNOWS,
+    };
+    if (fault !== null) await this.#hang("read-hangs", signal, fault.lateMs);
+    return reading;
+  }
+
+  /** Comes back only after the signal, or rejects with its reason. */
+  #hang(name: string, signal: AbortSignal, lateMs: number | null): Promise<void> {
+    const end = this.#context.ledger.begin(name);
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        end();
+        if (lateMs === null) reject(signal.reason);
+        else void this.#context.clock.later("io", lateMs, resolve);
+      });
+    });
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * One simulated world: clock, network, source, and what is known of the run.
+ *
+ * @module
+ */
+import { Random } from "../support/random.ts";
+import { VirtualClock } from "./clock.ts";
+import { Faults, Ledger } from "./faults.ts";
+import { Network } from "./network.ts";
+import type { Parts } from "./parts.ts";
+import type { Plan } from "./plan.ts";
+import { SimulatedSource } from "./source.ts";
+
+/** The longest that a read may take when the reconcile interval is longer, in milliseconds. */
+const READ_LIMIT_MS = 5_000;
+
+/** Everything around the monitor. */
+export class World {
+  readonly plan: Plan;
+  readonly parts: Parts;
+  readonly clock = new VirtualClock();
+  readonly faults = new Faults();
+  readonly ledger: Ledger;
+  readonly network: Network;
+  readonly source: SimulatedSource;
+  /** For the jitter of the monitor's backoff. */
+  readonly jitter: Random;
+  /** What happened, one line each; empty unless the run is traced. */
+  readonly lines: string[] = [];
+  /** The first invariant that did not hold. */
+  violation: string | null = null;
+  /** The event loop is blocked, or has not caught up yet. */
+  busy = false;
+  /** Monotonic milliseconds until when the event loop was blocked last. */
+  busyAt = -Infinity;
+  /** How long it was blocked in all, in milliseconds. */
+  blockedMs = 0;
+  /** How long the machine slept in all, in milliseconds. */
+  sleptMs = 0;
+  readonly #traced: boolean;
+
+  /** A world with an empty network. */
+  constructor(plan: Plan, parts: Parts, traced: boolean) {
+    this.plan = plan;
+    this.parts = parts;
+    this.#traced = traced;
+    this.jitter = new Random(plan.seed ^ 0x5bd1e995);
+    this.ledger = new Ledger(() => this.clock.monotonic());
+    this.network = new Network(() => this.clock.monotonic(), {
+      announced: (event, subject) => this.source.announced(event, subject),
+      silent: (subject) => this.source.silent(subject),
+    });
+    this.source = new SimulatedSource({
+      clock: this.clock,
+      network: this.network,
+      faults: this.faults,
+      ledger: this.ledger,
+      random: new Random(plan.seed ^ 0x2545f491),
+      shape: plan.shape,
+      parts,
+      broken: (what) => this.fail(what),
+      trace: (what) => this.trace(what),
+    });
+  }
+
+  /** The longest time that a read may take. */
+  get readLimitMs(): number {
+    return Math.min(READ_LIMIT_MS, this.plan.reconcileIntervalMs);
+  }
+
+  /** The longest time that a healthy source needs from a change until it is heard, and to answer a read. */
+  get lagMs(): number {
+    const { flightMs, wakeMs, stageMs } = this.plan.shape;
+    return flightMs + wakeMs + 3 * stageMs;
+  }
+
+  /** An invariant does not hold: the first one counts. */
+  fail(what: string): void {
+    if (this.violation !== null) return;
+    this.trace(() => `VIOLATION: ${what}`);
+    this.violation = what;
+  }
+
+  /** Writes a line, when the run is traced. */
+  trace(what: () => string): void {
+    if (!this.#traced) return;
+    this.lines.push(`${String(this.clock.monotonic()).padStart(8)} ms  ${what()}`);
+  }
+}
