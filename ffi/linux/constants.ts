@@ -22,8 +22,6 @@ export const AF_NETLINK = 16;
 // Sockets (linux/net.h, asm-generic/socket.h, linux/socket.h).
 /** The type of a netlink socket. */
 export const SOCK_RAW = 3;
-/** Or'ed into the type: never block. */
-export const SOCK_NONBLOCK = 0x800;
 /** Or'ed into the type: not inherited by child processes. */
 export const SOCK_CLOEXEC = 0x80000;
 /** Level of the options below. */
@@ -38,14 +36,10 @@ export const SO_ATTACH_FILTER = 26;
 export const SO_RCVBUFFORCE = 33;
 /** u64, read only: no other socket ever has the same (4.12). */
 export const SO_COOKIE = 57;
-/** Leave the datagram in the queue. */
-export const MSG_PEEK = 0x2;
 /** Asked for: the real length. Answered: the datagram was cut. */
 export const MSG_TRUNC = 0x20;
 /** Do not block in this call. */
 export const MSG_DONTWAIT = 0x40;
-/** recvmmsg: block for the first datagram only. */
-export const MSG_WAITFORONE = 0x10000;
 
 // poll(2) (asm-generic/poll.h).
 /** Something to read. */
@@ -104,16 +98,6 @@ export const ECANCELED = 125;
 export const SOCKADDR_NL_SIZE = 12;
 /** struct pollfd: fd 0:4, events 4:2, revents 6:2. */
 export const POLLFD_SIZE = 8;
-/** struct msghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48. */
-export const MSGHDR_SIZE = 56;
-/** struct mmsghdr: a msghdr, len 56:4. */
-export const MMSGHDR_SIZE = 64;
-/** struct iovec: base 0:8, len 8:8. */
-export const IOVEC_SIZE = 16;
-/** struct itimerspec: interval 0:16, value 16:16, each sec:8 nsec:8. */
-export const ITIMERSPEC_SIZE = 32;
-/** struct timespec: sec 0:8, nsec 8:8. */
-export const TIMESPEC_SIZE = 16;
 /** struct nlmsghdr: len 0:4, type 4:2, flags 6:2, seq 8:4, pid 12:4. */
 export const NLMSGHDR_SIZE = 16;
 /** struct nlmsgerr: error 0:4 (negative), the request's nlmsghdr 4:16. */
@@ -154,10 +138,6 @@ export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 /** The end of a dump. */
 export const NLMSG_DONE = 3;
-/** Data was lost. */
-export const NLMSG_OVERRUN = 4;
-/** Types below are control messages. */
-export const NLMSG_MIN_TYPE = 16;
 
 // Flags of netlink messages (linux/netlink.h).
 /** A request. */
@@ -188,8 +168,6 @@ export const BPF_LD = 0x0;
 export const BPF_JMP = 0x5;
 /** Return. */
 export const BPF_RET = 0x6;
-/** 16 bits, big-endian. */
-export const BPF_H = 0x8;
 /** 8 bits. */
 export const BPF_B = 0x10;
 /** From a fixed offset. */
@@ -198,7 +176,5 @@ export const BPF_ABS = 0x20;
 export const BPF_JEQ = 0x10;
 /** Greater, unsigned. */
 export const BPF_JGT = 0x20;
-/** Greater or equal, unsigned. */
-export const BPF_JGE = 0x30;
 /** The constant. */
 export const BPF_K = 0x0;

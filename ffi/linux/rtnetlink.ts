@@ -46,8 +46,6 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWRULE = 32;
 /** A policy rule is gone. */
 export const RTM_DELRULE = 33;
-/** Ask for policy rules. */
-export const RTM_GETRULE = 34;
 /** A nexthop object. */
 export const RTM_NEWNEXTHOP = 104;
 /** A nexthop object is gone. */
@@ -64,8 +62,6 @@ export const IFF_POINTOPOINT = 0x10;
 export const IFF_RUNNING = 0x40;
 /** The driver has carrier. */
 export const IFF_LOWER_UP = 0x10000;
-/** Waits for authentication. */
-export const IFF_DORMANT = 0x20000;
 
 // Link attributes (linux/if_link.h).
 /** The hardware address. */
@@ -88,8 +84,6 @@ export const IFLA_EXT_MASK = 29;
 export const IFLA_CARRIER = 33;
 /** linux/rtnetlink.h: leave the counters out. */
 export const RTEXT_FILTER_SKIP_STATS = 0x8;
-/** linux/if.h: the driver does not say. */
-export const IF_OPER_UNKNOWN = 0;
 /** Being tested: carrier but no traffic. */
 export const IF_OPER_TESTING = 4;
 /** Waits for something outside, such as 802.1X: carrier but no traffic. */
@@ -106,8 +100,6 @@ export const ARPHRD_PPP = 512;
 export const ARPHRD_TUNNEL = 768;
 /** IPv6 tunnel. */
 export const ARPHRD_TUNNEL6 = 769;
-/** Loopback. */
-export const ARPHRD_LOOPBACK = 772;
 /** IPv6 in IPv4. */
 export const ARPHRD_SIT = 776;
 /** GRE over IPv4. */
@@ -162,54 +154,24 @@ export const RTA_VIA = 18;
 export const RTA_EXPIRES = 23;
 /** u32: a nexthop object. */
 export const RTA_NH_ID = 30;
-/** A gateway or a direct route. */
-export const RTN_UNICAST = 1;
-/** Ours. */
-export const RTN_LOCAL = 2;
-/** A broadcast address. */
-export const RTN_BROADCAST = 3;
-/** An anycast address. */
-export const RTN_ANYCAST = 4;
-/** A multicast route. */
-export const RTN_MULTICAST = 5;
 /** Dropped without a word. */
 export const RTN_BLACKHOLE = 6;
 /** Answered with unreachable. */
 export const RTN_UNREACHABLE = 7;
 /** Answered with prohibited. */
 export const RTN_PROHIBIT = 8;
-/** Look in the next table. */
-export const RTN_THROW = 9;
-/** Made by the kernel. */
-export const RTPROT_KERNEL = 2;
 /** Made by hand, as `ip` does. */
 export const RTPROT_BOOT = 3;
-/** Made by the administrator. */
-export const RTPROT_STATIC = 4;
 /** Made by a router advertisement. */
 export const RTPROT_RA = 9;
-/** Made by a DHCP client. */
-export const RTPROT_DHCP = 16;
 /** In the header: see RTA_TABLE. */
 export const RT_TABLE_COMPAT = 252;
-/** The table after main. */
-export const RT_TABLE_DEFAULT = 253;
-/** The main table. */
-export const RT_TABLE_MAIN = 254;
-/** Our own addresses. */
-export const RT_TABLE_LOCAL = 255;
-/** A cached copy of a route. */
-export const RTM_F_CLONED = 0x200;
 /** Request: answer with the table where the route was found. IPv4 only. */
 export const RTM_F_LOOKUP_TABLE = 0x1000;
 /** Request: answer with the route that matched, not with the way. */
 export const RTM_F_FIB_MATCH = 0x2000;
 /** The link is down. */
 export const RTNH_F_DEAD = 1;
-/** The gateway is on the link, whatever the addresses say. */
-export const RTNH_F_ONLINK = 4;
-/** The link has no carrier. */
-export const RTNH_F_LINKDOWN = 16;
 
 // Rule attributes and actions (linux/fib_rules.h).
 /** Destination. */
@@ -238,11 +200,3 @@ export const FRA_L3MDEV = 19;
 export const FR_ACT_TO_TBL = 1;
 /** Go on at another rule. */
 export const FR_ACT_GOTO = 2;
-/** Nothing. */
-export const FR_ACT_NOP = 3;
-/** Drop. */
-export const FR_ACT_BLACKHOLE = 6;
-/** Answer with unreachable. */
-export const FR_ACT_UNREACHABLE = 7;
-/** Answer with prohibited. */
-export const FR_ACT_PROHIBIT = 8;

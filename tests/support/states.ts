@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { isLinkLocal, parseIp } from "../../state/ip.ts";
+import { scriptedAddress } from "../../actor/testing.ts";
 import { buildState } from "../../state/build.ts";
-import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
 import { kindByName } from "../../state/kind.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
@@ -23,23 +24,7 @@ export interface ReadingParts {
 
 /** An address out of `192.0.2.1/24`: permanent, with no other flag set and no peer, unless told. */
 export function address(cidr: string, fields: Partial<Address> = {}): Address {
-  const [text = "", length = ""] = cidr.split("/");
-  const bytes = parseIp(text);
-  if (bytes === null || !/^\d+$/.test(length)) throw new TypeError(`Not an address: "${cidr}"`);
-  return {
-    family: bytes.length === 4 ? "IPv4" : "IPv6",
-    address: formatIp(bytes),
-    prefixLength: Number(length),
-    cidr: `${formatIp(bytes)}/${length}`,
-    peer: null,
-    scopeId: null,
-    tentative: false,
-    duplicated: false,
-    deprecated: false,
-    temporary: false,
-    permanent: true,
-    ...fields,
-  };
+  return scriptedAddress(cidr, fields);
 }
 
 /**
