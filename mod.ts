@@ -40,7 +40,7 @@ export type {
   SnapshotOptions,
   SourceOption,
 } from "./actor/options.ts";
-export type { Clock, Logger, Timer } from "./state/clock.ts";
+export type { Clock, Logger, Timer } from "./state/runtime.ts";
 export type {
   NetworkSource,
   Reading,

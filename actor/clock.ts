@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../state/clock.ts";
+import type { Clock, Timer } from "../state/runtime.ts";
 
 /** The longest that a timer can wait, in milliseconds: a longer `setTimeout` fires after 1 ms. */
 export const LONGEST_TIMER_MS = 2_147_483_647;

@@ -5,8 +5,8 @@
  */
 import { MonitorClosedError } from "../state/errors.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
-import { Broadcast } from "./broadcast.ts";
-import { errorText, valueText } from "./guards.ts";
+import { Broadcast } from "./streams/broadcast.ts";
+import { errorText, valueText } from "./user_code.ts";
 import {
   type ResolvedOptions,
   resolveSignal,

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock, Logger } from "../state/clock.ts";
+import type { Clock, Logger } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
 import type { Interface } from "../state/types.ts";
 import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
-import { guardIgnoreInterface, guardLogger, type IgnoreInterface, valueText } from "./guards.ts";
+import { guardIgnoreInterface, guardLogger, type IgnoreInterface, valueText } from "./user_code.ts";
 
 /**
  * Where the network is watched: what the operating system has, one way of it, or a source of your

@@ -7,11 +7,11 @@ import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import type { NetworkSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot } from "../state/types.ts";
-import { backoffMs } from "./backoff.ts";
-import { BoundedCalls } from "./bounded.ts";
-import type { Broadcast } from "./broadcast.ts";
-import { errorText } from "./guards.ts";
-import { step } from "./machine.ts";
+import { backoffMs } from "./machine/backoff.ts";
+import { BoundedCalls } from "./call_with_timeout.ts";
+import type { Broadcast } from "./streams/broadcast.ts";
+import { errorText } from "./user_code.ts";
+import { step } from "./machine/step.ts";
 import {
   createModel,
   type Effect,
@@ -20,7 +20,7 @@ import {
   PROBE_LIMIT_MS,
   type Seen,
   type TimerName,
-} from "./model.ts";
+} from "./machine/model.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { TimerSet } from "./timers.ts";
 
@@ -84,9 +84,9 @@ export class Runner {
   /** How the monitor is. */
   get health(): Health {
     const { health } = this.#model;
-    const { witnesses } = this.#opened.source;
-    if (witnesses === undefined) return Object.freeze({ ...health });
-    return Object.freeze({ ...health, witnesses: Object.freeze([...witnesses]) });
+    const { listeners } = this.#opened.source;
+    if (listeners === undefined) return Object.freeze({ ...health });
+    return Object.freeze({ ...health, listeners: Object.freeze([...listeners]) });
   }
 
   /** The counters; those of the wire are the source's own where it has some. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../state/clock.ts";
+import type { Clock, Timer } from "../state/runtime.ts";
 
 /** Starts timers that follow `ref()` and `unref()`, also those that are called later. */
 export class TimerSet {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../state/clock.ts";
+import type { Clock } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
 import { PollingSource } from "./polling.ts";
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../state/clock.ts";
+import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
-import { kindByName } from "../state/kind.ts";
+import { kindByName } from "../state/interface_kind.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 import { Mailbox } from "./mailbox.ts";

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "./wait.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "./poll_loop.ts";
 
 /** A storm may not hold the event loop longer than this at a time. */
 const SLICE_DATAGRAMS = 256;

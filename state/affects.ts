@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { addressBytes } from "./canonical.ts";
-import { interfaceFacts } from "./facts.ts";
+import { addressBytes } from "./normalize.ts";
+import { interfaceFacts } from "./derived.ts";
 import { compareBytes, isLinkLocal, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
-import { escapeText } from "./name.ts";
-import { findInterface, orderedInterfaces } from "./order.ts";
-import { sleptLongBetween } from "./resume.ts";
+import { escapeText } from "./escape.ts";
+import { findInterface, orderedInterfaces } from "./interface_list.ts";
+import { sleptLongBetween } from "./diff.ts";
 import type { Interface, State } from "./types.ts";
-import { isBindable, isUsable } from "./usable.ts";
+import { isBindable, isUsable } from "./derived.ts";
 
 /** A local address as bytes, and what restricts it to an interface. */
 interface LocalAddress {

@@ -4,9 +4,9 @@
  * @module
  */
 import { buildState } from "./build.ts";
-import { canonicalAddress } from "./canonical.ts";
-import { INTERFACE_FIELDS } from "./equal.ts";
-import { orderedInterfaces } from "./order.ts";
+import { canonicalAddress } from "./normalize.ts";
+import { INTERFACE_FIELDS } from "./diff.ts";
+import { orderedInterfaces } from "./interface_list.ts";
 import type { Address, Change, DefaultRoutes, Interface, Knows, State } from "./types.ts";
 
 /** A state that is being changed. Interfaces stay as they are until one is touched. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { canonicalRoute } from "./canonical.ts";
+import { canonicalRoute } from "./normalize.ts";
 import { isPrivateIpv4, parseIp } from "./ip.ts";
-import { localFacts } from "./local.ts";
-import { interfaceRecord, orderedInterfaces } from "./order.ts";
+import { localFacts } from "./derived.ts";
+import { interfaceRecord, orderedInterfaces } from "./interface_list.ts";
 import type { Reading } from "./source.ts";
 import type { DefaultRoute, DefaultRoutes, State } from "./types.ts";
 

@@ -1,13 +1,110 @@
 /**
- * What changed between two states.
+ * What differs between two states, and whether anything does.
  *
  * @module
  */
-import { canonicalRoute, compareAddresses } from "./canonical.ts";
-import { equalAddresses, equalKnows, equalRoutes, INTERFACE_FIELDS } from "./equal.ts";
-import { pairInterfaces } from "./pair.ts";
-import { resumeBetween } from "./resume.ts";
-import type { Address, Change, Interface, State } from "./types.ts";
+import { pairInterfaces } from "./interface_list.ts";
+import { canonicalRoute, compareAddresses } from "./normalize.ts";
+import type { Address, Change, DefaultRoute, Interface, Knows, State } from "./types.ts";
+
+/**
+ * From this long a sleep on, nothing that was open before can be trusted, in milliseconds. Shorter gaps are
+ * seen on machines that only dozed or were paused (tailscale#11519).
+ */
+const MAJOR_SLEEP_MS = 600_000;
+
+/** The wake-up that the second state has heard of and the first has not; null where there is none. */
+export function resumeBetween(
+  previous: State,
+  next: State,
+): { at: number; sleptMs: number } | null {
+  const { resumedAt: at, sleptMs } = next;
+  if (at === null || sleptMs === null) return null;
+  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
+}
+
+/** Whether a sleep of 600_000 ms or more lies between the two states. */
+export function sleptLongBetween(previous: State, next: State): boolean {
+  return (resumeBetween(previous, next)?.sleptMs ?? 0) >= MAJOR_SLEEP_MS;
+}
+
+/** The fields of an interface other than its name and addresses, in the order in which changes name them. */
+export const INTERFACE_FIELDS = [
+  "kind",
+  "index",
+  "up",
+  "running",
+  "flags",
+  "mac",
+  "mtu",
+] as const;
+
+/** Whether two states differ in nothing. */
+export function equalStates(a: State, b: State): boolean {
+  if (a === b) return true;
+  return a.resumedAt === b.resumedAt && a.sleptMs === b.sleptMs && equalKnows(a.knows, b.knows) &&
+    sameRoutes(a, b) && sameInterfaces(a, b) && equalDerived(a, b);
+}
+
+/** Whether two states have the same interfaces with the same addresses; routes are not asked. */
+export function sameInterfaces(a: State, b: State): boolean {
+  const { removed, added, kept } = pairInterfaces(a, b);
+  return removed.length === 0 && added.length === 0 &&
+    kept.every(({ from, to }) => equalInterfaces(from, to));
+}
+
+/** Whether two states have the same default routes; interfaces are not asked. */
+export function sameRoutes(a: State, b: State): boolean {
+  return equalRoutes(a.defaultRoute.ipv4, b.defaultRoute.ipv4) &&
+    equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
+}
+
+/** Whether two interfaces differ in nothing, addresses included. */
+export function equalInterfaces(a: Interface, b: Interface): boolean {
+  if (a === b) return true;
+  return a.name === b.name && INTERFACE_FIELDS.every((field) => a[field] === b[field]) &&
+    equalLists(a.addresses, b.addresses, equalAddresses);
+}
+
+/** Whether two addresses differ in nothing, flags included. */
+export function equalAddresses(a: Address, b: Address): boolean {
+  if (a === b) return true;
+  return a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
+    a.cidr === b.cidr && a.peer === b.peer && a.scopeId === b.scopeId &&
+    a.tentative === b.tentative && a.duplicated === b.duplicated &&
+    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
+}
+
+/** Whether two default routes differ in nothing; null equals null only. */
+export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  return a.interface === b.interface && a.gateway === b.gateway && a.source === b.source &&
+    a.metric === b.metric;
+}
+
+/** Whether two sources know the same. */
+export function equalKnows(a: Knows, b: Knows): boolean {
+  return a.links === b.links && a.addressFlags === b.addressFlags && a.routes === b.routes;
+}
+
+/** What follows from the rest: it can differ only in states that `buildState()` did not make. */
+function equalDerived(a: State, b: State): boolean {
+  return a.defaultRouteInterface === b.defaultRouteInterface && a.haveIpv4 === b.haveIpv4 &&
+    a.haveIpv6 === b.haveIpv6 && a.isExpensive === b.isExpensive &&
+    a.homeRouter?.gateway === b.homeRouter?.gateway &&
+    a.homeRouter?.source === b.homeRouter?.source &&
+    equalLists(a.localAddresses.loopback, b.localAddresses.loopback, Object.is) &&
+    equalLists(a.localAddresses.regular, b.localAddresses.regular, Object.is);
+}
+
+function equalLists<T>(
+  a: readonly T[],
+  b: readonly T[],
+  equal: (a: T, b: T) => boolean,
+): boolean {
+  return a === b || (a.length === b.length && a.every((item, i) => equal(item, b[i] as T)));
+}
 
 /**
  * The changes that lead from one state to another, deeply frozen, in this order: interfaces removed, added and

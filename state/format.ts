@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { escapeText } from "./name.ts";
+import { escapeText } from "./escape.ts";
 import type { Address, Change, DefaultRoute, Interface } from "./types.ts";
 
 /** A name that cannot be taken for anything else in a line. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { interfaceFacts } from "./facts.ts";
-import { findInterface } from "./order.ts";
-import { pairInterfaces } from "./pair.ts";
-import { sleptLongBetween } from "./resume.ts";
+import { interfaceFacts } from "./derived.ts";
+import { findInterface } from "./interface_list.ts";
+import { pairInterfaces } from "./interface_list.ts";
+import { sleptLongBetween } from "./diff.ts";
 import type { Address, Interface, State } from "./types.ts";
 
 /** Says which interfaces do not count. */

@@ -12,7 +12,7 @@ export interface NetworkSource {
   /** Live counts over all subscriptions of this source; leave it out where nothing is counted. */
   readonly counters?: SourceCounters;
   /** What listens at this moment, where that is more than one thing; leave it out where it is one. */
-  readonly witnesses?: readonly string[];
+  readonly listeners?: readonly string[];
   /** Hears from now on; called again after the last subscription ended. */
   subscribe(signal: AbortSignal): Promise<Subscription>;
   /** The whole truth, asked from the operating system, never from the table that events keep. */

@@ -263,7 +263,7 @@ export interface Health {
    * What listens at this moment, of a source that listens to several things: on macOS `"route"`,
    * `"network_change"` and `"kernel-events"`, each of which the system may refuse.
    */
-  witnesses?: readonly string[];
+  listeners?: readonly string[];
 }
 
 /** Counters of a monitor. Each only rises. */

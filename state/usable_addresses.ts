@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { orderedInterfaces } from "./order.ts";
+import { orderedInterfaces } from "./interface_list.ts";
 import type { Address, State } from "./types.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../../state/clock.ts";
+import type { Clock, Timer } from "../../state/runtime.ts";
 import { LONGEST_TIMER_MS } from "../clock.ts";
 
 /** How to start a manual clock. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
-import { kindByName } from "../../state/kind.ts";
+import { kindByName } from "../../state/interface_kind.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 
 /**

@@ -6,7 +6,7 @@
  */
 import { IN6_IFREQ_SIZE, SIOCGIFAFLAG_IN6, SOCK_DGRAM } from "./constants.ts";
 import type { AddressFlags, ListedInterface } from "./interfaces.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
 import type { InterfaceAddress } from "./route_message.ts";
 
@@ -15,7 +15,7 @@ const SOCKADDR_IN6_SIZE = 28;
 
 /** Asks for the flags of all addresses; null where the system answers none of the questions. */
 export function readAddressFlags(
-  kernel: Kernel,
+  kernel: Syscalls,
   { layout, socketFlags }: Platform,
   interfaces: Iterable<ListedInterface>,
 ): AddressFlags | null {

@@ -13,7 +13,7 @@ import {
   LONGEST_DEFAULT_IPV4,
   LONGEST_DEFAULT_IPV6,
   type Way,
-} from "../way.ts";
+} from "../default_route.ts";
 import {
   RTF_BLACKHOLE,
   RTF_BROADCAST,

@@ -5,7 +5,7 @@
  */
 import { DecodeError } from "../../state/errors.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
-import { interfaceName } from "../../state/name.ts";
+import { interfaceName } from "../../state/interface_name.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import {
   IFF_POINTOPOINT,
@@ -19,7 +19,7 @@ import {
   IN6_IFF_TEMPORARY,
   IN6_IFF_TENTATIVE,
 } from "./constants.ts";
-import { linkKind } from "./kind.ts";
+import { linkKind } from "./link_kind.ts";
 import type { BsdName, Layout } from "./layouts.ts";
 import {
   decodeAddress,

@@ -27,7 +27,7 @@ export interface Platform {
   /** The option that makes an overflow heard; null where the system has none. */
   readonly overflowOption: number | null;
   /** It has a notification centre and kernel events. */
-  readonly witnesses: boolean;
+  readonly hasWakeupSources: boolean;
   /** The clocks whose difference grows by the time asleep. */
   readonly clocks: {
     /** Stops while asleep. */
@@ -45,7 +45,7 @@ const darwin: Platform = {
   socketFlags: 0,
   listRequest: NET_RT_IFLIST2,
   overflowOption: null,
-  witnesses: true,
+  hasWakeupSources: true,
   clocks: { awake: CLOCK_UPTIME_RAW, always: CLOCK_MONOTONIC_RAW, shortestSleepMs: 100 },
 };
 
@@ -55,7 +55,7 @@ const freebsd: Platform = {
   socketFlags: 0x1000_0000, // SOCK_CLOEXEC
   listRequest: NET_RT_IFLIST,
   overflowOption: 0x0002_0000, // SO_RERROR, since FreeBSD 14
-  witnesses: false,
+  hasWakeupSources: false,
   // No clock of FreeBSD is known to count the time asleep but the wall clock, which is also set by hand
   // and by ntpd: what is shorter than this is taken for that.
   clocks: { awake: FREEBSD_CLOCK_MONOTONIC, always: CLOCK_REALTIME, shortestSleepMs: 10_000 },

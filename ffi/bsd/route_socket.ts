@@ -5,7 +5,7 @@
  */
 import type { SocketPort } from "../routing_socket.ts";
 import { AF_INET, ENOBUFS, PF_ROUTE, RTAX_DST, RTM_GET, SO_RCVBUF, SOCK_RAW } from "./constants.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
 
 /** What the kernel gives by itself, where nothing larger is allowed. */
@@ -16,13 +16,13 @@ const SOCKADDR_IN_SIZE = 16;
 export class DatagramSocket implements SocketPort {
   /** For the shared poll. */
   readonly descriptor: number;
-  readonly #kernel: Kernel;
+  readonly #kernel: Syscalls;
   readonly #heard: (datagram: Uint8Array) => void;
   readonly #what: string;
 
   /** Takes over an open socket; `what` it delivers is for the error. */
   constructor(
-    kernel: Kernel,
+    kernel: Syscalls,
     descriptor: number,
     what: string,
     heard: (datagram: Uint8Array) => void,
@@ -66,7 +66,7 @@ export class DatagramSocket implements SocketPort {
  * @throws {SystemCallError} when the kernel refuses
  */
 export function openRouteSocket(
-  kernel: Kernel,
+  kernel: Syscalls,
   { overflowOption, socketFlags }: Platform,
   receiveBufferBytes: number,
   heard: (datagram: Uint8Array) => void,

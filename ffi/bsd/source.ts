@@ -12,8 +12,8 @@ import { libraryGranted } from "../library.ts";
 import { type BsdSystemName, libraryOf } from "./libc.ts";
 import { openRouteSocket } from "./route_socket.ts";
 import { type BsdCounters, BsdSubscription } from "./subscription.ts";
-import { type BsdSystem, bsdSystems } from "./system.ts";
-import { readTruth } from "./truth.ts";
+import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
+import { readDump } from "./dump.ts";
 
 /** The size of the receive buffer, when nothing is said. */
 const RECEIVE_BUFFER_BYTES = 262_144;
@@ -34,7 +34,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly name = "af_route";
   /** Counts over all subscriptions. */
   readonly counters: BsdCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-  readonly #system: BsdSystem;
+  readonly #system: BsdRuntime;
   readonly #receiveBufferBytes: number;
   readonly #release: () => Promise<void>;
   #subscription: BsdSubscription | null = null;
@@ -42,7 +42,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
 
   /** On a system that is there; `release` gives it back. */
   constructor(
-    system: BsdSystem,
+    system: BsdRuntime,
     receiveBufferBytes: number | undefined,
     release: () => Promise<void>,
   ) {
@@ -53,19 +53,19 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
 
   /** Whether `open()` would need no answer from the user. */
   static async granted({ libc, os }: BsdSourceOptions): Promise<boolean> {
-    return bsdSystems[os].has(libc) ||
+    return bsdRuntimes[os].has(libc) ||
       await libraryGranted(libraryOf(os, Deno.build.arch, libc).request);
   }
 
   /** Loads the C library, asking for the permission when that is possible. */
   static async open({ libc, os, receiveBufferBytes }: BsdSourceOptions): Promise<BsdSource> {
-    const systems = bsdSystems[os];
+    const systems = bsdRuntimes[os];
     const system = await systems.acquire(libc);
     return new BsdSource(system, receiveBufferBytes, () => systems.release(libc));
   }
 
-  /** What listens at this moment: the routing socket, and the further witnesses that the system grants. */
-  get witnesses(): readonly string[] {
+  /** What listens at this moment: the routing socket, and the further wake-up sources that the system grants. */
+  get listeners(): readonly string[] {
     return this.#subscription?.listening ?? [];
   }
 
@@ -76,7 +76,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   check(listens: boolean): void {
     const { kernel, platform } = this.#system;
     if (listens) openRouteSocket(kernel, platform, RECEIVE_BUFFER_BYTES, () => {}).close();
-    readTruth(kernel, platform, () => {});
+    readDump(kernel, platform, () => {});
   }
 
   /** Opens the sockets. */
@@ -95,7 +95,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
     const { kernel, platform } = this.#system;
-    return readTruth(kernel, platform, () => this.counters.malformed++);
+    return readDump(kernel, platform, () => this.counters.malformed++);
   }
 
   /** Ends what is open and gives the C library back. */

@@ -1,5 +1,5 @@
 /**
- * Hears the routing socket and the other witnesses. It keeps no table: what is announced is a reason to
+ * Hears the routing socket and the other wake-up sources. It keeps no table: what is announced is a reason to
  * ask for the truth.
  *
  * @module
@@ -8,13 +8,13 @@ import { DecodeError } from "../../state/errors.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Mailbox } from "../mailbox.ts";
 import { RoutingSocket } from "../routing_socket.ts";
-import { announcement } from "../sleep.ts";
-import type { Watch } from "../wait.ts";
-import { meaningOf } from "./events.ts";
+import { announcement } from "../suspend_clock.ts";
+import type { Watch } from "../poll_loop.ts";
+import { meaningOf } from "./classify.ts";
 import { forEachMessage, type RouteMessage } from "./route_message.ts";
 import { type DatagramSocket, encodeCanary, openRouteSocket } from "./route_socket.ts";
-import type { BsdSystem } from "./system.ts";
-import { openWitnesses, type Witness } from "./witnesses.ts";
+import type { BsdRuntime } from "./runtime.ts";
+import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
 
 /** Live counts, shared by all subscriptions of a source. */
 export interface BsdCounters {
@@ -31,7 +31,7 @@ export interface BsdCounters {
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   /** The system calls and the shared poll. */
-  system: BsdSystem;
+  system: BsdRuntime;
   /** The wanted size of the receive buffer. */
   receiveBufferBytes: number;
   /** Counted into. */
@@ -79,8 +79,8 @@ export class BsdSubscription implements Subscription {
     });
     this.#listening.add("route");
     this.#pumps.push(this.#listen());
-    if (!platform.witnesses) return;
-    for (const witness of openWitnesses(kernel, (changed) => this.#told(changed))) {
+    if (!platform.hasWakeupSources) return;
+    for (const witness of openWakeupSources(kernel, (changed) => this.#told(changed))) {
       this.#pumps.push(this.#attend(witness));
     }
   }
@@ -164,7 +164,7 @@ export class BsdSubscription implements Subscription {
   }
 
   /** The same for a witness, whose loss is no loss of the subscription. */
-  async #attend(witness: Witness): Promise<void> {
+  async #attend(witness: WakeupSource): Promise<void> {
     const watch = this.#context.system.waiter.watch(witness.descriptor);
     this.#watches.add(watch);
     if (!this.#persistent) watch.unref();

@@ -26,8 +26,8 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./constants.ts";
-import { attachFilter } from "./filter.ts";
-import type { Kernel } from "./kernel.ts";
+import { attachFilter } from "./bpf_filter.ts";
+import type { Syscalls } from "./syscalls.ts";
 import { encodeMessage } from "./netlink.ts";
 
 const GROUPS = [
@@ -59,7 +59,7 @@ export interface DatagramHandler {
 export class EventSocket implements SocketPort {
   /** For the shared poll. Tests reach the socket through it. */
   readonly descriptor: number;
-  readonly #kernel: Kernel;
+  readonly #kernel: Syscalls;
   readonly #handler: DatagramHandler;
   readonly #cookie: string;
   readonly #memberships: string;
@@ -69,7 +69,7 @@ export class EventSocket implements SocketPort {
    *
    * @throws {SystemCallError} when the kernel refuses (sandboxes, Android: golang/go#40569)
    */
-  constructor(kernel: Kernel, receiveBufferBytes: number, handler: DatagramHandler) {
+  constructor(kernel: Syscalls, receiveBufferBytes: number, handler: DatagramHandler) {
     this.#kernel = kernel;
     this.#handler = handler;
     this.descriptor = kernel.openNetlink(GROUP_MASK);

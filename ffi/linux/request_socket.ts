@@ -17,7 +17,7 @@ import {
   NLMSG_ERROR,
   SOL_NETLINK,
 } from "./constants.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Syscalls } from "./syscalls.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";
 
 /** A long dump may not hold the event loop longer than this at a time. */
@@ -30,13 +30,13 @@ export type Encode = (sequence: number) => Uint8Array;
 
 /** A netlink socket for questions. */
 export class RequestSocket {
-  readonly #kernel: Kernel;
+  readonly #kernel: Syscalls;
   readonly #socket: number;
   #sequence = 0;
   #open = true;
 
   /** Opens it; throws a SystemCallError when the kernel refuses. */
-  constructor(kernel: Kernel) {
+  constructor(kernel: Syscalls) {
     this.#kernel = kernel;
     this.#socket = kernel.openNetlink(0);
     // All three are improvements that older kernels lack: error texts, short errors, exact filters.

@@ -4,7 +4,7 @@
  * @module
  */
 import { DecodeError } from "../../state/errors.ts";
-import { interfaceName } from "../../state/name.ts";
+import { interfaceName } from "../../state/interface_name.ts";
 import {
   addressValue,
   align4,

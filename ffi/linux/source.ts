@@ -10,8 +10,8 @@ import { libcRequest } from "./libc.ts";
 import { encodeLinkQuery } from "./link.ts";
 import { RequestSocket } from "./request_socket.ts";
 import { type LinuxCounters, LinuxSubscription } from "./subscription.ts";
-import { type LinuxSystem, linuxSystems } from "./system.ts";
-import { readTruth, type Truth } from "./truth.ts";
+import { type LinuxRuntime, linuxRuntimes } from "./runtime.ts";
+import { type Dump, readDump } from "./dump.ts";
 
 /** The size of the receive buffer, when nothing is said. */
 const RECEIVE_BUFFER_BYTES = 1_048_576;
@@ -32,26 +32,26 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly name = "netlink";
   /** Counts over all subscriptions. */
   readonly counters: LinuxCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-  readonly #system: LinuxSystem;
+  readonly #system: LinuxRuntime;
   readonly #options: LinuxSourceOptions;
-  readonly #truths = new WeakMap<Reading, Truth>();
+  readonly #truths = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: LinuxSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  private constructor(system: LinuxSystem, options: LinuxSourceOptions) {
+  private constructor(system: LinuxRuntime, options: LinuxSourceOptions) {
     this.#system = system;
     this.#options = options;
   }
 
   /** Whether `open()` would need no answer from the user. */
   static async granted({ libc }: LinuxSourceOptions): Promise<boolean> {
-    return linuxSystems.has(libc) || await libraryGranted(libcRequest(libc));
+    return linuxRuntimes.has(libc) || await libraryGranted(libcRequest(libc));
   }
 
   /** Loads the C library, asking for the permission when that is possible. */
   static async open(options: LinuxSourceOptions): Promise<LinuxSource> {
-    return new LinuxSource(await linuxSystems.acquire(options.libc), options);
+    return new LinuxSource(await linuxRuntimes.acquire(options.libc), options);
   }
 
   /**
@@ -88,7 +88,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     signal.throwIfAborted();
     this.#subscription?.startJournal();
     this.#system.lookAtClocks();
-    const reading = readTruth(this.#system.kernel, signal);
+    const reading = readDump(this.#system.kernel, signal);
     this.#reads.add(reading);
     try {
       const truth = await reading;
@@ -108,6 +108,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   async #dispose(): Promise<void> {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
-    await linuxSystems.release(this.#options.libc);
+    await linuxRuntimes.release(this.#options.libc);
   }
 }

@@ -7,16 +7,16 @@ import { DecodeError } from "../../state/errors.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Mailbox } from "../mailbox.ts";
 import { type Batch, RoutingSocket } from "../routing_socket.ts";
-import { announcement } from "../sleep.ts";
-import type { Watch } from "../wait.ts";
-import { askDefaultRoutes, decodeRouteAnswer } from "./default_route.ts";
+import { announcement } from "../suspend_clock.ts";
+import type { Watch } from "../poll_loop.ts";
+import { askDefaultRoutes, decodeRouteAnswer } from "./route_lookup.ts";
 import { EventSocket } from "./event_socket.ts";
-import { applyEvent, decodeEvent, type NetworkEvent } from "./events.ts";
+import { applyEvent, decodeEvent, type NetworkEvent } from "./classify.ts";
 import { forEachMessage, type NetlinkMessage } from "./netlink.ts";
 import { RequestSocket } from "./request_socket.ts";
-import type { LinuxSystem } from "./system.ts";
-import type { Table } from "./table.ts";
-import { LINUX_KNOWS, type Truth } from "./truth.ts";
+import type { LinuxRuntime } from "./runtime.ts";
+import type { LinkTable } from "./link_table.ts";
+import { type Dump, LINUX_KNOWS } from "./dump.ts";
 
 /** How often a view is taken again because something came while it was taken. */
 const MOST_VIEWS = 3;
@@ -40,13 +40,13 @@ export interface LinuxCounters {
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   /** The system calls and the shared poll. */
-  system: LinuxSystem;
+  system: LinuxRuntime;
   /** The wanted size of the receive buffer. */
   receiveBufferBytes: number;
   /** Counted into. */
   counters: LinuxCounters;
   /** The truth behind a reading that the source gave out. */
-  truthOf(reading: Reading): Truth | undefined;
+  truthOf(reading: Reading): Dump | undefined;
 }
 
 /** A subscription to the kernel's announcements. */
@@ -59,7 +59,7 @@ export class LinuxSubscription implements Subscription {
   readonly #pump: Promise<void>;
   readonly #forgetClock: () => Promise<void>;
   #requests: RequestSocket | null = null;
-  #table: Table | null = null;
+  #table: LinkTable | null = null;
   /** What was heard since the last reading began; null when nobody needs it. */
   #journal: NetworkEvent[] | "overflowed" | null = null;
   /** Rises with each event that may change the state. */
@@ -140,7 +140,7 @@ export class LinuxSubscription implements Subscription {
   }
 
   /** The truth was read: takes from it what the kernel does not announce. */
-  learn({ table }: Truth): void {
+  learn({ table }: Dump): void {
     if (this.#table === null) return;
     const gone = Array.isArray(this.#journal)
       ? this.#journal.flatMap((event) => event.kind === "address-gone" ? [event.address] : [])
@@ -276,7 +276,7 @@ export class LinuxSubscription implements Subscription {
     else canary.answered.resolve(true);
   }
 
-  #askRoutes(table: Table): ReturnType<typeof askDefaultRoutes> {
+  #askRoutes(table: LinkTable): ReturnType<typeof askDefaultRoutes> {
     const { kernel } = this.#context.system;
     const requests = this.#requests ??= new RequestSocket(kernel);
     try {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { step } from "../../actor/machine.ts";
-import { createModel, type Input, type Model } from "../../actor/model.ts";
+import { step } from "../../actor/machine/step.ts";
+import { createModel, type Input, type Model } from "../../actor/machine/model.ts";
 import { buildState } from "../../state/build.ts";
-import { equalStates } from "../../state/equal.ts";
+import { equalStates } from "../../state/diff.ts";
 import type { Snapshot } from "../../state/types.ts";
 import { nic as stateNic, reading } from "../support/states.ts";
 import { Random } from "../support/random.ts";

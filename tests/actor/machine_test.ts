@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { step } from "../../actor/machine.ts";
-import { createModel, type Effect, type Input, type Model, type Seen } from "../../actor/model.ts";
+import { step } from "../../actor/machine/step.ts";
+import {
+  createModel,
+  type Effect,
+  type Input,
+  type Model,
+  type Seen,
+} from "../../actor/machine/model.ts";
 import { buildState } from "../../state/build.ts";
 import { nic, reading } from "../support/states.ts";
 import { START } from "./support.ts";

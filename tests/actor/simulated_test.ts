@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { BoundedCalls, type Outcome } from "../../actor/bounded.ts";
+import { BoundedCalls, type Outcome } from "../../actor/call_with_timeout.ts";
 import { TimerSet } from "../../actor/timers.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { settle, VirtualClock } from "../simulation/clock.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Broadcast } from "../../actor/broadcast.ts";
+import { Broadcast } from "../../actor/streams/broadcast.ts";
 import { resolveSnapshotOptions } from "../../actor/options.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/timers.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { buildState } from "../../state/build.ts";
-import { canonicalInterface } from "../../state/canonical.ts";
+import { canonicalInterface } from "../../state/normalize.ts";
 import { diffStates } from "../../state/diff.ts";
-import { equalStates } from "../../state/equal.ts";
+import { equalStates } from "../../state/diff.ts";
 import { formatIp } from "../../state/ip.ts";
 import { isMajorChange } from "../../state/major.ts";
 import type { Reading } from "../../state/source.ts";

@@ -10,7 +10,7 @@ import { Monitor } from "../../actor/monitor.ts";
 import { openLibrary } from "../../ffi/library.ts";
 import { libraryOf } from "../../ffi/bsd/libc.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
-import { BsdSystem } from "../../ffi/bsd/system.ts";
+import { BsdRuntime } from "../../ffi/bsd/runtime.ts";
 import type { Reading } from "../../state/source.ts";
 import type { State } from "../../state/types.ts";
 import { Log } from "../actor/support.ts";
@@ -101,7 +101,7 @@ skippable({
         metric: null,
       });
       assertEquals(state.knows.addressFlags, true);
-      assertEquals(monitor.health.witnesses, ["route", "network_change", "kernel-events"]);
+      assertEquals(monitor.health.listeners, ["route", "network_change", "kernel-events"]);
 
       const sees = async (predicate: (state: State) => boolean) => {
         await monitor.waitFor(predicate, { signal: AbortSignal.timeout(5_000) });
@@ -139,7 +139,7 @@ skippable({
   async fn() {
     using library = new Library("WITHOUT_NOTIFY");
     await using monitor = await openMonitor(library.path);
-    assertEquals(monitor.health.witnesses, ["route", "kernel-events"]);
+    assertEquals(monitor.health.listeners, ["route", "kernel-events"]);
   },
 });
 
@@ -149,13 +149,13 @@ skippable({
   async fn() {
     using library = new Library("APPLE_ARM64");
     const opened = await libraryOf("darwin", "aarch64", library.path).open(openLibrary);
-    const system = new BsdSystem(opened.functions, "darwin", opened.close);
+    const system = new BsdRuntime(opened.functions, "darwin", opened.close);
     await using source = new BsdSource(system, undefined, () => system.dispose());
     const reading: Reading = await source.read(NEVER);
     assertEquals(reading.knows.addressFlags, true);
     assertEquals(reading.interfaces[0]?.addresses.at(-1)?.tentative, true);
     const subscription = await source.subscribe(NEVER);
-    assertEquals(source.witnesses.includes("kernel-events"), true);
+    assertEquals(source.listeners.includes("kernel-events"), true);
     await subscription[Symbol.asyncDispose]();
   },
 });

@@ -30,9 +30,9 @@ Deno.test("a monitor on a Mac publishes interfaces, addresses and the default ro
     metric: null,
   });
   assertEquals(state.knows, { links: true, addressFlags: true, routes: true });
-  const { source, status, witnesses } = machine.monitor.health;
+  const { source, status, listeners } = machine.monitor.health;
   assertEquals([source, status], ["af_route", "live"]);
-  assertEquals(witnesses, ["route", "network_change", "kernel-events"]);
+  assertEquals(listeners, ["route", "network_change", "kernel-events"]);
 });
 
 Deno.test("a monitor on a Mac publishes a change at once, without a look of its own", async () => {
@@ -117,7 +117,7 @@ Deno.test("without reconcile and canary the same silence lasts for ever", async 
   assertEquals(machine.monitor.health.status, "live");
 });
 
-Deno.test("the further witnesses hear what a Mac's silent socket does not", async () => {
+Deno.test("the further listeners hear what a Mac's silent socket does not", async () => {
   await using machine = await startMachine({ monitor: { reconcileIntervalMs: Infinity } });
   machine.kernel.stall();
   machine.network.addAddress("en0", "198.51.100.7/24");
@@ -206,7 +206,7 @@ Deno.test("ENOTCONN on every read is survived with backoff, few log lines and a 
 
 Deno.test("what macOS announces nowhere is right within one interval", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
-  assertEquals(machine.monitor.health.witnesses, ["route"]);
+  assertEquals(machine.monitor.health.listeners, ["route"]);
   await machine.pass(1_000);
   const { events } = machine.monitor.metrics;
   machine.network.addAddress("en0", "192.0.2.8/24");
@@ -222,7 +222,7 @@ Deno.test("closing gives back every descriptor of a Mac", async () => {
   const machine = await startMachine();
   await machine.monitor.close();
   assertEquals(machine.kernel.open, 0);
-  assertEquals(machine.monitor.health.witnesses, []);
+  assertEquals(machine.monitor.health.listeners, []);
 });
 
 Deno.test("a canary that a view took proves nothing: it has to come through the poll", async () => {

@@ -8,7 +8,7 @@ import { resolveMonitorOptions } from "../../actor/options.ts";
 import { Monitor } from "../../actor/monitor.ts";
 import { ManualClock } from "../../actor/testing.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
-import { BsdSystem } from "../../ffi/bsd/system.ts";
+import { BsdRuntime } from "../../ffi/bsd/runtime.ts";
 import type { Snapshot } from "../../state/types.ts";
 import { Log, record } from "../actor/support.ts";
 import { SimulatedKernel, type SimulatedKernelOptions } from "./simulated_kernel.ts";
@@ -50,7 +50,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   network.create("en0");
   network.addAddress("en0", "192.0.2.7/24", { other: "192.0.2.255" });
   network.setDefaultRoute("en0", "192.0.2.1");
-  const system = new BsdSystem(kernel.functions, os, () => kernel.unload());
+  const system = new BsdRuntime(kernel.functions, os, () => kernel.unload());
   const buffer = monitorOptions?.receiveBufferBytes;
   const source = new BsdSource(system, buffer, () => system.dispose());
   const log = new Log();

@@ -6,7 +6,7 @@
  * @module
  */
 import type { BsdFunctions } from "../../ffi/bsd/libc.ts";
-import type { Clock } from "../../state/clock.ts";
+import type { Clock } from "../../state/runtime.ts";
 import { formatIp } from "../../state/ip.ts";
 import { type EncodedOs, encodeKernelEvent, encodeRoute } from "../support/bsd_encode.ts";
 import { Descriptor, type DescriptorKind } from "./simulated_descriptor.ts";

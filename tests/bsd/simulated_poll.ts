@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../../state/clock.ts";
+import type { Clock, Timer } from "../../state/runtime.ts";
 
 interface Poll {
   readonly descriptors: readonly number[];

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { meaningOf } from "../../ffi/bsd/events.ts";
+import { meaningOf } from "../../ffi/bsd/classify.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import {

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { type Batch, macrotask, RoutingSocket, type SocketPort } from "../../ffi/routing_socket.ts";
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/wait.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
 
 /** A socket whose queue is a number. */
 class FakeSocket implements SocketPort, Watch {

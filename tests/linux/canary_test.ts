@@ -4,9 +4,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Kernel } from "../../ffi/linux/kernel.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import { readTruth, type Truth } from "../../ffi/linux/truth.ts";
+import { type Dump, readDump } from "../../ffi/linux/dump.ts";
 import type { Reading } from "../../state/source.ts";
 import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
@@ -14,7 +14,7 @@ import { NetworkChanger } from "../support/rtnetlink.ts";
 import { openSystem } from "../support/real_libc.ts";
 
 /** A kernel whose polls the test can hold back. */
-class HoldingKernel extends Kernel {
+class HoldingSyscalls extends Syscalls {
   #held: PromiseWithResolvers<void> | null = null;
 
   /** From now on polls do not return. */
@@ -41,11 +41,11 @@ class HoldingKernel extends Kernel {
 
 /** A subscription over a kernel of its own, with the truth adopted. */
 async function withSubscription(
-  body: (subscription: LinuxSubscription, kernel: HoldingKernel) => Promise<void>,
+  body: (subscription: LinuxSubscription, kernel: HoldingSyscalls) => Promise<void>,
   receiveBufferBytes = 1_048_576,
 ): Promise<void> {
-  const { system, kernel } = openSystem((libc) => new HoldingKernel(libc));
-  const truths = new Map<Reading, Truth>();
+  const { system, kernel } = openSystem((libc) => new HoldingSyscalls(libc));
+  const truths = new Map<Reading, Dump>();
   const subscription = new LinuxSubscription({
     system,
     receiveBufferBytes,
@@ -53,7 +53,7 @@ async function withSubscription(
     truthOf: (reading) => truths.get(reading),
   });
   try {
-    const truth = await readTruth(kernel, new AbortController().signal);
+    const truth = await readDump(kernel, new AbortController().signal);
     truths.set(truth.reading, truth);
     subscription.adopt(truth.reading);
     await body(subscription, kernel);

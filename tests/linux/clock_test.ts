@@ -5,9 +5,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Kernel } from "../../ffi/linux/kernel.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import type { LinuxSystem } from "../../ffi/linux/system.ts";
+import type { LinuxRuntime } from "../../ffi/linux/runtime.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { openSystem } from "../support/real_libc.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
@@ -19,7 +19,7 @@ const CLOCK_BOOTTIME = 7;
 const EVENTFD_FLAGS = 0x80800;
 
 /** A kernel on a machine that sleeps when it is told to. */
-class SleepyKernel extends Kernel {
+class SleepySyscalls extends Syscalls {
   /** How long it has slept, in milliseconds. */
   slept = 0;
   /** The system has no such timer. */
@@ -50,15 +50,15 @@ class SleepyKernel extends Kernel {
 }
 
 interface Setup {
-  kernel: SleepyKernel;
-  system: LinuxSystem;
+  kernel: SleepySyscalls;
+  system: LinuxRuntime;
   subscriptions: LinuxSubscription[];
   /** What each subscription says next. */
   next(): Promise<SourceEvent[]>;
 }
 
 async function withSystem(count: number, body: (setup: Setup) => Promise<void>): Promise<void> {
-  const { system, kernel } = openSystem((libc) => new SleepyKernel(libc));
+  const { system, kernel } = openSystem((libc) => new SleepySyscalls(libc));
   const subscriptions = Array.from({ length: count }, () =>
     new LinuxSubscription({
       system,
@@ -101,7 +101,7 @@ function assertResumed(event: SourceEvent | undefined, sleptMs: number): void {
 }
 
 skippable({
-  name: "LinuxSystem wakes all subscriptions when the timer tells of a wake from sleep",
+  name: "LinuxRuntime wakes all subscriptions when the timer tells of a wake from sleep",
   needs: NEEDS,
   fn: () =>
     withSystem(2, async ({ kernel, next }) => {
@@ -118,7 +118,7 @@ skippable({
 });
 
 skippable({
-  name: "LinuxSystem tells a stepped clock from a sleep",
+  name: "LinuxRuntime tells a stepped clock from a sleep",
   needs: NEEDS,
   fn: () =>
     withSystem(1, async ({ kernel, next }) => {
@@ -136,7 +136,7 @@ skippable({
 });
 
 skippable({
-  name: "LinuxSystem finds a sleep whenever the poll returns, and when it is asked to look",
+  name: "LinuxRuntime finds a sleep whenever the poll returns, and when it is asked to look",
   needs: NEEDS,
   fn: () =>
     withSystem(1, async ({ kernel, next, subscriptions, system }) => {
@@ -154,10 +154,10 @@ skippable({
 });
 
 skippable({
-  name: "LinuxSystem does without the timer where the kernel has none",
+  name: "LinuxRuntime does without the timer where the kernel has none",
   needs: NEEDS,
   fn: async () => {
-    const { system, kernel } = openSystem((libc) => new SleepyKernel(libc));
+    const { system, kernel } = openSystem((libc) => new SleepySyscalls(libc));
     kernel.timerless = true;
     const findings: unknown[] = [];
     const forget = system.onClock((finding) => findings.push(finding));
@@ -173,10 +173,10 @@ skippable({
 });
 
 skippable({
-  name: "LinuxSystem closes the timer with the last listener, and opens another for the next",
+  name: "LinuxRuntime closes the timer with the last listener, and opens another for the next",
   needs: NEEDS,
   fn: async () => {
-    const { system, kernel } = openSystem((libc) => new SleepyKernel(libc));
+    const { system, kernel } = openSystem((libc) => new SleepySyscalls(libc));
     for (let round = 0; round < 3; round++) {
       const heard = [Promise.withResolvers<unknown>(), Promise.withResolvers<unknown>()];
       const forget = heard.map(({ resolve }) => system.onClock(resolve));

@@ -5,11 +5,11 @@
  */
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import { readTruth } from "../../ffi/linux/truth.ts";
+import { readDump } from "../../ffi/linux/dump.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm } from "../support/harm.ts";
 import { ip, namespaceTest } from "../support/netns.ts";
-import { CountingKernel, openSystem } from "../support/real_libc.ts";
+import { CountingSyscalls, openSystem } from "../support/real_libc.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
 import { WatchedMonitor } from "../support/watched_monitor.ts";
 
@@ -29,10 +29,10 @@ namespaceTest(
   import.meta.url,
   "5000 address messages queued while the event loop is blocked are read on one readiness",
   async () => {
-    const { system, kernel } = openSystem((libc) => new CountingKernel(libc));
+    const { system, kernel } = openSystem((libc) => new CountingSyscalls(libc));
     using changer = new NetworkChanger();
     const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-    const truth = await readTruth(kernel, new AbortController().signal);
+    const truth = await readDump(kernel, new AbortController().signal);
     const subscription = new LinuxSubscription({
       system,
       receiveBufferBytes: 64 * 1_048_576,

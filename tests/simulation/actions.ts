@@ -4,7 +4,7 @@
  * @module
  */
 import type { Monitor } from "../../actor/monitor.ts";
-import type { Clock, Logger } from "../../state/clock.ts";
+import type { Clock, Logger } from "../../state/runtime.ts";
 import { settle } from "./clock.ts";
 import { Convergence } from "./convergence.ts";
 import type { Operation } from "./plan.ts";

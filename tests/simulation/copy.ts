@@ -18,11 +18,11 @@ export interface Copy extends AsyncDisposable {
 }
 
 const ROOT = new URL("../../", import.meta.url);
-const FOLDERS = ["state/", "ffi/", "ffi/linux/", "actor/"];
+const FOLDERS = ["state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/", "actor/streams/"];
 
 /** The copy has no import map, and the simulation brings its own logger. */
 const WITHOUT_LOGGER: Edit = {
-  file: "actor/guards.ts",
+  file: "actor/user_code.ts",
   from: 'import { getLogger } from "@std/log/get-logger";',
   to: "const getLogger = (_name: string): Console => console;",
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/events.ts";
+import type { NetworkEvent } from "../../ffi/linux/classify.ts";
 import { sortOf } from "./faults.ts";
 import type { Subject } from "./network.ts";
 import type { SourceContext } from "./source.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/events.ts";
+import type { NetworkEvent } from "../../ffi/linux/classify.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { History } from "./history.ts";
 import {

@@ -5,9 +5,9 @@
  */
 import type { Monitor } from "../../actor/monitor.ts";
 import type { resolveMonitorOptions } from "../../actor/options.ts";
-import type { applyEvent } from "../../ffi/linux/events.ts";
-import type { SleepDetector } from "../../ffi/sleep.ts";
-import type { Table } from "../../ffi/linux/table.ts";
+import type { applyEvent } from "../../ffi/linux/classify.ts";
+import type { SleepDetector } from "../../ffi/suspend_clock.ts";
+import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { Mailbox } from "../../ffi/mailbox.ts";
 import type { applyChanges } from "../../state/apply.ts";
 import type { isMajorChange } from "../../state/major.ts";
@@ -30,7 +30,7 @@ export interface Parts {
   readonly resolveMonitorOptions: typeof resolveMonitorOptions;
   readonly applyChanges: typeof applyChanges;
   readonly isMajorChange: typeof isMajorChange;
-  readonly Table: typeof Table;
+  readonly LinkTable: typeof LinkTable;
   readonly applyEvent: typeof applyEvent;
   readonly Mailbox: typeof Mailbox;
   readonly SleepDetector: typeof SleepDetector;
@@ -42,9 +42,9 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
   const [monitor, options, events, sleep, table, mailbox, apply, major] = await Promise.all([
     import(new URL("actor/monitor.ts", root).href),
     import(new URL("actor/options.ts", root).href),
-    import(new URL("ffi/linux/events.ts", root).href),
-    import(new URL("ffi/sleep.ts", root).href),
-    import(new URL("ffi/linux/table.ts", root).href),
+    import(new URL("ffi/linux/classify.ts", root).href),
+    import(new URL("ffi/suspend_clock.ts", root).href),
+    import(new URL("ffi/linux/link_table.ts", root).href),
     import(new URL("ffi/mailbox.ts", root).href),
     import(new URL("state/apply.ts", root).href),
     import(new URL("state/major.ts", root).href),
@@ -54,7 +54,7 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
     resolveMonitorOptions: options.resolveMonitorOptions,
     applyChanges: apply.applyChanges,
     isMajorChange: major.isMajorChange,
-    Table: table.Table,
+    LinkTable: table.LinkTable,
     applyEvent: events.applyEvent,
     Mailbox: mailbox.Mailbox,
     SleepDetector: sleep.SleepDetector,

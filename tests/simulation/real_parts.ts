@@ -5,9 +5,9 @@
  */
 import { Monitor } from "../../actor/monitor.ts";
 import { resolveMonitorOptions } from "../../actor/options.ts";
-import { applyEvent } from "../../ffi/linux/events.ts";
-import { SleepDetector } from "../../ffi/sleep.ts";
-import { Table } from "../../ffi/linux/table.ts";
+import { applyEvent } from "../../ffi/linux/classify.ts";
+import { SleepDetector } from "../../ffi/suspend_clock.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { Mailbox } from "../../ffi/mailbox.ts";
 import { applyChanges } from "../../state/apply.ts";
 import { isMajorChange } from "../../state/major.ts";
@@ -19,7 +19,7 @@ export const REAL_PARTS: Parts = {
   resolveMonitorOptions,
   applyChanges,
   isMajorChange,
-  Table,
+  LinkTable,
   applyEvent,
   Mailbox,
   SleepDetector,

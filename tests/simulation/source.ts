@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/events.ts";
-import type { Table } from "../../ffi/linux/table.ts";
+import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { DefaultRoutes } from "../../state/types.ts";
 import type { Random } from "../support/random.ts";
@@ -48,8 +48,8 @@ export interface SourceContext {
 }
 
 /** What a reading was made of. */
-export interface Truth {
-  readonly table: Table;
+export interface Dump {
+  readonly table: LinkTable;
   /** The moment when it was begun. */
   readonly begun: number;
 }
@@ -71,7 +71,7 @@ export class SimulatedSource implements NetworkSource {
   readonly unheard: SourceEvent[] = [];
   readonly #context: SourceContext;
   readonly #detector: InstanceType<Parts["SleepDetector"]>;
-  readonly #truths = new WeakMap<Reading, Truth>();
+  readonly #truths = new WeakMap<Reading, Dump>();
   readonly #delivery: Delivery;
   #reading = false;
   #moment = 0;
@@ -128,7 +128,7 @@ export class SimulatedSource implements NetworkSource {
     try {
       this.lookAtClocks(false);
       this.subscription?.startJournal();
-      const truth = { table: new this.#context.parts.Table(), begun: this.moment() };
+      const truth = { table: new this.#context.parts.LinkTable(), begun: this.moment() };
       const reading = await this.#answer(truth, fault, slow > 0 ? slow : stageMs, signal);
       this.#truths.set(reading, truth);
       if (!signal.aborted) this.subscription?.learn(truth);
@@ -141,7 +141,7 @@ export class SimulatedSource implements NetworkSource {
   }
 
   /** The truth behind a reading. */
-  truthOf(reading: Reading): Truth | undefined {
+  truthOf(reading: Reading): Dump | undefined {
     return this.#truths.get(reading);
   }
 
@@ -186,7 +186,7 @@ export class SimulatedSource implements NetworkSource {
   }
 
   /** The default routes as they are now, under the names that the table has. */
-  routes(table: Table): DefaultRoutes {
+  routes(table: LinkTable): DefaultRoutes {
     const named = (family: "ipv4" | "ipv6"): DefaultRoutes["ipv4"] => {
       const way = this.#context.network.way(family);
       const name = way === null ? null : table.nameOf(way.index);
@@ -204,7 +204,7 @@ export class SimulatedSource implements NetworkSource {
 
   /** Asks for links, addresses and routes, one after the other. */
   async #answer(
-    { table }: Truth,
+    { table }: Dump,
     fault: ReturnType<Faults["nextCall"]>,
     stageMs: number,
     signal: AbortSignal,

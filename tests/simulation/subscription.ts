@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/events.ts";
-import type { Table } from "../../ffi/linux/table.ts";
+import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { Subject } from "./network.ts";
-import type { SimulatedSource, SourceContext, Truth } from "./source.ts";
+import type { Dump, SimulatedSource, SourceContext } from "./source.ts";
 
 const KNOWS: Reading["knows"] = { links: true, addressFlags: true, routes: true };
 
@@ -38,7 +38,7 @@ export class SimulatedSubscription implements Subscription {
   readonly #resumes: SourceEvent[] = [];
   /** Why the monitor may give it up. */
   #excuse: string | null = null;
-  #table: Table | null = null;
+  #table: LinkTable | null = null;
   #journal: NetworkEvent[] | null = null;
   #overflowed = false;
   #waking = false;
@@ -228,7 +228,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   /** A read has ended. */
-  learn({ table }: Truth): void {
+  learn({ table }: Dump): void {
     if (this.released || this.#table === null) return;
     if (this.#context.shape.flavour !== "journal") return;
     const gone = (this.#journal ?? [])
@@ -270,7 +270,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   /** Names are unique: without journal the end of the one that had it may have been overlooked. */
-  #forgetNamesake(table: Table, event: NetworkEvent): void {
+  #forgetNamesake(table: LinkTable, event: NetworkEvent): void {
     if (event.kind !== "link") return;
     const { index, name } = event.link;
     const namesake = table.interfaces().find((nic) => nic.name === name && nic.index !== index);

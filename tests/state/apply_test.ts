@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { applyChanges } from "../../state/apply.ts";
 import { diffStates } from "../../state/diff.ts";
-import { equalStates } from "../../state/equal.ts";
+import { equalStates } from "../../state/diff.ts";
 import type { Change, State } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds, type Random } from "../support/random.ts";

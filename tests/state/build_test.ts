@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { buildState } from "../../state/build.ts";
-import { canonicalInterface } from "../../state/canonical.ts";
+import { canonicalInterface } from "../../state/normalize.ts";
 import type { State } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds } from "../support/random.ts";

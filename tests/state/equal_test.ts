@@ -7,7 +7,7 @@ import {
   equalStates,
   sameInterfaces,
   sameRoutes,
-} from "../../state/equal.ts";
+} from "../../state/diff.ts";
 import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomNeighbour, randomState } from "../support/random_states.ts";

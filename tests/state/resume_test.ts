@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { resumeBetween, sleptLongBetween } from "../../state/resume.ts";
+import { resumeBetween, sleptLongBetween } from "../../state/diff.ts";
 import { state } from "../support/states.ts";
 
 type Resume = { at: number; sleptMs: number } | null;

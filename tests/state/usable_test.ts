@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Address, Interface } from "../../state/types.ts";
-import { isBindable, isUsable } from "../../state/usable.ts";
+import { isBindable, isUsable } from "../../state/derived.ts";
 import { address, nic } from "../support/states.ts";
 
 const eth0 = nic("eth0");

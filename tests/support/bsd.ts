@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
-import { meaningOf } from "../../ffi/bsd/events.ts";
+import { meaningOf } from "../../ffi/bsd/classify.ts";
 import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
 import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
 import {
@@ -22,7 +22,7 @@ import {
   type Sockaddr,
   sockaddrSlots,
 } from "../../ffi/bsd/sockaddr.ts";
-import { matters } from "../../ffi/bsd/witnesses.ts";
+import { matters } from "../../ffi/bsd/wakeup_sources.ts";
 import { formatIp } from "../../state/ip.ts";
 
 /** What a message says, with addresses as text. */

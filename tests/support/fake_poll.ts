@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PollPort } from "../../ffi/wait.ts";
+import type { PollPort } from "../../ffi/poll_loop.ts";
 
 /** One call of poll. */
 export interface FakePoll {

@@ -5,7 +5,7 @@
  */
 import { forEachAttribute, forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { RouteMessage } from "../../ffi/linux/route.ts";
-import type { AskRoutes } from "../../ffi/linux/default_route.ts";
+import type { AskRoutes } from "../../ffi/linux/route_lookup.ts";
 import { formatIp, parseIp } from "../../state/ip.ts";
 
 /** A route as it is written in a test. */

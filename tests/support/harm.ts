@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Kernel } from "../../ffi/linux/kernel.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { openLibc, type RealLibc } from "./real_libc.ts";
 
 const AF_NETLINK = 16;
@@ -37,14 +37,14 @@ const ALL_PASSES: Instruction[] = [[RETURN, 0, 0, 0xffffffff]];
 export class Harm implements Disposable {
   /** The functions. */
   readonly libc: RealLibc;
-  readonly #kernel: Kernel;
+  readonly #kernel: Syscalls;
   readonly #close: () => void;
 
   /** Loads the C library. */
   constructor() {
     const { libc, close } = openLibc();
     this.libc = libc;
-    this.#kernel = new Kernel(libc);
+    this.#kernel = new Syscalls(libc);
     this.#close = close;
   }
 

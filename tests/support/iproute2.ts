@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { interfaceName } from "../../state/name.ts";
+import { interfaceName } from "../../state/interface_name.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareIp } from "./ip_prefix.ts";
 import { type ExpectedRoute, expectedRoute, type IpRoute, type IpRule } from "./iproute2_routes.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
-import { Kernel } from "../../ffi/linux/kernel.ts";
-import { LinuxSystem } from "../../ffi/linux/system.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
+import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
 
 const MORE_SYMBOLS = {
   ...LIBC_SYMBOLS,
@@ -44,7 +44,7 @@ export function send(libc: RealLibc, descriptor: number, bytes: Uint8Array<Array
 }
 
 /** The system calls with the blocking polls counted. */
-export class CountingKernel extends Kernel {
+export class CountingSyscalls extends Syscalls {
   /** How many blocking polls have begun. */
   polls = 0;
   /** The descriptors that were ready in each that returned. */
@@ -74,10 +74,10 @@ export class CountingKernel extends Kernel {
 }
 
 /** A system of its own over a kernel of this class, beside the one that is shared. */
-export function openSystem<K extends Kernel>(
+export function openSystem<K extends Syscalls>(
   make: (libc: RealLibc) => K,
-): { system: LinuxSystem; kernel: K; libc: RealLibc } {
+): { system: LinuxRuntime; kernel: K; libc: RealLibc } {
   const { libc, close } = openLibc();
   const kernel = make(libc);
-  return { system: new LinuxSystem(kernel, close), kernel, libc };
+  return { system: new LinuxRuntime(kernel, close), kernel, libc };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
-import { Kernel } from "../../ffi/linux/kernel.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
 
 const RTM_NEWLINK = 16;
@@ -21,7 +21,7 @@ const IFF_UP = 1;
 /** Changes the network of the namespace that the process is in. */
 export class NetworkChanger implements Disposable {
   readonly #library = Deno.dlopen("libc.so.6", LIBC_SYMBOLS);
-  readonly #kernel = new Kernel(this.#library.symbols);
+  readonly #kernel = new Syscalls(this.#library.symbols);
   readonly #socket = this.#kernel.openNetlink(0);
 
   /** Brings a link up or down. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { POLLIN } from "../../../ffi/wait.ts";
-import { Kernel } from "../../../ffi/linux/kernel.ts";
+import { POLLIN } from "../../../ffi/poll_loop.ts";
+import { Syscalls } from "../../../ffi/linux/syscalls.ts";
 import { openSystem, send, socketPair } from "../real_libc.ts";
 
 const ROUNDS = 300;
@@ -13,7 +13,7 @@ const ROUNDS = 300;
 declare const gc: () => void;
 
 async function main(): Promise<void> {
-  const { system, kernel, libc } = openSystem((it) => new Kernel(it));
+  const { system, kernel, libc } = openSystem((it) => new Syscalls(it));
   const [here, there] = socketPair(libc);
   const watch = system.waiter.watch(here);
   let right = 0;

@@ -1,0 +1,108 @@
+/**
+ * What else macOS announces. Its routing socket says nothing of a cable that is pulled, an interface that
+ * is created, an address that has passed its check, or a second address in a subnet; and what it says is
+ * lost without a word when its buffer is full. Each witness is optional: a system that has it not, or
+ * refuses it, is listened to without, and reconcile stands behind all of them.
+ *
+ * @module
+ */
+import type { SocketPort } from "../routing_socket.ts";
+import { POLLIN } from "../poll_loop.ts";
+import {
+  KEV_ANY_SUBCLASS,
+  KEV_DL_SUBCLASS,
+  KEV_INET6_SUBCLASS,
+  KEV_INET_SUBCLASS,
+  KEV_MSG_HEADER_SIZE,
+  KEV_ND6_SUBCLASS,
+  KEV_NETWORK_CLASS,
+  KEV_VENDOR_APPLE,
+  PF_SYSTEM,
+  SIOCSKEVFILT,
+  SOCK_RAW,
+  SYSPROTO_EVENT,
+} from "./constants.ts";
+import type { Syscalls } from "./syscalls.ts";
+import { DatagramSocket } from "./route_socket.ts";
+import { u32 } from "./sockaddr.ts";
+
+/** Something that announces changes through a descriptor. */
+export interface WakeupSource extends SocketPort {
+  /** As `health` shows it. */
+  readonly name: string;
+  /** For the shared poll. */
+  readonly descriptor: number;
+  /** Stops it. No poll may be watching its descriptor any more. */
+  close(): void;
+}
+
+/** What a witness calls: with true when the state may be another one now, else with false. */
+export type Tell = (changed: boolean) => void;
+
+/** Opens what the system has and grants. */
+export function openWakeupSources(kernel: Syscalls, tell: Tell): WakeupSource[] {
+  return [openNotification(kernel, tell), openKernelEvents(kernel, tell)]
+    .filter((witness) => witness !== null);
+}
+
+/** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
+const NETWORK_CHANGE = "com.apple.system.config.network_change";
+
+function openNotification(kernel: Syscalls, tell: Tell): WakeupSource | null {
+  const notification = kernel.register(NETWORK_CHANGE);
+  if (notification === null) return null;
+  const { descriptor } = notification;
+  const pollNow = () => kernel.pollNow(descriptor);
+  return {
+    name: "network_change",
+    descriptor,
+    pollNow,
+    // A pipe that stays full is closed by the other side for ever, and nobody hears of that: drained
+    // whole, tokens and all, which say only that it was posted.
+    receive() {
+      if ((pollNow() & POLLIN) === 0 || kernel.read(descriptor) <= 0) return false;
+      tell(true);
+      return true;
+    },
+    overflowHinted: () => false,
+    takeError: () => null,
+    close: () => kernel.cancel(notification),
+  };
+}
+
+function openKernelEvents(kernel: Syscalls, tell: Tell): WakeupSource | null {
+  const descriptor = kernel.socket(PF_SYSTEM, SOCK_RAW, SYSPROTO_EVENT);
+  if (descriptor < 0) return null;
+  // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Until it is set, no event matches.
+  const filter = new Uint8Array(
+    Uint32Array.of(KEV_VENDOR_APPLE, KEV_NETWORK_CLASS, KEV_ANY_SUBCLASS).buffer,
+  );
+  if (!kernel.control(descriptor, SIOCSKEVFILT, filter)) {
+    kernel.close(descriptor);
+    return null;
+  }
+  const heard = (event: Uint8Array) => tell(matters(event));
+  const socket = new DatagramSocket(kernel, descriptor, "kernel events", heard);
+  return Object.assign(socket, { name: "kernel-events" });
+}
+
+/** Codes that say nothing about the state, by subclass (net/net_kev.h); other codes of these do. */
+const NOISE: Readonly<Record<number, readonly number[]>> = {
+  // A collision, a neighbour that does or does not answer.
+  [KEV_INET_SUBCLASS]: [7, 8, 9, 10],
+  // Groups joined and left, wake flags, route counts, link quality, and AWDL's neighbours that come and
+  // go all day; radio states, quality of service, low power.
+  [KEV_DL_SUBCLASS]: [7, 8, 17, 18, 20, 21, 22, 24, 26, 27, 28, 29, 30],
+  // A question for the NAT64 prefix.
+  [KEV_INET6_SUBCLASS]: [7],
+  // Each router advertisement (every few seconds, tailscale#4223); neighbours that do or do not answer.
+  [KEV_ND6_SUBCLASS]: [1, 2, 3],
+};
+
+/** Whether a struct kern_event_msg may mean another state. One that cannot be understood may. */
+export function matters(event: Uint8Array): boolean {
+  if (event.length < KEV_MSG_HEADER_SIZE) return true;
+  const [subclass, code] = [u32(event, 12), u32(event, 20)];
+  const noise = NOISE[subclass];
+  return noise !== undefined && !noise.includes(code);
+}

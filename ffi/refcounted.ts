@@ -1,0 +1,56 @@
+/**
+ * What all monitors of an isolate share: loaded by the first user, given back with the last.
+ *
+ * @module
+ */
+
+/** Something that is loaded once. */
+export interface Shareable {
+  /** Unloads it. */
+  dispose(): Promise<void>;
+}
+
+interface Counted<S> {
+  users: number;
+  readonly system: Promise<S>;
+}
+
+/** Counts the users of what was loaded, by the path that it was loaded from. */
+export class Refcounted<S extends Shareable> {
+  readonly #load: (path: string | undefined) => Promise<S>;
+  /** "" is the path of the one that is found. */
+  readonly #loaded = new Map<string, Counted<S>>();
+
+  /** Nothing is loaded before it is wanted. */
+  constructor(load: (path: string | undefined) => Promise<S>) {
+    this.#load = load;
+  }
+
+  /** Loads it, or shares what is loaded. Every success needs one `release()`. */
+  async acquire(path: string | undefined): Promise<S> {
+    const key = path ?? "";
+    const counted = this.#loaded.get(key) ?? { users: 0, system: this.#load(path) };
+    this.#loaded.set(key, counted);
+    counted.users++;
+    try {
+      return await counted.system;
+    } catch (error) {
+      if (this.#loaded.get(key) === counted) this.#loaded.delete(key);
+      throw error;
+    }
+  }
+
+  /** Whether somebody has it loaded, so that no permission is needed any more. */
+  has(path: string | undefined): boolean {
+    return this.#loaded.has(path ?? "");
+  }
+
+  /** Gives it back; the last one unloads it. */
+  async release(path: string | undefined): Promise<void> {
+    const key = path ?? "";
+    const counted = this.#loaded.get(key);
+    if (counted === undefined || --counted.users > 0) return;
+    this.#loaded.delete(key);
+    await (await counted.system).dispose();
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Which change is heard through whom, on a simulated Mac and on FreeBSD.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { type Machine, startMachine } from "./machine.ts";
+import type { SimulatedKernelOptions } from "./simulated_kernel.ts";
+import type { SimulatedNetwork } from "./simulated_network.ts";
+
+type Without = NonNullable<SimulatedKernelOptions["without"]>;
+
+const EVERYTHING: Without = [];
+const SOCKET_ONLY: Without = ["kernel-events", "network_change"];
+const NOTIFICATION: Without = ["kernel-events"];
+const EVENTS: Without = ["network_change"];
+
+/** A change, and whether it is heard: by a whole Mac, its socket alone, that and one witness; by FreeBSD. */
+interface Case {
+  name: string;
+  /** What is there before. */
+  before?: (network: SimulatedNetwork) => void;
+  change: (network: SimulatedNetwork) => void;
+  heard: {
+    mac: boolean;
+    socket: boolean;
+    notification: boolean;
+    events: boolean;
+    freebsd: boolean;
+  };
+}
+
+const ALL = { mac: true, socket: true, notification: true, events: true, freebsd: true };
+/** xnu tells its event sockets only; FreeBSD has a routing message for it. */
+const EVENTS_ONLY = { ...ALL, socket: false, notification: false };
+
+const CASES: readonly Case[] = [
+  {
+    name: "an address in a new subnet",
+    change: (network) => network.addAddress("en0", "198.51.100.7/24"),
+    heard: ALL,
+  },
+  {
+    name: "a second address in a subnet",
+    change: (network) => network.addAddress("en0", "192.0.2.8/24"),
+    heard: EVENTS_ONLY,
+  },
+  {
+    name: "an address that goes",
+    change: (network) => network.removeAddress("en0", "192.0.2.7/24"),
+    heard: ALL,
+  },
+  {
+    name: "an IPv6 address",
+    change: (network) => network.addAddress("en0", "2001:db8::7/64"),
+    heard: ALL,
+  },
+  {
+    name: "an address that has passed its check",
+    before: (network) => network.addTentative("en0", "2001:db8::7/64"),
+    change: (network) => network.finishCheck("en0", "2001:db8::7"),
+    heard: { ...EVENTS_ONLY, freebsd: false },
+  },
+  {
+    name: "an interface that is created",
+    change: (network) => network.create("utun3"),
+    heard: EVENTS_ONLY,
+  },
+  {
+    name: "an interface that is destroyed",
+    before: (network) => network.create("utun3"),
+    change: (network) => network.destroy("utun3"),
+    heard: EVENTS_ONLY,
+  },
+  {
+    name: "a cable that is pulled",
+    change: (network) => network.setCarrier("en0", false),
+    heard: EVENTS_ONLY,
+  },
+  {
+    name: "an interface that is set down",
+    change: (network) => network.setUp("en0", false),
+    heard: ALL,
+  },
+  { name: "an MTU", change: (network) => network.setMtu("en0", 1_400), heard: ALL },
+  {
+    name: "another default route",
+    change: (network) => network.setDefaultRoute("en0", "192.0.2.254"),
+    heard: ALL,
+  },
+];
+
+const LISTENERS: readonly [keyof Case["heard"], "darwin" | "freebsd", Without][] = [
+  ["mac", "darwin", EVERYTHING],
+  ["socket", "darwin", SOCKET_ONLY],
+  ["notification", "darwin", NOTIFICATION],
+  ["events", "darwin", EVENTS],
+  ["freebsd", "freebsd", EVERYTHING],
+];
+
+for (const { before, change, heard, name } of CASES) {
+  Deno.test(`${name}: heard by those who tell of it, found by reconcile elsewhere`, async () => {
+    for (const [listener, os, without] of LISTENERS) {
+      await using machine = await startMachine({ os, without });
+      before?.(machine.network);
+      await machine.monitor.refresh();
+      await machine.pass(1_000);
+      const { sequence } = machine.monitor.current;
+      change(machine.network);
+      await machine.pass(1_000);
+      const published = machine.monitor.current.sequence > sequence;
+      assertEquals(published, heard[listener], `${listener}`);
+      await machine.pass(16_050);
+      assertEquals(machine.monitor.current.sequence > sequence, true, `${listener}: reconcile`);
+      await isTrue(machine);
+    }
+  });
+}
+
+Deno.test("health shows which listeners listen", async () => {
+  for (
+    const [without, listeners] of [
+      [EVERYTHING, ["route", "network_change", "kernel-events"]],
+      [NOTIFICATION, ["route", "network_change"]],
+      [EVENTS, ["route", "kernel-events"]],
+      [SOCKET_ONLY, ["route"]],
+    ] as const
+  ) {
+    await using machine = await startMachine({ without });
+    assertEquals(machine.monitor.health.listeners, listeners);
+    assertEquals(machine.monitor.health.status, "live");
+  }
+  const filterless = await startMachine({ without: ["kernel-event-filter"] });
+  assertEquals(filterless.monitor.health.listeners, ["route", "network_change"]);
+  await filterless.monitor.close();
+  assertEquals(filterless.kernel.open, 0);
+  await using freebsd = await startMachine({ os: "freebsd" });
+  assertEquals(freebsd.monitor.health.listeners, ["route"]);
+});
+
+Deno.test("the notification's pipe is drained: it never fills up", async () => {
+  await using machine = await startMachine({ without: SOCKET_ONLY.slice(0, 1) });
+  // Its pipe holds 16 tokens.
+  for (let i = 0; i < 100; i++) {
+    machine.network.setDefaultRoute("en0", `192.0.2.${i + 1}`);
+    if (i % 10 === 9) await machine.settle();
+  }
+  machine.kernel.stall();
+  await machine.pass(500);
+  machine.network.setDefaultRoute("en0", "192.0.2.200");
+  await machine.pass(500);
+  assertEquals(machine.monitor.current.state.defaultRoute.ipv4?.gateway, "192.0.2.200");
+});
+
+Deno.test("neighbours of AWDL and groups that are joined cost no enumeration", async () => {
+  await using machine = await startMachine();
+  const { kernel, network } = machine;
+  network.create("awdl0");
+  await machine.pass(1_000);
+  const { sysctl } = kernel.calls;
+  for (let i = 0; i < 200; i++) {
+    network.joinGroup("awdl0", "ff02::fb");
+    network.post(2, i % 2 === 0 ? 21 : 22);
+    network.post(2, 20);
+  }
+  await machine.pass(1_000);
+  assertEquals(kernel.calls.sysctl, sysctl);
+});
+
+Deno.test("a group that is joined on an interface nobody has heard of is news, once", async () => {
+  await using machine = await startMachine({ without: SOCKET_ONLY });
+  const { kernel, monitor, network } = machine;
+  await machine.pass(1_000);
+  network.create("utun3");
+  network.joinGroup("utun3", "ff02::1");
+  await machine.pass(1_000);
+  assertEquals(Object.keys(monitor.current.state.interfaces), ["lo0", "en0", "utun3"]);
+  assertEquals(monitor.current.state.interfaces.utun3?.kind, "tunnel");
+  const { sysctl } = kernel.calls;
+  network.joinGroup("utun3", "ff02::fb");
+  await machine.pass(1_000);
+  assertEquals(kernel.calls.sysctl, sysctl);
+});
+
+/** What is published is what a read of its own says. */
+async function isTrue({ monitor }: Machine): Promise<void> {
+  const { sequence } = monitor.current;
+  await monitor.refresh();
+  assertEquals(monitor.current.sequence, sequence);
+}

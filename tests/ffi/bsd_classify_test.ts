@@ -1,0 +1,165 @@
+/**
+ * What messages of the routing socket mean, each filter with its reason.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { meaningOf } from "../../ffi/bsd/classify.ts";
+import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
+import { matters } from "../../ffi/bsd/wakeup_sources.ts";
+import {
+  encodeAddress,
+  encodeAnnouncement,
+  type EncodedOs,
+  encodeGroup,
+  encodeKernelEvent,
+  encodeLiveNic,
+  encodeRoute,
+  type KernelNic,
+  type KernelRoute,
+  type Request,
+} from "../support/bsd_encode.ts";
+
+const SYSTEMS: readonly EncodedOs[] = ["darwin", "freebsd"];
+const UP = 0x1;
+const GATEWAY = 0x2;
+const HOST = 0x4;
+
+const NIC: KernelNic = {
+  index: 5,
+  name: "en0",
+  flags: 0x8863,
+  type: 6,
+  mtu: 1500,
+  mac: [2, 0, 0, 0, 0, 5],
+  linkState: 2,
+};
+
+function meaning(os: EncodedOs, bytes: Uint8Array): unknown {
+  const message = { type: bytes[3]!, version: bytes[2]!, bytes };
+  return meaningOf(message, LAYOUTS[os]);
+}
+
+function kind(os: EncodedOs, bytes: Uint8Array): string {
+  return (meaning(os, bytes) as { kind: string }).kind;
+}
+
+function route(
+  os: EncodedOs,
+  type: number,
+  fields: Partial<KernelRoute> = {},
+  request: Request = {},
+): string {
+  const whole = {
+    destination: "0.0.0.0",
+    prefixLength: 0,
+    gateway: "192.0.2.1",
+    index: 5,
+    flags: UP | GATEWAY,
+    source: null,
+    ...fields,
+  };
+  return kind(os, encodeRoute(os, type, whole, true, request));
+}
+
+Deno.test("meaningOf() finds a change in what changes the state", () => {
+  for (const os of SYSTEMS) {
+    const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
+    assertEquals(kind(os, encodeAddress(os, 0xc, NIC, address, true)), "changed");
+    assertEquals(kind(os, encodeAddress(os, 0xd, NIC, address, true)), "changed");
+    assertEquals(kind(os, encodeLiveNic(os, NIC)), "changed");
+    for (const type of [1, 2, 3]) {
+      assertEquals(route(os, type), "changed");
+      assertEquals(route(os, type, { prefixLength: 1 }), "changed");
+      assertEquals(route(os, type, { destination: "2000::", prefixLength: 3 }), "changed");
+    }
+  }
+  assertEquals(kind("freebsd", encodeAnnouncement(NIC, 0)), "changed");
+  assertEquals(kind("freebsd", encodeAnnouncement(NIC, 1)), "changed");
+});
+
+Deno.test("meaningOf() takes no notice of what changes no state", () => {
+  for (const os of SYSTEMS) {
+    // tailscale#19324, net-tools#203: thousands a second.
+    assertEquals(route(os, 7, { destination: "2001:db8::1", flags: UP | HOST }), "noise");
+    // Suspicions, redirects to one host, locked metrics, resolutions.
+    for (const type of [5, 6, 8, 0xb]) assertEquals(route(os, type), "noise");
+    // What was asked for and refused.
+    assertEquals(route(os, 1, {}, { errno: 17 }), "noise");
+    // A router's table, ARP and neighbour discovery, our own and broadcast and multicast addresses.
+    assertEquals(route(os, 1, { destination: "198.51.100.0", prefixLength: 24 }), "noise");
+    assertEquals(route(os, 1, { destination: "224.0.0.0", prefixLength: 4 }), "noise");
+    assertEquals(route(os, 1, { flags: UP | HOST }), "noise");
+    for (const flag of [0x400, 0x200000, 0x400000, 0x800000]) {
+      assertEquals(route(os, 1, { flags: UP | flag }), "noise", `flag ${flag.toString(16)}`);
+    }
+    assertEquals(kind(os, encodeGroup(os, 0x10, NIC, "ff02::fb")), "noise");
+  }
+  // RTF_WASCLONED is macOS's own bit.
+  assertEquals(route("darwin", 1, { flags: UP | 0x20000 }), "noise");
+  assertEquals(route("freebsd", 1, { flags: UP | 0x20000 }), "changed");
+});
+
+Deno.test("meaningOf() tells an answer by its question, and a group by its interface", () => {
+  for (const os of SYSTEMS) {
+    const answer = encodeRoute(
+      os,
+      4,
+      {
+        destination: "0.0.0.0",
+        prefixLength: 0,
+        gateway: 0,
+        index: 0,
+        flags: 0,
+        source: null,
+      },
+      true,
+      { pid: 77, sequence: 99, errno: 3 },
+    );
+    assertEquals(meaning(os, answer), { kind: "answer", pid: 77, sequence: 99 });
+    assertEquals(meaning(os, encodeGroup(os, 0xf, NIC, "ff02::fb")), { kind: "joined", index: 5 });
+  }
+});
+
+Deno.test("meaningOf() does not know types and versions of the future", () => {
+  const strange: [EncodedOs, number, number][] = [
+    ["darwin", 0x11, 5], // RTM_IFANNOUNCE of FreeBSD
+    ["darwin", 0x63, 5],
+    ["darwin", 0x7, 6],
+    ["freebsd", 0x13, 5],
+    ["freebsd", 0xe, 4],
+  ];
+  for (const [os, type, version] of strange) {
+    const bytes = encodeLiveNic(os, NIC);
+    bytes[2] = version;
+    bytes[3] = type;
+    assertEquals(kind(os, bytes), "unknown", `${os} ${type} ${version}`);
+  }
+});
+
+Deno.test("matters() tells kernel events from noise", () => {
+  const cases: [subclass: number, code: number, matters: boolean][] = [
+    [1, 1, true], // an IPv4 address
+    [1, 7, false], // a collision
+    [2, 9, true], // an interface attached
+    [2, 11, true], // detached
+    [2, 12, true], // link off
+    [2, 13, true], // link on
+    [2, 3, true], // MTU
+    [2, 7, false], // a group
+    [2, 20, false], // link quality
+    [2, 21, false], // AWDL's neighbours
+    [2, 99, true], // of the future
+    [6, 1, true], // an IPv6 address
+    [7, 5, true], // its check has ended well
+    [7, 4, true], // or not
+    [7, 7, true], // its lifetime has ended
+    [7, 1, false], // a router advertisement
+    [4, 1, false], // a socket
+    [8, 1, false], // policies
+  ];
+  for (const [subclass, code, expected] of cases) {
+    assertEquals(matters(encodeKernelEvent(subclass, code)), expected, `${subclass}, ${code}`);
+  }
+  assertEquals(matters(new Uint8Array(8)), true);
+});

@@ -1,0 +1,186 @@
+/**
+ * What messages of the event socket mean, and what they do to the table.
+ *
+ * @module
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import type { AddressMessage } from "../../ffi/linux/address.ts";
+import { applyEvent, decodeEvent, type NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { LinkMessage } from "../../ffi/linux/link.ts";
+import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { DecodeError } from "../../state/errors.ts";
+import { parseIp } from "../../state/ip.ts";
+import { LINUX_FIXTURES } from "../fixtures/linux.ts";
+import { hex, splitDatagram } from "../support/netlink.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_BRIDGE = 7;
+const AF_MPLS = 28;
+
+function message(type: number, body: number[] | Uint8Array = [], sequence = 0): NetlinkMessage {
+  return { type, flags: 0, sequence, pid: 0, body: Uint8Array.from(body) };
+}
+
+/** struct ifinfomsg of family, index 5. */
+function ifinfomsg(family: number): number[] {
+  return [family, 0, 1, 0, 5, 0, 0, 0, 0x43, 0x10, 0, 0, 0, 0, 0, 0];
+}
+
+/** struct ifaddrmsg of index 5 with IFA_LOCAL 192.0.2.1/24. */
+function ifaddrmsg(family: number): number[] {
+  return [family, 24, 0x80, 0, 5, 0, 0, 0, 8, 0, 2, 0, 192, 0, 2, 1];
+}
+
+/** struct fib_rule_hdr. */
+function fibRule(family: number): number[] {
+  return [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+}
+
+const KINDS: { name: string; message: NetlinkMessage; kind: NetworkEvent["kind"] }[] = [
+  { name: "RTM_NEWLINK", message: message(16, ifinfomsg(0)), kind: "link" },
+  { name: "RTM_DELLINK", message: message(17, ifinfomsg(0)), kind: "link-gone" },
+  { name: "RTM_NEWLINK of a port", message: message(16, ifinfomsg(AF_BRIDGE)), kind: "noise" },
+  { name: "RTM_DELLINK of a port", message: message(17, ifinfomsg(AF_BRIDGE)), kind: "noise" },
+  { name: "RTM_NEWADDR", message: message(20, ifaddrmsg(AF_INET)), kind: "address" },
+  { name: "RTM_DELADDR", message: message(21, ifaddrmsg(AF_INET)), kind: "address-gone" },
+  {
+    name: "RTM_NEWADDR of another family",
+    message: message(20, ifaddrmsg(AF_MPLS)),
+    kind: "noise",
+  },
+  { name: "RTM_NEWROUTE 0/0", message: message(24, [AF_INET, 0]), kind: "routes" },
+  { name: "RTM_DELROUTE 128/1", message: message(25, [AF_INET, 1]), kind: "routes" },
+  { name: "RTM_NEWROUTE 10/8", message: message(24, [AF_INET, 8]), kind: "noise" },
+  { name: "RTM_DELROUTE 10/8", message: message(25, [AF_INET, 8]), kind: "noise" },
+  { name: "RTM_NEWROUTE that is cut", message: message(24, [AF_INET]), kind: "routes" },
+  { name: "RTM_NEWRULE", message: message(32, fibRule(AF_INET)), kind: "routes" },
+  { name: "RTM_DELRULE", message: message(33, fibRule(AF_INET6)), kind: "routes" },
+  { name: "RTM_NEWRULE of multicast routing", message: message(32, fibRule(128)), kind: "noise" },
+  { name: "RTM_NEWNEXTHOP", message: message(104), kind: "routes" },
+  { name: "RTM_DELNEXTHOP", message: message(105), kind: "routes" },
+  { name: "NLMSG_NOOP", message: message(1), kind: "noise" },
+  { name: "NLMSG_DONE", message: message(3), kind: "noise" },
+  { name: "RTM_NEWNEIGH", message: message(28), kind: "unknown" },
+  { name: "a type of the future", message: message(1_000), kind: "unknown" },
+];
+
+for (const { name, message, kind } of KINDS) {
+  Deno.test(`decodeEvent() takes ${name} as ${kind}`, () => {
+    assertEquals(decodeEvent(message).kind, kind);
+  });
+}
+
+Deno.test("decodeEvent() has the sequence number of an acknowledgement", () => {
+  assertEquals(decodeEvent(message(2, new Uint8Array(20), 4711)), {
+    kind: "acknowledgement",
+    sequence: 4711,
+  });
+});
+
+Deno.test("decodeEvent() has the index of a link that is gone", () => {
+  assertEquals(decodeEvent(message(17, ifinfomsg(0))), { kind: "link-gone", index: 5 });
+});
+
+Deno.test("decodeEvent() refuses what is cut", () => {
+  for (const type of [16, 17, 20, 21]) {
+    assertThrows(() => decodeEvent(message(type, [AF_INET, 0])), DecodeError);
+  }
+});
+
+Deno.test("decodeEvent() understands everything that was captured", () => {
+  const kinds = new Set<string>();
+  for (const fixture of LINUX_FIXTURES) {
+    for (const message of splitDatagram(hex(fixture.hex))) kinds.add(decodeEvent(message).kind);
+  }
+  for (const kind of ["link", "link-gone", "address", "address-gone", "routes", "noise"]) {
+    assertEquals(kinds.has(kind), true, kind);
+  }
+});
+
+function link(index: number, name: string): LinkMessage {
+  return {
+    family: 0,
+    hardwareType: 1,
+    index,
+    flags: 0x11043,
+    name,
+    mac: "02:00:00:00:00:01",
+    mtu: 1500,
+    operstate: 6,
+    carrier: true,
+    kind: null,
+    master: null,
+  };
+}
+
+function address(index: number, local: string, flags = 0x80, peer?: string): AddressMessage {
+  return {
+    family: "IPv4",
+    index,
+    prefixLength: 24,
+    scope: 0,
+    flags,
+    local: parseIp(local)!,
+    peer: peer === undefined ? null : parseIp(peer),
+  };
+}
+
+/** Names with addresses. */
+function shown(table: LinkTable): Record<string, string[]> {
+  return Object.fromEntries(
+    table.interfaces().map((nic) => [nic.name, nic.addresses.map((one) => one.cidr)]),
+  );
+}
+
+Deno.test("applyEvent() keeps links and addresses, and tells what may have changed the state", () => {
+  const table = new LinkTable();
+  const one = address(2, "192.0.2.1");
+  const steps: [NetworkEvent, boolean, Record<string, string[]>][] = [
+    [{ kind: "link", link: link(2, "eth0") }, true, { eth0: [] }],
+    [{ kind: "address", address: one }, true, { eth0: ["192.0.2.1/24"] }],
+    // A lifetime refresh.
+    [{ kind: "address", address: one }, false, { eth0: ["192.0.2.1/24"] }],
+    [{ kind: "address", address: address(2, "192.0.2.1", 0xa0) }, true, { eth0: ["192.0.2.1/24"] }],
+    // Another interface may have the same one.
+    [{ kind: "address-gone", address: address(3, "192.0.2.1") }, false, { eth0: ["192.0.2.1/24"] }],
+    [{ kind: "address-gone", address: one }, true, { eth0: [] }],
+    [{ kind: "address-gone", address: one }, false, { eth0: [] }],
+    // IPv4 routes come and go with a link's state without a message, so the same record counts.
+    [{ kind: "link", link: link(2, "eth0") }, true, { eth0: [] }],
+    [{ kind: "link", link: link(2, "wan") }, true, { wan: [] }],
+    [{ kind: "link-gone", index: 9 }, false, { wan: [] }],
+    [{ kind: "link-gone", index: 2 }, true, {}],
+    [{ kind: "routes" }, true, {}],
+    [{ kind: "noise" }, false, {}],
+    [{ kind: "unknown" }, false, {}],
+    [{ kind: "acknowledgement", sequence: 1 }, false, {}],
+  ];
+  for (const [i, [event, changed, expected]] of steps.entries()) {
+    assertEquals(applyEvent(table, event), changed, `step ${i}`);
+    assertEquals(shown(table), expected, `step ${i}`);
+  }
+});
+
+Deno.test("applyEvent() forgets the addresses of a link that is gone, before its index is used again", () => {
+  const table = new LinkTable();
+  applyEvent(table, { kind: "link", link: link(2, "eth0") });
+  applyEvent(table, { kind: "address", address: address(2, "192.0.2.1") });
+  applyEvent(table, { kind: "link-gone", index: 2 });
+  applyEvent(table, { kind: "link", link: link(2, "other") });
+  assertEquals(shown(table), { other: [] });
+});
+
+Deno.test("applyEvent() tells addresses with different peers apart", () => {
+  const table = new LinkTable();
+  applyEvent(table, { kind: "link", link: link(2, "ppp0") });
+  const [a, b] = [
+    address(2, "10.0.0.1", 0x80, "10.0.0.2"),
+    address(2, "10.0.0.1", 0x80, "10.0.0.3"),
+  ];
+  assertEquals(applyEvent(table, { kind: "address", address: a }), true);
+  assertEquals(applyEvent(table, { kind: "address", address: b }), true);
+  assertEquals(applyEvent(table, { kind: "address-gone", address: a }), true);
+  assertEquals(table.interfaces()[0]?.addresses.map((one) => one.peer), ["10.0.0.3"]);
+});

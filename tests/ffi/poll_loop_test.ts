@@ -1,0 +1,228 @@
+/**
+ * The one blocked poll of the isolate, over a poll that the test plays.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { POLLIN, PollLoop, type Watch } from "../../ffi/poll_loop.ts";
+import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+
+interface Setup {
+  port: FakePollPort;
+  waiter: PollLoop;
+  /** What happened, in order. */
+  events: string[];
+}
+
+function setup(): Setup {
+  const port = new FakePollPort();
+  const events: string[] = [];
+  return { port, events, waiter: new PollLoop(port, () => events.push("after poll")) };
+}
+
+/** Ends what the test began, so that no run is left. */
+async function end({ port, waiter }: Setup, ...watches: Watch[]): Promise<void> {
+  port.answersWake = true;
+  const closing = Promise.all(watches.map((watch) => watch.close()));
+  await microtasks();
+  if (port.running > 0) port.current.timeOut();
+  await closing;
+  await waiter.idle();
+}
+
+Deno.test("PollLoop polls 64 descriptors in one call at a time", async () => {
+  const it = setup();
+  const watches = Array.from({ length: 64 }, (_, i) => it.waiter.watch(i));
+  const ready = watches.map((watch) => watch.ready());
+  const first = await it.port.begun(1);
+  assertEquals(first.descriptors, [99, ...Array.from({ length: 64 }, (_, i) => i)]);
+
+  for (let i = 0; i < 5; i++) {
+    it.port.current.ready({ [i]: POLLIN });
+    assertEquals(await ready[i], POLLIN);
+    await it.port.begun(i + 2);
+    assertEquals(it.port.running, 1);
+  }
+  assertEquals(it.port.current.descriptors.length, 1 + 64 - 5);
+  await end(it, ...watches);
+});
+
+Deno.test("PollLoop.watch() hears with the revents of its own descriptor", async () => {
+  const it = setup();
+  const [a, b] = [it.waiter.watch(5), it.waiter.watch(6)];
+  const heard = [a.ready(), b.ready()];
+  (await it.port.begun(1)).ready({ 5: POLLIN, 6: 0x9 });
+  assertEquals(await Promise.all(heard), [POLLIN, 0x9]);
+  assertEquals(it.port.quieted, 0);
+  await end(it, a, b);
+});
+
+Deno.test("PollLoop does not poll a descriptor that nobody waits for", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  const first = await it.port.begun(1);
+  assertEquals(first.descriptors, [99]);
+  const ready = watch.ready();
+  assertEquals((await it.port.begun(2)).descriptors, [99, 5]);
+  it.port.current.ready({ 5: POLLIN });
+  await ready;
+  assertEquals((await it.port.begun(3)).descriptors, [99]);
+  await end(it, watch);
+});
+
+Deno.test("PollLoop is woken when a descriptor joins or leaves a running poll", async () => {
+  const it = setup();
+  const a = it.waiter.watch(5);
+  void a.ready();
+  assertEquals((await it.port.begun(1)).descriptors, [99, 5]);
+  const b = it.waiter.watch(6);
+  void b.ready();
+  assertEquals((await it.port.begun(2)).descriptors, [99, 5, 6]);
+  await a.close();
+  assertEquals((await it.port.begun(3)).descriptors, [99, 6]);
+  assertEquals([it.port.woken, it.port.quieted], [2, 2]);
+  await end(it, b);
+});
+
+Deno.test("Watch.ready() asked twice is one wait", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  const both = [watch.ready(), watch.ready()];
+  assertEquals((await it.port.begun(1)).descriptors, [99, 5]);
+  it.port.current.ready({ 5: POLLIN });
+  assertEquals(await Promise.all(both), [POLLIN, POLLIN]);
+  await end(it, watch);
+});
+
+Deno.test("Watch.close() resolves when the running poll has let go, not before", async () => {
+  const it = setup();
+  it.port.answersWake = false;
+  const [a, b] = [it.waiter.watch(5), it.waiter.watch(6)];
+  const readiness = a.ready().then((revents) => it.events.push(`ready ${revents}`));
+  void b.ready();
+  const poll = await it.port.begun(1);
+  const closing = a.close().then(() => it.events.push("closed"));
+  await microtasks();
+  assertEquals(it.events, ["ready null"]);
+
+  poll.ready({ [it.port.wakeDescriptor]: 1 });
+  await Promise.all([readiness, closing]);
+  assertEquals(it.events, ["ready null", "after poll", "closed"]);
+  assertEquals((await it.port.begun(2)).descriptors, [99, 6]);
+  await end(it, b);
+});
+
+Deno.test("Watch.close() waits for nothing while no poll runs, and is idempotent", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  await watch.close();
+  await watch.close();
+  await it.waiter.idle();
+  assertEquals(it.port.polls.length, 0);
+});
+
+Deno.test("Watch.ready() is null after close", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  await it.port.begun(1);
+  await end(it, watch);
+  assertEquals(await watch.ready(), null);
+  assertEquals(it.port.running, 0);
+});
+
+Deno.test("Watch.ready() does not hear of a readiness that comes with its close", async () => {
+  const it = setup();
+  it.port.answersWake = false;
+  const watch = it.waiter.watch(5);
+  const ready = watch.ready();
+  const poll = await it.port.begun(1);
+  const closing = watch.close();
+  poll.ready({ 5: POLLIN, [it.port.wakeDescriptor]: 1 });
+  assertEquals(await ready, null);
+  await closing;
+  await it.waiter.idle();
+});
+
+Deno.test("PollLoop waits 60 s while one watch is ref'd, else in slices of 100 ms", async () => {
+  const it = setup();
+  const [a, b] = [it.waiter.watch(5), it.waiter.watch(6)];
+  assertEquals((await it.port.begun(1)).timeoutMs, 60_000);
+  a.unref();
+  assertEquals((await it.port.begun(2)).timeoutMs, 60_000);
+  b.unref();
+  assertEquals((await it.port.begun(3)).timeoutMs, 100);
+  it.port.current.timeOut();
+  assertEquals((await it.port.begun(4)).timeoutMs, 100);
+  a.ref();
+  assertEquals((await it.port.begun(5)).timeoutMs, 60_000);
+  await end(it, a, b);
+});
+
+Deno.test("PollLoop gives the event loop a turn between two slices", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  watch.unref();
+  (await it.port.begun(1)).timeOut();
+  await microtasks();
+  assertEquals(it.port.polls.length, 1);
+  await it.port.begun(2);
+  await end(it, watch);
+});
+
+Deno.test("PollLoop does not spin when poll fails, and goes on", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  const ready = watch.ready();
+  (await it.port.begun(1)).fail();
+  for (let turn = 0; turn < 3; turn++) await new Promise((done) => setTimeout(done, 0));
+  assertEquals(it.port.polls.length, 1);
+  (await it.port.begun(2)).ready({ 5: POLLIN });
+  assertEquals(await ready, POLLIN);
+  await end(it, watch);
+});
+
+Deno.test("PollLoop looks after each poll before anybody hears", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  const ready = watch.ready().then(() => it.events.push("ready"));
+  (await it.port.begun(1)).ready({ 5: POLLIN });
+  await ready;
+  assertEquals(it.events, ["after poll", "ready"]);
+  (await it.port.begun(2)).timeOut();
+  await it.port.begun(3);
+  assertEquals(it.events, ["after poll", "ready", "after poll"]);
+  await end(it, watch);
+});
+
+Deno.test("PollLoop.idle() resolves when the last poll is over, and a watch starts it anew", async () => {
+  const it = setup();
+  const watch = it.waiter.watch(5);
+  await it.port.begun(1);
+  await watch.close();
+  // At this very moment the run ends: a new watch must not be left to it.
+  const next = it.waiter.watch(6);
+  const ready = next.ready();
+  assertEquals((await it.port.begun(2)).descriptors, [99, 6]);
+  it.port.current.ready({ 6: POLLIN });
+  assertEquals(await ready, POLLIN);
+  await end(it, next);
+  assertEquals(it.port.running, 0);
+});
+
+Deno.test("PollLoop polls for a watch that comes at any moment after the last one left", async () => {
+  for (let delay = 0; delay < 20; delay++) {
+    const it = setup();
+    const watch = it.waiter.watch(5);
+    const poll = await it.port.begun(1);
+    it.port.answersWake = false;
+    const closing = watch.close();
+    poll.timeOut();
+    for (let i = 0; i < delay; i++) await Promise.resolve();
+    const next = it.waiter.watch(6);
+    void next.ready();
+    await microtasks();
+    assert(it.port.running === 1, `${delay} microtasks later nobody polls`);
+    await closing;
+    await end(it, next);
+  }
+});

@@ -1,0 +1,247 @@
+/**
+ * The default route out of a kernel's answers, rule by rule. Interfaces: 1 is lo, 2 eth0, 3 wlan0, 4 tun0;
+ * others are not known.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { askDefaultRoutes } from "../../ffi/linux/route_lookup.ts";
+import type { DefaultRoute } from "../../state/types.ts";
+import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
+import { route } from "../support/states.ts";
+
+const NAMES: Record<number, string> = { 1: "lo", 2: "eth0", 3: "wlan0", 4: "tun0" };
+const LINKS = {
+  nameOf: (index: number): string | null => NAMES[index] ?? null,
+  isLoopback: (index: number): boolean => index === 1,
+};
+
+const ALL4 = "0.0.0.0/0";
+const ALL6 = "::/0";
+const LOW4 = "0.0.0.0/1";
+const HIGH4 = "128.0.0.0/1";
+const LOW6 = "2000::/4";
+const HIGH6 = "3000::/4";
+const UNREACHABLE = 7;
+const BLACKHOLE = 6;
+const PROHIBIT = 8;
+
+interface Row {
+  name: string;
+  routes: FakeRoute[];
+  ipv4?: DefaultRoute | null;
+  ipv6?: DefaultRoute | null;
+  expires?: number | null;
+}
+
+const eth0 = route("eth0", { gateway: "192.0.2.1", source: "192.0.2.9" });
+const viaEth0 = { dev: 2, via: "192.0.2.1", source: "192.0.2.9" };
+const tun0 = route("tun0");
+
+const ROWS: Row[] = [
+  { name: "none without routes", routes: [] },
+  {
+    name: "the plain one, with gateway, source and metric",
+    routes: [{ to: ALL4, ...viaEth0, metric: 100 }],
+    ipv4: { ...eth0, metric: 100 },
+  },
+  {
+    name: "the plain one of IPv6",
+    routes: [{ to: ALL6, dev: 2, via: "fe80::1", source: "2001:db8::9", metric: 1024 }],
+    ipv6: route("eth0", { gateway: "fe80::1", source: "2001:db8::9", metric: 1024 }),
+  },
+  {
+    name: "the one of the lowest metric",
+    routes: [{ to: ALL4, dev: 3, metric: 600 }, { to: ALL4, ...viaEth0, metric: 100 }],
+    ipv4: { ...eth0, metric: 100 },
+  },
+  {
+    name: "none with routes to the own network only",
+    routes: [{ to: "192.0.2.0/24", dev: 2 }, { to: "2001:db8::/64", dev: 2 }],
+  },
+  {
+    name: "0/1 and 128/1 through a VPN, over the plain one (tailscale#16652)",
+    routes: [{ to: ALL4, ...viaEth0 }, { to: [LOW4, HIGH4], dev: 4 }],
+    ipv4: tun0,
+  },
+  {
+    name: "0/1 and 128/1 without a plain one",
+    routes: [{ to: [LOW4, HIGH4], dev: 4 }],
+    ipv4: tun0,
+  },
+  {
+    name: "quarters and eighths",
+    routes: [{ to: ["0.0.0.0/3", "128.0.0.0/2", "64.0.0.0/2"], dev: 4 }],
+    ipv4: tun0,
+  },
+  {
+    name: "2000::/4 and 3000::/4 through a VPN",
+    routes: [{ to: ALL6, dev: 2, via: "fe80::1" }, { to: [LOW6, HIGH6], dev: 4 }],
+    ipv6: tun0,
+  },
+  {
+    name: "2000::/3 through a VPN",
+    routes: [{ to: ALL6, dev: 2, via: "fe80::1" }, { to: "2000::/3", dev: 4 }],
+    ipv6: tun0,
+  },
+  {
+    name: "not the host routes to probes",
+    routes: [{ to: ALL4, ...viaEth0 }, { to: ["23.0.0.1/32", "151.0.0.1/32"], dev: 4 }],
+    ipv4: eth0,
+  },
+  {
+    name: "not the networks that hold all probes but the last",
+    routes: [
+      { to: ALL4, ...viaEth0 },
+      { to: ["23.0.0.0/8", "73.0.0.0/8", "151.0.0.0/8", "203.0.113.0/24"], dev: 4 },
+    ],
+    ipv4: eth0,
+  },
+  {
+    name: "none when longer routes hold every probe",
+    routes: [
+      { to: ALL4, ...viaEth0 },
+      {
+        to: ["23.0.0.0/8", "73.0.0.0/8", "0.0.0.0/8"],
+        dev: 3,
+      },
+      { to: ["151.0.0.0/8", "203.0.0.0/8", "240.0.0.0/4"], dev: 4 },
+    ],
+  },
+  {
+    name: "not a /4 of IPv4, but a /4 of IPv6",
+    routes: [
+      { to: ["16.0.0.0/4", "64.0.0.0/4", "0.0.0.0/4"], dev: 4 },
+      { to: ["144.0.0.0/4", "192.0.0.0/4", "240.0.0.0/4"], dev: 4 },
+      { to: [LOW6, HIGH6], dev: 4 },
+    ],
+    ipv6: tun0,
+  },
+  {
+    name: "the shorter match when the halves differ",
+    routes: [{ to: ALL4, ...viaEth0 }, { to: LOW4, dev: 4 }],
+    ipv4: eth0,
+  },
+  {
+    name: "the low half when the halves differ at the same length",
+    routes: [{ to: LOW4, ...viaEth0 }, { to: HIGH4, dev: 4 }],
+    ipv4: eth0,
+  },
+  {
+    name: "none when only one half is covered by less than a default",
+    routes: [{ to: LOW4, dev: 4 }, { to: HIGH6, dev: 4 }],
+  },
+  {
+    name: "a true default that only one half shows",
+    routes: [{ to: ALL4, ...viaEth0 }, { to: HIGH4, type: UNREACHABLE }],
+    ipv4: eth0,
+  },
+  {
+    name: "none when one half is a blackhole and the other no true default",
+    routes: [{ to: LOW4, dev: 4 }, { to: HIGH4, type: BLACKHOLE, tells: true }],
+  },
+  ...[UNREACHABLE, BLACKHOLE, PROHIBIT].flatMap((type): Row[] => [
+    { name: `none when type ${type} is answered with an error`, routes: [{ to: ALL4, type }] },
+    {
+      name: `none when type ${type} is told`,
+      routes: [{ to: [ALL4, ALL6], type, dev: 2, tells: true }],
+    },
+  ]),
+  { name: "none through lo", routes: [{ to: [ALL4, ALL6], dev: 1 }] },
+  {
+    name: "the same, whatever the order of the ways of a multipath route",
+    routes: [{ to: ALL4, hops: [{ dev: 3, via: "198.51.100.1" }, { dev: 2, via: "192.0.2.1" }] }],
+    ipv4: route("eth0", { gateway: "192.0.2.1" }),
+  },
+  {
+    name: "the lowest gateway of several on one interface",
+    routes: [{ to: ALL6, hops: [{ dev: 2, via: "fe80::2" }, { dev: 2, via: "fe80::1" }] }],
+    ipv6: route("eth0", { gateway: "fe80::1" }),
+  },
+  {
+    name: "the same set of ways in both halves, in another order",
+    routes: [
+      { to: ALL6, dev: 2, via: "fe80::9" },
+      { to: LOW6, hops: [{ dev: 4, via: "fe80::2" }, { dev: 3, via: "fe80::1" }], metric: 1 },
+      { to: HIGH6, hops: [{ dev: 3, via: "fe80::1" }, { dev: 4, via: "fe80::2" }], metric: 2 },
+    ],
+    ipv6: route("wlan0", { gateway: "fe80::1", metric: 1 }),
+  },
+  {
+    name: "not a way that is dead",
+    routes: [{ to: ALL4, hops: [{ dev: 2, via: "192.0.2.1", dead: true }, { dev: 3 }] }],
+    ipv4: route("wlan0"),
+  },
+  {
+    name: "none when all ways are dead",
+    routes: [{ to: ALL4, hops: [{ dev: 2, dead: true }, { dev: 3, dead: true }] }],
+  },
+  {
+    name: "a gateway of the other family (RFC 5549)",
+    routes: [{ to: ALL4, dev: 2, via: "fe80::1", source: "192.0.2.9" }],
+    ipv4: route("eth0", { gateway: "fe80::1", source: "192.0.2.9" }),
+  },
+  { name: "none through an interface that is not there", routes: [{ to: ALL4, dev: 77 }] },
+  {
+    name: "a source of none where the kernel has none",
+    routes: [{ to: ALL4, dev: 4 }],
+    ipv4: tun0,
+  },
+  {
+    name: "the expiry of the first that expires",
+    routes: [
+      { to: ALL4, ...viaEth0, expires: 50 },
+      { to: ALL6, dev: 2, via: "fe80::1", expires: 1.5 },
+    ],
+    ipv4: eth0,
+    ipv6: route("eth0", { gateway: "fe80::1" }),
+    expires: 1.5,
+  },
+  {
+    name: "the expiry of one family",
+    routes: [{ to: ALL4, ...viaEth0 }, { to: ALL6, dev: 2, expires: 30 }],
+    ipv4: eth0,
+    ipv6: route("eth0"),
+    expires: 30,
+  },
+];
+
+for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {
+  Deno.test(`askDefaultRoutes() finds ${name}`, () => {
+    const answer = askDefaultRoutes(new FakeRoutes(routes).ask, LINKS);
+    assertEquals(answer, { routes: { ipv4, ipv6 }, expiresInSeconds: expires });
+  });
+}
+
+Deno.test("askDefaultRoutes() asks all halves in one datagram and the sources in another", () => {
+  const kernel = new FakeRoutes([{ to: [ALL4, ALL6], ...viaEth0 }]);
+  askDefaultRoutes(kernel.ask, LINKS);
+  assertEquals(kernel.asked, [
+    ["23.0.0.1", "151.0.0.1", "2a0f::1", "3ffe::1"].map((to) => ({
+      to,
+      fibMatch: true,
+      dev: null,
+    })),
+    ["23.0.0.1", "2a0f::1"].map((to) => ({ to, fibMatch: false, dev: null })),
+  ]);
+});
+
+Deno.test("askDefaultRoutes() asks again only for the halves that have no answer", () => {
+  const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }, { to: "151.0.0.0/8", dev: 4 }]);
+  askDefaultRoutes(kernel.ask, LINKS);
+  assertEquals(kernel.asked.map((datagram) => datagram.map(({ to }) => to)), [
+    ["23.0.0.1", "151.0.0.1", "2a0f::1", "3ffe::1"],
+    ["203.0.113.1", "2c0f::1", "3000::1"],
+    ["2d00::1"],
+    ["23.0.0.1"],
+  ]);
+});
+
+Deno.test("askDefaultRoutes() asks for the source of the way that it reports", () => {
+  const kernel = new FakeRoutes([
+    { to: ALL4, hops: [{ dev: 3 }, { dev: 2 }], source: "192.0.2.9" },
+  ]);
+  const { routes } = askDefaultRoutes(kernel.ask, LINKS);
+  assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2 }]);
+  assertEquals(routes.ipv4, route("eth0", { source: "192.0.2.9" }));
+});

@@ -1,0 +1,199 @@
+/**
+ * Telling a sleep by two clocks that the test sets.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { ClockWatch, SleepDetector } from "../../ffi/suspend_clock.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** The clocks of a machine that can sleep, be busy, and lack one of them. */
+class Machine {
+  monotonic: number | null = 1_000;
+  bootTime: number | null = 5_000;
+  /** How long the next readings take, one each; then next to nothing. */
+  readonly pauses: number[] = [];
+  readings = 0;
+  readonly detector: SleepDetector;
+
+  constructor(
+    missing: Partial<Record<"monotonic" | "bootTime", null>> = {},
+    shortestSleepMs?: number,
+  ) {
+    Object.assign(this, missing);
+    this.detector = new SleepDetector({
+      monotonic: () => this.#read("monotonic"),
+      bootTime: () => this.#read("bootTime"),
+    }, shortestSleepMs);
+  }
+
+  pass(ms: number): void {
+    if (this.monotonic !== null) this.monotonic += ms;
+    if (this.bootTime !== null) this.bootTime += ms;
+  }
+
+  sleep(ms: number): void {
+    if (this.bootTime !== null) this.bootTime += ms;
+  }
+
+  #read(clock: "monotonic" | "bootTime"): number | null {
+    this.readings++;
+    const time = this[clock];
+    this.pass(this.pauses.shift() ?? 0.001);
+    return time;
+  }
+}
+
+Deno.test("SleepDetector finds a sleep of an hour once", () => {
+  const machine = new Machine();
+  machine.pass(10_000);
+  assertEquals(machine.detector.sleptMs(), null);
+  machine.sleep(HOUR_MS);
+  assertEquals(machine.detector.sleptMs(), HOUR_MS);
+  machine.pass(10_000);
+  assertEquals(machine.detector.sleptMs(), null);
+});
+
+Deno.test("SleepDetector tells each sleep with its own length", () => {
+  const machine = new Machine();
+  for (const slept of [100, 60_000, 250]) {
+    machine.pass(500);
+    machine.sleep(slept);
+    assertEquals(machine.detector.sleptMs(), slept);
+  }
+});
+
+Deno.test("SleepDetector finds no sleep in time that passes awake, however long", () => {
+  const machine = new Machine();
+  machine.pass(1_000 * HOUR_MS);
+  assertEquals(machine.detector.sleptMs(), null);
+});
+
+Deno.test("SleepDetector ignores less than 100 ms, and does not lose it", () => {
+  const machine = new Machine();
+  machine.sleep(60);
+  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.detector.sleptMs(), null);
+  machine.sleep(60);
+  assertEquals(machine.detector.sleptMs(), 120);
+  machine.sleep(60);
+  assertEquals(machine.detector.sleptMs(), null);
+});
+
+Deno.test("SleepDetector tells no sleep shorter than it was told to, nor several of them as one", () => {
+  const machine = new Machine({}, 5_000);
+  for (let i = 0; i < 5; i++) {
+    machine.sleep(2_000);
+    assertEquals(machine.detector.sleptMs(), null);
+  }
+  machine.sleep(6_000);
+  assertEquals(machine.detector.sleptMs(), 6_000);
+});
+
+Deno.test("SleepDetector finds a sleep after a clock was set back", () => {
+  const machine = new Machine();
+  machine.sleep(-HOUR_MS);
+  assertEquals(machine.detector.sleptMs(), null);
+  machine.sleep(200);
+  assertEquals(machine.detector.sleptMs(), 200);
+});
+
+Deno.test("SleepDetector does not add up the errors of its readings", () => {
+  const machine = new Machine();
+  for (let i = 0; i < 1_000; i++) {
+    machine.pauses.push(0.09, 0.001);
+    machine.pass(1_000);
+    assertEquals(machine.detector.sleptMs(), null);
+  }
+});
+
+Deno.test("SleepDetector finds no sleep in a pause between two readings", () => {
+  for (const at of [0, 1, 2]) {
+    const machine = new Machine();
+    machine.pauses.push(...Array(at).fill(0.001), 5_000);
+    assertEquals(machine.detector.sleptMs(), null, `a pause after reading ${at}`);
+    assertEquals(machine.detector.sleptMs(), null);
+  }
+});
+
+Deno.test("SleepDetector finds a sleep that falls between its readings, at the next question at the latest", () => {
+  const machine = new Machine();
+  let readings = 0;
+  const detector = new SleepDetector({
+    monotonic: () => machine.monotonic,
+    bootTime: () => {
+      if (++readings === 2) machine.sleep(HOUR_MS);
+      return machine.bootTime;
+    },
+  });
+  assertEquals(detector.sleptMs() ?? detector.sleptMs(), HOUR_MS);
+});
+
+Deno.test("SleepDetector takes the closest of its readings on a machine that is always busy", () => {
+  const machine = new Machine();
+  machine.sleep(HOUR_MS);
+  // M, B, M ten times: the fifth time is the quietest.
+  for (let i = 0; i < 10; i++) machine.pauses.push(i === 4 ? 0.2 : 40, 0.2, 0);
+  const before = machine.readings;
+  assertEquals(machine.detector.sleptMs(), HOUR_MS);
+  assertEquals(machine.readings - before, 30);
+});
+
+Deno.test("SleepDetector starts right on a busy machine", () => {
+  const machine = new Machine();
+  const busy = new SleepDetector({
+    monotonic: () => {
+      const time = machine.monotonic!;
+      machine.pass(time < 50_000 ? 10_000 : 0.001);
+      return time;
+    },
+    bootTime: () => machine.bootTime,
+  });
+  machine.pass(100_000);
+  assertEquals(busy.sleptMs(), null);
+});
+
+Deno.test("SleepDetector is silent without one of the clocks", () => {
+  for (const missing of ["monotonic", "bootTime"] as const) {
+    const machine = new Machine({ [missing]: null });
+    machine.sleep(HOUR_MS);
+    assertEquals(machine.detector.sleptMs(), null, `without ${missing}`);
+  }
+});
+
+Deno.test("SleepDetector is silent while a clock that it had cannot be read", () => {
+  const machine = new Machine();
+  const boot = machine.bootTime;
+  machine.bootTime = null;
+  assertEquals(machine.detector.sleptMs(), null);
+  machine.bootTime = boot;
+  assertEquals(machine.detector.sleptMs(), null);
+});
+
+Deno.test("SleepDetector does not ask the wall clock", () => {
+  const { now } = Date;
+  const machine = new Machine();
+  Date.now = () => {
+    throw new Error("The wall clock was asked");
+  };
+  try {
+    machine.sleep(HOUR_MS);
+    assertEquals(machine.detector.sleptMs(), HOUR_MS);
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("ClockWatch keeps a sleep that nobody heard of for who listens next", () => {
+  const machine = new Machine();
+  const watch = new ClockWatch(machine.detector);
+  const heard: unknown[] = [];
+  machine.sleep(HOUR_MS);
+  watch.look(false); // between two sockets
+  const forget = watch.listen((finding) => heard.push(finding));
+  watch.look(false);
+  watch.look(true);
+  forget();
+  assertEquals(heard, [{ kind: "resumed", sleptMs: HOUR_MS }, { kind: "clock-stepped" }]);
+});

@@ -1,0 +1,123 @@
+import { assertEquals } from "@std/assert";
+import { kindByName } from "../../state/interface_kind.ts";
+import type { InterfaceKind } from "../../state/types.ts";
+
+const NAMES: Record<InterfaceKind, string[]> = {
+  loopback: ["lo", "lo0", "lo1", "Loopback Pseudo-Interface 1"],
+  wifi: [
+    "wlan0",
+    "wlp2s0",
+    "wlx00c0ca981f2a",
+    "awdl0",
+    "llw1",
+    "llw0",
+    "ap1",
+    "Wi-Fi",
+    "Wi-Fi 2",
+    "WiFi",
+  ],
+  cellular: [
+    "wwan0",
+    "wwp0s20f0u3i12",
+    "rmnet0",
+    "rmnet_data1",
+    "v4-rmnet_data0",
+    "ccmni0",
+    "pdp_ip0",
+    "Cellular",
+  ],
+  tunnel: [
+    "tun0",
+    "tap0",
+    "wg0",
+    "wg-office",
+    "ppp0",
+    "tailscale0",
+    "Tailscale",
+    "utun7",
+    "ipsec0",
+    "gif0",
+    "stf0",
+    "gre0",
+    "gretap0",
+    "sit0",
+    "ip6tnl0",
+    "tunl0",
+    "ip_vti0",
+    "zt5u4uptmb",
+    "wt0",
+    "nordlynx",
+    "enc0",
+  ],
+  bridge: [
+    "br-xx",
+    "br-0123456789ab",
+    "br0",
+    "docker0",
+    "docker_gwbridge",
+    "virbr0",
+    "bridge100",
+    "vmbr0",
+    "cni0",
+  ],
+  virtual: [
+    "veth1a2b",
+    "vmnet8",
+    "vnet3",
+    "vboxnet0",
+    "ifb0",
+    "dummy0",
+    "bond0",
+    "team0",
+    "vlan10",
+    "eth0.100",
+    "anpi0",
+    "vEthernet (WSL)",
+    "vEthernet (Default Switch)",
+    "VMware Network Adapter VMnet8",
+    "cali0123456789a",
+    "virbr0-nic",
+  ],
+  ethernet: [
+    "eth0",
+    "eth10",
+    "en0",
+    "eno1",
+    "ens3",
+    "enp0s31f6",
+    "enx001122334455",
+    "enc600",
+    "em1",
+    "p1p1",
+    "p4p2_0",
+    "usb0",
+    "Ethernet",
+    "Ethernet 2",
+    "Local Area Connection",
+  ],
+  unknown: [
+    "",
+    "foo",
+    "xwlan0",
+    "myeth0",
+    "notlo",
+    "brian",
+    "docker",
+    "Ethernetwork",
+    "__proto__",
+    "\x1b[2J",
+  ],
+};
+
+// net-tools' netwatch filters "awdl", "llw", "anpi"… after `trim_end_matches("0123456789")`, which
+// trims that one string and no digit: "awdl0" stayed "awdl0" and the filter never matched.
+Deno.test("kindByName() knows the usual names", async (t) => {
+  for (const [kind, names] of Object.entries(NAMES)) {
+    for (const name of names) {
+      await t.step(
+        `${JSON.stringify(name)} is ${kind}`,
+        () => assertEquals(kindByName(name), kind),
+      );
+    }
+  }
+});
