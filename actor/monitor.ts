@@ -4,6 +4,7 @@
  * @module
  */
 import { MonitorClosedError } from "../state/errors.ts";
+import type { OpenedSource } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { Broadcast } from "./streams/broadcast.ts";
 import { errorText, valueText } from "./user_code.ts";
@@ -13,10 +14,8 @@ import {
   resolveSnapshotOptions,
   type SnapshotOptions,
 } from "./options.ts";
-import { type OpenedSource, Runner } from "./runner.ts";
+import { Runner } from "./runner.ts";
 import { TimerSet } from "./timers.ts";
-
-export type { OpenedSource };
 
 /** Watches one source until it is closed. */
 export class Monitor implements AsyncDisposable, AsyncIterable<Snapshot> {

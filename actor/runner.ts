@@ -5,7 +5,7 @@
  */
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
-import type { NetworkSource, Reading, Subscription } from "../state/source.ts";
+import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot } from "../state/types.ts";
 import { backoffMs } from "./machine/backoff.ts";
 import { BoundedCalls } from "./call_with_timeout.ts";
@@ -26,18 +26,6 @@ import type { TimerSet } from "./timers.ts";
 
 /** The longest that a read or a subscribe may take, in milliseconds. */
 const READ_LIMIT_MS = 5_000;
-
-/** A source that is ready to be subscribed to. */
-export interface OpenedSource {
-  /** The source. */
-  source: NetworkSource;
-  /** Shown in `health.reason` while it polls: why it does. */
-  reason: string | null;
-  /** The source polls: the status is never better than `polling`. */
-  polling: boolean;
-  /** Releases what the source holds: called once, after close and when opening fails. */
-  dispose(): Promise<void>;
-}
 
 /** Runs one machine against one source. */
 export class Runner {

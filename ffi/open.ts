@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../state/runtime.ts";
-import type { NetworkSource } from "../state/source.ts";
+import type { NetworkSource, OpenedSource } from "../state/source.ts";
 import { PollingSource } from "./polling.ts";
 
 /** What is asked for. */
@@ -21,18 +21,6 @@ export interface OpenSourceOptions {
   clock: Clock;
   /** False where it will only be read. */
   listens: boolean;
-}
-
-/** A source that is ready. */
-export interface OpenedSource {
-  /** The source. */
-  source: NetworkSource;
-  /** Why it is not events; null where it is, or where polling was asked for. */
-  reason: string | null;
-  /** It looks instead of listening. */
-  polling: boolean;
-  /** Gives back what the source holds. */
-  dispose(): Promise<void>;
 }
 
 /** A source of events of one operating system. */

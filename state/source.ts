@@ -45,10 +45,14 @@ export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent
   unref(): void;
 }
 
-/** What a source announces. */
+/**
+ * An event of a source. `overflow`: the kernel dropped messages. `resync`: a message could not be
+ * decoded, so the link table may be wrong. Both lead to a full read.
+ */
 export type SourceEvent =
   | { kind: "changed" }
   | { kind: "overflow" }
+  | { kind: "resync" }
   | { kind: "resumed"; at: number; sleptMs: number }
   | { kind: "clock-stepped" };
 
@@ -60,4 +64,16 @@ export interface Reading {
   defaultRoute: DefaultRoutes;
   /** What the source can know. */
   knows: Knows;
+}
+
+/** A source that is ready to be subscribed to. */
+export interface OpenedSource {
+  /** The source. */
+  readonly source: NetworkSource;
+  /** Why it polls although events were asked for; null otherwise. */
+  readonly reason: string | null;
+  /** Whether it polls: then `health.status` is never better than `polling`. */
+  readonly polling: boolean;
+  /** Releases what the source holds: called once, after close or when opening fails. */
+  dispose(): Promise<void>;
 }

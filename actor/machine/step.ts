@@ -96,6 +96,10 @@ function onHeard(draft: Draft, id: number, event: SourceEvent): void {
       draft.metrics.overflows++;
       draft.effects.push({ kind: "view", id, use: { for: "drain" } });
       return requestRead(draft, { causes: ["overflow"], base: id });
+    case "resync":
+      draft.metrics.malformed++;
+      draft.effects.push({ kind: "view", id, use: { for: "drain" } });
+      return requestRead(draft, { causes: ["event"], base: id });
     case "resumed":
       draft.metrics.resumes++;
       onResumed(draft, event.at, event.sleptMs);

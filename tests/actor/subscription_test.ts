@@ -236,6 +236,20 @@ Deno.test("an overflow is drained, read, adopted and published as such", async (
   assertEquals(it.monitor.metrics.overflows, 1);
 });
 
+Deno.test("a resync is read in full and counts as malformed, not as an overflow", async () => {
+  await using it = await setUp();
+  const { read } = it.source.calls;
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.emit({ kind: "resync" });
+  await it.clock.settle();
+  assertEquals([it.monitor.current.causes, addresses(it.monitor.current)], [
+    ["event"],
+    ["192.0.2.2"],
+  ]);
+  const { malformed, overflows } = it.monitor.metrics;
+  assertEquals([malformed, overflows, it.source.calls.read - read], [1, 0, 1]);
+});
+
 Deno.test("overflows during a read lead to one further read, never to two at once", async () => {
   await using it = await setUp();
   const { read } = it.source.calls;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Monitor, type OpenedSource } from "../../actor/monitor.ts";
+import { Monitor } from "../../actor/monitor.ts";
+import type { OpenedSource } from "../../state/source.ts";
 import { type MonitorOptions, resolveMonitorOptions } from "../../actor/options.ts";
 import {
   ManualClock,
