@@ -13,6 +13,7 @@ const MOST_RESUMES = 16;
 export class Mailbox implements AsyncIterable<SourceEvent> {
   #changed = false;
   #overflow = false;
+  #resync = false;
   #stepped = false;
   readonly #resumes: (SourceEvent & { kind: "resumed" })[] = [];
   #end: { error: unknown } | "closed" | null = null;
@@ -22,6 +23,7 @@ export class Mailbox implements AsyncIterable<SourceEvent> {
   post(event: SourceEvent): void {
     if (event.kind === "changed") this.#changed = true;
     else if (event.kind === "overflow") this.#overflow = true;
+    else if (event.kind === "resync") this.#resync = true;
     else if (event.kind === "clock-stepped") this.#stepped = true;
     else this.#postResume(event);
     this.#wake.resolve();
@@ -62,6 +64,10 @@ export class Mailbox implements AsyncIterable<SourceEvent> {
       // Everything is read again: what else changed is in it.
       this.#overflow = this.#changed = false;
       return { kind: "overflow" };
+    }
+    if (this.#resync) {
+      this.#resync = this.#changed = false;
+      return { kind: "resync" };
     }
     if (this.#changed) {
       this.#changed = false;
