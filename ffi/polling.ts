@@ -115,7 +115,7 @@ class PollingSubscription implements Subscription {
 
 /** What the look says, with neutral values for what it does not. */
 function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
-  const interfaces = new Map<string, Interface>();
+  const interfaces = new Map<string, Interface & { addresses: Address[] }>();
   for (const info of infos) {
     // getifaddrs() puts IPv4 labels such as "eth0:1" in place of the name, which itself has no colon.
     const name = info.name.split(":", 1)[0] || info.name;
@@ -131,7 +131,7 @@ function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
   };
 }
 
-function neutralInterface(name: string, mac: string): Interface {
+function neutralInterface(name: string, mac: string): Interface & { addresses: Address[] } {
   return {
     name,
     index: 0,

@@ -27,11 +27,11 @@ interface Draft {
  *
  * @throws {TypeError} When an address in a change is none.
  */
-export function applyChanges(previous: State, changes: Change[]): State {
+export function applyChanges(previous: State, changes: readonly Change[]): State {
   const draft: Draft = {
     interfaces: new Map(orderedInterfaces(previous).interfaces.map((nic) => [nic.name, nic])),
     addresses: new Map(),
-    defaultRoute: { ...previous.defaultRoute },
+    defaultRoute: previous.defaultRoute,
     resumedAt: previous.resumedAt,
     sleptMs: previous.sleptMs,
     knows: previous.knows,
@@ -53,7 +53,10 @@ function applyChange(draft: Draft, change: Change): void {
     case "address-changed":
       return applyToAddresses(draft, change);
     case "default-route-changed":
-      draft.defaultRoute[change.family === "IPv4" ? "ipv4" : "ipv6"] = change.to;
+      draft.defaultRoute = {
+        ...draft.defaultRoute,
+        [change.family === "IPv4" ? "ipv4" : "ipv6"]: change.to,
+      };
       return;
     case "resumed":
       draft.resumedAt = change.at;

@@ -128,10 +128,7 @@ export function localFacts(facts: readonly InterfaceFacts[]): LocalFacts {
   for (const list of ["uniqueLocal", "linkLocalIpv4"] as const) {
     if (regular.length === 0) { for (const fact of facts) append(regular, fact[list]); }
   }
-  const localAddresses = {
-    loopback: Object.freeze(loopback) as string[],
-    regular: Object.freeze(regular) as string[],
-  };
+  const localAddresses = { loopback: Object.freeze(loopback), regular: Object.freeze(regular) };
   return { localAddresses: Object.freeze(localAddresses), haveIpv4, haveIpv6 };
 }
 

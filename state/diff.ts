@@ -117,8 +117,8 @@ function equalLists<T>(
  *
  * @throws {TypeError} When a copied state holds an address that is none.
  */
-export function diffStates(previous: State, next: State): Change[] {
-  if (previous === next) return Object.freeze([]) as unknown as Change[];
+export function diffStates(previous: State, next: State): readonly Change[] {
+  if (previous === next) return Object.freeze([]);
   const { removed, added, kept } = pairInterfaces(previous, next);
   const changes: Change[] = [
     ...removed.map((nic): Change => ({ kind: "interface-removed", interface: nic })),
@@ -129,7 +129,7 @@ export function diffStates(previous: State, next: State): Change[] {
     ...sourceChanges(previous, next),
   ];
   for (const change of changes) Object.freeze(change);
-  return Object.freeze(changes) as Change[];
+  return Object.freeze(changes);
 }
 
 function fieldChanges(from: Interface, to: Interface): Change[] {

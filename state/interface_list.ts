@@ -99,7 +99,7 @@ function takeOver(
 
 /** The interfaces by name; null where a name occurs twice. */
 function recordOf(interfaces: readonly Interface[]): State["interfaces"] | null {
-  const record: State["interfaces"] = Object.create(null);
+  const record: Record<string, Interface> = Object.create(null);
   for (const nic of interfaces) {
     if (record[nic.name] !== undefined) return null;
     record[nic.name] = nic;

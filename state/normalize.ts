@@ -117,11 +117,11 @@ export function compareAddresses(a: Address, b: Address): number {
   return compareBytes(addressBytes(a), addressBytes(b)) || a.prefixLength - b.prefixLength;
 }
 
-function canonicalAddresses(nic: Interface): Address[] {
+function canonicalAddresses(nic: Interface): readonly Address[] {
   const sorted = nic.addresses.map((address) => canonicalAddress(address, nic.name));
   sorted.sort((a, b) => compareAddresses(a, b) || compareTwins(a, b));
   const unique = sorted.filter((address, i) => address.cidr !== sorted[i - 1]?.cidr);
-  return Object.freeze(unique) as Address[];
+  return Object.freeze(unique);
 }
 
 /** Orders what differs in neither address nor prefix length: the one to keep comes first. */

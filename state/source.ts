@@ -50,20 +50,20 @@ export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent
  * decoded, so the link table may be wrong. Both lead to a full read.
  */
 export type SourceEvent =
-  | { kind: "changed" }
-  | { kind: "overflow" }
-  | { kind: "resync" }
-  | { kind: "resumed"; at: number; sleptMs: number }
-  | { kind: "clock-stepped" };
+  | { readonly kind: "changed" }
+  | { readonly kind: "overflow" }
+  | { readonly kind: "resync" }
+  | { readonly kind: "resumed"; readonly at: number; readonly sleptMs: number }
+  | { readonly kind: "clock-stepped" };
 
 /** The truth at one moment, as far as the source can know it. */
 export interface Reading {
   /** All interfaces with their addresses, in any order. */
-  interfaces: Interface[];
+  readonly interfaces: readonly Interface[];
   /** The default route of each family. */
-  defaultRoute: DefaultRoutes;
+  readonly defaultRoute: DefaultRoutes;
   /** What the source can know. */
-  knows: Knows;
+  readonly knows: Knows;
 }
 
 /** A source that is ready to be subscribed to. */

@@ -15,7 +15,7 @@ import type { Address, State } from "./types.ts";
 export function usableAddresses(
   state: State,
   options: { family?: "IPv4" | "IPv6" } = {},
-): Address[] {
+): readonly Address[] {
   const { family } = options;
   if (family !== undefined && family !== "IPv4" && family !== "IPv6") {
     throw new TypeError(`Unknown family "${String(family)}": give "IPv4" or "IPv6"`);
@@ -23,5 +23,5 @@ export function usableAddresses(
   const addresses = orderedInterfaces(state).facts.flatMap((facts) => facts.usable);
   return Object.freeze(
     family === undefined ? addresses : addresses.filter((address) => address.family === family),
-  ) as Address[];
+  );
 }

@@ -27,7 +27,7 @@ const LIVE: Health = {
   lastError: null,
 };
 
-function snapshot(of: State, changes: Change[] = [], major = false): Snapshot {
+function snapshot(of: State, changes: readonly Change[] = [], major = false): Snapshot {
   return { sequence: 1, at: AT, cause: "event", causes: ["event"], changes, major, state: of };
 }
 

@@ -201,9 +201,11 @@ export interface Model {
   readonly resumed: Resume | null;
   /** Wake-ups that are not published yet: each gets a publication of its own. */
   readonly resumes: readonly Resume[];
-  readonly health: Health;
-  readonly metrics: Metrics;
+  readonly health: Mutable<Health>;
+  readonly metrics: Mutable<Metrics>;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The machine before it is opened. */
 export function createModel(config: Config, now: Now): Model {

@@ -171,5 +171,5 @@ export class Broadcast {
 }
 
 function none(): Snapshot["changes"] {
-  return Object.freeze([]) as unknown as Snapshot["changes"];
+  return Object.freeze([]);
 }

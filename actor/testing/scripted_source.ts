@@ -22,7 +22,7 @@ export interface ScriptedSourceOptions {
    */
   name?: string;
   /** The interfaces at the start; none unless given. */
-  interfaces?: Interface[];
+  interfaces?: readonly Interface[];
   /** The default routes at the start; none unless given. */
   defaultRoute?: Partial<DefaultRoutes>;
   /** What the source can know; everything, unless told. */

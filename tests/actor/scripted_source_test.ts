@@ -7,6 +7,7 @@ import {
   ScriptedSource,
 } from "../../actor/testing.ts";
 import type { SourceEvent, Subscription } from "../../state/source.ts";
+import type { Interface } from "../../state/types.ts";
 import { address, nic, route } from "../support/states.ts";
 
 const { signal } = new AbortController();
@@ -61,9 +62,9 @@ Deno.test("ScriptedSource.announce() brings the truth, or a part of it, into the
 Deno.test("ScriptedSource hands out copies", async () => {
   const mine = scriptedInterface("eth0");
   const source = new ScriptedSource({ interfaces: [mine] });
-  mine.mtu = 1;
-  (await source.read(signal)).interfaces.pop();
-  source.truth.interfaces.pop();
+  Object.assign(mine, { mtu: 1 });
+  ((await source.read(signal)).interfaces as Interface[]).pop();
+  (source.truth.interfaces as Interface[]).pop();
   assertEquals(source.truth.interfaces[0]!.mtu, 1500);
 });
 

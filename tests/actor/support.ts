@@ -115,7 +115,7 @@ export function record(monitor: Monitor): Snapshot[] {
 }
 
 /** The addresses that a snapshot shows. */
-export function addresses(snapshot: Snapshot): string[] {
+export function addresses(snapshot: Snapshot): readonly string[] {
   return snapshot.state.localAddresses.regular;
 }
 

@@ -128,8 +128,8 @@ Deno.test("the further listeners hear what a Mac's silent socket does not", asyn
 Deno.test("a DHCP renewal is not delivered with settleMs, and is without", async () => {
   await using machine = await startMachine();
   const { monitor, network } = machine;
-  const delivered = { plain: [] as string[][], settled: [] as string[][] };
-  const follow = async (settleMs: number, into: string[][]) => {
+  const delivered = { plain: [] as (readonly string[])[], settled: [] as (readonly string[])[] };
+  const follow = async (settleMs: number, into: (readonly string[])[]) => {
     for await (const { state } of monitor.snapshots({ settleMs, initial: false })) {
       into.push(state.localAddresses.regular);
     }

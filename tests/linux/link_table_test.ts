@@ -144,6 +144,6 @@ function stateOf(subscription: Subscription): State {
   return buildState(view, null);
 }
 
-function addressesOf(subscription: Subscription): Address[] {
+function addressesOf(subscription: Subscription): readonly Address[] {
   return stateOf(subscription).interfaces.a0?.addresses ?? [];
 }

@@ -8,7 +8,7 @@ import { randomNeighbour, randomState } from "../support/random_states.ts";
 import { address, nic, route, state } from "../support/states.ts";
 
 /** Changes in short: kind, then what it is about. */
-function brief(changes: Change[]): string[] {
+function brief(changes: readonly Change[]): string[] {
   return changes.map((change) => {
     switch (change.kind) {
       case "interface-added":

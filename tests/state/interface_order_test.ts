@@ -29,8 +29,9 @@ Deno.test("orderedInterfaces() keeps the facts of each interface at its place", 
   forSeeds({ runs: 200, seed: 5 }, (random) => {
     const previous = randomState(random);
     const told = randomReading(random);
-    told.interfaces.push(...random.shuffle(Object.values(previous.interfaces)).slice(0, 3));
-    const { interfaces, facts } = orderedInterfaces(buildState(told, null, previous));
+    const shared = random.shuffle(Object.values(previous.interfaces)).slice(0, 3);
+    const mixed = { ...told, interfaces: [...told.interfaces, ...shared] };
+    const { interfaces, facts } = orderedInterfaces(buildState(mixed, null, previous));
     assertEquals(facts.length, interfaces.length);
     interfaces.forEach((one, i) => {
       assert(facts[i]?.usable.every((held) => one.addresses.includes(held)));
@@ -73,11 +74,13 @@ Deno.test("buildState() shares the record with the state before when nothing dif
 Deno.test("buildState() gives the same with and without the state before", () => {
   forSeeds({ runs: 2_000, seed: 17 }, (random) => {
     const previous = randomState(random);
-    const told = randomReading(random);
+    const fresh = randomReading(random);
     const shared = Object.values(previous.interfaces).filter(() => random.chance(0.7));
-    told.interfaces = random.chance(0.5)
-      ? [...shared, ...told.interfaces]
-      : random.shuffle([...shared, ...told.interfaces]);
+    const interfaces = [...shared, ...fresh.interfaces];
+    const told = {
+      ...fresh,
+      interfaces: random.chance(0.5) ? interfaces : random.shuffle(interfaces),
+    };
     const copy = random.chance(0.2) ? structuredClone(previous) : previous;
     assertEquals(
       JSON.stringify(buildState(told, null, copy)),

@@ -101,7 +101,7 @@ export function randomNeighbour(random: Random, state: State): State {
   );
 }
 
-function mutated(random: Random, interfaces: Interface[]): Interface[] {
+function mutated(random: Random, interfaces: readonly Interface[]): Interface[] {
   const place = random.below(interfaces.length + 1);
   const nic = interfaces[place];
   if (nic === undefined) return [...interfaces, randomInterface(random)];

@@ -13,7 +13,7 @@ import type { Address, DefaultRoute, Interface, Knows, State } from "../../state
 /** What `reading()` takes. */
 export interface ReadingParts {
   /** The interfaces, in any order; none when left out. */
-  interfaces?: Interface[];
+  interfaces?: readonly Interface[];
   /** The IPv4 default route; none when left out. */
   ipv4?: DefaultRoute | null;
   /** The IPv6 default route; none when left out. */
