@@ -1,56 +1,73 @@
 /**
- * Finds and opens a library of the operating system under the least permission: the one place of
- * `Deno.dlopen`.
+ * Finds and opens a library of the operating system with the least permission. `Deno.dlopen` is
+ * called here and nowhere else.
  *
- * Deno takes a soname only under a blanket grant: `--allow-ffi=libc.so.6` looks in the working
- * directory (denoland/deno#29246). An absolute path works under a grant of that path.
+ * Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6`
+ * means a file in the working directory (denoland/deno#29246). An absolute path works when that path
+ * is granted.
  *
  * @module
  */
 
-/** What to open, and where it may be. */
+/** A library and the places to look for it. */
 export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
-  /** For messages, such as `"the C library"`. */
+  /** The library's name in messages, such as `"the C library"`. */
   what: string;
-  /** The functions wanted of it. */
+  /** The functions to load. */
   symbols: S;
-  /** Names for the system's own search, best first. */
+  /** Names that the dynamic linker searches for, best first. */
   sonames: readonly string[];
-  /** Absolute paths where it may be, best first. */
+  /** Absolute paths where the library may be, best first. */
   candidates: readonly string[];
-  /** The only path to try; it must be absolute. */
+  /** The absolute path of the library, if the user gave one: no other place is tried. */
   path?: string | undefined;
 }
 
 /**
- * Opens the library: `path` when it is given; by soname under a blanket grant; else by the first
- * candidate that is granted, or that the user grants when asked.
+ * Opens a library: `path` if given; by soname if every path is granted; else the first candidate
+ * that is granted or that the user grants at the prompt.
  *
- * @throws {Deno.errors.NotCapable} when the permission is missing; the message has the flag to give
- * @throws {Deno.errors.NotFound} when it is in none of the places; the message lists them
+ * @param request The library.
+ * @returns The open library. The caller closes it.
+ * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
+ * @throws {Deno.errors.NotFound} if no place holds the library; the message lists the places tried
  */
 export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   request: LibraryRequest<S>,
 ): Promise<Deno.DynamicLibrary<S>> {
   const { candidates, path, sonames } = request;
-  const blanket = (await Deno.permissions.query({ name: "ffi" })).state === "granted";
   const attempt = new Attempt(request);
-
-  if (path !== undefined) return await attempt.asking([path]);
-  if (blanket) return attempt.first([...sonames, ...candidates]);
-  return await attempt.asking(candidates);
+  if (path !== undefined) return await attempt.permitted([path]);
+  if (await isGranted({ name: "ffi" })) return attempt.first([...sonames, ...candidates]);
+  return await attempt.permitted(await existingFirst(candidates));
 }
 
-/** Whether `openLibrary()` would open without a question to the user. */
+/**
+ * Whether `openLibrary()` would open the library without a prompt.
+ *
+ * @param request The library.
+ */
 export async function libraryGranted(
   request: Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "candidates" | "path">,
 ): Promise<boolean> {
-  if ((await Deno.permissions.query({ name: "ffi" })).state === "granted") return true;
+  if (await isGranted({ name: "ffi" })) return true;
   const paths = request.path === undefined ? request.candidates : [request.path];
-  const states = await Promise.all(
-    paths.map((path) => Deno.permissions.query({ name: "ffi", path })),
-  );
-  return states.some((status) => status.state === "granted");
+  const granted = await Promise.all(paths.map((path) => isGranted({ name: "ffi", path })));
+  return granted.includes(true);
+}
+
+async function isGranted(permission: Deno.PermissionDescriptor): Promise<boolean> {
+  return (await Deno.permissions.query(permission)).state === "granted";
+}
+
+/** Moves the paths to the front that exist, as far as granted read permission shows it. */
+async function existingFirst(paths: readonly string[]): Promise<string[]> {
+  const existing: string[] = [];
+  for (const path of paths) {
+    if (!await isGranted({ name: "read", path })) continue;
+    if (await Deno.stat(path).then(() => true, () => false)) existing.push(path);
+  }
+  return [...existing, ...paths.filter((path) => !existing.includes(path))];
 }
 
 class Attempt<S extends Deno.ForeignLibraryInterface> {
@@ -61,7 +78,7 @@ class Attempt<S extends Deno.ForeignLibraryInterface> {
     this.#request = request;
   }
 
-  /** Opens the first of these names that exists. */
+  /** Opens the first name that exists. Every path must be granted. */
   first(names: readonly string[]): Deno.DynamicLibrary<S> {
     for (const name of names) {
       const library = this.#open(name);
@@ -71,49 +88,53 @@ class Attempt<S extends Deno.ForeignLibraryInterface> {
   }
 
   /**
-   * The paths that are granted already come first. Then the user is asked for one at a time, and for
-   * the next only when the granted one is not there.
+   * Opens the first granted path that exists. If there is none, prompts for one path at a time: for
+   * the next one only if the user grants a path that does not exist.
    */
-  async asking(paths: readonly string[]): Promise<Deno.DynamicLibrary<S>> {
-    const unknown: string[] = [];
+  async permitted(paths: readonly string[]): Promise<Deno.DynamicLibrary<S>> {
+    const undecided: string[] = [];
     for (const path of paths) {
       const { state } = await Deno.permissions.query({ name: "ffi", path });
       const library = state === "granted" ? this.#open(path) : null;
       if (library !== null) return library;
-      if (state === "prompt") unknown.push(path);
+      if (state === "prompt") undecided.push(path);
     }
-    for (const path of unknown) {
+    for (const path of undecided) {
       const { state } = await Deno.permissions.request({ name: "ffi", path });
-      if (state !== "granted") throw this.#notCapable(paths);
+      if (state !== "granted") break;
       const library = this.#open(path);
       if (library !== null) return library;
     }
-    throw this.#failures.length > 0 ? this.#notFound() : this.#notCapable(paths);
+    throw this.#failures.length > 0 ? this.#notFound() : this.#notCapable(paths[0]!);
   }
 
-  /** null when the library is not there. */
+  /** null if the library is not there, or is not the one that the symbols belong to. */
   #open(name: string): Deno.DynamicLibrary<S> | null {
     try {
       return Deno.dlopen(name, this.#request.symbols);
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw this.#notCapable([name]);
-      this.#failures.push(`${name} (${error instanceof Error ? error.message : error})`);
+      if (error instanceof Deno.errors.NotCapable) throw this.#notCapable(name);
+      const message = error instanceof Error ? error.message : String(error);
+      this.#failures.push(`${name} (${message.split(`${name}: `).at(-1)})`); // glibc repeats the name
       return null;
     }
   }
 
-  #notCapable(paths: readonly string[]): Error {
+  #notCapable(path: string): Error {
     return new Deno.errors.NotCapable(
-      `netwatch needs ${this.#request.what}: run again with --allow-ffi=${paths.join(",")}` +
-        " (or --allow-ffi). A program that drops the permission must keep a monitor open:" +
-        " the library is unloaded with the last one",
+      `--allow-ffi=${path} is needed to open ${this.#request.what} (or --allow-ffi, if it is` +
+        " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
+        " last one unloads the library",
     );
   }
 
   #notFound(): Error {
+    const { path, what } = this.#request;
+    const remedy = path === undefined
+      ? "Give its absolute path in the option libc, and grant --allow-ffi for that path"
+      : "Correct the option libc, or leave it out to search the usual places";
     return new Deno.errors.NotFound(
-      `Cannot open ${this.#request.what}; tried ${this.#failures.join("; ")}.` +
-        " Give its absolute path in the option libc",
+      `Cannot open ${what}; tried ${this.#failures.join("; ")}. ${remedy}`,
     );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Picks the source: events where they can be had, else polling, and says why.
+ * Selects the source: OS events if the system and the permissions allow them, else polling.
  *
  * @module
  */
@@ -7,40 +7,42 @@ import type { Clock } from "../state/runtime.ts";
 import type { NetworkSource, OpenedSource } from "../state/source.ts";
 import { PollingSource } from "./polling.ts";
 
-/** What is asked for. */
+/** Which source to open, and how. */
 export interface OpenSourceOptions {
-  /** As in the public options. */
+  /** The public option `source`. */
   source: "auto" | "events" | "polling" | NetworkSource;
-  /** The absolute path of the C library. */
+  /** The absolute path of the C library; searched for if left out. */
   libc?: string | undefined;
-  /** The wanted size of the receive buffer of events. */
+  /** The size of the event socket's receive buffer; the source's default if left out. */
   receiveBufferBytes?: number | undefined;
-  /** Milliseconds between two looks, when polling. */
+  /** Milliseconds between two reads, if the source polls. */
   pollingIntervalMs: number;
-  /** Where the timer of polling comes from. */
+  /** The clock of a source that polls. */
   clock: Clock;
-  /** False where it will only be read. */
+  /** Whether the caller will subscribe; false for a single read, which needs no event socket. */
   listens: boolean;
 }
 
-/** A source of events of one operating system. */
+/** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
 type EventSource = NetworkSource & AsyncDisposable & { check(listens: boolean): void };
 
-/** How to open the source of events of one operating system. */
+/** Opens the event source of an operating system. */
 interface SystemSource {
-  /** Whether `open()` would need no answer from the user. */
+  /** Whether `open()` works without a prompt. */
   granted(options: OpenSourceOptions): Promise<boolean>;
   /** Loads the C library. */
   open(options: OpenSourceOptions): Promise<EventSource>;
 }
 
 /**
- * Opens the source.
+ * Opens the source. With `source: "auto"` it polls if events are not available and
+ * `--allow-sys=networkInterfaces` is granted; `reason` then says why.
  *
- * @throws {Deno.errors.NotCapable} without the permission; the message has the flag to give
- * @throws {Deno.errors.NotFound} without a C library; the message has the places tried
- * @throws {Deno.errors.NotSupported} where no events can be had on this system, and they were asked for
- * @throws {SystemCallError} where the kernel refuses them, and they were asked for
+ * @throws {TypeError} if the option `libc` names a C library that this Deno cannot call
+ * @throws {Deno.errors.NotCapable} if the FFI permission is missing; the message starts with the flag
+ * @throws {Deno.errors.NotFound} if the C library is not found; the message lists the places tried
+ * @throws {Deno.errors.NotSupported} if there is no event source for this operating system
+ * @throws {SystemCallError} if the kernel refuses the sockets
  */
 export async function openSource(options: OpenSourceOptions): Promise<OpenedSource> {
   const { source } = options;
@@ -67,7 +69,7 @@ function polling(options: OpenSourceOptions, reason: string | null): OpenedSourc
   return { ...held(source), reason, polling: true };
 }
 
-/** Opened and found to hear. Each system's code is loaded where it is needed only. */
+/** Opens the event source of this system and checks that the kernel gives it its sockets. */
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
   const source = await openSystemSource(options);
   try {
@@ -88,7 +90,10 @@ async function openSystemSource(options: OpenSourceOptions): Promise<EventSource
   );
 }
 
-/** The code of this system; null where there is none. Each is named, so that it can be packed. */
+/**
+ * Loads the code of this operating system only; null if there is none. Import specifiers are literals
+ * so that bundlers and `deno publish` can follow them.
+ */
 async function systemSource(): Promise<SystemSource | null> {
   const { os } = Deno.build;
   switch (os) {
@@ -115,7 +120,7 @@ async function canPoll(): Promise<boolean> {
   return state === "granted";
 }
 
-/** Where polling is granted and events are not, nobody is asked for more. */
+/** Why to poll without trying events: a program that may poll is not prompted for more. */
 async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
   if (!(await canPoll())) return null;
   const system = await systemSource();

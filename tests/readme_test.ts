@@ -69,7 +69,8 @@ skippable({
   needs: [read],
   fn() {
     const tried = (["x86_64", "aarch64"] as const).flatMap((arch) => [
-      ...libcRequest(undefined, arch).candidates,
+      ...libcRequest(undefined, { arch, target: "linux-gnu" }).candidates,
+      ...libcRequest(undefined, { arch, target: "linux-musl" }).candidates,
       ...libraryOf("darwin", arch, undefined).request.candidates,
       ...libraryOf("freebsd", arch, undefined).request.candidates,
     ]);

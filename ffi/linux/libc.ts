@@ -1,15 +1,16 @@
 /**
- * The C library of Linux: its functions and where it lives.
+ * The functions of the C library that netwatch calls on Linux, and the paths where distributions keep
+ * that library.
  *
- * No variadic function is in the table: their arguments travel differently on some systems.
+ * The table holds no variadic function: some ABIs pass variadic arguments differently.
  *
  * @module
  */
 import type { LibraryRequest } from "../library.ts";
 
 /**
- * The functions that are called. `usize` stands for `size_t`; results that are `ssize_t` are read as
- * `i32`, since no buffer is that large and Deno makes a bigint of every longer integer.
+ * The functions that netwatch calls. `usize` stands for `size_t`. `ssize_t` results are read as `i32`
+ * because no buffer is larger and Deno returns every longer integer as a bigint.
  */
 export const LIBC_SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" }, // domain, type, protocol
@@ -28,57 +29,96 @@ export const LIBC_SYMBOLS = {
   timerfd_create: { parameters: ["i32", "i32"], result: "i32" }, // clock, flags
   timerfd_settime: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" }, // clock, timespec*
-  /** Blocks a thread of the pool, not the event loop: pollfd*, nfds_t (unsigned long), ms. */
+  /** Blocks a pool thread instead of the event loop: pollfd*, nfds_t (unsigned long), ms. */
   poll_blocking: {
     name: "poll",
     parameters: ["buffer", "usize", "i32"],
     result: "i32",
     nonblocking: true,
   },
-  /** Only with a timeout of zero. */
+  /** Called with a timeout of 0 only, because it runs on the event loop. */
   poll_now: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32" },
   /**
-   * `memcpy(buffer, buffer, 0)` answers the address of a buffer. Deno's own pointer classes are refused
-   * under a grant for one library (denoland/deno#15511).
+   * `memcpy(buffer, buffer, 0)` returns the address of a buffer. Deno refuses its own pointer classes
+   * when the FFI permission covers a single library (denoland/deno#15511).
    */
   address_of: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
-  /** Reads what a pointer points to, likewise. */
+  /** Copies from a pointer into a buffer, for the same reason. */
   copy_from: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
-  /** glibc and musl. */
+  /** Both glibc and musl export it. */
   __errno_location: { parameters: [], result: "pointer", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The loaded functions. */
 export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
 
-/** glibc first: the official Deno is linked to it, on Alpine through a compatibility layer. */
-const SONAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so"];
+/**
+ * Deno can call only the C library that it is linked to. musl brings its own thread state, so its
+ * functions crash a glibc process. musl does not export `gnu_get_libc_version`: `Deno.dlopen` fails
+ * before anything is called, also when the file name does not say musl.
+ */
+const GLIBC_SYMBOLS = {
+  ...LIBC_SYMBOLS,
+  gnu_get_libc_version: { parameters: [], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
 
-/** Where distributions keep it: Debian and Ubuntu; Fedora, RHEL and SUSE; Arch; musl; Void. */
-function candidates(arch: string): string[] {
-  return [
-    `/lib/${arch}-linux-gnu/libc.so.6`,
-    `/usr/lib/${arch}-linux-gnu/libc.so.6`,
-    "/lib64/libc.so.6",
-    "/usr/lib64/libc.so.6",
-    "/usr/lib/libc.so.6",
-    "/lib/libc.so.6",
-    `/lib/ld-musl-${arch}.so.1`,
-    `/lib/libc.musl-${arch}.so.1`,
-    `/usr/lib/libc.so`,
-  ];
-}
-
-/** How to open the C library on this machine. */
+/**
+ * How to open the C library that this build of Deno is linked to.
+ *
+ * @param path The option `libc`; undefined to search the usual places.
+ * @param build The build of Deno.
+ * @throws {TypeError} if `path` names musl and Deno is built for glibc
+ */
 export function libcRequest(
   path: string | undefined,
-  arch: string = Deno.build.arch,
+  { arch, target }: Pick<typeof Deno.build, "arch" | "target"> = Deno.build,
 ): LibraryRequest<typeof LIBC_SYMBOLS> {
+  const common = { what: "the C library", symbols: LIBC_SYMBOLS, path };
+  if (target.endsWith("-musl")) return { ...common, ...muslPlaces(arch) };
+  if (target.endsWith("-android")) return { ...common, ...BIONIC_PLACES };
+  const places = glibcPlaces(arch);
+  if (path !== undefined && isMuslPath(path)) {
+    throw new TypeError(
+      `The option libc names musl ('${path}'), but this Deno is built for glibc and would crash:` +
+        ` give the path of glibc, such as ${places.candidates[0]}, or leave the option out`,
+    );
+  }
+  return { ...common, ...places, symbols: GLIBC_SYMBOLS };
+}
+
+/** Where a C library may be, best first. */
+type Places = Pick<LibraryRequest<typeof LIBC_SYMBOLS>, "sonames" | "candidates">;
+
+function glibcPlaces(arch: string): Places {
   return {
-    what: "the C library",
-    symbols: LIBC_SYMBOLS,
-    sonames: SONAMES,
-    candidates: candidates(arch),
-    path,
+    sonames: ["libc.so.6"],
+    candidates: [
+      `/lib/${arch}-linux-gnu/libc.so.6`, // Debian, Ubuntu
+      `/usr/lib/${arch}-linux-gnu/libc.so.6`,
+      "/lib64/libc.so.6", // Fedora, RHEL, SUSE
+      "/usr/lib64/libc.so.6",
+      "/usr/lib/libc.so.6", // Arch
+      "/lib/libc.so.6",
+      "/usr/local/lib/libc.so.6", // the image denoland/deno:alpine
+      "/usr/glibc-compat/lib/libc.so.6", // the package alpine-pkg-glibc
+    ],
   };
+}
+
+function muslPlaces(arch: string): Places {
+  return {
+    sonames: [`libc.musl-${arch}.so.1`, "libc.so"],
+    candidates: [
+      `/lib/ld-musl-${arch}.so.1`, // Alpine
+      `/lib/libc.musl-${arch}.so.1`,
+      "/usr/lib/libc.so", // Void
+    ],
+  };
+}
+
+const BIONIC_PLACES: Places = { sonames: ["libc.so"], candidates: ["/system/lib64/libc.so"] };
+
+/** musl never has glibc's soname, so `/home/musl/libc.so.6` can only be glibc. */
+function isMuslPath(path: string): boolean {
+  return /musl/i.test(path) && !path.endsWith("/libc.so.6");
 }

@@ -1,15 +1,15 @@
 /**
- * Opens the Linux source under whatever permissions it was started with and prints, as JSON, what came of
- * it. The first argument is JSON: see `Task`.
+ * Opens the Linux source with the permissions that it was started with and prints the result as JSON.
+ * The first argument is a `Task` as JSON.
  *
  * @module
  */
 import { LinuxSource } from "../../../ffi/linux/source.ts";
 
 interface Task {
-  /** The option of that name. */
+  /** The option `libc`. */
   libc?: string;
-  /** Gives the right away once it is open, and goes on. */
+  /** Revokes the FFI permission once the source is open. */
   revoke?: boolean;
 }
 
