@@ -16,6 +16,7 @@ import type { State } from "../../state/types.ts";
 import { Log } from "../actor/support.ts";
 import { ROOT, runDenoOk } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable, write } from "../support/skip.ts";
+import { scaled } from "../support/timing.ts";
 
 const NEEDS: Need[] = [ffi, read, write, run, "linux", "gcc"];
 const NEVER = new AbortController().signal;
@@ -104,7 +105,7 @@ skippable({
       assertEquals(monitor.health.listeners, ["route", "network_change", "kernel-events"]);
 
       const sees = async (predicate: (state: State) => boolean) => {
-        await monitor.waitFor(predicate, { signal: AbortSignal.timeout(5_000) });
+        await monitor.waitFor(predicate, { signal: AbortSignal.timeout(scaled(5_000)) });
       };
       turn.test_add_subnet(1, 1);
       await sees(({ localAddresses }) => localAddresses.regular.includes("10.0.1.1"));
@@ -128,7 +129,7 @@ skippable({
     using library = new Library();
     await using source = await BsdSource.open({ os: "darwin", libc: library.path });
     await using subscription = await source.subscribe(NEVER);
-    assertEquals(await subscription.probe(AbortSignal.timeout(5_000)), true);
+    assertEquals(await subscription.probe(AbortSignal.timeout(scaled(5_000))), true);
     assertEquals(source.counters.malformed, 0);
   },
 });
@@ -174,7 +175,7 @@ skippable({
       const signal = new AbortController().signal;
       const subscription = await source.subscribe(signal);
       const { interfaces } = await source.read(signal);
-      const hears = await subscription.probe(AbortSignal.timeout(5_000));
+      const hears = await subscription.probe(AbortSignal.timeout(${scaled(5_000)}));
       await source[Symbol.asyncDispose]();
       console.log(JSON.stringify([granted, interfaces[0].name, hears]));
     `;

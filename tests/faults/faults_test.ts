@@ -14,6 +14,7 @@ import { ip, ipMay, namespaceTest } from "../support/netns.ts";
 import { operations } from "../support/operations.ts";
 import { Random } from "../support/random.ts";
 import { replay, testSeed } from "../support/seed.ts";
+import { scaled } from "../support/timing.ts";
 import { emptyWorld } from "../support/world.ts";
 import { FaultLibc, type FAULTS } from "./fault_libc.ts";
 
@@ -25,7 +26,7 @@ const INTERVAL_MS = 500;
 /** A read has the shorter of the interval and 5 s (DESIGN: one interval plus the read limit). */
 const BOUND_MS = 2 * INTERVAL_MS;
 /** iproute2 takes its time as well, and looks again where the kernel changed meanwhile. */
-const MARGIN_MS = 700;
+const MARGIN_MS = scaled(700);
 const OPERATIONS = 12;
 
 interface FaultCase {
@@ -89,7 +90,7 @@ async function loseSocket(libc: FaultLibc, it: FaultCase): Promise<void> {
   libc.inject("receiveFails", -1, EIO);
   await ipMay("link set lo mtu 60000");
   await ipMay("link set lo mtu 65536");
-  await delay(20);
+  await delay(scaled(20));
   libc.inject(it.fault, it.times ?? -1, it.value ?? 0);
 }
 
@@ -103,7 +104,7 @@ async function hearsAgain(monitor: NetworkMonitor): Promise<void> {
   await ip("addr add 198.51.100.77/32 dev lo");
   await monitor.waitFor(
     ({ interfaces }) => interfaces.lo!.addresses.some((it) => it.address === "198.51.100.77"),
-    { signal: AbortSignal.timeout(INTERVAL_MS) },
+    { signal: AbortSignal.timeout(scaled(INTERVAL_MS)) },
   );
   assert(monitor.metrics.reconciles <= reconciles + 4, "An event, not reconcile, must tell");
 }

@@ -12,6 +12,7 @@ import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
 import { openSystem } from "../support/real_libc.ts";
+import { scaled } from "../support/timing.ts";
 
 /** A kernel whose polls the test can hold back. */
 class HoldingSyscalls extends Syscalls {
@@ -71,7 +72,7 @@ async function probe(
   meanwhile: () => void = () => {},
 ): Promise<boolean> {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), ms);
+  const timer = setTimeout(() => limit.abort(), scaled(ms));
   const heard = subscription.probe(limit.signal);
   meanwhile();
   try {

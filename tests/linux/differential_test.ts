@@ -14,6 +14,7 @@ import { ipMay, namespaceTest } from "../support/netns.ts";
 import { operations } from "../support/operations.ts";
 import { Random } from "../support/random.ts";
 import { replay, testSeed } from "../support/seed.ts";
+import { scaled } from "../support/timing.ts";
 import { emptyWorld } from "../support/world.ts";
 
 /** With this one a deleted nexthop object takes the default route along, which most others lack. */
@@ -21,7 +22,7 @@ const SEED = testSeed(6);
 console.log(`differential_test: ${replay(SEED)}`);
 
 /** The kernel announces a change of carrier up to a second after it (net/core/link_watch.c). */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = scaled(3_000);
 const LOOK_AGAIN_MS = 5;
 /** Fewer would mean that the operations miss what is there. */
 const LEAST_ACCEPTED = 0.5;

@@ -8,6 +8,7 @@ import type { Snapshot } from "../../mod.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { denoProgram, type Program } from "../support/program.ts";
 import { runDeno, runDenoOk } from "../support/run.ts";
+import { scaled } from "../support/timing.ts";
 
 const TABLE = / Source .*\n\n/;
 
@@ -38,7 +39,7 @@ async function interrupt(program: Program): Promise<string> {
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
 }
 
 namespaceTest(import.meta.url, "watch prints a line for each change", async () => {
@@ -78,7 +79,7 @@ namespaceTest(import.meta.url, "watch --major tells nothing minor", async () => 
 
 namespaceTest(import.meta.url, "watch --settle tells two changes in one", async () => {
   await addNetwork();
-  await using program = watch("--json", "--settle", "2000");
+  await using program = watch("--json", "--settle", String(scaled(2_000)));
   await program.until(/\n/);
   await ip("addr add 192.0.2.8/32 dev eth0");
   await pause(400); // longer than coalesceMs, shorter than settleMs

@@ -16,13 +16,14 @@ import { ip, ipMay, namespaceTest } from "../support/netns.ts";
 import { operations } from "../support/operations.ts";
 import { Random } from "../support/random.ts";
 import { replay, testSeed } from "../support/seed.ts";
+import { scaled } from "../support/timing.ts";
 import { emptyWorld } from "../support/world.ts";
 
 const SEED = testSeed(1);
 console.log(`table_test: ${replay(SEED)}`);
 
 /** The kernel announces a change of carrier up to a second after it (net/core/link_watch.c). */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = scaled(3_000);
 const LOOK_AGAIN_MS = 5;
 const BURSTS = 40;
 const LONGEST_BURST = 15;

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { namespaceTest } from "../support/netns.ts";
 import { runDeno, runDenoOk } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable } from "../support/skip.ts";
+import { scaled } from "../support/timing.ts";
 
 const NEEDS: Need[] = ["linux", ffi, read, run];
 const PROGRAMS = "tests/support/programs";
@@ -31,10 +32,10 @@ skippable({
     const { stdout } = await runDenoOk(["run", "--no-check", "-A", `${PROGRAMS}/many_monitors.ts`]);
     const { threadsInPoll, readMs, sleepMs, closeMs } = JSON.parse(stdout);
     assertEquals(threadsInPoll, 1);
-    assert(readMs < 500, `A file took ${readMs} ms`);
+    assert(readMs < scaled(500), `A file took ${readMs} ms`);
     // The pool has 32 threads: with two of them blocked, 31 sleeps of 500 ms take 1 s.
-    assert(sleepMs < 900, `31 nonblocking calls of 500 ms took ${sleepMs} ms`);
-    assert(closeMs < 2_000, `Closing took ${closeMs} ms`);
+    assert(sleepMs < scaled(900), `31 nonblocking calls of 500 ms took ${sleepMs} ms`);
+    assert(closeMs < scaled(2_000), `Closing took ${closeMs} ms`);
   },
 });
 
@@ -72,7 +73,7 @@ for (const program of ["unpersistent", "unref'd", "closed", "closed while unref'
     fn: async () => {
       const [without, withOne] = [await medianMs("none"), await medianMs(program)];
       // 150 ms on a machine with nothing else to do; the long poll would take a minute.
-      const limit = 150 + 3 * without;
+      const limit = scaled(150) + 3 * without;
       assert(withOne - without < limit, `${withOne} ms instead of ${without} ms`);
     },
   });

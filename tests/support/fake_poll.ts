@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { scaled } from "./timing.ts";
 import type { PollPort } from "../../ffi/poll_loop.ts";
 
 /** One call of poll. */
@@ -52,7 +53,7 @@ export class FakePollPort implements PollPort {
     // It also keeps the test alive: the waiter's own timers may be unref'd.
     const giveUp = setTimeout(() => {
       this.#called.reject(new Error(`Poll ${count} never began; ${this.polls.length} did`));
-    }, 5_000);
+    }, scaled(5_000));
     try {
       while (this.polls.length < count) await this.#called.promise;
       return this.polls[count - 1]!;

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { openLibc, type RealLibc } from "./real_libc.ts";
+import { scaled } from "./timing.ts";
 
 const AF_NETLINK = 16;
 const SOCKADDR_NL_SIZE = 12;
@@ -71,11 +73,20 @@ export class Harm implements Disposable {
     this.#filter(descriptor, ALL_PASSES);
   }
 
-  /** Takes what is queued, behind its reader's back. Returns how many datagrams it was. */
-  steal(descriptor: number): number {
-    let stolen = 0;
-    while (this.#kernel.receive(descriptor) !== null) stolen++;
-    return stolen;
+  /**
+   * Takes the queued messages before their reader, until it has taken one of this type. The event loop
+   * stands still meanwhile. The kernel announces an IPv6 address from a workqueue, after `ip` has ended
+   * (net/ipv6/addrconf.c: addrconf_dad_work).
+   */
+  steal(descriptor: number, type: number): void {
+    const end = performance.now() + scaled(5_000);
+    let stolen = false;
+    while (!stolen) {
+      if (performance.now() > end) throw new Error(`No message of type ${type} to steal`);
+      const datagram = this.#kernel.receive(descriptor)?.datagram;
+      if (datagram) forEachMessage(datagram, (message) => stolen ||= message.type === type);
+    }
+    while (this.#kernel.receive(descriptor) !== null);
   }
 
   /** Sends bytes to the port of a netlink socket, as any process of the namespace can. */

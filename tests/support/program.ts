@@ -4,6 +4,7 @@
  * @module
  */
 import { ROOT, type RunOptions, type RunResult } from "./run.ts";
+import { scaled } from "./timing.ts";
 
 /** How the program is run. */
 export interface ProgramOptions extends Omit<RunOptions, "command"> {
@@ -46,7 +47,7 @@ export class Program implements AsyncDisposable {
       options.reads === false ? Promise.resolve() : this.#pump(),
       new Response(this.#child.stderr).text(),
     ]);
-    this.#timer = setTimeout(() => this.signal("SIGKILL"), options.deadlineMs ?? 60_000);
+    this.#timer = setTimeout(() => this.signal("SIGKILL"), scaled(options.deadlineMs ?? 60_000));
   }
 
   /** What it has written to standard output so far. */

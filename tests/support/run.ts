@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { scaled } from "./timing.ts";
 
 /** How the child is run. */
 export interface RunOptions {
@@ -34,7 +35,7 @@ export const ROOT: URL = new URL("../../", import.meta.url);
  * outlives its deadline; any exit code is a result.
  */
 export async function runDeno(args: readonly string[], options?: RunOptions): Promise<RunResult> {
-  const deadlineMs = options?.deadlineMs ?? 60_000;
+  const deadlineMs = scaled(options?.deadlineMs ?? 60_000);
   const [command, ...prefix] = [...options?.command ?? [], Deno.execPath()];
   const child = new Deno.Command(command!, {
     args: [...prefix, ...args],

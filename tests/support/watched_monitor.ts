@@ -7,6 +7,7 @@ import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { Health, Metrics, Snapshot, State } from "../../state/types.ts";
 import type { LinuxSourceOptions } from "../../ffi/linux/source.ts";
 import { WatchedSource } from "./watched_source.ts";
+import { scaled } from "./timing.ts";
 
 /** A warning or an information of the monitor, with the status that it had then. */
 export interface LogEntry {
@@ -73,18 +74,18 @@ export class WatchedMonitor implements AsyncDisposable {
     return this.state.interfaces[name]?.addresses.map((one) => one.cidr) ?? [];
   }
 
-  /** Resolves when an interface has, or has not, an address; throws after 10 s. */
+  /** Resolves when an interface has, or has not, an address; throws after 10 s, scaled. */
   async untilAddress(name: string, cidr: string, present = true): Promise<Snapshot> {
     return await this.monitor.waitFor(
       ({ interfaces }) =>
         (interfaces[name]?.addresses.some((one) => one.cidr === cidr) ?? false) === present,
-      { signal: AbortSignal.timeout(10_000) },
+      { signal: AbortSignal.timeout(scaled(10_000)) },
     );
   }
 
-  /** Looks every few milliseconds until it is so; throws after 10 s. */
+  /** Looks every few milliseconds until it is so; throws after 10 s, scaled. */
   async until(what: string, isSo: () => boolean): Promise<void> {
-    const end = performance.now() + 10_000;
+    const end = performance.now() + scaled(10_000);
     while (!isSo()) {
       if (performance.now() > end) {
         throw new Error(`${what} never happened: ${JSON.stringify(this.describe())}`);

@@ -6,15 +6,16 @@
  */
 import { NetworkMonitor } from "../../../mod.ts";
 import { openLibc } from "../real_libc.ts";
+import { scaled } from "../timing.ts";
 
 /** One less than the threads of the pool. */
 const SLEEPERS = 31;
-const SLEEP_MS = 500;
+const SLEEP_MS = scaled(500);
 
 async function main(): Promise<void> {
   const monitors: NetworkMonitor[] = [];
   for (let i = 0; i < 64; i++) monitors.push(await NetworkMonitor.open({ source: "events" }));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, scaled(100)));
   const threadsInPoll = countThreadsInPoll();
 
   const readMs = await timed(() => Deno.readTextFile("/proc/self/status"));

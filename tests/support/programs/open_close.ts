@@ -5,10 +5,11 @@
  * @module
  */
 import { NetworkMonitor } from "../../../mod.ts";
+import { scaled } from "../timing.ts";
 
 const WARM_UP = 10;
 /** Half a second after its start Deno opens a pair of sockets of its own. */
-const START_MS = 1_500;
+const START_MS = scaled(1_500);
 
 async function main(): Promise<void> {
   const cycles = Number(Deno.args[0]);
