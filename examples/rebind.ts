@@ -1,7 +1,7 @@
 /**
- * A UDP socket that follows the network: bound again when its local address is affected, and only then.
- * The first bind after a change can fail, for an address is announced before it can be used
- * (n0-computer/net-tools#200): so it is tried until it succeeds, and the old socket stays meanwhile.
+ * A UDP socket that follows the network: it binds again when its local address is affected, and only
+ * then. The OS announces an address before a socket can bind to it (n0-computer/net-tools#200), so the
+ * first attempt can fail: the program retries, and keeps the old socket until it succeeds.
  *
  * `deno run --allow-ffi --allow-net --unstable-net examples/rebind.ts`
  *
@@ -10,36 +10,36 @@
 import { affects, NetworkMonitor, type State, usableAddresses } from "@netwatch/netwatch";
 import { retry } from "@std/async/retry";
 
-/** A socket, and the state that it was bound in. */
-interface Bound {
+/** A socket and the state in which it was bound. */
+interface Binding {
   socket: Deno.DatagramConn | null;
   local: Deno.NetAddr | null;
   state: State;
 }
 
 await using monitor = await NetworkMonitor.open();
-let bound: Bound = { socket: null, local: null, state: monitor.current.state };
+let binding: Binding = { socket: null, local: null, state: monitor.current.state };
 
 for await (const { state } of monitor.snapshots({ settleMs: 500 })) {
-  if (bound.local !== null && !affects(bound.local, bound.state, state)) {
-    bound = { ...bound, state };
+  if (binding.local !== null && !affects(binding.local, binding.state, state)) {
+    binding = { ...binding, state };
     continue;
   }
-  const old = bound.socket;
-  const port = bound.local?.port ?? 0;
+  const { socket: oldSocket, local: oldLocal } = binding;
+  const port = oldLocal?.port ?? 0;
   const backoff = { minTimeout: 50, maxTimeout: 5_000, maxAttempts: Number.MAX_SAFE_INTEGER };
-  bound = await retry(() => bind(monitor.current.state, port), backoff);
-  old?.close();
-  const { local } = bound;
+  binding = await retry(() => bind(monitor.current.state, port), backoff);
+  oldSocket?.close();
+  const { local } = binding;
   console.log(local ? `Bound to ${local.hostname} port ${local.port}` : "No address to bind to");
 }
 
-/** Binds to the address that IPv4 packets leave from; throws when that cannot be done yet. */
-function bind(state: State, port: number): Bound {
+/** Binds to the source address of outgoing IPv4 packets. Throws if the OS refuses the address. */
+function bind(state: State, port: number): Binding {
   const [first] = usableAddresses(state, { family: "IPv4" });
   const hostname = state.defaultRoute.ipv4?.source ?? first?.address;
   if (hostname === undefined) return { socket: null, local: null, state };
-  // the old socket may still hold the same address and port, as after a sleep
+  // The old socket may hold the same address and port, for example after sleep.
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port, reuseAddress: true });
   return { socket, local: socket.addr as Deno.NetAddr, state };
 }

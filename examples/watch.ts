@@ -1,10 +1,10 @@
 /**
- * A program that shows the network of this machine, then each change as it happens:
- * `deno run --allow-ffi jsr:@netwatch/netwatch/watch`, and with `--help` what else it can do.
+ * A program that shows this machine's network, then prints each change as it happens:
+ * `deno run --allow-ffi jsr:@netwatch/netwatch/watch`. `--help` lists its options.
  *
  * @module
  */
-import { type Logger, NetworkMonitor, type Snapshot } from "../mod.ts";
+import { type Logger, type MonitorOptions, NetworkMonitor, type Snapshot } from "../mod.ts";
 import { escapeText } from "../state/escape.ts";
 import { HELP, parseOptions, UsageError, type WatchOptions } from "./watch/options.ts";
 import { isClosedPipe, Output } from "./watch/output.ts";
@@ -13,7 +13,7 @@ import { formatStats } from "./watch/stats.ts";
 import { createStyle, type Style } from "./watch/style.ts";
 import { formatTable } from "./watch/table.ts";
 
-/** What the monitor has to say to the operator. Why it polls is shown in the table. */
+/** Prints the monitor's warnings and errors. The table already shows why it polls. */
 const LOGGER: Logger = {
   debug: () => {},
   info: () => {},
@@ -21,7 +21,7 @@ const LOGGER: Logger = {
   error: (message) => console.error(`error: ${escapeText(message)}`),
 };
 
-/** Long enough for a reader that wants one line to take it and go. */
+/** Gives a reader that wants one line, such as `head -1`, the time to read it and exit. */
 const FIRST_LINE_PAUSE_MS = 30;
 
 if (import.meta.main) void main(Deno.args);
@@ -34,14 +34,14 @@ async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (isClosedPipe(error)) return;
     LOGGER.error(error instanceof Error ? error.message : String(error));
-    if (error instanceof UsageError) console.error("Run it with --help to see the options");
+    if (error instanceof UsageError) console.error("Run with --help to list the options");
     Deno.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
 
 async function watch(options: WatchOptions, output: Output): Promise<void> {
   const { monitor: monitorOptions, subscription } = options;
-  await using monitor = await NetworkMonitor.open({ ...monitorOptions, logger: LOGGER });
+  await using monitor = await openMonitor(monitorOptions);
   using interrupt = new Interrupt();
   const style = createStyle(output.isColourful);
   const snapshots = monitor.snapshots({ ...subscription, signal: interrupt.signal });
@@ -63,7 +63,17 @@ async function watch(options: WatchOptions, output: Output): Promise<void> {
   else await output.write(`\n${stats(style)}`);
 }
 
-/** The first snapshot as a table, the others as lines. */
+/** The monitor checks its options itself. */
+async function openMonitor(options: MonitorOptions): Promise<NetworkMonitor> {
+  try {
+    return await NetworkMonitor.open({ ...options, logger: LOGGER });
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Prints the first snapshot as a table and the changes of the others as lines. */
 function createTextView(
   monitor: NetworkMonitor,
   output: Output,
@@ -76,14 +86,15 @@ function createTextView(
     first = false;
     const table = formatTable(snapshot, monitor.health, style, output.columns);
     if (once) await output.write(table);
-    else if (output.isTerminal) await output.write(table + style.dim("\nCtrl-C ends it.\n\n"));
-    else await writeFirstLineFirst(output, `${table}\n`);
+    else if (output.isTerminal) {
+      await output.write(table + style.dim("\nPress Ctrl-C to stop.\n\n"));
+    } else await writeFirstLineFirst(output, `${table}\n`);
   };
 }
 
 /**
- * Nothing but a write tells that the reader of a pipe is gone, and on a quiet network the next one may
- * be hours away: under `| head -1` the rest of the table finds out.
+ * Only a write shows that the reader of a pipe has exited, and on a quiet network the next change may be
+ * hours away. The pause lets `| head -1` exit, so the rest of the table fails to write.
  */
 async function writeFirstLineFirst(output: Output, text: string): Promise<void> {
   const end = text.indexOf("\n") + 1;
@@ -92,7 +103,7 @@ async function writeFirstLineFirst(output: Output, text: string): Promise<void> 
   await output.write(text.slice(end));
 }
 
-/** In ASCII, so that a terminal obeys nothing in it: JSON.stringify() leaves C1 controls as they are. */
+/** Escapes all but ASCII: `JSON.stringify()` keeps C1 control characters, which terminals obey. */
 function jsonLine(snapshot: Snapshot): string {
   const json = JSON.stringify(snapshot).replace(
     /[\u007f-\uffff]/g,
@@ -101,7 +112,7 @@ function jsonLine(snapshot: Snapshot): string {
   return `${json}\n`;
 }
 
-/** The first Ctrl-C or SIGTERM ends the watch, a second one the program, as without listeners. */
+/** The first Ctrl-C or SIGTERM aborts the signal; a second one kills the program, as without listeners. */
 class Interrupt implements Disposable {
   readonly #abort = new AbortController();
   readonly #names: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -112,7 +123,7 @@ class Interrupt implements Disposable {
     for (const name of this.#names) Deno.addSignalListener(name, this.#listener);
   }
 
-  /** Aborts at the first signal. */
+  /** Aborted at the first Ctrl-C or SIGTERM. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }

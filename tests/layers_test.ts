@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { ENTRY_POINTS, publishedModules, readModule } from "./support/published.ts";
 import { ROOT, runDeno, runDenoOk } from "./support/run.ts";
 import { read, run, skippable } from "./support/skip.ts";
@@ -246,7 +247,7 @@ skippable({
   needs: [read],
   fn() {
     const require = createRequire(import.meta.url);
-    for (const path of ENTRY_POINTS) require(new URL(path, ROOT).pathname);
+    for (const path of ENTRY_POINTS) require(fileURLToPath(new URL(path, ROOT)));
   },
 });
 

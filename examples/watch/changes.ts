@@ -1,5 +1,5 @@
 /**
- * What changed, one line a change.
+ * Formats changes, one per line.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { formatDuration, formatTime } from "./time.ts";
 const LONGEST_CAUSE = "reconcile".length;
 
 /**
- * The changes of a snapshot: when, its cause, whether they are major together, and what changed. Each
- * line ends with a newline.
+ * Formats the changes of a snapshot: time, cause, `major` if the snapshot is, and the change. Each line
+ * ends with a newline.
  */
 export function formatChanges(snapshot: Snapshot, style: Style): string {
   const time = style.dim(formatTime(snapshot.at));
@@ -25,13 +25,13 @@ export function formatChanges(snapshot: Snapshot, style: Style): string {
 
 function paintChange(change: Change, style: Style): string {
   const text = change.kind === "resumed"
-    ? `resumed: after ${formatDuration(change.sleptMs)} of sleep` // when is at the start of the line
+    ? `resumed: after ${formatDuration(change.sleptMs)} of sleep` // the line starts with the time
     : formatChange(withoutFlags(change));
   const colon = text.indexOf(":");
   return paintOf(change, style)(text.slice(0, colon + 1)) + text.slice(colon + 1);
 }
 
-/** The bits of an interface say up and running over again; where they alone differ, they stay. */
+/** Leaves out `flags` if other fields changed too: its bits repeat `up` and `running`. */
 function withoutFlags(change: Change): Change {
   if (change.kind !== "interface-changed" || change.fields.length === 1) return change;
   return { ...change, fields: change.fields.filter((field) => field !== "flags") };

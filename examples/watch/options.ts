@@ -1,59 +1,84 @@
 /**
- * The options of the program.
+ * The command-line options of the program.
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import type { MonitorOptions, SnapshotOptions } from "../../mod.ts";
 
-/** What `--help` prints. */
-export const HELP = `Shows the network of this machine, then each change as it happens.
+/** The output of `--help`. */
+export const HELP = `Shows this machine's network, then prints each change as it happens.
 
 Usage: deno run --allow-ffi examples/watch.ts [options]
 
-  --once         show the network and end
-  --json         a snapshot a line, as JSON, and nothing else
-  --major        only what matters to a program with open connections
-  --settle MS    wait until nothing has changed for so long (default 0)
-  --interval MS  how often the state is compared with the kernel's, or Infinity (default 15000)
-  --polling      look every 5 seconds instead of listening; needs --allow-sys=networkInterfaces
-  --libc PATH    the absolute path of the C library, where it is found nowhere else
-  --stats        at the end, what the monitor has counted; on stderr with --json
-  --help         this text
+Options:
+  --once         show the network and exit
+  --json         print each snapshot as one line of JSON
+  --major        print major changes only: the ones that matter to a program
+                 with open connections
+  --settle MS    print changes when the network has been quiet for MS
+                 milliseconds (default 0)
+  --interval MS  compare the state with the kernel's every MS milliseconds, or
+                 never if Infinity (default 15000)
+  --polling      read the state every 5 seconds instead of listening for events
+  --libc PATH    absolute path of the C library, if it is not in one of the
+                 usual places
+  --stats        print the monitor's counters at the end; with --json, on
+                 standard error
+  --help         print this help
 
-Ctrl-C and SIGTERM end it, a second one at once. So does a closed pipe, at the next line.
-Exit code: 0 when it was ended, 1 when it failed (why is on stderr), 2 for a mistake in the options.
+Permissions:
+  --allow-ffi                     listen for events
+  --allow-ffi=PATH                the same, with access to the C library only
+  --allow-sys=networkInterfaces   read names and addresses by polling
+
+Usual paths of the C library:
+  /lib/x86_64-linux-gnu/libc.so.6    Debian, Ubuntu
+  /lib/aarch64-linux-gnu/libc.so.6   Debian, Ubuntu on ARM
+  /lib64/libc.so.6                   Fedora, RHEL, SUSE
+  /usr/lib/libc.so.6                 Arch
+  /usr/local/lib/libc.so.6           the Docker image denoland/deno:alpine
+  /lib/ld-musl-x86_64.so.1           Alpine, with a Deno that is built for musl
+  /usr/lib/libSystem.B.dylib         macOS
+  /lib/libc.so.7                     FreeBSD
+
+Ctrl-C and SIGTERM stop the program; a second one kills it. It also stops when
+its output is a pipe and the reader has closed it.
+
+Exit status: 0 if stopped or done, 1 on failure (standard error has the reason),
+2 if an option is invalid.
 `;
 
-/** The longest that a timer of the runtime can wait. */
+/** The longest delay of a timer: setTimeout() takes a signed 32-bit integer. */
 const LONGEST_MS = 2_147_483_647;
 
-/** What the program was asked to do. */
+/** The parsed options. */
 export interface WatchOptions {
-  /** Print the help and nothing else. */
+  /** Print the help and exit. */
   readonly help: boolean;
-  /** End after the first snapshot. */
+  /** Exit after the first snapshot. */
   readonly once: boolean;
-  /** JSON lines instead of text. */
+  /** Print JSON lines instead of text. */
   readonly json: boolean;
-  /** Print the counters at the end. */
+  /** Print the monitor's counters at the end. */
   readonly stats: boolean;
-  /** How to open the monitor. */
+  /** Options of the monitor. */
   readonly monitor: MonitorOptions;
-  /** How to subscribe. */
+  /** Options of the subscription. */
   readonly subscription: SnapshotOptions;
 }
 
-/** The program was called with an option that it does not have, or with a bad value. */
+/** Thrown if an option is unknown or has an invalid value. */
 export class UsageError extends Error {
-  /** Always `"UsageError"`. */
+  /** Distinguishes it from other errors. */
   override readonly name = "UsageError";
 }
 
 /**
- * Reads the options.
+ * Parses the command line. The monitor checks the path of `--libc`.
  *
- * @throws {UsageError} When one is unknown, misses its value, or has a bad one.
+ * @param args The arguments, without the program's name.
+ * @throws {UsageError} if an option is unknown or its value is missing or invalid
  */
 export function parseOptions(args: readonly string[]): WatchOptions {
   const values = parse(args);
@@ -67,11 +92,11 @@ export function parseOptions(args: readonly string[]): WatchOptions {
   if (values.settle !== undefined) {
     subscription.settleMs = milliseconds("settle", values.settle, 0);
   }
-  if (values.libc !== undefined) monitor.libc = absolutePath("libc", values.libc);
+  if (values.libc !== undefined) monitor.libc = values.libc;
   return { help, once, json, stats, monitor, subscription };
 }
 
-/** As they were given. */
+/** The values as text. */
 interface Values {
   help?: boolean;
   once?: boolean;
@@ -114,9 +139,4 @@ function milliseconds(option: string, value: string, least: number, also = ""): 
   throw new UsageError(
     `The option --${option} must be an integer from ${least} to ${LONGEST_MS}${also}, not '${value}'`,
   );
-}
-
-function absolutePath(option: string, value: string): string {
-  if (value.startsWith("/")) return value;
-  throw new UsageError(`The option --${option} must be an absolute path, not '${value}'`);
 }

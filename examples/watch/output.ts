@@ -1,5 +1,5 @@
 /**
- * Standard output as this program needs it.
+ * Standard output that may be a terminal or a pipe.
  *
  * @module
  */
@@ -9,28 +9,28 @@ export class Output {
   readonly #encoder = new TextEncoder();
   #closed = false;
 
-  /** Somebody is looking at it. */
+  /** Whether it is a terminal. */
   get isTerminal(): boolean {
     return Deno.stdout.isTerminal();
   }
 
-  /** Colours are wanted: it is a terminal, and `NO_COLOR` is not set. */
+  /** Whether to use colours: it is a terminal and `NO_COLOR` is not set. */
   get isColourful(): boolean {
     return this.isTerminal && !Deno.noColor;
   }
 
-  /** The width of the terminal in characters; null where there is none. */
+  /** The width of the terminal in characters; null if unknown or not a terminal. */
   get columns(): number | null {
     if (!this.isTerminal) return null;
     const { columns } = Deno.consoleSize();
-    return columns > 0 ? columns : null; // a terminal that was never given a size says 0
+    return columns > 0 ? columns : null; // 0 if nobody has set the terminal's size
   }
 
   /**
-   * Writes all of the text. It waits for a reader that is slow without blocking anything else, so that
-   * Ctrl-C is heard meanwhile; what changes then is told in one with what comes after.
+   * Writes all of the text. While a slow reader keeps it waiting, Ctrl-C works, and the monitor merges
+   * further changes into the next snapshot.
    *
-   * @throws {Deno.errors.BrokenPipe} When the reader of the pipe is gone.
+   * @throws {Deno.errors.BrokenPipe} if the reader has closed the pipe
    */
   async write(text: string): Promise<void> {
     let bytes = this.#encoder.encode(text);
@@ -39,13 +39,13 @@ export class Output {
     }
   }
 
-  /** Writes nothing more. */
+  /** Discards further text. */
   close(): void {
     this.#closed = true;
   }
 }
 
-/** Whether the reader of the pipe is gone: an end like any other, nothing to complain about. */
+/** Whether the reader has closed the pipe, which ends the program without an error. */
 export function isClosedPipe(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe;
 }

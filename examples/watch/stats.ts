@@ -1,5 +1,5 @@
 /**
- * What a monitor has done.
+ * Formats the health and the counters of a monitor.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { escapeText } from "../../state/escape.ts";
 import type { Style } from "./style.ts";
 import { formatTime } from "./time.ts";
 
-/** Health and counters as two columns, under their names in the API. Each line ends with a newline. */
+/** Formats health and counters as two columns, with their API names. Each line ends with a newline. */
 export function formatStats(health: Health, metrics: Metrics, style: Style): string {
   const rows: [name: string, value: string][] = [
     ["status", health.reason === null ? health.status : `${health.status}: ${health.reason}`],

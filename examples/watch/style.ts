@@ -1,30 +1,30 @@
 /**
- * Emphasis on a terminal.
+ * Terminal styles.
  *
  * @module
  */
 
-/** Marks a text up. */
+/** Adds a style to a text. */
 export type Paint = (text: string) => string;
 
-/** What may be marked up, and how. */
+/** The styles of the program. */
 export interface Style {
-  /** A heading. */
+  /** Headings. */
   readonly bold: Paint;
-  /** What matters less. */
+  /** Secondary text. */
   readonly dim: Paint;
-  /** What came, or is well. */
+  /** Additions and good states. */
   readonly green: Paint;
-  /** What went, or is broken. */
+  /** Removals and errors. */
   readonly red: Paint;
-  /** What differs, or is not quite well. */
+  /** Changes and warnings. */
   readonly yellow: Paint;
 }
 
-/** Marks nothing up. */
+/** Adds no style. */
 export const plain: Paint = (text) => text;
 
-/** The style of a terminal, or of plain text. */
+/** Creates the styles: ANSI escape sequences if `isColourful`, else none. */
 export function createStyle(isColourful: boolean): Style {
   const sgr = (on: number, off: number): Paint =>
     isColourful ? (text) => `\x1b[${on}m${text}\x1b[${off}m` : plain;

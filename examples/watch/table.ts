@@ -1,5 +1,5 @@
 /**
- * A whole state as a table.
+ * Formats a state as a table.
  *
  * @module
  */
@@ -9,25 +9,25 @@ import { escapeText } from "../../state/escape.ts";
 import { type Paint, plain, type Style } from "./style.ts";
 import { formatDate, formatTime } from "./time.ts";
 
-/** Between two columns, and before the first. */
+/** Separates columns and indents lines. */
 const GAP = "  ";
 const UNKNOWN = "-";
 
-/** A piece of text that is padded before it is painted. */
+/** Text and its style, which is applied after padding. */
 interface Cell {
   readonly text: string;
   readonly paint: Paint;
 }
 
-/** The cells of an interface; the others are columns of the table. */
+/** The columns of an interface, and its addresses: one per line. */
 interface Row {
   readonly cells: readonly Cell[];
   readonly addresses: readonly Cell[];
 }
 
 /**
- * The interfaces by index, the default routes, and how the monitor hears of changes. Each line ends with a
- * newline. Where a line would be wider than `columns`, addresses stand below their interface.
+ * Formats the interfaces by index, the default routes, and the monitor's source. Each line ends with a
+ * newline. If a line would be wider than `columns`, addresses go below their interface.
  */
 export function formatTable(
   { at, state }: Snapshot,
@@ -80,7 +80,7 @@ function statePaint({ up, running }: Interface, style: Style): Paint {
   return running ? style.green : style.yellow;
 }
 
-/** With what a program should know about it; `dynamic`, as in ip-address(8), for one with a lifetime. */
+/** Includes the flags; `dynamic` means a limited lifetime, as in ip-address(8). */
 function addressText(address: Address, knowsFlags: boolean): string {
   const { cidr, peer, permanent } = address;
   const flags = (["tentative", "duplicated", "deprecated", "temporary"] as const)
@@ -118,7 +118,7 @@ function layOut(rows: readonly Row[], columns: number | null): string[] {
   });
 }
 
-/** In characters: nothing of double width or none is expected in the name of an interface. */
+/** The width in characters; interface names with wide characters are not expected. */
 function widthOf(cell: Cell | undefined): number {
   return cell?.text.length ?? 0;
 }
@@ -147,7 +147,7 @@ function routerText({ gateway, source }: NonNullable<State["homeRouter"]>): stri
   return source === null ? gateway : `${gateway} from ${source}`;
 }
 
-/** `netlink, live`; `polling: why`. */
+/** For example `netlink, live` or `polling: the reason`. */
 function sourceText({ reason, source, status }: Health): string {
   const text = source === status ? source : `${source}, ${status}`;
   return reason === null ? text : `${text}: ${reason}`;

@@ -1,5 +1,5 @@
 /**
- * Times as a person reads them.
+ * Formats times and durations.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** The local date of an epoch time, as `2025-11-22`. */
+/** Formats an epoch time as a local date: `2025-11-22`. */
 export function formatDate(at: number): string {
   const date = new Date(at);
   return `${date.getFullYear()}-${pad(date.getMonth() + 1, 2)}-${pad(date.getDate(), 2)}`;
 }
 
-/** The local time of day of an epoch time, as `13:22:04.123`. */
+/** Formats an epoch time as a local time of day: `13:22:04.123`. */
 export function formatTime(at: number): string {
   const date = new Date(at);
   const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()];
@@ -21,7 +21,7 @@ export function formatTime(at: number): string {
   return `${clock}.${pad(date.getMilliseconds(), 3)}`;
 }
 
-/** A duration in its two largest units, as `2 h 3 min`. */
+/** Formats a duration in its two largest units: `2 h 3 min`. */
 export function formatDuration(ms: number): string {
   if (ms >= HOUR_MS) {
     return `${Math.floor(ms / HOUR_MS)} h ${Math.floor(ms % HOUR_MS / MINUTE_MS)} min`;

@@ -39,7 +39,7 @@ class Library implements Disposable {
   constructor(...defines: string[]) {
     this.#folder = Deno.makeTempDirSync();
     this.path = `${this.#folder}/libSystem.B.dylib`;
-    const source = new URL("tests/bsd/darwin_libc.c", ROOT).pathname;
+    const source = `${import.meta.dirname}/darwin_libc.c`;
     const { stderr, success } = new Deno.Command("gcc", {
       args: ["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", this.path]
         .concat(defines.map((define) => `-D${define}`), source),

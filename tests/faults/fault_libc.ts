@@ -37,7 +37,7 @@ export class FaultLibc implements Disposable {
   constructor() {
     this.#folder = Deno.makeTempDirSync({ prefix: "netwatch-" });
     this.path = `${this.#folder}/libfault.so`;
-    const source = new URL("fault_libc.c", import.meta.url).pathname;
+    const source = `${import.meta.dirname}/fault_libc.c`;
     const { success, stderr } = new Deno.Command("gcc", {
       args: ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", this.path, source],
     }).outputSync();

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { libcRequest } from "../../ffi/linux/libc.ts";
+import { libcPath } from "../support/real_libc.ts";
 import { ROOT, runDeno } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable } from "../support/skip.ts";
 
@@ -33,22 +35,6 @@ async function open(flags: string[], task: { libc?: string; revoke?: true } = {}
   return JSON.parse(stdout) as Report;
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The path of the C library on this machine. */
-function libc(): string {
-  const path = candidates.find(exists);
-  if (path === undefined) throw new Error(`None of ${candidates.join(", ")} exists`);
-  return path;
-}
-
 function assertHears(report: Report): void {
   assertEquals(report.error, undefined, report.message);
   assertEquals(report.hears, true);
@@ -58,12 +44,12 @@ function assertHears(report: Report): void {
 
 const GRANTS: [name: string, flags: () => string[]][] = [
   ["a grant of every path", () => ["--allow-ffi"]],
-  ["a grant of its absolute path", () => [`--allow-ffi=${libc()}`]],
-  ["a grant of its folder", () => [`--allow-ffi=${libc().replace(/\/[^/]*$/, "")}`]],
-  ["a grant of a folder above", () => [`--allow-ffi=/${libc().split("/")[1]}`]],
+  ["a grant of its absolute path", () => [`--allow-ffi=${libcPath()}`]],
+  ["a grant of its folder", () => [`--allow-ffi=${libcPath().replace(/\/[^/]*$/, "")}`]],
+  ["a grant of a folder above", () => [`--allow-ffi=/${libcPath().split("/")[1]}`]],
   [
     "a grant of a list that contains it",
-    () => [`--allow-ffi=/nowhere/libc.so.6,${libc()},/nowhere/else`],
+    () => [`--allow-ffi=/nowhere/libc.so.6,${libcPath()},/nowhere/else`],
   ],
   ["a grant of all candidates", () => [`--allow-ffi=${candidates.join(",")}`]],
 ];
@@ -80,8 +66,8 @@ skippable({
   name: "LinuxSource.open() opens the path of the option libc",
   needs: NEEDS,
   fn: async () => {
-    assertHears(await open([`--allow-ffi=${libc()}`], { libc: libc() }));
-    assertHears(await open(["--allow-ffi"], { libc: libc() }));
+    assertHears(await open([`--allow-ffi=${libcPath()}`], { libc: libcPath() }));
+    assertHears(await open(["--allow-ffi"], { libc: libcPath() }));
   },
 });
 
@@ -103,7 +89,7 @@ skippable({
   fn: async () => {
     const [flag = ""] = (await open([])).message!.split(" ");
     const report = await open([flag]);
-    if (exists(flag.replace("--allow-ffi=", ""))) assertHears(report);
+    if (existsSync(flag.replace("--allow-ffi=", ""))) assertHears(report);
     else assertEquals(report.error, "NotFound", report.message);
   },
 });
@@ -112,7 +98,7 @@ skippable({
   name: "LinuxSource.open() without permission for the option libc names the flag with its path",
   needs: NEEDS,
   fn: async () => {
-    const { error, message } = await open([`--allow-ffi=${libc()}`], { libc: "/opt/libc.so" });
+    const { error, message } = await open([`--allow-ffi=${libcPath()}`], { libc: "/opt/libc.so" });
     assertEquals(error, "NotCapable");
     assert(message!.startsWith("--allow-ffi=/opt/libc.so is needed"), message);
   },
@@ -122,7 +108,7 @@ skippable({
   name: "LinuxSource.open() lists the granted paths that do not exist and names the option libc",
   needs: NEEDS,
   fn: async () => {
-    const missing = candidates.filter((path) => !exists(path));
+    const missing = candidates.filter((path) => !existsSync(path));
     const { error, message } = await open([`--allow-ffi=${missing.join(",")}`]);
     assertEquals(error, "NotFound", message);
     for (const path of missing) assertStringIncludes(message!, `${path} (`);
@@ -163,7 +149,7 @@ skippable({
   name: "LinuxSource keeps working when the permission is revoked, and shares the open library",
   needs: NEEDS,
   fn: async () => {
-    const path = libc();
+    const path = libcPath();
     const cases: [string, { revoke: true; libc?: string }][] = [
       ["--allow-ffi", { revoke: true }],
       ["--allow-ffi", { revoke: true, libc: path }],

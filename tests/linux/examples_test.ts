@@ -1,5 +1,5 @@
 /**
- * The example programs in a network that changes.
+ * Runs the example programs while the network changes.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { scaled } from "../support/timing.ts";
 
 const TABLE = / Source .*\n\n/;
 
-/** Two ends of a cable; their names need not be plain. */
+/** Adds a veth pair, both ends up. */
 async function addCable(name = "eth0", peer = "peer0"): Promise<void> {
   await ip(`link add name ${name} type veth peer name ${peer}`);
   await ip(`link set ${name} up`);
   await ip(`link set ${peer} up`);
 }
 
-/** With a cable and an address, so that there is a way out. */
+/** Adds an interface with an address and the default route. */
 async function addNetwork(): Promise<void> {
   await addCable();
   await ip("addr add 192.168.1.7/24 dev eth0");
@@ -30,7 +30,7 @@ function watch(...options: string[]): Program {
   return denoProgram(["run", "--no-prompt", "--allow-ffi", "examples/watch.ts", ...options]);
 }
 
-/** Ends the program as Ctrl-C does; it must end well. */
+/** Sends SIGINT; the program must exit with 0 and without an error message. */
 async function interrupt(program: Program): Promise<string> {
   program.signal("SIGINT");
   const { code, stderr, stdout } = await program.end();
@@ -61,11 +61,11 @@ namespaceTest(import.meta.url, "watch prints a line for each change", async () =
   await interrupt(program);
 });
 
-namespaceTest(import.meta.url, "watch --major tells nothing minor", async () => {
+namespaceTest(import.meta.url, "watch --major prints no minor change", async () => {
   await addNetwork();
   await using program = watch("--major");
   await program.until(TABLE);
-  await pause(300); // longer than coalesceMs: what comes now has a snapshot of its own
+  await pause(300); // longer than coalesceMs, so the next change gets its own snapshot
   await ip("link set eth0 mtu 1400");
   await pause(300);
   await ip("addr add 192.0.2.9/32 dev eth0");
@@ -77,7 +77,7 @@ namespaceTest(import.meta.url, "watch --major tells nothing minor", async () => 
   assertEquals(lines.filter((line) => !line.includes("  major  ")), []);
 });
 
-namespaceTest(import.meta.url, "watch --settle tells two changes in one", async () => {
+namespaceTest(import.meta.url, "watch --settle prints two changes as one snapshot", async () => {
   await addNetwork();
   await using program = watch("--json", "--settle", String(scaled(2_000)));
   await program.until(/\n/);
@@ -85,58 +85,66 @@ namespaceTest(import.meta.url, "watch --settle tells two changes in one", async 
   await pause(400); // longer than coalesceMs, shorter than settleMs
   await ip("addr add 192.0.2.9/32 dev eth0");
   await program.until(/\n.*\n/);
-  const [, told = ""] = (await interrupt(program)).split("\n");
-  const { changes }: Snapshot = JSON.parse(told);
+  const [, second = ""] = (await interrupt(program)).split("\n");
+  const { changes }: Snapshot = JSON.parse(second);
   const added = changes.flatMap((change) =>
     change.kind === "address-added" && change.address.family === "IPv4" ? [change.address.cidr] : []
   );
   assertEquals(added, ["192.0.2.8/32", "192.0.2.9/32"]);
 });
 
-namespaceTest(import.meta.url, "watch --interval sets how often it compares", async () => {
-  for (const [interval, compares] of [["20", true], ["Infinity", false]] as const) {
+namespaceTest(import.meta.url, "watch --interval sets how often it reconciles", async () => {
+  for (const [interval, reconciles] of [["20", true], ["Infinity", false]] as const) {
     await using program = watch("--stats", "--interval", interval);
     await program.until(TABLE);
     await pause(300);
     const [, count] = /^reconciles +(\d+)$/m.exec(await interrupt(program)) ?? [];
-    assertEquals(Number(count) > 0, compares, `--interval ${interval}: ${count} reconciles`);
+    assertEquals(Number(count) > 0, reconciles, `--interval ${interval}: ${count} reconciles`);
   }
-});
-
-namespaceTest(import.meta.url, "watch --json ends quietly when its pipe is closed", async () => {
-  await addNetwork();
-  await using program = watch("--json");
-  await program.until(/\n/);
-  await program.closeStdout();
-  await ip("addr add 192.0.2.9/32 dev eth0");
-  const { code, stderr } = await program.end();
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-});
-
-namespaceTest(import.meta.url, "a second Ctrl-C ends a watch that nobody reads", async () => {
-  const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
-  await ipBatch(pairs); // more than a pipe holds
-  const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
-  await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
-  const ended = program.end();
-  let isEnded = false;
-  ended.then(() => isEnded = true);
-  await program.readOnce();
-  program.signal("SIGINT");
-  await pause(300);
-  assertEquals(isEnded, false, "the snapshot fits into the pipe");
-  program.signal("SIGINT");
-  assertEquals((await ended).code, 130);
 });
 
 namespaceTest(
   import.meta.url,
-  "watch obeys no interface name, and lets no terminal obey one",
+  "watch --json exits without an error when the reader closes the pipe",
+  async () => {
+    await addNetwork();
+    await using program = watch("--json");
+    await program.until(/\n/);
+    await program.closeStdout();
+    await ip("addr add 192.0.2.9/32 dev eth0");
+    const { code, stderr } = await program.end();
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "a second Ctrl-C kills a watch whose output nobody reads",
+  async () => {
+    const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
+    await ipBatch(pairs); // their snapshot is larger than the buffer of a pipe
+    const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
+    await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
+    const ended = program.end();
+    let isEnded = false;
+    ended.then(() => isEnded = true);
+    await program.readOnce();
+    program.signal("SIGINT");
+    await pause(300);
+    assertEquals(isEnded, false, "the snapshot fits into the pipe");
+    program.signal("SIGINT");
+    assertEquals((await ended).code, 130);
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "watch escapes interface names that a terminal would obey",
   async () => {
     const hostile = "\x1b[2J\u009b\u202e";
     await addCable("ok0", "ok1");
     await addCable(hostile, "peer0");
-    // deno-lint-ignore no-control-regex -- that none is there is the point
+    // deno-lint-ignore no-control-regex -- the output must not contain any
     const obeyed = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/;
     const once = ["run", "--allow-ffi", "examples/watch.ts", "--once"];
     const table = await runDenoOk(once);
@@ -154,20 +162,24 @@ namespaceTest(
   },
 );
 
-namespaceTest(import.meta.url, "read_once and wait_until_online tell of a way out", async () => {
-  const wait = ["run", "--allow-ffi", "examples/wait_until_online.ts"];
-  await using waiting = denoProgram(wait);
-  await addNetwork();
-  const { code, stdout } = await waiting.end();
-  assertEquals({ code, stdout }, { code: 0, stdout: "A way out by eth0\n" });
-  const once = await runDenoOk(["run", "--allow-ffi", "examples/read_once.ts"]);
-  assertMatch(once.stdout, /^To IPv4 by eth0 gateway 192\.168\.1\.1\n/);
-  assertMatch(once.stdout, /^IPv4 192\.168\.1\.7\/24/m);
-});
+namespaceTest(
+  import.meta.url,
+  "read_once and wait_until_online print the default route",
+  async () => {
+    const wait = ["run", "--allow-ffi", "examples/wait_until_online.ts"];
+    await using waiting = denoProgram(wait);
+    await addNetwork();
+    const { code, stdout } = await waiting.end();
+    assertEquals({ code, stdout }, { code: 0, stdout: "Online through eth0\n" });
+    const once = await runDenoOk(["run", "--allow-ffi", "examples/read_once.ts"]);
+    assertMatch(once.stdout, /^Default ipv4: eth0 via 192\.168\.1\.1\n/);
+    assertMatch(once.stdout, /^192\.168\.1\.7\/24/m);
+  },
+);
 
 namespaceTest(
   import.meta.url,
-  "rebind binds again when its address is gone, not before",
+  "rebind binds again when its address is gone, and not before",
   async () => {
     await addNetwork();
     const flags = ["--allow-ffi", "--allow-net", "--unstable-net"];
@@ -184,27 +196,31 @@ namespaceTest(
   },
 );
 
-namespaceTest(import.meta.url, "reconnect_on_wake connects again by another way", async () => {
-  await ip("link set lo up");
-  await addNetwork();
-  let connections = 0;
-  const second = Promise.withResolvers<void>();
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => {
-      if (++connections === 2) second.resolve();
-      return Deno.upgradeWebSocket(request).response;
-    },
-  );
-  const url = `ws://127.0.0.1:${server.addr.port}/`;
-  const args = ["run", "--allow-ffi", "--allow-net", "examples/reconnect_on_wake.ts", url];
-  await using program = denoProgram(args);
-  await program.until(/Connected by eth0\n/);
-  await ip("addr add 192.168.2.8/24 dev eth0");
-  await ip("route replace default via 192.168.2.1");
-  await second.promise;
-  await program.until(/Connected by eth0\n.*Connected by eth0\n/s);
-  const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_on_wake.ts"]);
-  assertEquals(none.code, 1);
-  assertStringIncludes(none.stderr, "Give the address of a WebSocket server");
-});
+namespaceTest(
+  import.meta.url,
+  "reconnect_on_wake reconnects when the default route changes",
+  async () => {
+    await ip("link set lo up");
+    await addNetwork();
+    let connections = 0;
+    const second = Promise.withResolvers<void>();
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      (request) => {
+        if (++connections === 2) second.resolve();
+        return Deno.upgradeWebSocket(request).response;
+      },
+    );
+    const url = `ws://127.0.0.1:${server.addr.port}/`;
+    const args = ["run", "--allow-ffi", "--allow-net", "examples/reconnect_on_wake.ts", url];
+    await using program = denoProgram(args);
+    await program.until(/Connected through eth0\n/);
+    await ip("addr add 192.168.2.8/24 dev eth0");
+    await ip("route replace default via 192.168.2.1");
+    await second.promise;
+    await program.until(/Connected through eth0\n.*Connected through eth0\n/s);
+    const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_on_wake.ts"]);
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.stderr, "The URL of a WebSocket server is missing");
+  },
+);

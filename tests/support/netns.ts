@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { ffi, read, run, skippable } from "./skip.ts";
+import { fileURLToPath } from "node:url";
 import { runDeno } from "./run.ts";
+import { ffi, read, run, skippable } from "./skip.ts";
 
 const INSIDE = "inside-namespace";
 
@@ -41,7 +42,7 @@ export function namespaceTest(
 async function runInside(url: string, name: string, deadlineMs: number): Promise<void> {
   const pattern = `/^${name.replaceAll(/[^\w ]/g, ".")}$/`;
   const { code, stdout, stderr } = await runDeno(
-    ["test", "-A", "--no-check", "--filter", pattern, new URL(url).pathname, "--", INSIDE],
+    ["test", "-A", "--no-check", "--filter", pattern, fileURLToPath(url), "--", INSIDE],
     { deadlineMs, command: ["unshare", "-rn"] },
   );
   if (code !== 0 || !/\b1 passed\b.*\b0 failed\b/.test(stdout)) {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
+import { statSync } from "node:fs";
+import { LIBC_SYMBOLS, libcRequest } from "../../ffi/linux/libc.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
 
@@ -22,9 +23,18 @@ const MORE_SYMBOLS = {
 /** The functions. */
 export type RealLibc = Deno.DynamicLibrary<typeof MORE_SYMBOLS>["symbols"];
 
+/** The path of the C library on this machine. */
+export function libcPath(): string {
+  const { candidates } = libcRequest(undefined);
+  const path = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  if (path === undefined) throw new Error(`None of ${candidates.join(", ")} exists`);
+  return path;
+}
+
 /** Loads the C library; close it at the end of the test. */
 export function openLibc(): { libc: RealLibc; close: () => void } {
-  const library = Deno.dlopen("libc.so.6", MORE_SYMBOLS);
+  const [soname] = libcRequest(undefined).sonames;
+  const library = Deno.dlopen(soname!, MORE_SYMBOLS);
   return { libc: library.symbols, close: () => library.close() };
 }
 
