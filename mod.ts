@@ -20,16 +20,18 @@
  * @module
  */
 import { deadline } from "@std/async/deadline";
-import { Monitor } from "./actor/monitor.ts";
 import {
   type MonitorOptions,
   type ReadOptions,
   type ResolvedOptions,
   resolveMonitorOptions,
   resolveReadOptions,
+  resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
 } from "./actor/options.ts";
+import { Runner } from "./actor/runner.ts";
+import { valueText } from "./actor/user_code.ts";
 import { openSource, type OpenSourceOptions } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
@@ -99,13 +101,13 @@ const READ_LIMIT_MS = 5_000;
  * ```
  */
 export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> {
-  readonly #monitor: Monitor;
+  readonly #runner: Runner;
   /** Resolves when the monitor is closed; never rejects. */
   readonly closed: Promise<void>;
 
-  private constructor(monitor: Monitor) {
-    this.#monitor = monitor;
-    this.closed = monitor.closed;
+  private constructor(runner: Runner) {
+    this.#runner = runner;
+    this.closed = runner.closed;
   }
 
   /**
@@ -124,12 +126,12 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
     resolved.signal?.throwIfAborted();
     const opened = await openSource(sourceOptions(resolved, true));
     if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-    return new NetworkMonitor(await Monitor.open(opened, resolved));
+    return new NetworkMonitor(await Runner.open(opened, resolved));
   }
 
   /** The newest snapshot; its changes are those of the publication itself. */
   get current(): Snapshot {
-    return this.#monitor.current;
+    return this.#runner.current;
   }
 
   /**
@@ -141,12 +143,12 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * @throws {TypeError} When an option is of the wrong type.
    */
   snapshots(options?: SnapshotOptions): ReadableStream<Snapshot> {
-    return this.#monitor.snapshots(options);
+    return this.#runner.snapshots(resolveSnapshotOptions(options));
   }
 
   /** Subscribes with default options. Leaving the loop ends the subscription, not the monitor. */
   [Symbol.asyncIterator](): AsyncIterator<Snapshot> {
-    return this.#monitor[Symbol.asyncIterator]();
+    return this.snapshots()[Symbol.asyncIterator]();
   }
 
   /**
@@ -157,7 +159,7 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * @throws The error of the read, when it fails.
    */
   refresh(): Promise<Snapshot> {
-    return this.#monitor.refresh();
+    return this.#runner.refresh();
   }
 
   /**
@@ -166,26 +168,29 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * @throws {MonitorClosedError} When the monitor is closed, also meanwhile.
    * @throws The reason of the signal, or what the predicate throws.
    */
-  waitFor(
+  async waitFor(
     predicate: (state: State) => boolean,
-    options?: { signal?: AbortSignal },
+    options: { signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
-    return this.#monitor.waitFor(predicate, options);
+    if (typeof predicate !== "function") {
+      throw new TypeError(`The predicate must be a function, not ${valueText(predicate)}`);
+    }
+    return await this.#runner.waitFor(predicate, resolveSignal(options.signal));
   }
 
   /** How the monitor itself is: whether it hears, and why not. */
   get health(): Health {
-    return this.#monitor.health;
+    return this.#runner.health;
   }
 
   /** What the monitor has done so far. */
   get metrics(): Metrics {
-    return this.#monitor.metrics;
+    return this.#runner.metrics;
   }
 
   /** Lets the monitor keep the process alive, as it does from the start. */
   ref(): void {
-    this.#monitor.ref();
+    this.#runner.ref();
   }
 
   /**
@@ -193,7 +198,7 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * snapshots alone does not keep such a program alive.
    */
   unref(): void {
-    this.#monitor.unref();
+    this.#runner.unref();
   }
 
   /**
@@ -201,7 +206,7 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * monitor runs any more. Calling it again gives the same.
    */
   close(): Promise<void> {
-    return this.#monitor.close();
+    return this.#runner.close();
   }
 
   /** Closes it at the end of an `await using` block. */

@@ -1,17 +1,13 @@
 /**
- * Performs what the machine wants: the only place of the actor that touches a source.
+ * Performs the effects of the machine: the only place of the actor that calls a source.
  *
  * @module
  */
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
-import type { Health, Metrics, Snapshot } from "../state/types.ts";
-import { backoffMs } from "./machine/backoff.ts";
+import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { BoundedCalls } from "./call_with_timeout.ts";
-import type { Broadcast } from "./streams/broadcast.ts";
-import { errorText } from "./user_code.ts";
-import { step } from "./machine/step.ts";
 import {
   createModel,
   type Effect,
@@ -21,8 +17,13 @@ import {
   type Seen,
   type TimerName,
 } from "./machine/model.ts";
-import type { ResolvedOptions } from "./options.ts";
-import type { TimerSet } from "./timers.ts";
+import { step } from "./machine/step.ts";
+import { backoffMs } from "./machine/subscription.ts";
+import type { ResolvedOptions, ResolvedSnapshotOptions } from "./options.ts";
+import { Broadcast } from "./streams/broadcast.ts";
+import { SnapshotStream } from "./streams/snapshot_stream.ts";
+import { TimerSet } from "./timers.ts";
+import { errorText } from "./user_code.ts";
 
 /** The longest that a read or a subscribe may take, in milliseconds. */
 const READ_LIMIT_MS = 5_000;
@@ -31,42 +32,62 @@ const READ_LIMIT_MS = 5_000;
 export class Runner {
   readonly #opened: OpenedSource;
   readonly #options: ResolvedOptions;
-  readonly #broadcast: Broadcast;
   readonly #timers: TimerSet;
+  readonly #broadcast: Broadcast;
   readonly #calls: BoundedCalls;
-  readonly #random: () => number;
   readonly #limitMs: number;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #releases = new Set<Promise<void>>();
   readonly #armed = new Map<TimerName, () => void>();
   readonly #refreshes = new Map<number, PromiseWithResolvers<Snapshot>>();
   readonly #opening = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
   #lastToken = 0;
   #model: Model;
   #inputs: Input[] = [];
   #running = false;
-  #closed = false;
 
-  /** Nothing happens before `open()`. */
-  constructor(
-    opened: OpenedSource,
-    options: ResolvedOptions,
-    broadcast: Broadcast,
-    timers: TimerSet,
-    random: () => number = Math.random,
-  ) {
+  private constructor(opened: OpenedSource, options: ResolvedOptions) {
     this.#opened = opened;
     this.#options = options;
-    this.#broadcast = broadcast;
-    this.#timers = timers;
-    this.#calls = new BoundedCalls(timers);
-    this.#random = random;
+    this.#timers = new TimerSet(options.clock, options.persistent);
+    this.#broadcast = new Broadcast(options.ignoreInterface, () => this.#pendingMs());
+    this.#calls = new BoundedCalls(this.#timers);
     this.#limitMs = Math.min(READ_LIMIT_MS, options.reconcileIntervalMs);
     const { source, polling, reason } = opened;
     const config = { source: source.name, polling, reason, coalesceMs: options.coalesceMs };
     this.#model = createModel(config, this.#now());
-    broadcast.pendingMs = () => this.#pendingMs();
-    this.#opening.promise.catch(() => {}); // closed before open() was called: nobody waits
+    this.#opening.promise.catch(() => {}); // if closed before open() was called, nobody waits
+  }
+
+  /**
+   * Subscribes, reads, and resolves when the first snapshot exists. When it rejects, everything is
+   * released, the opened source included.
+   *
+   * @param opened The source; the runner disposes it in the end.
+   * @param options Checked options.
+   * @throws What subscribing or the first read threw, a `TimeoutError` if they take too long, or the
+   * reason of `options.signal`.
+   */
+  static async open(opened: OpenedSource, options: ResolvedOptions): Promise<Runner> {
+    const runner = new Runner(opened, options);
+    const { signal } = options;
+    try {
+      signal?.throwIfAborted();
+      signal?.addEventListener("abort", runner.#onAbort);
+      runner.#dispatch({ kind: "open" });
+      await runner.#opening.promise;
+      signal?.throwIfAborted();
+      return runner;
+    } catch (error) {
+      await runner.#close(error);
+      throw error;
+    }
+  }
+
+  /** The snapshot published last; also after close. */
+  get current(): Snapshot {
+    return this.#broadcast.current;
   }
 
   /** How the monitor is. */
@@ -86,18 +107,9 @@ export class Runner {
     return Object.freeze({ ...metrics, events, ignored, malformed, spoofed });
   }
 
-  /**
-   * Resolves with the first publication; rejects when subscribing or the first read fails, and on
-   * `close()`.
-   */
-  open(): Promise<void> {
-    this.#dispatch({ kind: "open" });
-    return this.#opening.promise;
-  }
-
   /** A full read that begins from now on; resolves with what it led to. */
   refresh(): Promise<Snapshot> {
-    if (this.#closed) return Promise.reject(new MonitorClosedError());
+    if (this.#broadcast.closed) return Promise.reject(new MonitorClosedError());
     const token = ++this.#lastToken;
     const refresh = Promise.withResolvers<Snapshot>();
     this.#refreshes.set(token, refresh);
@@ -105,15 +117,50 @@ export class Runner {
     return refresh.promise;
   }
 
-  /** The subscription keeps the process alive, or lets it end, as the timers do. */
-  follow(): void {
+  /** A new subscription; after close it has ended already. */
+  snapshots(options: ResolvedSnapshotOptions): ReadableStream<Snapshot> {
+    return new SnapshotStream(this.#broadcast, this.#timers, options).stream;
+  }
+
+  /**
+   * The first snapshot, from the current one on, whose state satisfies the predicate. Rejects with
+   * what the predicate throws, the signal's reason, or MonitorClosedError.
+   */
+  waitFor(
+    predicate: (state: State) => boolean,
+    signal: AbortSignal | null,
+  ): Promise<Snapshot> {
+    return this.#broadcast.waitFor(predicate, signal);
+  }
+
+  /** Keeps the process alive. */
+  ref(): void {
+    this.#timers.ref();
     for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
   }
 
-  /** Stops everything at once; an `open()` that is under way rejects with the reason. */
-  close(reason: unknown): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Lets the process end while the monitor is open. */
+  unref(): void {
+    this.#timers.unref();
+    for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
+  }
+
+  /** Resolves when the monitor is closed and released; never rejects. */
+  get closed(): Promise<void> {
+    return this.#released.promise;
+  }
+
+  /** Streams end, and whoever waits is rejected. Resolves when nothing of it runs any more. */
+  close(): Promise<void> {
+    return this.#close(new MonitorClosedError());
+  }
+
+  readonly #onAbort = (): void => void this.#close(this.#options.signal?.reason);
+
+  #close(reason: unknown): Promise<void> {
+    if (this.#broadcast.closed) return this.#released.promise;
+    this.#broadcast.close();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     [this.#model] = step(this.#model, { kind: "close" }, this.#now());
     this.#inputs = [];
     this.#timers.clear();
@@ -122,18 +169,23 @@ export class Runner {
     for (const refresh of this.#refreshes.values()) refresh.reject(new MonitorClosedError());
     this.#refreshes.clear();
     for (const id of [...this.#subscriptions.keys()]) this.#release(id);
+    void this.#releaseAll();
+    return this.#released.promise;
   }
 
-  /**
-   * Resolves when every subscription that was given up is released. Waits for no other call of the
-   * source.
-   */
-  async released(): Promise<void> {
+  /** Waits for the subscriptions that were given up, and for no other call of the source. */
+  async #releaseAll(): Promise<void> {
     await Promise.all(this.#releases);
+    try {
+      await this.#opened.dispose();
+    } catch (error) {
+      this.#options.logger.error(`Cannot release the source: ${errorText(error)}`);
+    }
+    this.#released.resolve();
   }
 
   #dispatch(input: Input): void {
-    if (this.#closed) return;
+    if (this.#broadcast.closed) return;
     this.#inputs.push(input);
     if (this.#running) return;
     this.#running = true;
@@ -141,7 +193,7 @@ export class Runner {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         const [model, effects] = step(this.#model, next, this.#now());
         this.#model = model;
-        for (const effect of effects) if (!this.#closed) this.#perform(effect);
+        for (const effect of effects) if (!this.#broadcast.closed) this.#perform(effect);
       }
     } finally {
       this.#running = false;
@@ -165,7 +217,7 @@ export class Runner {
       case "arm":
         return this.#arm(effect.timer, effect.ms);
       case "retry":
-        return this.#arm("retry", backoffMs(effect.attempt, this.#random()));
+        return this.#arm("retry", backoffMs(effect.attempt, Math.random()));
       case "disarm":
         return this.#disarm(effect.timer);
       case "publish":
@@ -266,7 +318,7 @@ export class Runner {
 
   #publish({ publication }: Effect & { kind: "publish" }): void {
     this.#broadcast.publish(publication);
-    if (this.#closed || publication.sequence > 1) return;
+    if (this.#broadcast.closed || publication.sequence > 1) return;
     const { reconcileIntervalMs } = this.#options;
     if (reconcileIntervalMs !== Infinity) {
       this.#timers.every(() => this.#dispatch({ kind: "tick" }), reconcileIntervalMs);

@@ -77,6 +77,7 @@ function publish(draft: Draft, state: State): void {
     publication: {
       sequence: draft.sequence,
       at: draft.now.wall,
+      publishedAt: draft.publishedAt,
       causes: CAUSES.filter((cause) => draft.causes.includes(cause)),
       state,
     },

@@ -138,6 +138,8 @@ export interface Publication {
   readonly sequence: number;
   /** Epoch milliseconds. */
   readonly at: number;
+  /** Monotonic milliseconds. */
+  readonly publishedAt: number;
   /** All causes, in their order; never empty. */
   readonly causes: readonly Cause[];
   /** What is published. */

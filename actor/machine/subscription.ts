@@ -13,6 +13,10 @@ import type { Cause } from "../../state/types.ts";
 /** A subscription that lived so long starts the backoff anew when it is lost, in milliseconds. */
 const LONG_LIFE_MS = 30_000;
 
+/** The waits before a lost socket is opened again, in milliseconds. */
+const FIRST_BACKOFF_MS = 50;
+const LONGEST_BACKOFF_MS = 30_000;
+
 /** How long after a doubtful or differing look the next one comes, in milliseconds. */
 export const LOOK_AGAIN_MS = 50;
 
@@ -160,4 +164,16 @@ function retryLater(draft: Draft): void {
   draft.socket = { kind: "waiting" };
   draft.effects.push({ kind: "retry", attempt: draft.attempt });
   draft.attempt++;
+}
+
+/**
+ * The wait before an attempt to subscribe (0 is the first), in milliseconds: 50 ms, doubling up to 30 s, less
+ * a random part of at most half, so that the monitors of one machine do not all come back at the same moment.
+ *
+ * @param attempt How many attempts have failed.
+ * @param random From 0 to below 1.
+ */
+export function backoffMs(attempt: number, random: number): number {
+  const longest = Math.min(FIRST_BACKOFF_MS * 2 ** attempt, LONGEST_BACKOFF_MS);
+  return Math.ceil(longest * (1 - random / 2));
 }

@@ -12,16 +12,20 @@ import { sleptLongBetween } from "../../state/diff.ts";
 import type { Cause, Snapshot, State } from "../../state/types.ts";
 import type { IgnoreInterface } from "../user_code.ts";
 import type { Publication } from "../machine/model.ts";
-import type { ResolvedSnapshotOptions } from "../options.ts";
 import { CAUSES } from "../machine/coalesce.ts";
-import { Subscriber } from "./snapshot_stream.ts";
-import type { TimerSet } from "../timers.ts";
+
+/** A stream that follows the publications. */
+export interface Follower {
+  /** A snapshot was published. */
+  onPublished(snapshot: Snapshot): void;
+  /** The monitor was closed. */
+  end(): void;
+}
 
 /** The snapshots of one monitor and those who follow them. */
 export class Broadcast {
   readonly #ignoreInterface: IgnoreInterface;
-  readonly #timers: TimerSet;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #followers = new Set<Follower>();
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
   /** By cause, the last publication that had it. */
   readonly #lastSequence = new Map<Cause, number>();
@@ -30,10 +34,18 @@ export class Broadcast {
   #publishedAt = -Infinity;
   #closed = false;
 
-  /** Major decisions leave out what the predicate names; settling is measured with the timers. */
-  constructor(ignoreInterface: IgnoreInterface, timers: TimerSet) {
+  /** Milliseconds until the events received so far are published; 0 when none are pending. */
+  readonly pendingMs: () => number;
+
+  /** Major decisions leave out the interfaces for which the predicate is true. */
+  constructor(ignoreInterface: IgnoreInterface, pendingMs: () => number) {
     this.#ignoreInterface = ignoreInterface;
-    this.#timers = timers;
+    this.pendingMs = pendingMs;
+  }
+
+  /** Whether the monitor is closed. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** The snapshot published last. Not to be asked before the first one. */
@@ -46,12 +58,9 @@ export class Broadcast {
     return this.#publishedAt;
   }
 
-  /** Milliseconds until what has been heard is published; 0 when nothing is on its way. Set by the runner. */
-  pendingMs: () => number = () => 0;
-
   /** How many streams follow it. */
   get streams(): number {
-    return this.#subscribers.size;
+    return this.#followers.size;
   }
 
   /** Makes a snapshot of it and tells everybody. */
@@ -72,23 +81,22 @@ export class Broadcast {
       major: previous !== null && this.isMajor(previous.state, state),
       state,
     });
-    this.#publishedAt = this.#timers.monotonic();
+    this.#publishedAt = publication.publishedAt;
     const snapshot = this.#current;
-    for (const subscriber of [...this.#subscribers]) subscriber.onPublished(snapshot);
+    for (const follower of [...this.#followers]) follower.onPublished(snapshot);
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // not if one before it closed the monitor
     }
   }
 
-  /** A new stream. */
-  subscribe(options: ResolvedSnapshotOptions): ReadableStream<Snapshot> {
-    const subscriber = new Subscriber(this, this.#timers, options, () => {
-      this.#subscribers.delete(subscriber);
-    });
-    this.#subscribers.add(subscriber);
-    if (this.#closed) subscriber.end();
-    else subscriber.start();
-    return subscriber.stream;
+  /** The stream is told of publications and of the end. */
+  add(follower: Follower): void {
+    this.#followers.add(follower);
+  }
+
+  /** The stream has ended. */
+  remove(follower: Follower): void {
+    this.#followers.delete(follower);
   }
 
   /** The first snapshot, from the current one on, whose state fits. */
@@ -161,7 +169,7 @@ export class Broadcast {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const subscriber of [...this.#subscribers]) subscriber.end();
+    for (const follower of [...this.#followers]) follower.end();
     for (const watcher of [...this.#watchers]) watcher(null);
   }
 

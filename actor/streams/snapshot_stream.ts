@@ -9,13 +9,12 @@ import type { ResolvedSnapshotOptions } from "../options.ts";
 import type { TimerSet } from "../timers.ts";
 
 /** Delivers the newest snapshot to one reader, when it reads and when that is due. */
-export class Subscriber {
+export class SnapshotStream {
   /** What the reader reads. Nothing is ever queued in it. */
   readonly stream: ReadableStream<Snapshot>;
   readonly #broadcast: Broadcast;
   readonly #timers: TimerSet;
   readonly #options: ResolvedSnapshotOptions;
-  readonly #onEnd: () => void;
   #controller!: ReadableStreamDefaultController<Snapshot>;
   /**
    * The snapshot to compare with; null before the first of a stream that begins with the current
@@ -37,20 +36,11 @@ export class Subscriber {
   #ended = false;
   #cancelTimer: (() => void) | null = null;
 
-  /**
-   * A subscriber to the broadcast; `onEnd` is called once, when the stream ends or is
-   * cancelled.
-   */
-  constructor(
-    broadcast: Broadcast,
-    timers: TimerSet,
-    options: ResolvedSnapshotOptions,
-    onEnd: () => void,
-  ) {
+  /** Follows the broadcast from its current snapshot on. */
+  constructor(broadcast: Broadcast, timers: TimerSet, options: ResolvedSnapshotOptions) {
     this.#broadcast = broadcast;
     this.#timers = timers;
     this.#options = options;
-    this.#onEnd = onEnd;
     this.stream = new ReadableStream<Snapshot>({
       start: (controller) => {
         this.#controller = controller;
@@ -61,15 +51,15 @@ export class Subscriber {
       },
       cancel: () => this.#stop(),
     }, { highWaterMark: 0 });
-  }
-
-  /** Begins to follow, from the current snapshot on. */
-  start(): void {
-    const { initial, signal } = this.#options;
-    if (!initial) this.#seen = this.#broadcast.current;
-    this.#weighed = this.#broadcast.current.sequence;
-    if (signal?.aborted) this.end();
-    else signal?.addEventListener("abort", this.#onAbort);
+    const { initial, signal } = options;
+    if (broadcast.closed || signal?.aborted) {
+      this.end();
+      return;
+    }
+    if (!initial) this.#seen = broadcast.current;
+    this.#weighed = broadcast.current.sequence;
+    broadcast.add(this);
+    signal?.addEventListener("abort", this.#onAbort);
   }
 
   /** A snapshot was published. */
@@ -93,7 +83,7 @@ export class Subscriber {
     this.#wanted = false;
     this.#disarm();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#onEnd();
+    this.#broadcast.remove(this);
   }
 
   #noteChange(): void {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Broadcast } from "../../actor/streams/broadcast.ts";
-import { resolveSnapshotOptions } from "../../actor/options.ts";
+import { resolveSnapshotOptions, type SnapshotOptions } from "../../actor/options.ts";
+import { SnapshotStream } from "../../actor/streams/snapshot_stream.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/timers.ts";
 import { diffStates } from "../../state/diff.ts";
@@ -121,14 +122,20 @@ Deno.test("a reader that keeps up is given the published snapshot itself", async
 });
 
 Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", () => {
-  const broadcast = new Broadcast(() => false, new TimerSet(new ManualClock(), true));
+  const broadcast = new Broadcast(() => false, () => 0);
+  const timers = new TimerSet(new ManualClock(), true);
   const published = state({ interfaces: [stateNic("eth0")] });
-  broadcast.publish({ sequence: 1, at: START, causes: ["initial"], state: published });
+  broadcast.publish({
+    sequence: 1,
+    at: START,
+    publishedAt: 0,
+    causes: ["initial"],
+    state: published,
+  });
+  const follow = (options: SnapshotOptions = {}) =>
+    new SnapshotStream(broadcast, timers, resolveSnapshotOptions(options)).stream;
   const controller = new AbortController();
-  const options = resolveSnapshotOptions({ signal: controller.signal });
-  const streams = [1, 2, 3].map((n) =>
-    broadcast.subscribe(n === 1 ? options : resolveSnapshotOptions())
-  );
+  const streams = [follow({ signal: controller.signal }), follow(), follow()];
   assertEquals(broadcast.streams, 3);
   controller.abort();
   assertEquals(broadcast.streams, 2);
@@ -136,7 +143,7 @@ Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", ()
   assertEquals(broadcast.streams, 1);
   broadcast.close();
   assertEquals(broadcast.streams, 0);
-  broadcast.subscribe(resolveSnapshotOptions());
+  follow();
   assertEquals(broadcast.streams, 0);
 });
 

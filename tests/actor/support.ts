@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { Monitor } from "../../actor/monitor.ts";
-import type { OpenedSource } from "../../state/source.ts";
-import { type MonitorOptions, resolveMonitorOptions } from "../../actor/options.ts";
 import {
   ManualClock,
   scriptedInterface,
   ScriptedSource,
   type ScriptedSourceOptions,
 } from "../../actor/testing.ts";
+import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { Interface, Snapshot } from "../../state/types.ts";
+
+// No jitter in the backoff of these tests.
+Math.random = () => 0;
 
 /** What the wall clock shows when a test begins. */
 export const START = 1_700_000_000_000;
@@ -42,7 +43,6 @@ export class Log {
 export interface SetUpOptions {
   source?: ScriptedSourceOptions;
   monitor?: Omit<MonitorOptions, "source" | "clock">;
-  polling?: { reason: string };
 }
 
 /** All that a test needs before it opens the monitor. */
@@ -50,10 +50,8 @@ export interface Setting {
   clock: ManualClock;
   source: ScriptedSource;
   log: Log;
-  /** How often the opened source was disposed. */
-  disposed: () => number;
-  /** Opens the monitor; no jitter in its backoff. */
-  open: () => Promise<Monitor>;
+  /** Opens the monitor. */
+  open: () => Promise<NetworkMonitor>;
 }
 
 /** A scripted source with eth0 at 192.0.2.1/24, a manual clock and a log; nothing is open yet. */
@@ -61,30 +59,18 @@ export function prepare(options: SetUpOptions = {}): Setting {
   const clock = new ManualClock({ now: START });
   const source = new ScriptedSource({ interfaces: [eth0("192.0.2.1/24")], ...options.source });
   const log = new Log();
-  let disposed = 0;
-  const opened: OpenedSource = {
-    source,
-    reason: options.polling?.reason ?? null,
-    polling: options.polling !== undefined,
-    dispose: () => {
-      disposed++;
-      return Promise.resolve();
-    },
-  };
-  const resolved = resolveMonitorOptions({ logger: log, ...options.monitor, source, clock });
   return {
     clock,
     source,
     log,
-    disposed: () => disposed,
-    open: () => Monitor.open(opened, resolved, () => 0),
+    open: () => NetworkMonitor.open({ logger: log, ...options.monitor, source, clock }),
   };
 }
 
 /** The same with the monitor open and its first window over. */
 export async function setUp(
   options: SetUpOptions = {},
-): Promise<Setting & AsyncDisposable & { monitor: Monitor }> {
+): Promise<Setting & AsyncDisposable & { monitor: NetworkMonitor }> {
   const setting = prepare(options);
   const monitor = await setting.open();
   await setting.clock.advance(resolvedWindow(options));
@@ -101,8 +87,8 @@ export function nic(name: string, ...addresses: string[]): Interface {
   return scriptedInterface(name, addresses, { index: 10 + Number(/\d+$/.exec(name)?.[0] ?? 0) });
 }
 
-/** All snapshots that a watcher of publications sees, from the current one on. */
-export function record(monitor: Monitor): Snapshot[] {
+/** All snapshots that are published, from the current one on. */
+export function record(monitor: Pick<NetworkMonitor, "current" | "waitFor">): Snapshot[] {
   const seen: Snapshot[] = [];
   const watch = (): void => {
     monitor.waitFor(() => {

@@ -5,8 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { resolveMonitorOptions } from "../../actor/options.ts";
-import { Monitor } from "../../actor/monitor.ts";
+import { NetworkMonitor } from "../../mod.ts";
 import { openLibrary } from "../../ffi/library.ts";
 import { libraryOf } from "../../ffi/bsd/libc.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
@@ -55,23 +54,18 @@ class Library implements Disposable {
   }
 }
 
-async function openMonitor(libc: string): Promise<Monitor> {
+async function openMonitor(libc: string): Promise<AsyncDisposable & { monitor: NetworkMonitor }> {
   const source = await BsdSource.open({ os: "darwin", libc });
   source.check(true);
-  return await Monitor.open(
-    {
-      source,
-      reason: null,
-      polling: false,
-      dispose: async () => await source[Symbol.asyncDispose](),
+  const options = { source, coalesceMs: 0, reconcileIntervalMs: 600_000, logger: new Log() };
+  const monitor = await NetworkMonitor.open(options);
+  return {
+    monitor,
+    [Symbol.asyncDispose]: async () => {
+      await monitor.close();
+      await source[Symbol.asyncDispose]();
     },
-    resolveMonitorOptions({
-      source,
-      coalesceMs: 0,
-      reconcileIntervalMs: 600_000,
-      logger: new Log(),
-    }),
-  );
+  };
 }
 
 skippable({
@@ -81,7 +75,8 @@ skippable({
     using library = new Library();
     const { turn } = library;
     {
-      await using monitor = await openMonitor(library.path);
+      await using opened = await openMonitor(library.path);
+      const { monitor } = opened;
       const { state } = monitor.current;
       const en0 = state.interfaces.en0!;
       assertEquals([en0.index, en0.mtu, en0.mac, en0.kind, en0.flags], [
@@ -139,7 +134,8 @@ skippable({
   needs: NEEDS,
   async fn() {
     using library = new Library("WITHOUT_NOTIFY");
-    await using monitor = await openMonitor(library.path);
+    await using opened = await openMonitor(library.path);
+    const { monitor } = opened;
     assertEquals(monitor.health.listeners, ["route", "kernel-events"]);
   },
 });

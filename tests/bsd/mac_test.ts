@@ -220,7 +220,7 @@ Deno.test("what macOS announces nowhere is right within one interval", async () 
 
 Deno.test("closing gives back every descriptor of a Mac", async () => {
   const machine = await startMachine();
-  await machine.monitor.close();
+  await machine[Symbol.asyncDispose]();
   assertEquals(machine.kernel.open, 0);
   assertEquals(machine.monitor.health.listeners, []);
 });

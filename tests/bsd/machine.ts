@@ -3,13 +3,10 @@
  *
  * @module
  */
-import type { MonitorOptions } from "../../actor/options.ts";
-import { resolveMonitorOptions } from "../../actor/options.ts";
-import { Monitor } from "../../actor/monitor.ts";
 import { ManualClock } from "../../actor/testing.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
 import { BsdRuntime } from "../../ffi/bsd/runtime.ts";
-import type { Snapshot } from "../../state/types.ts";
+import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { Log, record } from "../actor/support.ts";
 import { SimulatedKernel, type SimulatedKernelOptions } from "./simulated_kernel.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
@@ -27,7 +24,7 @@ export interface Machine extends AsyncDisposable {
   clock: ManualClock;
   kernel: SimulatedKernel;
   network: SimulatedNetwork;
-  monitor: Monitor;
+  monitor: NetworkMonitor;
   source: BsdSource;
   log: Log;
   /** All publications so far. */
@@ -54,16 +51,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const buffer = monitorOptions?.receiveBufferBytes;
   const source = new BsdSource(system, buffer, () => system.dispose());
   const log = new Log();
-  const monitor = await Monitor.open(
-    {
-      source,
-      reason: null,
-      polling: false,
-      dispose: async () => await source[Symbol.asyncDispose](),
-    },
-    resolveMonitorOptions({ ...monitorOptions, source, clock, logger: log }),
-    () => 0,
-  );
+  const monitor = await NetworkMonitor.open({ ...monitorOptions, source, clock, logger: log });
   const settle = async () => {
     // Slices and mails take turns of the real event loop.
     for (let quiet = 0; quiet < 3;) {
@@ -90,7 +78,10 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
     published,
     settle,
     pass,
-    [Symbol.asyncDispose]: () => monitor.close(),
+    [Symbol.asyncDispose]: async () => {
+      await monitor.close();
+      await source[Symbol.asyncDispose]();
+    },
   };
 }
 

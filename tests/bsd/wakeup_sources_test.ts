@@ -132,7 +132,7 @@ Deno.test("health shows which listeners listen", async () => {
   }
   const filterless = await startMachine({ without: ["kernel-event-filter"] });
   assertEquals(filterless.monitor.health.listeners, ["route", "network_change"]);
-  await filterless.monitor.close();
+  await filterless[Symbol.asyncDispose]();
   assertEquals(filterless.kernel.open, 0);
   await using freebsd = await startMachine({ os: "freebsd" });
   assertEquals(freebsd.monitor.health.listeners, ["route"]);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Monitor } from "../../actor/monitor.ts";
 import type { Clock, Logger } from "../../state/runtime.ts";
 import { settle } from "./clock.ts";
 import { Convergence } from "./convergence.ts";
@@ -11,6 +10,7 @@ import type { Operation } from "./plan.ts";
 import { Publications } from "./publications.ts";
 import { Reader } from "./readers.ts";
 import { Requests } from "./requests.ts";
+import type { MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
 /** Long enough for every timer and every late answer. */
@@ -30,9 +30,8 @@ export class Actions {
   readonly #requests: Requests;
   readonly #readers: Reader[] = [];
   readonly #abort = new AbortController();
-  #monitor: Monitor | null = null;
+  #monitor: NetworkMonitor | null = null;
   #opening = true;
-  #disposed = 0;
   #closed = false;
 
   /** Nothing is open. */
@@ -50,10 +49,10 @@ export class Actions {
 
   /** Opens the monitor; it may take its time. */
   open(): void {
-    const { plan, parts, network, faults, source, jitter } = this.#world;
+    const { plan, parts, network, faults, source } = this.#world;
     for (const mutation of plan.initial) network.apply(mutation);
     for (const fault of plan.opening) faults.arm(fault);
-    const options = parts.resolveMonitorOptions({
+    const options: MonitorOptions = {
       source,
       clock: this.#clock(),
       logger: this.#logger(),
@@ -64,13 +63,8 @@ export class Actions {
         if (plan.ignores === "throws") throw new Error("Simulated: the predicate throws");
         return plan.ignores === "bridges" && nic.kind === "bridge";
       },
-    });
-    const dispose = (): Promise<void> => {
-      this.#disposed++;
-      return Promise.resolve();
     };
-    const opened = { source, reason: null, polling: false, dispose };
-    parts.Monitor.open(opened, options, () => jitter.float()).then(
+    parts.NetworkMonitor.open(options).then(
       (monitor) => this.#onOpened(monitor),
       (error) => this.#onOpenFailed(error),
     );
@@ -141,7 +135,6 @@ export class Actions {
     await clock.advance(10, settle);
     if (!over) this.#world.fail("close() does not come to an end");
     if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after close`);
-    if (this.#disposed !== 1) this.#world.fail(`The source was disposed ${this.#disposed} times`);
     const { waiting } = this.#requests;
     if (waiting.length > 0) this.#world.fail(`Left after close: ${waiting}`);
     if (this.#readers.some((reader) => reader.isWaiting)) {
@@ -160,7 +153,7 @@ export class Actions {
     }
   }
 
-  async #use(monitor: Monitor, operation: Operation): Promise<void> {
+  async #use(monitor: NetworkMonitor, operation: Operation): Promise<void> {
     const reader = this.#readers["reader" in operation ? operation.reader : -1];
     switch (operation.op) {
       case "refresh":
@@ -184,7 +177,7 @@ export class Actions {
     }
   }
 
-  #subscribe(monitor: Monitor, { how, options }: Operation & { op: "subscribe" }): void {
+  #subscribe(monitor: NetworkMonitor, { how, options }: Operation & { op: "subscribe" }): void {
     if (this.#readers.length >= 4) return;
     const reader = new Reader(this.#world, this.#publications, monitor, how, options);
     this.#readers.push(reader);
@@ -211,7 +204,7 @@ export class Actions {
     this.#world.busy = false;
   }
 
-  async #beginClose(monitor: Monitor, by: "close" | "signal" | "predicate"): Promise<void> {
+  async #beginClose(monitor: NetworkMonitor, by: "close" | "signal" | "predicate"): Promise<void> {
     this.#world.source.closing = true;
     if (by === "signal") {
       this.#abort.abort(ENOUGH);
@@ -233,7 +226,7 @@ export class Actions {
     this.#abort.abort(ENOUGH);
   }
 
-  #onOpened(monitor: Monitor): void {
+  #onOpened(monitor: NetworkMonitor): void {
     this.#opening = false;
     this.#monitor = monitor;
     this.#publications.begin(monitor.current);
@@ -254,7 +247,6 @@ export class Actions {
     if (!excused) this.#world.fail(`Cannot open without a fault: ${error}`);
     if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after a failed open`);
     if (source.open.size > 0) this.#world.fail("A failed open leaves a subscription");
-    if (this.#disposed !== 1) this.#world.fail(`The source was disposed ${this.#disposed} times`);
   }
 
   async #settled(): Promise<void> {

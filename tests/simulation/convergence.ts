@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Monitor } from "../../actor/monitor.ts";
 import type { Metrics, State } from "../../state/types.ts";
 import type { Publications } from "./publications.ts";
 import { factsText, recordText, routeText } from "./texts.ts";
+import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
 /** How long a canary may be without an answer, in milliseconds. */
@@ -39,7 +39,7 @@ export class Convergence {
   }
 
   /** Looks at it now. */
-  check(monitor: Monitor): void {
+  check(monitor: NetworkMonitor): void {
     const { clock, busy } = this.#world;
     for (const ms of clock.badTimers.splice(0)) this.#world.fail(`A timer of ${ms} ms`);
     this.#checkMetrics(monitor.metrics);
@@ -81,7 +81,7 @@ export class Convergence {
   }
 
   /** It is live only while the source hears, or is deaf for no longer than the canary takes to tell. */
-  #checkHealth({ health }: Monitor): void {
+  #checkHealth({ health }: NetworkMonitor): void {
     const { clock, plan, source } = this.#world;
     const { subscription } = source;
     if ((health.status === "live") !== (health.reason === null)) {
@@ -175,7 +175,7 @@ export class Convergence {
    * One reconcile interval and the read limit after the last fault everything is as it should be; and the
    * state is true, whatever happens to the socket meanwhile, as soon as reads are answered.
    */
-  #checkHealed(monitor: Monitor, equal: boolean): void {
+  #checkHealed(monitor: NetworkMonitor, equal: boolean): void {
     const { clock, ledger, network, plan, busyAt, readLimitMs } = this.#world;
     const now = clock.monotonic() - plan.reconcileIntervalMs - readLimitMs;
     const changedAt = Math.max(network.changedAt, busyAt, this.#openedAt);

@@ -18,17 +18,10 @@ export interface Copy extends AsyncDisposable {
 }
 
 const ROOT = new URL("../../", import.meta.url);
-const FOLDERS = ["state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/", "actor/streams/"];
-
-/** The copy has no import map, and the simulation brings its own logger. */
-const WITHOUT_LOGGER: Edit = {
-  file: "actor/user_code.ts",
-  from: 'import { getLogger } from "@std/log/get-logger";',
-  to: "const getLogger = (_name: string): Console => console;",
-};
+const FOLDERS = ["", "state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/", "actor/streams/"];
 
 /**
- * Copies state, ffi and actor into a temporary folder. Needs `--allow-read` and `--allow-write`.
+ * Copies mod.ts and what it imports into a temporary folder. Needs `--allow-read` and `--allow-write`.
  *
  * @throws {Error} When a text to be changed does not stand in its file exactly once.
  */
@@ -48,7 +41,7 @@ export async function copyCode(edits: readonly Edit[]): Promise<Copy> {
 }
 
 function edited(file: string, text: string, edits: readonly Edit[]): string {
-  for (const edit of [WITHOUT_LOGGER, ...edits]) {
+  for (const edit of edits) {
     if (edit.file !== file) continue;
     const found = text.split(edit.from).length - 1;
     if (found !== 1) throw new Error(`${file} has ${found} times: ${edit.from}`);

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import type { Monitor } from "../../actor/monitor.ts";
-import type { resolveMonitorOptions } from "../../actor/options.ts";
 import type { applyEvent } from "../../ffi/linux/classify.ts";
 import type { SleepDetector } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
-import type { Mailbox } from "../../ffi/mailbox.ts";
+import type { NetworkMonitor } from "../../mod.ts";
 import type { applyChanges } from "../../state/apply.ts";
 import type { isMajorChange } from "../../state/major.ts";
 
@@ -26,38 +24,31 @@ export interface Quirks {
 
 /** The code under test. */
 export interface Parts {
-  readonly Monitor: Pick<typeof Monitor, "open">;
-  readonly resolveMonitorOptions: typeof resolveMonitorOptions;
+  readonly NetworkMonitor: Pick<typeof NetworkMonitor, "open">;
   readonly applyChanges: typeof applyChanges;
   readonly isMajorChange: typeof isMajorChange;
   readonly LinkTable: typeof LinkTable;
   readonly applyEvent: typeof applyEvent;
-  readonly Mailbox: typeof Mailbox;
   readonly SleepDetector: typeof SleepDetector;
   readonly quirks: Quirks;
 }
 
 /** Loads the code under test from this folder, the root of the repository or a copy of it. */
 export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> {
-  const [monitor, options, events, sleep, table, mailbox, apply, major] = await Promise.all([
-    import(new URL("actor/monitor.ts", root).href),
-    import(new URL("actor/options.ts", root).href),
-    import(new URL("ffi/linux/classify.ts", root).href),
-    import(new URL("ffi/suspend_clock.ts", root).href),
-    import(new URL("ffi/linux/link_table.ts", root).href),
-    import(new URL("ffi/mailbox.ts", root).href),
-    import(new URL("state/apply.ts", root).href),
-    import(new URL("state/major.ts", root).href),
+  const load = (path: string) => import(new URL(path, root).href);
+  const [mod, classify, clock, table] = await Promise.all([
+    load("mod.ts"),
+    load("ffi/linux/classify.ts"),
+    load("ffi/suspend_clock.ts"),
+    load("ffi/linux/link_table.ts"),
   ]);
   return {
-    Monitor: monitor.Monitor,
-    resolveMonitorOptions: options.resolveMonitorOptions,
-    applyChanges: apply.applyChanges,
-    isMajorChange: major.isMajorChange,
+    NetworkMonitor: mod.NetworkMonitor,
+    applyChanges: mod.applyChanges,
+    isMajorChange: mod.isMajorChange,
     LinkTable: table.LinkTable,
-    applyEvent: events.applyEvent,
-    Mailbox: mailbox.Mailbox,
-    SleepDetector: sleep.SleepDetector,
+    applyEvent: classify.applyEvent,
+    SleepDetector: clock.SleepDetector,
     quirks,
   };
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Monitor } from "../../actor/monitor.ts";
 import type { SnapshotOptions } from "../../actor/options.ts";
 import type { Interface, Snapshot } from "../../state/types.ts";
 import { type Publications, sameStates } from "./publications.ts";
+import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
 /** How a reader reads: all the time, when told, or with `for await` until it is told to leave. */
@@ -39,7 +39,7 @@ export class Reader {
   constructor(
     world: World,
     publications: Publications,
-    monitor: Monitor,
+    monitor: NetworkMonitor,
     how: How,
     options: Omit<SnapshotOptions, "signal">,
   ) {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Monitor } from "../../actor/monitor.ts";
 import { MonitorClosedError } from "../../state/errors.ts";
 import type { Snapshot } from "../../state/types.ts";
 import type { Publications } from "./publications.ts";
 import { recordText } from "./texts.ts";
+import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
 /** Everybody who waits. */
@@ -39,7 +39,7 @@ export class Requests {
   }
 
   /** Asks for a read. */
-  refresh(monitor: Monitor): void {
+  refresh(monitor: NetworkMonitor): void {
     const { clock, network, readLimitMs, plan } = this.#world;
     const { revision } = network;
     const longest = 4 * readLimitMs + 2 * plan.coalesceMs;
@@ -55,7 +55,7 @@ export class Requests {
   }
 
   /** Waits for a snapshot. */
-  waitFor(monitor: Monitor, what: "never" | "change" | "throws" | "aborted"): void {
+  waitFor(monitor: NetworkMonitor, what: "never" | "change" | "throws" | "aborted"): void {
     const thrown = new Error("Simulated: the predicate throws");
     const first = monitor.current.sequence;
     const aborted = new AbortController();

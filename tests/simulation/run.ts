@@ -30,11 +30,14 @@ export async function run(plan: Plan, parts: Parts, traced = false): Promise<Res
   const world = new World(plan, parts, traced);
   current = world;
   const actions = new Actions(world);
+  const { random } = Math;
+  Math.random = () => world.jitter.float(); // the jitter of the backoff
   try {
     await runThrough(plan, world, actions);
   } catch (error) {
     world.fail(`The simulation itself failed: ${error instanceof Error ? error.stack : error}`);
   } finally {
+    Math.random = random;
     current = null;
   }
   const { violation, lines, ledger } = world;

@@ -7,6 +7,7 @@ import type { NetworkEvent } from "../../ffi/linux/classify.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { Subject } from "./network.ts";
+import { PendingEvents } from "./pending_events.ts";
 import type { Dump, SimulatedSource, SourceContext } from "./source.ts";
 
 const KNOWS: Reading["knows"] = { links: true, addressFlags: true, routes: true };
@@ -33,7 +34,7 @@ export class SimulatedSubscription implements Subscription {
   basedAt = 0;
   readonly #source: SimulatedSource;
   readonly #context: SourceContext;
-  readonly #mailbox;
+  readonly #pending = new PendingEvents();
   readonly #queue: NetworkEvent[] = [];
   readonly #resumes: SourceEvent[] = [];
   /** Why the monitor may give it up. */
@@ -48,7 +49,6 @@ export class SimulatedSubscription implements Subscription {
     this.isProven = source.subscription === null;
     this.#source = source;
     this.#context = context;
-    this.#mailbox = new context.parts.Mailbox();
     this.basedAt = now;
   }
 
@@ -68,7 +68,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<SourceEvent> {
-    for await (const event of this.#mailbox) {
+    for await (const event of this.#pending) {
       if (event.kind === "resumed") this.#resumes.shift();
       this.#context.trace(() => `source: tells ${JSON.stringify(event)}`);
       yield event;
@@ -142,7 +142,7 @@ export class SimulatedSubscription implements Subscription {
       this.#source.subscription === this;
     if (condemned) broken("A healthy source was condemned");
     this.released = true;
-    this.#mailbox.close();
+    this.#pending.close();
     this.#source.unheard.push(...this.#resumes.splice(0));
     this.#source.open.delete(this);
     await this.#source.after(random.below(shape.wakeMs + 1));
@@ -155,7 +155,7 @@ export class SimulatedSubscription implements Subscription {
   /** Announces. */
   post(event: SourceEvent): void {
     if (event.kind === "resumed") this.#resumes.push(event);
-    this.#mailbox.post(event);
+    this.#pending.post(event);
   }
 
   /** A message has come. */
@@ -216,8 +216,8 @@ export class SimulatedSubscription implements Subscription {
     this.#context.ledger.happened(thrown ? "socket-throws" : "socket-ends");
     this.finished = true;
     this.excuse("The socket was lost");
-    if (thrown) this.#mailbox.fail(new Error("Simulated: the socket was lost"));
-    else this.#mailbox.close();
+    if (thrown) this.#pending.fail(new Error("Simulated: the socket was lost"));
+    else this.#pending.close();
   }
 
   /** A read begins. */
