@@ -1,4 +1,11 @@
+/**
+ * Decodes the captures of other projects, if a folder with them stands beside the checkout. The images of
+ * `linux_unread_attributes_test.ts` show the same attributes without them.
+ *
+ * @module
+ */
 import { assert, assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
 import { decodeAddress } from "../../ffi/linux/address.ts";
 import { decodeLink } from "../../ffi/linux/link.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
@@ -6,7 +13,7 @@ import { decodeRoute } from "../../ffi/linux/route.ts";
 import { decodeRule } from "../../ffi/linux/rule.ts";
 import type { Content } from "../support/netlink.ts";
 import { decodeBody, decodesOrRefuses, hex, splitDatagram } from "../support/netlink.ts";
-import { skippable } from "../support/skip.ts";
+import { isGranted } from "../support/skip.ts";
 
 const FOLDER = new URL("../../../shared/fixtures/", import.meta.url);
 
@@ -48,51 +55,44 @@ function load(folder: string, prefix: RegExp): ThirdParty[] {
     }));
 }
 
-skippable({
-  name: "third-party captures decode as the reference decoder says",
-  needs: [{ folder: FOLDER }],
-  fn() {
-    const bodies = load("linux", /^rustnl-/);
-    for (const { name, bytes, message_kind, decoded_by_reference_decoder } of bodies) {
-      assert(message_kind !== undefined && decoded_by_reference_decoder !== undefined, name);
-      compare(name, TYPES[message_kind], bytes, decoded_by_reference_decoder);
+/** Registers a test if the folder is there. */
+function thirdPartyTest(name: string, fn: () => void): void {
+  if (isGranted({ name: "read", path: FOLDER }) && existsSync(FOLDER)) Deno.test(name, fn);
+}
+
+thirdPartyTest("third-party captures decode as the reference decoder says", () => {
+  const bodies = load("linux", /^rustnl-/);
+  for (const { name, bytes, message_kind, decoded_by_reference_decoder } of bodies) {
+    assert(message_kind !== undefined && decoded_by_reference_decoder !== undefined, name);
+    compare(name, TYPES[message_kind], bytes, decoded_by_reference_decoder);
+  }
+  const datagrams = load("linux", /^pyroute2-/);
+  for (const { name, bytes, decoded } of datagrams) {
+    const messages = splitDatagram(bytes);
+    assertEquals(messages.length, decoded?.length, name);
+    for (const [i, { type, body }] of messages.entries()) {
+      compare(name, type, body, decoded![i]!.payload);
     }
-    const datagrams = load("linux", /^pyroute2-/);
-    for (const { name, bytes, decoded } of datagrams) {
-      const messages = splitDatagram(bytes);
-      assertEquals(messages.length, decoded?.length, name);
-      for (const [i, { type, body }] of messages.entries()) {
-        compare(name, type, body, decoded![i]!.payload);
-      }
-    }
-    assert(bodies.length >= 70 && datagrams.length >= 1, "The folder holds less than it should");
-  },
+  }
+  assert(bodies.length >= 70 && datagrams.length >= 1, "The folder holds less than it should");
 });
 
-skippable({
-  name: "forEachMessage() frames third-party messages as mdlayher/netlink does",
-  needs: [{ folder: FOLDER }],
-  fn() {
-    const cases = load("malformed", /^mdlayher-/);
-    for (const { name, bytes, asserted_by_source } of cases) {
-      const understood = decodesOrRefuses(() => forEachMessage(bytes, () => {}), () => name);
-      assertEquals(understood, asserted_by_source?.error === null, name);
-    }
-    assert(cases.length >= 5, "The folder holds less than it should");
-  },
+thirdPartyTest("forEachMessage() frames third-party messages as mdlayher/netlink does", () => {
+  const cases = load("malformed", /^mdlayher-/);
+  for (const { name, bytes, asserted_by_source } of cases) {
+    const understood = decodesOrRefuses(() => forEachMessage(bytes, () => {}), () => name);
+    assertEquals(understood, asserted_by_source?.error === null, name);
+  }
+  assert(cases.length >= 5, "The folder holds less than it should");
 });
 
-skippable({
-  name: "third-party hostile input is refused with DecodeError only",
-  needs: [{ folder: FOLDER }],
-  fn() {
-    for (const { name, bytes } of load("malformed", /./)) {
-      for (const decode of [decodeLink, decodeAddress, decodeRoute, decodeRule]) {
-        decodesOrRefuses(() => decode(bytes), () => name);
-      }
-      decodesOrRefuses(() => forEachMessage(bytes, () => {}), () => name);
+thirdPartyTest("third-party hostile input is refused with DecodeError only", () => {
+  for (const { name, bytes } of load("malformed", /./)) {
+    for (const decode of [decodeLink, decodeAddress, decodeRoute, decodeRule]) {
+      decodesOrRefuses(() => decode(bytes), () => name);
     }
-  },
+    decodesOrRefuses(() => forEachMessage(bytes, () => {}), () => name);
+  }
 });
 
 function compare(name: string, type: number, body: Uint8Array, payload: Payload): void {

@@ -103,7 +103,8 @@ function reasonAgainstFolder(folder: string | URL): string | null {
   }
 }
 
-function isGranted(permission: Deno.PermissionDescriptor): boolean {
+/** Whether the permission is granted. */
+export function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
