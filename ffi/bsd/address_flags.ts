@@ -1,49 +1,52 @@
 /**
- * The flags of IPv6 addresses: tentative, duplicated, deprecated, temporary. No message and no list has
- * them, only an ioctl, address by address.
+ * The flags of IPv6 addresses: tentative, duplicated, deprecated, temporary. Neither messages nor lists
+ * contain them; an ioctl returns them, one address at a time.
  *
  * @module
  */
-import { IN6_IFREQ_SIZE, SIOCGIFAFLAG_IN6, SOCK_DGRAM } from "./constants.ts";
+import {
+  IFNAMSIZ,
+  IN6_IFREQ_SIZE,
+  SIOCGIFAFLAG_IN6,
+  SOCK_DGRAM,
+  SOCKADDR_IN6,
+  SOCKADDR_IN6_SIZE,
+} from "./constants.ts";
 import type { AddressFlags, ListedInterface } from "./interfaces.ts";
-import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
 import type { InterfaceAddress } from "./route_message.ts";
+import { u32 } from "./sockaddr.ts";
+import type { Syscalls } from "./syscalls.ts";
 
-const IFNAMSIZ = 16;
-const SOCKADDR_IN6_SIZE = 28;
-
-/** Asks for the flags of all addresses; null where the system answers none of the questions. */
+/** Reads the flags of all IPv6 addresses; null if the system refuses every one of them. */
 export function readAddressFlags(
   kernel: Syscalls,
   { layout, socketFlags }: Platform,
   interfaces: Iterable<ListedInterface>,
 ): AddressFlags | null {
   const flags = new Map<InterfaceAddress, number>();
-  const socket = kernel.socket(layout.inet6, SOCK_DGRAM | socketFlags, 0);
-  // Without IPv6 in the kernel there is nothing to ask, and no address to ask about.
-  if (socket < 0) return hasIpv6(interfaces) ? null : flags;
   let asked = 0;
+  const socket = kernel.socket(layout.inet6, SOCK_DGRAM | socketFlags, 0);
   try {
     for (const { addresses, link } of interfaces) {
       for (const address of addresses) {
         if (address.family !== "IPv6") continue;
         asked++;
         const request = encodeRequest(link.name, address.address, layout.inet6);
-        // An address that has gone meanwhile has no flags.
+        // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
         if (!kernel.control(socket, SIOCGIFAFLAG_IN6, request)) continue;
-        flags.set(address, new DataView(request.buffer).getUint32(IFNAMSIZ, true));
+        flags.set(address, u32(request, IFNAMSIZ));
       }
     }
   } finally {
-    kernel.close(socket);
+    if (socket >= 0) kernel.close(socket);
   }
   return asked > 0 && flags.size === 0 ? null : flags;
 }
 
 /**
- * struct in6_ifreq: the name, and the address as sockaddr_in6, in whose place the flags are written. The
- * kernels fill a link-local scope in by themselves, from the interface.
+ * struct in6_ifreq: the name, then a sockaddr_in6 that the kernel overwrites with the flags. The kernel
+ * fills in the scope of a link-local address from the interface.
  */
 function encodeRequest(
   name: Uint8Array,
@@ -54,13 +57,6 @@ function encodeRequest(
   request.set(name.subarray(0, IFNAMSIZ - 1));
   request[IFNAMSIZ] = SOCKADDR_IN6_SIZE;
   request[IFNAMSIZ + 1] = family;
-  request.set(address, IFNAMSIZ + 8);
+  request.set(address, IFNAMSIZ + SOCKADDR_IN6.sin6_addr);
   return request;
-}
-
-function hasIpv6(interfaces: Iterable<ListedInterface>): boolean {
-  for (const { addresses } of interfaces) {
-    if (addresses.some(({ family }) => family === "IPv6")) return true;
-  }
-  return false;
 }

@@ -1,53 +1,54 @@
 /**
- * What a message of the routing socket means: whether the state may be another one now. Nothing is kept
- * of its content, since the kernels do not tell everything: the truth is asked for.
+ * What a message of the routing socket means for the state. Its content is not kept: the kernels do not
+ * report everything, so each change is a reason to read the kernel's state.
  *
  * @module
  */
-import { RTM_ADD, RTM_CHANGE, RTM_DELETE, RTM_GET, RTM_MISS, RTM_NEWMADDR } from "./constants.ts";
+import { RTM_ADD, RTM_CHANGE, RTM_DELETE, RTM_GET, RTM_MISS } from "./constants.ts";
 import { shortRoute } from "./default_route.ts";
 import type { Layout } from "./layouts.ts";
 import { field, headerOf, indexOf, type RouteMessage } from "./route_message.ts";
 
 /** What a message means. */
 export type Meaning =
-  /** The state may be another one now. */
+  /** The state may have changed. */
   | { readonly kind: "changed" }
-  /** A multicast group was joined on an interface: news only where nobody has heard of it. */
+  /** A multicast group was joined: news only for an interface that is not known yet. */
   | { readonly kind: "joined"; readonly index: number }
-  /** The answer to somebody's question, perhaps to our canary. */
+  /** The answer to a program's RTM_GET, perhaps to our canary. */
   | { readonly kind: "answer"; readonly pid: number; readonly sequence: number }
-  /** It says nothing about the state. */
+  /** The state is the same. */
   | { readonly kind: "noise" }
-  /** A type or version of the future: whatever it says, something changed. */
+  /** A type or version of the future: the state may have changed. */
   | { readonly kind: "unknown" };
 
 const CHANGED: Meaning = { kind: "changed" };
 const NOISE: Meaning = { kind: "noise" };
 const UNKNOWN: Meaning = { kind: "unknown" };
 
-/** What the message means. Throws DecodeError. */
+/**
+ * Classifies a message.
+ *
+ * @throws {DecodeError} if it is malformed
+ */
 export function meaningOf(message: RouteMessage, layout: Layout): Meaning {
-  // One for each destination without a route, thousands a second since macOS 26.4 (tailscale#19324,
+  // One per destination without a route, thousands a second since macOS 26.4 (tailscale#19324,
   // net-tools#203): before anything else.
   if (message.type === RTM_MISS && message.version === layout.version) return NOISE;
   const header = headerOf(message, layout);
-  if (header === null) return UNKNOWN;
-  switch (header.about) {
-    case "link":
-    case "address":
-    case "announcement":
-      return CHANGED;
-    case "group":
-      // AWDL joins and leaves groups all day (tailscale#1514), but macOS announces a new interface by
-      // nothing else than the groups that it joins.
-      return message.type === RTM_NEWMADDR
-        ? { kind: "joined", index: indexOf(message, header) }
-        : NOISE;
+  switch (header?.about) {
+    case undefined:
+      return UNKNOWN;
     case "chatter":
       return NOISE;
+    case "group":
+      // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
+      // than the groups that it joins.
+      return { kind: "joined", index: indexOf(message, header) };
     case "route":
       break;
+    default:
+      return CHANGED;
   }
   switch (message.type) {
     case RTM_GET:
@@ -59,7 +60,7 @@ export function meaningOf(message: RouteMessage, layout: Layout): Meaning {
     case RTM_ADD:
     case RTM_DELETE:
     case RTM_CHANGE:
-      // What a program asked for and was refused is announced like everything else.
+      // The echo of a request that was refused.
       if (field(message, header.error) !== 0) return NOISE;
       // A router that learns a million routes, and neighbours that come and go, change no default route.
       return shortRoute(message, header, layout) === null ? NOISE : CHANGED;

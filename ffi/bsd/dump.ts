@@ -1,5 +1,5 @@
 /**
- * The whole truth, asked from the kernel: the interfaces with their addresses, and the default routes.
+ * The kernel's whole state: the interfaces with their addresses, and the default routes.
  *
  * @module
  */
@@ -8,30 +8,30 @@ import { readAddressFlags } from "./address_flags.ts";
 import { NET_RT_DUMP } from "./constants.ts";
 import { decodeDefaultRoutes, findDefaultRoutes } from "./default_route.ts";
 import { decodeInterfaces, publishedInterface } from "./interfaces.ts";
-import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
+import type { Syscalls } from "./syscalls.ts";
 
 /**
- * Reads everything. Records that cannot be understood are told of and left out.
+ * Reads everything. Calls `malformed` for each record that cannot be decoded, and skips it.
  *
- * @throws {SystemCallError} when the kernel refuses
- * @throws {DecodeError} when its answer makes no sense
+ * @throws {SystemCallError} if the kernel refuses
+ * @throws {DecodeError} if the framing of its answer is broken
  */
 export function readDump(
   kernel: Syscalls,
   platform: Platform,
-  misunderstood: () => void,
+  malformed: () => void,
 ): Reading {
-  const { layout, listRequest, os } = platform;
+  const { layout, listRequest, unusableRoute } = platform;
   const list = kernel.routeTable("sysctl of the interfaces", listRequest);
-  const listed = [...decodeInterfaces(list, layout, misunderstood).values()];
+  const listed = [...decodeInterfaces(list, layout, malformed).values()];
   const flags = readAddressFlags(kernel, platform, listed);
-  const interfaces = listed.map((nic) => publishedInterface(nic, os, flags));
+  const interfaces = listed.map((nic) => publishedInterface(nic, platform, flags));
   const dump = kernel.routeTable("sysctl of the routes", NET_RT_DUMP);
-  const routes = decodeDefaultRoutes(dump, layout, misunderstood);
+  const routes = decodeDefaultRoutes(dump, layout, malformed);
   return {
     interfaces,
-    defaultRoute: findDefaultRoutes(routes, interfaces, os),
+    defaultRoute: findDefaultRoutes(routes, interfaces, unusableRoute),
     knows: { links: true, addressFlags: flags !== null, routes: true },
   };
 }

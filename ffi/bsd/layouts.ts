@@ -1,84 +1,109 @@
 /**
- * How the systems lay out their routing messages: data, so that another BSD is a row and no code. Host
- * byte order is little-endian on every machine that Deno is built for.
- *
- * The rows of NetBSD and OpenBSD hold route messages alone: there is no Deno for those systems, so
- * nothing listens there, and the rows prove that the decoder knows no system by name.
+ * How each system lays out its routing messages: data, so that the decoder knows no system by name.
+ * Every machine that Deno is built for is little-endian.
  *
  * @module
  */
+import type { BsdSystemName } from "./libc.ts";
 import {
+  DARWIN,
+  FREEBSD,
+  RTF_BROADCAST,
+  RTF_HOST,
+  RTF_LLINFO,
+  RTF_LOCAL,
+  RTF_MULTICAST,
   RTM_ADD,
   RTM_CHANGE,
   RTM_DELADDR,
   RTM_DELETE,
   RTM_DELMADDR,
   RTM_GET,
-  RTM_GET2,
-  RTM_IEEE80211,
-  RTM_IFANNOUNCE,
   RTM_IFINFO,
-  RTM_IFINFO2,
   RTM_LOCK,
   RTM_LOSING,
   RTM_MISS,
   RTM_NEWADDR,
   RTM_NEWMADDR,
-  RTM_NEWMADDR2,
-  RTM_OLDADD,
-  RTM_OLDDEL,
   RTM_REDIRECT,
   RTM_RESOLVE,
 } from "./constants.ts";
 
-/** The systems that there is a row for. */
-export type BsdName = "darwin" | "freebsd" | "netbsd" | "openbsd";
-
-/** Offsets in the header of a message, in bytes. All messages begin with length (u16), version, type. */
-export interface Header {
-  /** What the message is about. */
-  readonly about: "route" | "link" | "address" | "group" | "announcement" | "chatter";
-  /** Where its sockaddrs begin, unless the message says so itself. */
+/** Where a route message has its fields: offsets in bytes. */
+export interface RouteHeader {
+  readonly about: "route";
+  /** Where its sockaddrs begin. */
   readonly size: number;
-  /** u16: the index of the interface. */
+  /** u16: the interface. */
   readonly index: number;
-  /** i32: RTF_* or IFF_*; absent from announcements. */
-  readonly flags?: number;
-  /** i32: which sockaddrs follow; absent from announcements. */
-  readonly addresses?: number;
-  /** i32: whose request it was. */
+  /** i32: RTF_*. */
+  readonly flags: number;
+  /** i32: which sockaddrs follow. */
+  readonly addresses: number;
+  /** i32: who sent the request; left out where the struct has none, like the next two. */
   readonly pid?: number;
-  /** i32: which of its requests. */
+  /** i32: which of the sender's requests. */
   readonly sequence?: number;
   /** i32: why the request failed. */
   readonly error?: number;
+}
+
+/** The same for a link message. */
+export interface LinkHeader {
+  readonly about: "link";
+  readonly size: number;
+  readonly index: number;
+  /** i32: IFF_*. */
+  readonly flags: number;
+  readonly addresses: number;
   /** u8: IFT_*. */
-  readonly type?: number;
-  /** u32: the MTU. */
-  readonly mtu?: number;
-  /** u8: LINK_STATE_*, where the system has it. */
+  readonly type: number;
+  /** u32. */
+  readonly mtu: number;
+  /** u8: LINK_STATE_*; left out where the struct has none. */
   readonly linkState?: number;
 }
 
+/** The same for an address message. */
+export interface AddressHeader {
+  readonly about: "address";
+  readonly size: number;
+  readonly index: number;
+  readonly addresses: number;
+}
+
+/** What a message is about, with the offsets that are read. */
+export type Header =
+  | RouteHeader
+  | LinkHeader
+  | AddressHeader
+  /** A multicast group was joined on an interface. */
+  | { readonly about: "group"; readonly index: number }
+  /** An interface arrived or departed. */
+  | { readonly about: "announcement" }
+  /** Nothing that is part of the state. */
+  | { readonly about: "chatter" };
+
 /** The routing messages of one system. */
 export interface Layout {
-  /** Which system. */
-  readonly os: BsdName;
   /** RTM_VERSION. */
   readonly version: number;
   /** AF_INET6. */
   readonly inet6: number;
   /** Sockaddrs are padded to a multiple of this. */
   readonly rounding: 4 | 8;
-  /** How many sockaddrs a message can have (RTAX_MAX). */
+  /** RTAX_MAX: how many sockaddrs a message can have. */
   readonly sockaddrs: number;
-  /** u16: where the message says itself how long its header is; null where it does not. */
-  readonly headerLength: number | null;
-  /** By type of message. A type that is not there is unknown. */
+  /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
+  readonly neverDefault: number;
+  /** By message type. A type that is missing is unknown. */
   readonly headers: Readonly<Record<number, Header>>;
 }
 
-function headers(...rows: (readonly [Header, readonly number[]])[]): Record<number, Header> {
+/** Makes `Layout.headers` of pairs of a header and the types that have it. */
+export function headersByType(
+  ...rows: (readonly [Header, readonly number[]])[]
+): Record<number, Header> {
   return Object.fromEntries(
     rows.flatMap(([header, types]) => types.map((type) => [type, header])),
   );
@@ -95,8 +120,9 @@ const ROUTE_TYPES = [
   RTM_LOCK,
   RTM_RESOLVE,
 ];
+const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
 
-/** struct rt_msghdr without its metrics: the same on macOS and FreeBSD, but for its size. */
+/** What the structs of macOS and FreeBSD have in common. */
 const RT_MSGHDR = {
   about: "route",
   index: 4,
@@ -106,83 +132,46 @@ const RT_MSGHDR = {
   sequence: 20,
   error: 24,
 } as const;
-
-/** struct ifa_msghdr of macOS and FreeBSD: 20 bytes, where sockaddrs begin even if padded to 8. */
-const IFA_MSGHDR: Header = { about: "address", size: 20, addresses: 4, flags: 8, index: 12 };
-const IFMA_MSGHDR: Header = { about: "group", size: 16, addresses: 4, flags: 8, index: 12 };
 const IF_MSGHDR = { about: "link", addresses: 4, flags: 8, index: 12 } as const;
+/** 20 bytes: the sockaddrs begin there, even where they are padded to 8. */
+const IFA_MSGHDR: Header = { about: "address", size: 20, addresses: 4, index: 12 };
+const IFMA_MSGHDR: Header = { about: "group", index: 12 };
 
-/** macOS, arm64 and x86_64 (xnu: bsd/net/route.h, bsd/net/if.h, bsd/net/if_var.h). */
+/** xnu, arm64 and x86_64: bsd/net/route.h, bsd/net/if.h. */
 const darwin: Layout = {
-  os: "darwin",
-  version: 5,
-  inet6: 30,
+  version: DARWIN.RTM_VERSION,
+  inet6: DARWIN.AF_INET6,
   rounding: 4,
-  sockaddrs: 8,
-  headerLength: null,
-  headers: headers(
-    [{ ...RT_MSGHDR, size: 92 }, [...ROUTE_TYPES, RTM_OLDADD, RTM_OLDDEL]],
+  sockaddrs: DARWIN.RTAX_MAX,
+  neverDefault: NEVER_DEFAULT | DARWIN.RTF_WASCLONED,
+  headers: headersByType(
+    [{ ...RT_MSGHDR, size: 92 }, [...ROUTE_TYPES, DARWIN.RTM_OLDADD, DARWIN.RTM_OLDDEL]],
     // struct rt_msghdr2 counts references where the other has pid, seq and errno.
-    [{ about: "route", size: 92, index: 4, flags: 8, addresses: 12 }, [RTM_GET2]],
+    [{ about: "route", size: 92, index: 4, flags: 8, addresses: 12 }, [DARWIN.RTM_GET2]],
     [IFA_MSGHDR, [RTM_NEWADDR, RTM_DELADDR]],
     [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [RTM_IFINFO]],
-    [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [RTM_IFINFO2]],
-    [IFMA_MSGHDR, [RTM_NEWMADDR, RTM_DELMADDR]],
-    [{ ...IFMA_MSGHDR, size: 20 }, [RTM_NEWMADDR2]],
+    [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [DARWIN.RTM_IFINFO2]],
+    [IFMA_MSGHDR, [RTM_NEWMADDR, DARWIN.RTM_NEWMADDR2]],
+    [{ about: "chatter" }, [RTM_DELMADDR]],
   ),
 };
 
-/** FreeBSD 11 and later, amd64 and arm64 (sys/net/route.h, sys/net/if.h). */
+/** FreeBSD 11 and later, amd64 and arm64: sys/net/route.h, sys/net/if.h. */
 const freebsd: Layout = {
-  os: "freebsd",
-  version: 5,
-  inet6: 28,
+  version: FREEBSD.RTM_VERSION,
+  inet6: FREEBSD.AF_INET6,
   rounding: 8,
-  sockaddrs: 8,
-  headerLength: null,
-  headers: headers(
+  sockaddrs: FREEBSD.RTAX_MAX,
+  neverDefault: NEVER_DEFAULT,
+  headers: headersByType(
     [{ ...RT_MSGHDR, size: 152 }, ROUTE_TYPES],
     [IFA_MSGHDR, [RTM_NEWADDR, RTM_DELADDR]],
     [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [RTM_IFINFO]],
-    [IFMA_MSGHDR, [RTM_NEWMADDR, RTM_DELMADDR]],
-    [{ about: "announcement", size: 24, index: 4 }, [RTM_IFANNOUNCE]],
-    [{ about: "chatter", size: 24, index: 4 }, [RTM_IEEE80211]],
+    [IFMA_MSGHDR, [RTM_NEWMADDR]],
+    [{ about: "announcement" }, [FREEBSD.RTM_IFANNOUNCE]],
+    [{ about: "chatter" }, [RTM_DELMADDR, FREEBSD.RTM_IEEE80211, FREEBSD.RTM_IPFWLOG]],
   ),
 };
 
-/** NetBSD 10, amd64 (sys/net/route.h). */
-const netbsd: Layout = {
-  os: "netbsd",
-  version: 4,
-  inet6: 24,
-  rounding: 8,
-  sockaddrs: 8,
-  headerLength: null,
-  headers: headers([
-    { about: "route", size: 120, index: 4, flags: 8, addresses: 12 },
-    ROUTE_TYPES,
-  ]),
-};
-
-/** OpenBSD 7, amd64 (sys/net/route.h). */
-const openbsd: Layout = {
-  os: "openbsd",
-  version: 5,
-  inet6: 24,
-  rounding: 8,
-  sockaddrs: 15,
-  headerLength: 4,
-  headers: headers([
-    {
-      about: "route",
-      size: 96,
-      index: 6,
-      addresses: 12,
-      flags: 16,
-    },
-    ROUTE_TYPES,
-  ]),
-};
-
-/** By operating system. */
-export const LAYOUTS: Readonly<Record<BsdName, Layout>> = { darwin, freebsd, netbsd, openbsd };
+/** By system. */
+export const LAYOUTS: Readonly<Record<BsdSystemName, Layout>> = { darwin, freebsd };

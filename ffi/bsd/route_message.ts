@@ -1,6 +1,6 @@
 /**
- * Routing messages (net/route.h, net/if.h): framing, headers, and what routes, links and addresses say.
- * The same for what a socket delivers and for what `sysctl` dumps.
+ * Routing messages (net/route.h, net/if.h): framing, headers, and the content of routes, links and
+ * addresses. The same for what a socket delivers and what `sysctl` dumps.
  *
  * @module
  */
@@ -16,14 +16,12 @@ import {
   RTF_GATEWAY,
   RTF_HOST,
 } from "./constants.ts";
-import type { Header, Layout } from "./layouts.ts";
+import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./layouts.ts";
 import {
+  decodeIp,
+  decodeLinkSockaddr,
   decodePrefixLength,
-  decodeSockaddr,
-  type IpSockaddr,
-  type LinkSockaddr,
   type Slot,
-  type Sockaddr,
   sockaddrSlots,
   u16,
   u32,
@@ -42,35 +40,30 @@ export interface RouteMessage {
   readonly bytes: Uint8Array;
 }
 
-/** What a route message says. */
+/** The content of a route message. Byte arrays are copies. */
 export interface Route {
-  /** The family of the destination. */
   readonly family: "IPv4" | "IPv6";
-  /** The destination: a copy. */
   readonly destination: Uint8Array;
-  /** How many bits of it count. */
   readonly prefixLength: number;
-  /** The next hop: a copy; null where the link itself is the way. */
+  /** null where the destination is on the link. */
   readonly gateway: Uint8Array | null;
-  /** The index of the interface; 0 where it is not told. */
+  /** The interface; 0 where the kernel leaves it out. */
   readonly index: number;
   /** RTF_*. */
   readonly flags: number;
-  /** The address of ours that the route prefers: a copy; null where it is not told. */
+  /** The preferred local address; null where the kernel leaves it out. */
   readonly source: Uint8Array | null;
 }
 
-/** What a link message of a dump says. */
+/** The content of a link message. Byte arrays are copies. */
 export interface Link {
-  /** The index of the interface. */
   readonly index: number;
-  /** Its name; empty where it is not told, as in what a socket delivers. */
+  /** Empty in what a socket delivers. */
   readonly name: Uint8Array;
   /** IFF_*. */
   readonly flags: number;
   /** IFT_*. */
   readonly type: number;
-  /** The MTU in bytes. */
   readonly mtu: number;
   /** The hardware address; empty where there is none. */
   readonly address: Uint8Array;
@@ -78,24 +71,23 @@ export interface Link {
   readonly linkState: number;
 }
 
-/** What an address message says. */
+/** The content of an address message. Byte arrays are copies. */
 export interface InterfaceAddress {
-  /** The index of the interface. */
+  /** The interface. */
   readonly index: number;
-  /** The family of the address. */
   readonly family: "IPv4" | "IPv6";
-  /** The address: a copy. */
   readonly address: Uint8Array;
-  /** How many bits of it name the network. */
   readonly prefixLength: number;
-  /** The broadcast address or the other end: a copy; null where it is not told. */
-  readonly other: Uint8Array | null;
+  /** The peer on a point-to-point link, else the broadcast address; null where there is none. */
+  readonly peerOrBroadcast: Uint8Array | null;
 }
 
 /**
- * Visits the messages of a datagram or a dump. Zero bytes at the end are padding. Throws DecodeError at
- * the first that is cut, says less than its own header or reaches beyond the end; those before it were
- * visited. What `visit` throws goes through.
+ * Visits the messages of a datagram or a dump. Zero bytes at the end are padding. What `visit` throws
+ * goes through.
+ *
+ * @throws {DecodeError} if a message is shorter than its header or reaches beyond the end; those before
+ * it were visited
  */
 export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage) => void): void {
   for (let at = 0, length = 0; at < bytes.length; at += length) {
@@ -111,150 +103,162 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage)
   }
 }
 
-/** The layout of a message; null where its type or version is not known. */
-export function headerOf(message: RouteMessage, layout: Layout): Header | null {
-  return message.version === layout.version ? layout.headers[message.type] ?? null : null;
+/**
+ * Visits the messages of a dump with their headers. Calls `malformed` for each that is unknown or that
+ * `visit` cannot decode, and goes on.
+ *
+ * @throws {DecodeError} if the framing is broken
+ */
+export function forEachRecord(
+  dump: Uint8Array,
+  layout: Layout,
+  malformed: () => void,
+  visit: (message: RouteMessage, header: Header) => void,
+): void {
+  forEachMessage(dump, (message) => {
+    const header = headerOf(message, layout);
+    if (header === null) return malformed();
+    try {
+      visit(message, header);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      malformed();
+    }
+  });
 }
 
-/** A field of the header of 32 bits; 0 where this type of message has none. Throws DecodeError. */
-export function field(message: RouteMessage, offset: number | undefined): number {
+/** Looks up the layout of a message; null if its type or version is unknown. */
+export function headerOf({ type, version }: RouteMessage, layout: Layout): Header | null {
+  return version === layout.version ? layout.headers[type] ?? null : null;
+}
+
+/**
+ * Reads an i32 of the header as unsigned; 0 where this struct has none.
+ *
+ * @throws {DecodeError} if the message is too short
+ */
+export function field({ bytes }: RouteMessage, offset: number | undefined): number {
   if (offset === undefined) return 0;
-  if (offset + 4 > message.bytes.length) throw new DecodeError("rt_msghdr", offset);
-  return u32(message.bytes, offset);
+  if (offset + 4 > bytes.length) throw new DecodeError("rt_msghdr", offset);
+  return u32(bytes, offset);
 }
 
-/** The index of the interface. Throws DecodeError. */
-export function indexOf(message: RouteMessage, header: Header): number {
-  if (header.index + 2 > message.bytes.length) throw new DecodeError("rtm_index", header.index);
-  return u16(message.bytes, header.index);
+/**
+ * Reads the index of the interface.
+ *
+ * @throws {DecodeError} if the message is too short
+ */
+export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: number }): number {
+  if (index + 2 > bytes.length) throw new DecodeError("rtm_index", index);
+  return u16(bytes, index);
 }
 
-/** The sockaddrs of a message by RTAX_*, masks among them, which `decodeSockaddr()` must not see. */
+/**
+ * Locates the sockaddrs of a message, by RTAX_*.
+ *
+ * @throws {DecodeError} if the message is too short
+ */
 export function slotsOf(
   message: RouteMessage,
-  header: Header,
+  header: RouteHeader | LinkHeader | AddressHeader,
   layout: Layout,
 ): (Slot | null)[] {
   const { bytes } = message;
   if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
-  const start = layout.headerLength === null ? header.size : u16(bytes, layout.headerLength);
-  if (start < header.size) throw new DecodeError("rtm_hdrlen", layout.headerLength ?? 0);
-  return sockaddrSlots(bytes, start, field(message, header.addresses), layout);
+  return sockaddrSlots(bytes, header.size, field(message, header.addresses), layout);
 }
 
 /**
- * Decodes a route message; null for a family other than IPv4 and IPv6. Throws DecodeError.
+ * Decodes a route message; null for a family other than IPv4 and IPv6.
+ *
+ * @throws {DecodeError} if it is malformed
  */
-export function decodeRoute(message: RouteMessage, header: Header, layout: Layout): Route | null {
+export function decodeRoute(
+  message: RouteMessage,
+  header: RouteHeader,
+  layout: Layout,
+): Route | null {
   const slots = slotsOf(message, header, layout);
   const { bytes } = message;
-  const destination = ipAt(bytes, slots[RTAX_DST], layout);
+  const destination = decodeIp(bytes, slots[RTAX_DST], layout);
   if (destination === null) return null;
   const flags = field(message, header.flags);
-  const gateway = sockaddrAt(bytes, slots[RTAX_GATEWAY], layout);
-  const source = ipAt(bytes, slots[RTAX_IFA], layout);
-  const family = familyOf(destination);
+  // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
+  const gateway = (flags & RTF_GATEWAY) === 0 ? null : slots[RTAX_GATEWAY];
+  const source = decodeIp(bytes, slots[RTAX_IFA], layout);
   return {
-    family,
-    destination: destination.bytes,
+    family: familyOf(destination),
+    destination,
     prefixLength: routePrefixLength(bytes, slots[RTAX_NETMASK], destination, flags),
-    // Without the flag an IP address there is our own (point-to-point links, OpenBSD).
-    gateway: gateway?.kind === "ip" && (flags & RTF_GATEWAY) !== 0 ? gateway.bytes : null,
-    index: routeIndex(bytes, slots, layout, indexOf(message, header)),
+    gateway: decodeIp(bytes, gateway, layout),
+    // The echo of a request has no index (golang/net, pull request 220).
+    index: indexOf(message, header) ||
+      decodeLinkSockaddr(bytes, slots[RTAX_IFP])?.index ||
+      decodeLinkSockaddr(bytes, slots[RTAX_GATEWAY])?.index || 0,
     flags,
-    source: source !== null && familyOf(source) === family ? source.bytes : null,
+    source: source?.length === destination.length ? source : null,
   };
 }
 
-/** Decodes a link message. Throws DecodeError. */
-export function decodeLink(message: RouteMessage, header: Header, layout: Layout): Link {
+/**
+ * Decodes a link message.
+ *
+ * @throws {DecodeError} if it is malformed
+ */
+export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
   const slots = slotsOf(message, header, layout);
   const { bytes } = message;
-  const told = linkAt(bytes, slots[RTAX_IFP], layout);
+  const link = decodeLinkSockaddr(bytes, slots[RTAX_IFP]);
   return {
     index: indexOf(message, header),
-    name: told?.name ?? new Uint8Array(),
+    name: link?.name ?? new Uint8Array(),
     flags: field(message, header.flags),
-    type: header.type === undefined ? 0 : bytes[header.type]!,
+    type: bytes[header.type]!,
     mtu: field(message, header.mtu),
-    address: told?.address ?? new Uint8Array(),
+    address: link?.address ?? new Uint8Array(),
     linkState: header.linkState === undefined ? 0 : bytes[header.linkState]!,
   };
 }
 
-/** Decodes an address message; null for a family other than IPv4 and IPv6. Throws DecodeError. */
+/**
+ * Decodes an address message; null for a family other than IPv4 and IPv6.
+ *
+ * @throws {DecodeError} if it is malformed
+ */
 export function decodeAddress(
   message: RouteMessage,
-  header: Header,
+  header: AddressHeader,
   layout: Layout,
 ): InterfaceAddress | null {
   const slots = slotsOf(message, header, layout);
   const { bytes } = message;
-  // The mask lies before the address that tells its family: hence in two passes.
-  const address = ipAt(bytes, slots[RTAX_IFA], layout);
+  const address = decodeIp(bytes, slots[RTAX_IFA], layout);
   if (address === null) return null;
   const family = familyOf(address);
   const mask = slots[RTAX_NETMASK];
-  const other = ipAt(bytes, slots[RTAX_BRD], layout);
+  const other = decodeIp(bytes, slots[RTAX_BRD], layout);
   return {
     index: indexOf(message, header),
     family,
-    address: address.bytes,
-    prefixLength: mask ? decodePrefixLength(bytes, mask, family) : address.bytes.length * 8,
-    other: other !== null && familyOf(other) === family ? other.bytes : null,
+    address,
+    prefixLength: mask ? decodePrefixLength(bytes, mask, family) : address.length * 8,
+    peerOrBroadcast: other?.length === address.length ? other : null,
   };
 }
 
-/** A route without a mask is to a host, or the default when it is to nowhere. */
+/** A route without a mask leads to a host, or it is the default route if its destination is 0. */
 function routePrefixLength(
   bytes: Uint8Array,
   mask: Slot | null | undefined,
-  destination: IpSockaddr,
+  destination: Uint8Array,
   flags: number,
 ): number {
-  const whole = destination.bytes.length * 8;
+  const whole = destination.length * 8;
   if (flags & RTF_HOST) return whole;
   if (mask) return decodePrefixLength(bytes, mask, familyOf(destination));
-  return isUnspecified(destination.bytes) ? 0 : whole;
+  return isUnspecified(destination) ? 0 : whole;
 }
 
-/** What a program asked for is echoed as it was sent, without an index (golang/net, pull request 220). */
-function routeIndex(
-  bytes: Uint8Array,
-  slots: readonly (Slot | null)[],
-  layout: Layout,
-  told: number,
-): number {
-  return told || linkAt(bytes, slots[RTAX_IFP], layout)?.index ||
-    linkAt(bytes, slots[RTAX_GATEWAY], layout)?.index || 0;
-}
-
-function sockaddrAt(
-  bytes: Uint8Array,
-  slot: Slot | null | undefined,
-  layout: Layout,
-): Sockaddr | null {
-  return slot ? decodeSockaddr(bytes, slot, layout) : null;
-}
-
-function ipAt(
-  bytes: Uint8Array,
-  slot: Slot | null | undefined,
-  layout: Layout,
-): IpSockaddr | null {
-  const sockaddr = sockaddrAt(bytes, slot, layout);
-  return sockaddr?.kind === "ip" ? sockaddr : null;
-}
-
-function linkAt(
-  bytes: Uint8Array,
-  slot: Slot | null | undefined,
-  layout: Layout,
-): LinkSockaddr | null {
-  const sockaddr = sockaddrAt(bytes, slot, layout);
-  return sockaddr?.kind === "link" ? sockaddr : null;
-}
-
-function familyOf(address: IpSockaddr): "IPv4" | "IPv6" {
-  return address.bytes.length === 4 ? "IPv4" : "IPv6";
+function familyOf(address: Uint8Array): "IPv4" | "IPv6" {
+  return address.length === 4 ? "IPv4" : "IPv6";
 }

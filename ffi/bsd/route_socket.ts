@@ -4,13 +4,22 @@
  * @module
  */
 import type { SocketPort } from "../routing_socket.ts";
-import { AF_INET, ENOBUFS, PF_ROUTE, RTAX_DST, RTM_GET, SO_RCVBUF, SOCK_RAW } from "./constants.ts";
+import {
+  AF_INET,
+  ENOBUFS,
+  PF_ROUTE,
+  RTAX_DST,
+  RTM_GET,
+  SO_RCVBUF,
+  SOCK_RAW,
+  SOCKADDR_IN_SIZE,
+} from "./constants.ts";
+import type { RouteHeader } from "./layouts.ts";
 import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
 
 /** What the kernel gives by itself, where nothing larger is allowed. */
 const LEAST_BUFFER_BYTES = 8_192;
-const SOCKADDR_IN_SIZE = 16;
 
 /** A socket that delivers datagrams, for the shared poll. */
 export class DatagramSocket implements SocketPort {
@@ -87,13 +96,13 @@ export function openRouteSocket(
  * machine, and that is what it is for: it shows that ours hears. Asking needs no privilege.
  */
 export function encodeCanary({ layout }: Platform, sequence: number): Uint8Array<ArrayBuffer> {
-  const { addresses, sequence: at, size } = layout.headers[RTM_GET]!;
+  const { addresses, sequence: at, size } = layout.headers[RTM_GET] as RouteHeader;
   const bytes = new Uint8Array(size + SOCKADDR_IN_SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, bytes.length, true);
   view.setUint8(2, layout.version);
   view.setUint8(3, RTM_GET);
-  view.setInt32(addresses!, 1 << RTAX_DST, true);
+  view.setInt32(addresses, 1 << RTAX_DST, true);
   view.setInt32(at!, sequence, true);
   view.setUint8(size, SOCKADDR_IN_SIZE);
   view.setUint8(size + 1, AF_INET);

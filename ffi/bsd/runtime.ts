@@ -46,12 +46,12 @@ export class BsdRuntime {
         woken = false;
       },
     }, () => this.clocks.look(false));
-    const { always, awake, shortestSleepMs } = this.platform.clocks;
+    const { always, awake } = this.platform.clocks;
     this.clocks = new ClockWatch(
       new SleepDetector({
         monotonic: () => kernel.clock(awake),
         bootTime: () => kernel.clock(always),
-      }, shortestSleepMs),
+      }),
     );
   }
 

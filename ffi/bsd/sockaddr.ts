@@ -1,62 +1,37 @@
 /**
- * Socket addresses as they follow the header of a routing message (sys/socket.h, netinet/in.h,
- * netinet6/in6.h, net/if_dl.h): each begins with its length and its family, and is read in place.
+ * Socket addresses as they follow the header of a routing message: each begins with its length and its
+ * family.
  *
  * @module
  */
 import { DecodeError } from "../../state/errors.ts";
-import { AF_INET, AF_LINK } from "./constants.ts";
+import { AF_INET, AF_LINK, SOCKADDR_DL, SOCKADDR_IN, SOCKADDR_IN6 } from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 
-/** Where one of them lies. Its length may be 0. */
+/** Where a sockaddr lies in a message. */
 export interface Slot {
   /** The offset of its first byte. */
   readonly at: number;
-  /** sa_len. */
+  /** sa_len; 0 is legal. */
   readonly length: number;
 }
 
-/** What a socket address says. */
-export type Sockaddr =
-  | IpSockaddr
-  | LinkSockaddr
-  | { readonly kind: "other"; readonly family: number };
-
-/** An IP address. */
-export interface IpSockaddr {
-  /** Always this. */
-  readonly kind: "ip";
-  /** 4 or 16 bytes: a copy, without an embedded scope. */
-  readonly bytes: Uint8Array;
-  /** The index of the interface that it is local to; null where there is none. */
-  readonly scopeId: number | null;
-}
-
-/** A link-level address. */
+/** struct sockaddr_dl. */
 export interface LinkSockaddr {
-  /** Always this. */
-  readonly kind: "link";
-  /** The index of the interface; 0 where it is not told. */
+  /** The interface; 0 where the kernel leaves it out. */
   readonly index: number;
-  /** IFT_*. */
-  readonly type: number;
-  /** The name of the interface: a copy; empty where it is not told. */
+  /** The name of the interface: a copy, often empty. */
   readonly name: Uint8Array;
-  /** The hardware address: a copy; empty where it is not told. */
+  /** The hardware address: a copy, often empty. */
   readonly address: Uint8Array;
 }
 
-const MASK_OFFSET_IPV4 = 4; // struct sockaddr_in: len, family, port, addr
-const MASK_OFFSET_IPV6 = 8; // struct sockaddr_in6: len, family, port, flowinfo, addr, scope_id
-const SCOPE_OFFSET = 24;
-const LINK_HEADER = 8; // struct sockaddr_dl: len, family, index, type, nlen, alen, slen, data
-
 /**
- * Where the sockaddrs of a message lie, by RTAX_*; null where there is none. The last one may lack its
- * padding (rt_msg1() of xnu). A bit whose sockaddr is beyond the end counts as absent: xnu promises a
- * broadcast address with IPv6 addresses, which have none (tailscale/tailscale-rs#396).
+ * Locates the sockaddrs of a message, by RTAX_*. The last one may lack its padding (rt_msg1() of xnu).
+ * A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD for IPv6
+ * addresses, which have none (tailscale/tailscale-rs#396).
  *
- * @throws {DecodeError} when one reaches beyond the end
+ * @throws {DecodeError} if a sockaddr reaches beyond the end
  */
 export function sockaddrSlots(
   bytes: Uint8Array,
@@ -74,61 +49,85 @@ export function sockaddrSlots(
     const length = bytes[at]!;
     if (length > bytes.length - at) throw new DecodeError("sockaddr", at);
     slots.push({ at, length });
-    at += roundUp(length, layout.rounding);
+    // ROUNDUP32 of xnu, SA_SIZE of FreeBSD: an empty sockaddr takes a whole unit.
+    at += (Math.max(length, 1) + layout.rounding - 1) & -layout.rounding;
   }
   return slots;
 }
 
-/** ROUNDUP32 of xnu and SA_SIZE of FreeBSD: an empty one takes a whole unit. */
-export function roundUp(length: number, rounding: number): number {
-  return length === 0 ? rounding : (length + rounding - 1) & -rounding;
-}
-
 /**
- * Decodes one that is not a mask. It may be cut short at its end, down to no byte at all: the rest is
- * zero (golang/go#70528, golang/go#71557).
- *
- * @throws {DecodeError} when a link-level one says more than it holds
+ * Decodes an IP address: 4 or 16 bytes, a copy; null for another family. A sockaddr may be cut short,
+ * down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Masks are not for this
+ * function, since their family byte is junk.
  */
-export function decodeSockaddr(bytes: Uint8Array, slot: Slot, layout: Layout): Sockaddr {
-  // The kernel may write a family beside a length of zero.
-  const family = slot.length !== 1 && slot.at + 1 < bytes.length ? bytes[slot.at + 1]! : 0;
-  if (family === AF_INET) {
-    return { kind: "ip", bytes: cutShort(bytes, slot, MASK_OFFSET_IPV4, 4), scopeId: null };
-  }
-  if (family === layout.inet6) return decodeIpv6(bytes, slot);
-  if (family === AF_LINK && slot.length > 0) return decodeLink(bytes, slot);
-  return { kind: "other", family };
+export function decodeIp(
+  bytes: Uint8Array,
+  slot: Slot | null | undefined,
+  layout: Layout,
+): Uint8Array | null {
+  if (!slot) return null;
+  const family = familyOf(bytes, slot);
+  if (family === AF_INET) return bytesOf(bytes, slot, SOCKADDR_IN.sin_addr, 4);
+  if (family !== layout.inet6) return null;
+  const address = bytesOf(bytes, slot, SOCKADDR_IN6.sin6_addr, 16);
+  // KAME embeds the scope; with net.inet6.ip6.in6_embedded_scope=0 it is in sin6_scope_id instead.
+  if (hasScope(address)) address[2] = address[3] = 0;
+  return address;
 }
 
 /**
- * The prefix length that a mask means. Its own family cannot be trusted: the radix tree cuts masks
- * short and fills what is before the address with 0xff, the family byte too. So the family is that of
- * the address which it belongs to.
+ * Decodes a link-level address; null for another family.
+ *
+ * @throws {DecodeError} if its lengths exceed it
+ */
+export function decodeLinkSockaddr(
+  bytes: Uint8Array,
+  slot: Slot | null | undefined,
+): LinkSockaddr | null {
+  if (!slot || slot.length === 0 || familyOf(bytes, slot) !== AF_LINK) return null;
+  const { at, length } = slot;
+  // It can be longer than its struct, and shorter: captures show 14 bytes.
+  if (length < SOCKADDR_DL.sdl_data) {
+    const index = length < SOCKADDR_DL.sdl_index + 2 ? 0 : u16(bytes, at + SOCKADDR_DL.sdl_index);
+    return { index, name: new Uint8Array(), address: new Uint8Array() };
+  }
+  // All ones mean absent, as golang/net decodes them.
+  const nameLength = bytes[at + SOCKADDR_DL.sdl_nlen]! % 0xff;
+  const addressLength = bytes[at + SOCKADDR_DL.sdl_alen]! % 0xff;
+  const name = at + SOCKADDR_DL.sdl_data;
+  const address = name + nameLength;
+  if (address + addressLength > at + length) throw new DecodeError("sockaddr_dl", at);
+  return {
+    index: u16(bytes, at + SOCKADDR_DL.sdl_index),
+    name: bytes.slice(name, address),
+    address: bytes.slice(address, address + addressLength),
+  };
+}
+
+/**
+ * Counts the leading ones of a mask. The radix tree cuts masks after their last significant byte and
+ * fills what precedes the address with 0xff, the family byte too: hence the family of the address that
+ * the mask belongs to.
  */
 export function decodePrefixLength(
   bytes: Uint8Array,
   slot: Slot,
   family: "IPv4" | "IPv6",
 ): number {
-  const [offset, size] = family === "IPv4" ? [MASK_OFFSET_IPV4, 4] : [MASK_OFFSET_IPV6, 16];
-  const mask = cutShort(bytes, slot, offset, size);
+  const mask = family === "IPv4"
+    ? bytesOf(bytes, slot, SOCKADDR_IN.sin_addr, 4)
+    : bytesOf(bytes, slot, SOCKADDR_IN6.sin6_addr, 16);
   let ones = 0;
   for (const byte of mask) {
-    const leading = Math.clz32(~byte << 24);
-    ones += Math.min(leading, 8);
+    ones += Math.min(Math.clz32(~byte << 24), 8);
     if (byte !== 0xff) break;
   }
   return ones;
 }
 
-function decodeIpv6(bytes: Uint8Array, slot: Slot): IpSockaddr {
-  const address = cutShort(bytes, slot, MASK_OFFSET_IPV6, 16);
-  const field = slot.length >= SCOPE_OFFSET + 4 ? u32(bytes, slot.at + SCOPE_OFFSET) : 0;
-  const embedded = hasScope(address) ? (address[2]! << 8) | address[3]! : 0;
-  // KAME keeps the scope inside the address; net.inet6.ip6.in6_embedded_scope moves it to the field.
-  if (embedded !== 0) address[2] = address[3] = 0;
-  return { kind: "ip", bytes: address, scopeId: embedded || field || null };
+/** The kernel may write a family beside a length of zero. */
+function familyOf(bytes: Uint8Array, { at, length }: Slot): number {
+  return length !== 1 && at + 1 < bytes.length ? bytes[at + 1]! : 0;
 }
 
 /** fe80::/10, and multicast of interface-local and link-local scope (RFC 4291, 2.7). */
@@ -138,42 +137,20 @@ function hasScope(address: Uint8Array): boolean {
   return first === 0xff && ((second & 0x0f) === 1 || (second & 0x0f) === 2);
 }
 
-/** It can be longer than its struct, and shorter: 14 bytes were seen (net-tools and tailscale captures). */
-function decodeLink(bytes: Uint8Array, slot: Slot): LinkSockaddr {
-  const { at, length } = slot;
-  if (length < LINK_HEADER) {
-    const index = length >= 4 ? u16(bytes, at + 2) : 0;
-    return { kind: "link", index, type: 0, name: new Uint8Array(), address: new Uint8Array() };
-  }
-  // All ones says that there is no name and no address (golang/net decodes it so).
-  const nameLength = bytes[at + 5] === 0xff ? 0 : bytes[at + 5]!;
-  const addressLength = bytes[at + 6] === 0xff ? 0 : bytes[at + 6]!;
-  const name = at + LINK_HEADER;
-  const address = name + nameLength;
-  if (LINK_HEADER + nameLength + addressLength > length) throw new DecodeError("sockaddr_dl", at);
-  return {
-    kind: "link",
-    index: u16(bytes, at + 2),
-    type: bytes[at + 4]!,
-    name: bytes.slice(name, address),
-    address: bytes.slice(address, address + addressLength),
-  };
-}
-
-/** So many bytes from an offset of the sockaddr on; those that it does not have are zero. */
-function cutShort(bytes: Uint8Array, slot: Slot, offset: number, size: number): Uint8Array {
+/** Copies `size` bytes at an offset of the sockaddr; those beyond its end are zero. */
+function bytesOf(bytes: Uint8Array, slot: Slot, offset: number, size: number): Uint8Array {
   const copy = new Uint8Array(size);
   const end = Math.min(slot.length, offset + size);
   if (end > offset) copy.set(bytes.subarray(slot.at + offset, slot.at + end));
   return copy;
 }
 
-/** A number of 16 bits. */
+/** Reads a u16 in host order. */
 export function u16(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8);
 }
 
-/** A number of 32 bits. */
+/** Reads a u32 in host order. */
 export function u32(bytes: Uint8Array, at: number): number {
   return (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
 }

@@ -8,7 +8,12 @@
  */
 import type { SocketPort } from "../routing_socket.ts";
 import { POLLIN } from "../poll_loop.ts";
-import {
+import { DARWIN, SOCK_RAW } from "./constants.ts";
+import type { Syscalls } from "./syscalls.ts";
+import { DatagramSocket } from "./route_socket.ts";
+import { u32 } from "./sockaddr.ts";
+
+const {
   KEV_ANY_SUBCLASS,
   KEV_DL_SUBCLASS,
   KEV_INET6_SUBCLASS,
@@ -19,12 +24,8 @@ import {
   KEV_VENDOR_APPLE,
   PF_SYSTEM,
   SIOCSKEVFILT,
-  SOCK_RAW,
   SYSPROTO_EVENT,
-} from "./constants.ts";
-import type { Syscalls } from "./syscalls.ts";
-import { DatagramSocket } from "./route_socket.ts";
-import { u32 } from "./sockaddr.ts";
+} = DARWIN;
 
 /** Something that announces changes through a descriptor. */
 export interface WakeupSource extends SocketPort {

@@ -6,19 +6,11 @@
  *
  * @module
  */
-import {
-  OWN_SAMPLES,
-  spoilAndDecode,
-  THIRD_PARTY,
-  thirdPartySamples,
-} from "../support/bsd_corpus.ts";
+import { OWN_SAMPLES, spoilAndDecode, thirdPartySamples } from "../support/bsd_corpus.ts";
 import { Random } from "../support/random.ts";
-import { missing } from "../support/skip.ts";
 
 const [count = 1_000_000, first = 1] = Deno.args.map(Number);
-const reason = missing([{ folder: THIRD_PARTY }]);
-if (reason !== null) console.log(`Without the captures of other projects: ${reason}`);
-const samples = [...OWN_SAMPLES, ...(reason === null ? thirdPartySamples() : [])];
+const samples = [...OWN_SAMPLES, ...thirdPartySamples()];
 
 const start = performance.now();
 let understood = 0;

@@ -47,6 +47,7 @@ export interface SimulatedKernelOptions {
     | "kernel-event-filter"
     | "address-flags"
     | "SO_RERROR"
+    | "sleep-clock"
   )[];
 }
 
@@ -320,8 +321,9 @@ export class SimulatedKernel {
   }
 
   #gettime(clock: number, time: BigInt64Array): number {
-    const [asleep, awake] = this.#os === "darwin" ? [4, 8] : [0, 4];
-    const base = clock === asleep ? this.#sleptMs : clock === awake ? 0 : null;
+    const [always, awake] = this.#os === "darwin" ? [4, 8] : [4, 5];
+    const sleptMs = this.#without.has("sleep-clock") ? 0 : this.#sleptMs;
+    const base = clock === always ? sleptMs : clock === awake ? 0 : null;
     if (base === null) return this.#fail(ERRNO.einval);
     const ms = this.#clock.monotonic() + base;
     time[0] = BigInt(Math.floor(ms / 1000));

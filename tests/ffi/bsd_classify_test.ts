@@ -95,6 +95,10 @@ Deno.test("meaningOf() takes no notice of what changes no state", () => {
     }
     assertEquals(kind(os, encodeGroup(os, 0x10, NIC, "ff02::fb")), "noise");
   }
+  // RTM_IEEE80211, RTM_IPFWLOG: of any length and content.
+  for (const type of [0x12, 0x13]) {
+    assertEquals(kind("freebsd", Uint8Array.of(4, 0, 5, type)), "noise");
+  }
   // RTF_WASCLONED is macOS's own bit.
   assertEquals(route("darwin", 1, { flags: UP | 0x20000 }), "noise");
   assertEquals(route("freebsd", 1, { flags: UP | 0x20000 }), "changed");
@@ -126,7 +130,7 @@ Deno.test("meaningOf() does not know types and versions of the future", () => {
     ["darwin", 0x11, 5], // RTM_IFANNOUNCE of FreeBSD
     ["darwin", 0x63, 5],
     ["darwin", 0x7, 6],
-    ["freebsd", 0x13, 5],
+    ["freebsd", 0x14, 5],
     ["freebsd", 0xe, 4],
   ];
   for (const [os, type, version] of strange) {

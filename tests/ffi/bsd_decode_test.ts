@@ -6,7 +6,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
-import { decodeSockaddr, sockaddrSlots } from "../../ffi/bsd/sockaddr.ts";
+import { decodeIp, sockaddrSlots } from "../../ffi/bsd/sockaddr.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { legibleMessages } from "../support/bsd.ts";
@@ -18,19 +18,18 @@ for (const { name, os, hex: text, messages } of BSD_IMAGES) {
   });
 }
 
-Deno.test("decodeSockaddr() takes the scope from where it is", () => {
-  const cases: [bytes: string, scopeId: number | null, address: string][] = [
-    ["fe800021000000000000000000000001 00000000", 33, "fe800000000000000000000000000001"],
-    ["fe800000000000000000000000000001 21000000", 33, "fe800000000000000000000000000001"],
-    ["ff020005000000000000000000000001 00000000", 5, "ff020000000000000000000000000001"],
-    ["ff010005000000000000000000000001 00000000", 5, "ff010000000000000000000000000001"],
-    ["ff050005000000000000000000000001 00000000", null, "ff050005000000000000000000000001"],
-    ["fd000005000000000000000000000001 00000000", null, "fd000005000000000000000000000001"],
+Deno.test("decodeIp() takes an embedded scope out of the address", () => {
+  const cases: [bytes: string, address: string][] = [
+    ["fe800021000000000000000000000001 00000000", "fe800000000000000000000000000001"],
+    ["fe800000000000000000000000000001 21000000", "fe800000000000000000000000000001"],
+    ["ff020005000000000000000000000001 00000000", "ff020000000000000000000000000001"],
+    ["ff010005000000000000000000000001 00000000", "ff010000000000000000000000000001"],
+    ["ff050005000000000000000000000001 00000000", "ff050005000000000000000000000001"],
+    ["fd000005000000000000000000000001 00000000", "fd000005000000000000000000000001"],
   ];
-  for (const [bytes, scopeId, address] of cases) {
+  for (const [bytes, address] of cases) {
     const sockaddr = hex(`1c 1e 0000 00000000 ${bytes}`);
-    const decoded = decodeSockaddr(sockaddr, { at: 0, length: 28 }, LAYOUTS.darwin);
-    assertEquals(decoded, { kind: "ip", bytes: hex(address), scopeId });
+    assertEquals(decodeIp(sockaddr, { at: 0, length: 28 }, LAYOUTS.darwin), hex(address));
   }
 });
 

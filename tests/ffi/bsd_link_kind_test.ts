@@ -4,25 +4,48 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { linkKind } from "../../ffi/bsd/link_kind.ts";
+import { linkKind } from "../../ffi/bsd/interfaces.ts";
+import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
-// net/if_types.h
+// net/if_types.h of both
 const OTHER = 0x01;
 const ETHER = 0x06;
 const PPP = 0x17;
 const LOOP = 0x18;
-const GIF = 0x37;
-const STF = 0x39;
 const L2VLAN = 0x87;
-const LAG = 0x88;
 const BRIDGE = 0xd1;
+// of macOS
+const MAC_GIF = 0x37;
+const MAC_STF = 0x39;
+const MAC_LAG = 0x88;
 const CELLULAR = 0xff;
+// of FreeBSD
+const TUNNEL = 0x83;
+const LAG = 0xa1;
+const STF = 0xd7;
+const GIF = 0xf0;
+const ENC = 0xf4;
+const PFLOG = 0xf6;
+const PFSYNC = 0xf7;
+const WIREGUARD = 0xf8;
+const MBIM = 0xf9;
 const UP = 0x1;
 const LOOPBACK = 0x8;
 
-const ROWS: readonly [InterfaceKind, name: string, type: number, flags?: number][] = [
-  // macOS
+type Row = readonly [InterfaceKind, name: string, type: number, flags?: number];
+
+const BOTH: readonly Row[] = [
+  ["bridge", "bridge0", BRIDGE],
+  // The flag and the type decide before the name.
+  ["loopback", "renamed", ETHER, LOOPBACK],
+  ["bridge", "lan", BRIDGE],
+  ["tunnel", "office", PPP],
+  ["virtual", "guests", L2VLAN],
+];
+
+const DARWIN: readonly Row[] = [
+  ...BOTH,
   ["loopback", "lo0", LOOP, LOOPBACK],
   ["ethernet", "en0", ETHER],
   ["ethernet", "en11", ETHER],
@@ -33,18 +56,23 @@ const ROWS: readonly [InterfaceKind, name: string, type: number, flags?: number]
   ["virtual", "feth0", ETHER],
   ["virtual", "vmenet0", ETHER],
   ["virtual", "vlan0", L2VLAN],
-  ["virtual", "bond0", LAG],
-  ["bridge", "bridge0", BRIDGE],
+  ["virtual", "bond0", MAC_LAG],
+  ["virtual", "uplink", MAC_LAG],
   ["bridge", "bridge100", BRIDGE],
   ["tunnel", "utun3", OTHER],
   ["tunnel", "ipsec0", OTHER],
   ["tunnel", "ppp0", PPP],
-  ["tunnel", "gif0", GIF],
-  ["tunnel", "stf0", STF],
+  ["tunnel", "gif0", MAC_GIF],
+  ["tunnel", "home", MAC_GIF],
+  ["tunnel", "stf0", MAC_STF],
+  ["tunnel", "six", MAC_STF],
   ["cellular", "pdp_ip0", CELLULAR],
   ["cellular", "en7", CELLULAR],
   ["unknown", "XHC2", OTHER],
-  // FreeBSD
+];
+
+const FREEBSD: readonly Row[] = [
+  ...BOTH,
   ["wifi", "wlan0", ETHER],
   ["ethernet", "vtnet0", ETHER],
   ["ethernet", "hn0", ETHER],
@@ -55,28 +83,31 @@ const ROWS: readonly [InterfaceKind, name: string, type: number, flags?: number]
   ["virtual", "epair0a", ETHER],
   ["virtual", "epair12b", ETHER],
   ["virtual", "lagg0", LAG],
+  ["virtual", "uplink", LAG],
   ["virtual", "em0.100", L2VLAN],
   ["virtual", "pflog0", OTHER],
+  ["virtual", "log", PFLOG],
+  ["virtual", "sync", PFSYNC],
   ["tunnel", "tun0", PPP],
-  ["tunnel", "wg0", OTHER],
+  ["tunnel", "wg0", WIREGUARD],
+  ["tunnel", "office", WIREGUARD],
   ["tunnel", "tap0", ETHER],
-  ["bridge", "bridge0", BRIDGE],
-  // The flag and the type go before the name.
-  ["loopback", "renamed", ETHER, LOOPBACK],
-  ["bridge", "lan", BRIDGE],
+  ["tunnel", "home", GIF],
+  ["tunnel", "six", STF],
+  ["tunnel", "me0", TUNNEL],
+  ["tunnel", "enc0", ENC],
+  ["tunnel", "ovpn0", ENC],
+  ["cellular", "umb0", MBIM],
+  // These numbers are macOS's alone: IFT_IEEE80212, IFT_HIPPI and IFT_L3IPVLAN here.
+  ["unknown", "home", MAC_GIF],
+  ["unknown", "six", MAC_STF],
+  ["unknown", "uplink", MAC_LAG],
 ];
 
-for (const [kind, name, type, flags = UP] of ROWS) {
-  Deno.test(`linkKind() of ${name}, type ${type}, is ${kind}`, () => {
-    const link = {
-      index: 1,
-      name: new Uint8Array(),
-      flags,
-      type,
-      mtu: 1500,
-      address: new Uint8Array(),
-      linkState: 0,
-    };
-    assertEquals(linkKind(link, name), kind);
-  });
+for (const [os, rows] of [["darwin", DARWIN], ["freebsd", FREEBSD]] as const) {
+  for (const [kind, name, type, flags = UP] of rows) {
+    Deno.test(`linkKind() of ${name}, type ${type} of ${os}, is ${kind}`, () => {
+      assertEquals(linkKind({ flags, type }, name, PLATFORMS[os]), kind);
+    });
+  }
 }

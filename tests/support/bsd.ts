@@ -7,6 +7,7 @@ import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
 import { meaningOf } from "../../ffi/bsd/classify.ts";
 import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
 import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
+import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
 import {
   decodeAddress,
   decodeLink,
@@ -17,9 +18,10 @@ import {
   slotsOf,
 } from "../../ffi/bsd/route_message.ts";
 import {
+  decodeIp,
+  decodeLinkSockaddr,
   decodePrefixLength,
-  decodeSockaddr,
-  type Sockaddr,
+  type LinkSockaddr,
   sockaddrSlots,
 } from "../../ffi/bsd/sockaddr.ts";
 import { matters } from "../../ffi/bsd/wakeup_sources.ts";
@@ -56,14 +58,14 @@ export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
     meaningOf(message, layout);
     legibleMessage(message, layout);
     const header = headerOf(message, layout);
-    if (header !== null) decodeMessageSockaddrs(message, header, layout);
+    if (header !== null && "size" in header) decodeMessageSockaddrs(message, header, layout);
   });
 }
 
 /** All sockaddrs of a message. */
 export function decodeMessageSockaddrs(
   message: RouteMessage,
-  header: Header,
+  header: Extract<Header, { size: number }>,
   layout: Layout,
 ): Sockaddrs {
   return decodeSlots(message, slotsOf(message, header, layout), layout);
@@ -75,17 +77,20 @@ export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Lay
   return decodeSlots(message, sockaddrSlots(bytes, 0, mask, layout), layout);
 }
 
-/** The dumps, whole: broken records are left out, broken framing is refused. */
+/** The dumps, whole: malformed records are skipped, broken framing is refused. */
 export function decodeDumps(bytes: Uint8Array, layout: Layout): void {
   decodeDefaultRoutes(bytes, layout, () => {});
   for (const listed of decodeInterfaces(bytes, layout, () => {}).values()) {
-    publishedInterface(listed, layout.os, null);
+    publishedInterface(listed, PLATFORMS.darwin, null);
   }
   matters(bytes);
 }
 
-/** By RTAX_*: an address or a link; of the mask, its prefix length. */
-export type Sockaddrs = (Sockaddr | number | null)[];
+/** An IP address, a link, the prefix length of a mask, or the family of something else. */
+export type Sockaddr = string | LinkSockaddr | number | { readonly family: number } | null;
+
+/** By RTAX_*. */
+export type Sockaddrs = Sockaddr[];
 
 const RTAX_NETMASK = 2;
 
@@ -94,14 +99,16 @@ function decodeSlots(
   slots: ReturnType<typeof sockaddrSlots>,
   layout: Layout,
 ): Sockaddrs {
-  const all: Sockaddrs = slots.map((slot, i) =>
-    slot === null || i === RTAX_NETMASK ? null : decodeSockaddr(bytes, slot, layout)
-  );
+  const all = slots.map((slot, i): Sockaddr => {
+    if (slot === null || i === RTAX_NETMASK) return null;
+    const ip = decodeIp(bytes, slot, layout);
+    if (ip !== null) return formatIp(ip);
+    return decodeLinkSockaddr(bytes, slot) ?? { family: bytes[slot.at + 1] ?? 0 };
+  });
   const mask = slots[RTAX_NETMASK];
   if (mask) {
-    const ip = [all[0], all[5], all[7]].find((it) => typeof it === "object" && it?.kind === "ip");
-    const isIpv6 = typeof ip === "object" && ip?.kind === "ip" && ip.bytes.length === 16;
-    all[RTAX_NETMASK] = decodePrefixLength(bytes, mask, isIpv6 ? "IPv6" : "IPv4");
+    const ip = [all[0], all[5], all[7]].find((it) => typeof it === "string");
+    all[RTAX_NETMASK] = decodePrefixLength(bytes, mask, ip?.includes(":") ? "IPv6" : "IPv4");
   }
   return all;
 }

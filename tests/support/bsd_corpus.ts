@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { type BsdName, type Layout, LAYOUTS } from "../../ffi/bsd/layouts.ts";
+import type { Layout } from "../../ffi/bsd/layouts.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { decodeDumps, decodeEverything, decodeSockaddrBlock } from "./bsd.ts";
+import { type BsdName, LAYOUTS } from "./bsd_layouts.ts";
 import {
   concat,
   encodeAddress,
@@ -22,6 +23,7 @@ import {
 } from "./bsd_encode.ts";
 import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
 import type { Random } from "./random.ts";
+import { missing } from "./skip.ts";
 
 /** One input, with the system that it comes from. */
 export interface Sample {
@@ -82,27 +84,38 @@ export const OWN_SAMPLES: readonly Sample[] = [
   { name: "kernel event", layout: LAYOUTS.darwin, bytes: encodeKernelEvent(2, 13) },
 ];
 
-/** Where the captures of other projects are, if they are. */
+/** Where the captures of other projects are, if they are there. */
 export const THIRD_PARTY: URL = new URL("../../../shared/fixtures/", import.meta.url);
 
-/** The captures of other projects: whole, and message by message. Needs read permission. */
-export function thirdPartySamples(): Sample[] {
-  const folders: readonly (readonly [string, BsdName])[] = [
-    ["darwin", "darwin"],
-    ["freebsd", "freebsd"],
-    ["netbsd", "netbsd"],
-    ["openbsd", "openbsd"],
-    ["bsd-generic", "freebsd"],
-    ["malformed", "darwin"],
-  ];
-  return folders.flatMap(([folder, os]) => {
-    const directory = new URL(`${folder}/`, THIRD_PARTY);
-    return [...Deno.readDirSync(directory)]
+const THIRD_PARTY_FOLDERS: Readonly<Record<string, BsdName>> = {
+  darwin: "darwin",
+  freebsd: "freebsd",
+  netbsd: "netbsd",
+  openbsd: "openbsd",
+  "bsd-generic": "freebsd",
+  malformed: "darwin",
+};
+
+/** The paths of these captures; none where the folder is missing or may not be read. */
+export function thirdPartyFiles(): string[] {
+  if (missing([{ folder: THIRD_PARTY }]) !== null) return [];
+  return Object.keys(THIRD_PARTY_FOLDERS).flatMap((folder) =>
+    [...Deno.readDirSync(new URL(folder, THIRD_PARTY))]
       .filter(({ name }) => name.endsWith(".hex"))
-      .flatMap(({ name }) => {
-        const bytes = hex(Deno.readTextFileSync(new URL(name, directory)));
-        return withMessages({ name: `${folder}/${name}`, layout: LAYOUTS[os], bytes });
-      });
+      .map(({ name }) => `${folder}/${name}`)
+      .sort()
+  );
+}
+
+/** These captures, whole and message by message. */
+export function thirdPartySamples(): Sample[] {
+  return thirdPartyFiles().flatMap((name) => {
+    const bytes = hex(Deno.readTextFileSync(new URL(name, THIRD_PARTY)));
+    return withMessages({
+      name,
+      layout: LAYOUTS[THIRD_PARTY_FOLDERS[name.split("/")[0]!]!],
+      bytes,
+    });
   });
 }
 
