@@ -1,6 +1,6 @@
 /**
- * Tests in a network namespace of their own: each runs in a child `deno` under `unshare -rn`, as root
- * or as an ordinary user, and never touches the network of the host.
+ * Tests that change the network. Each runs in a child `deno` under `unshare -rn`, in its own network
+ * namespace, so it never touches the network of the host. An ordinary user can run them.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { ffi, read, run, skippable } from "./skip.ts";
 
 const INSIDE = "inside-namespace";
 
-/** How the child is run. */
+/** How to run the child. */
 export interface NamespaceTestOptions {
-  /** After so many milliseconds the child is killed; 120_000 if left out. */
+  /** The child is killed after this many milliseconds, scaled. Default: 120_000. */
   deadlineMs?: number;
-  /** What else is needed than iproute2 and unshare. */
+  /** Needs in addition to iproute2 and unshare. */
   needs?: readonly "gcc"[];
 }
 
 /**
- * Registers a test of the file at `url` that runs inside a namespace. The body is called in the child
- * only; what it throws fails the test with the child's output.
+ * Registers a test of the file at `url` that runs in a network namespace. Only the child calls the body;
+ * if the body throws, the test fails with the child's output.
  */
 export function namespaceTest(
   url: string,
@@ -50,14 +50,14 @@ async function runInside(url: string, name: string, deadlineMs: number): Promise
   }
 }
 
-/** Runs `ip` with these arguments, split at spaces; answers what it printed. Rejects when it fails. */
+/** Runs `ip` with these arguments, split at spaces, and returns its output. Rejects if it fails. */
 export async function ip(command: string): Promise<string> {
   const { code, stdout, stderr } = await ipMay(command);
   if (code !== 0) throw new Error(`ip ${command}: ${stderr}`);
   return stdout;
 }
 
-/** Runs `ip`, whatever its exit code. */
+/** Runs `ip` and returns its output and exit code. */
 export async function ipMay(
   command: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -73,7 +73,7 @@ export async function ipMay(
   };
 }
 
-/** Runs many `ip` commands in one process, as `ip -batch` does. */
+/** Runs many commands with one `ip -batch`. Failures are ignored. */
 export async function ipBatch(commands: readonly string[]): Promise<void> {
   const child = new Deno.Command("ip", {
     args: ["-force", "-batch", "-"],

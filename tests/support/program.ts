@@ -1,28 +1,28 @@
 /**
- * A program that is talked to while it runs.
+ * Runs a program and interacts with it while it runs.
  *
  * @module
  */
 import { ROOT, type RunOptions, type RunResult } from "./run.ts";
 import { scaled } from "./timing.ts";
 
-/** How the program is run. */
+/** How to run the program. */
 export interface ProgramOptions extends Omit<RunOptions, "command"> {
-  /** False: nobody reads its standard output but `readOnce()`. */
+  /** False if only `readOnce()` reads its standard output. */
   reads?: boolean;
 }
 
-/** This very `deno` with the arguments, as `runDeno()` starts it, but with standard input. */
+/** Starts the current `deno` executable like `runDeno()`, but with standard input. */
 export function denoProgram(args: readonly string[], options?: ProgramOptions): Program {
   return new Program([Deno.execPath(), ...args], options);
 }
 
-/** A command line on a terminal of its own. Needs `script`. */
+/** Runs a command line in a new terminal. Needs `script`. */
 export function terminalProgram(commandLine: string, options?: ProgramOptions): Program {
   return new Program(["script", "-qec", commandLine, "/dev/null"], options);
 }
 
-/** A child process with its output as it comes. Killed when it is disposed or outlives its deadline. */
+/** A running child process. It is killed when this object is disposed or after the deadline. */
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -50,12 +50,12 @@ export class Program implements AsyncDisposable {
     this.#timer = setTimeout(() => this.signal("SIGKILL"), scaled(options.deadlineMs ?? 60_000));
   }
 
-  /** What it has written to standard output so far. */
+  /** Its standard output so far. */
   get stdout(): string {
     return this.#stdout;
   }
 
-  /** Waits until its standard output from `start` on satisfies the pattern. */
+  /** Waits until its standard output from `start` on matches the pattern. */
   async until(pattern: RegExp, start = 0): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.#stdout.slice(start));
@@ -68,12 +68,12 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Waits for output and reads some of it. */
+  /** Waits for output and reads a chunk of it. */
   async readOnce(): Promise<void> {
     await this.#reader.read();
   }
 
-  /** Types on its standard input. */
+  /** Writes to its standard input. */
   async write(text: string): Promise<void> {
     const writer = this.#child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(text));
@@ -85,7 +85,7 @@ export class Program implements AsyncDisposable {
     await this.#reader.cancel();
   }
 
-  /** Sends a signal; nothing when it has ended. */
+  /** Sends a signal, unless the process has ended. */
   signal(name: Deno.Signal): void {
     try {
       this.#child.kill(name);
@@ -94,7 +94,7 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Waits for its end. */
+  /** Waits until it ends. */
   async end(): Promise<RunResult> {
     const { code } = await this.#child.status;
     const [, stderr] = await this.#outputs;

@@ -1,29 +1,29 @@
 /**
- * Runs another `deno` and collects what it says.
+ * Runs `deno` as a child process and collects its output.
  *
  * @module
  */
 import { scaled } from "./timing.ts";
 
-/** How the child is run. */
+/** How to run the child. */
 export interface RunOptions {
-  /** The working directory; the root of the repository if left out. */
+  /** The working directory. Default: the root of the repository. */
   cwd?: string | URL;
-  /** Environment variables over the inherited ones. */
+  /** Environment variables to add to the inherited ones. */
   env?: Record<string, string>;
-  /** A program that runs `deno` in its turn, such as `unshare -rn`. */
+  /** A command that runs `deno`, such as `unshare -rn`. */
   command?: readonly [string, ...string[]];
-  /** After so many milliseconds the child is killed and the run fails; 60_000 if left out. */
+  /** The child is killed and the run fails after this many milliseconds, scaled. Default: 60_000. */
   deadlineMs?: number;
 }
 
-/** What the child left. */
+/** The result of a child. */
 export interface RunResult {
-  /** The exit code; 128 and the signal's number where a signal ended it. */
+  /** The exit code; 128 plus the signal number if a signal killed it. */
   code: number;
-  /** What it wrote to standard output. */
+  /** Its standard output. */
   stdout: string;
-  /** What it wrote to standard error. */
+  /** Its standard error. */
   stderr: string;
 }
 
@@ -31,8 +31,8 @@ export interface RunResult {
 export const ROOT: URL = new URL("../../", import.meta.url);
 
 /**
- * Runs this very `deno` with the arguments: no prompt, no colour, no input. Rejects when the child
- * outlives its deadline; any exit code is a result.
+ * Runs the current `deno` executable with these arguments, without prompts, colours and input. Rejects if
+ * the child outlives its deadline; any exit code is a result.
  */
 export async function runDeno(args: readonly string[], options?: RunOptions): Promise<RunResult> {
   const deadlineMs = scaled(options?.deadlineMs ?? 60_000);
@@ -60,7 +60,7 @@ export async function runDeno(args: readonly string[], options?: RunOptions): Pr
   }
 }
 
-/** Runs as `runDeno()` does and rejects, with what the child wrote, unless it exits with 0. */
+/** Like `runDeno()`, but rejects with the child's output unless it exits with 0. */
 export async function runDenoOk(args: readonly string[], options?: RunOptions): Promise<RunResult> {
   const result = await runDeno(args, options);
   if (result.code !== 0) throw new Error(describeRun(args, result));

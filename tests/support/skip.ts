@@ -1,46 +1,46 @@
 /**
- * Tests that need what a machine may lack: they are ignored with the reason printed, never passed
- * silently.
+ * Tests that need something that a machine may lack. Without it they are ignored and the reason is
+ * printed; they never pass silently.
  *
  * @module
  */
 
-/** What a test cannot run without. */
+/** Something that a test needs. */
 export type Need =
-  /** The operating system is Linux. */
+  /** Linux. */
   | "linux"
-  /** `unshare -rn` gives a private network namespace (as root, or where user namespaces are allowed). */
+  /** A private network namespace by `unshare -rn`: needs root or user namespaces. */
   | "unshare"
   /** iproute2's `ip`. */
   | "ip"
   /** A C compiler. */
   | "gcc"
-  /** util-linux's `script`, which runs a program on a terminal of its own. */
+  /** util-linux's `script`, which runs a program in a new terminal. */
   | "script"
   /** A granted permission, such as `{ name: "ffi" }`. */
   | { permission: Deno.PermissionDescriptor }
-  /** A folder that exists and may be read. */
+  /** A folder that exists and is readable. */
   | { folder: string | URL };
 
-/** A test with what it needs. */
+/** A test and its needs. */
 export interface SkippableTest extends Deno.TestDefinition {
-  /** All of them are needed; the first that is missing is the reason. */
+  /** All needs of the test. */
   needs: readonly Need[];
 }
 
-/** The granted right to use FFI. */
+/** Permission to load libraries. */
 export const ffi: Need = { permission: { name: "ffi" } };
 
-/** The granted right to read any file. */
+/** Permission to read any file. */
 export const read: Need = { permission: { name: "read" } };
 
-/** The granted right to write any file. */
+/** Permission to write any file. */
 export const write: Need = { permission: { name: "write" } };
 
-/** The granted right to start any program. */
+/** Permission to start any program. */
 export const run: Need = { permission: { name: "run" } };
 
-/** The granted right to ask for the network interfaces. */
+/** Permission to list the network interfaces. */
 export const networkInterfaces: Need = { permission: { name: "sys", kind: "networkInterfaces" } };
 
 const COMMANDS: Record<"unshare" | "ip" | "gcc" | "script", readonly [string, ...string[]]> = {
@@ -52,14 +52,14 @@ const COMMANDS: Record<"unshare" | "ip" | "gcc" | "script", readonly [string, ..
 
 const commandReasons = new Map<string, string | null>();
 
-/** Registers a test that is ignored, with the reason printed, where something that it needs is missing. */
+/** Registers the test. If something that it needs is missing, it is ignored and the reason is printed. */
 export function skippable({ needs, ...test }: SkippableTest): void {
   const reason = missing(needs);
   if (reason !== null) console.log(`skipped: ${test.name}: ${reason}`);
   Deno.test({ ...test, ignore: test.ignore === true || reason !== null });
 }
 
-/** The first of the needs that is missing, in words; null when nothing is. */
+/** Describes the first missing need; null if none is missing. */
 export function missing(needs: readonly Need[]): string | null {
   for (const need of needs) {
     const reason = reasonAgainst(need);
@@ -69,7 +69,7 @@ export function missing(needs: readonly Need[]): string | null {
 }
 
 function reasonAgainst(need: Need): string | null {
-  if (need === "linux") return Deno.build.os === "linux" ? null : "it is about Linux";
+  if (need === "linux") return Deno.build.os === "linux" ? null : "needs Linux";
   if (typeof need === "string") return cached(need, () => reasonAgainstCommand(COMMANDS[need]));
   if ("folder" in need) return reasonAgainstFolder(need.folder);
   return isGranted(need.permission) ? null : `needs ${flagOf(need.permission)}`;
@@ -98,7 +98,7 @@ function reasonAgainstFolder(folder: string | URL): string | null {
   try {
     return Deno.statSync(folder).isDirectory ? null : `'${folder}' is not a folder`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `the folder '${folder}' is not there`;
+    if (error instanceof Deno.errors.NotFound) return `the folder '${folder}' does not exist`;
     throw error;
   }
 }
@@ -113,7 +113,7 @@ function flagOf(permission: Deno.PermissionDescriptor): string {
   return `--allow-${permission.name}${scope === undefined ? "" : `=${scope}`}`;
 }
 
-/** A program is asked once a test file, however many tests need it. */
+/** Checks a command once per test file, however many tests need it. */
 function cached(key: string, find: () => string | null): string | null {
   const known = commandReasons.get(key);
   if (known !== undefined) return known;
