@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { existsSync } from "node:fs";
 import { decodeAddress } from "../../ffi/linux/address.ts";
 import { decodeLink } from "../../ffi/linux/link.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
@@ -13,7 +12,7 @@ import { decodeRoute } from "../../ffi/linux/route.ts";
 import { decodeRule } from "../../ffi/linux/rule.ts";
 import type { Content } from "../support/netlink.ts";
 import { decodeBody, decodesOrRefuses, hex, splitDatagram } from "../support/netlink.ts";
-import { isGranted } from "../support/skip.ts";
+import { isReadable } from "../support/skip.ts";
 
 const FOLDER = new URL("../../../shared/fixtures/", import.meta.url);
 
@@ -57,7 +56,7 @@ function load(folder: string, prefix: RegExp): ThirdParty[] {
 
 /** Registers a test if the folder is there. */
 function thirdPartyTest(name: string, fn: () => void): void {
-  if (isGranted({ name: "read", path: FOLDER }) && existsSync(FOLDER)) Deno.test(name, fn);
+  if (isReadable(FOLDER)) Deno.test(name, fn);
 }
 
 thirdPartyTest("third-party captures decode as the reference decoder says", () => {

@@ -23,7 +23,7 @@ import {
 } from "./bsd_encode.ts";
 import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
 import type { Random } from "./random.ts";
-import { missing } from "./skip.ts";
+import { isReadable } from "./skip.ts";
 
 /** One input, with the system that it comes from. */
 export interface Sample {
@@ -98,7 +98,7 @@ const THIRD_PARTY_FOLDERS: Readonly<Record<string, BsdName>> = {
 
 /** The paths of these captures; none where the folder is missing or may not be read. */
 export function thirdPartyFiles(): string[] {
-  if (missing([{ folder: THIRD_PARTY }]) !== null) return [];
+  if (!isReadable(THIRD_PARTY)) return [];
   return Object.keys(THIRD_PARTY_FOLDERS).flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, THIRD_PARTY))]
       .filter(({ name }) => name.endsWith(".hex"))

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 
 /** Something that a test needs. */
 export type Need =
@@ -18,9 +19,7 @@ export type Need =
   /** util-linux's `script`, which runs a program in a new terminal. */
   | "script"
   /** A granted permission, such as `{ name: "ffi" }`. */
-  | { permission: Deno.PermissionDescriptor }
-  /** A folder that exists and is readable. */
-  | { folder: string | URL };
+  | { permission: Deno.PermissionDescriptor };
 
 /** A test and its needs. */
 export interface SkippableTest extends Deno.TestDefinition {
@@ -71,7 +70,6 @@ export function missing(needs: readonly Need[]): string | null {
 function reasonAgainst(need: Need): string | null {
   if (need === "linux") return Deno.build.os === "linux" ? null : "needs Linux";
   if (typeof need === "string") return cached(need, () => reasonAgainstCommand(COMMANDS[need]));
-  if ("folder" in need) return reasonAgainstFolder(need.folder);
   return isGranted(need.permission) ? null : `needs ${flagOf(need.permission)}`;
 }
 
@@ -92,19 +90,12 @@ function reasonAgainstCommand([command, ...args]: readonly [string, ...string[]]
   }
 }
 
-function reasonAgainstFolder(folder: string | URL): string | null {
-  const permission: Deno.PermissionDescriptor = { name: "read", path: folder };
-  if (!isGranted(permission)) return `needs ${flagOf(permission)}`;
-  try {
-    return Deno.statSync(folder).isDirectory ? null : `'${folder}' is not a folder`;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `the folder '${folder}' does not exist`;
-    throw error;
-  }
+/** Whether a folder of captures exists and may be read. It may be missing: no test is ignored for it. */
+export function isReadable(folder: URL): boolean {
+  return isGranted({ name: "read", path: folder }) && existsSync(folder);
 }
 
-/** Whether the permission is granted. */
-export function isGranted(permission: Deno.PermissionDescriptor): boolean {
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
