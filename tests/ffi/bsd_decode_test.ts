@@ -4,17 +4,27 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { decodeIp, sockaddrSlots } from "../../ffi/bsd/sockaddr.ts";
 import { DecodeError } from "../../state/errors.ts";
-import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
-import { legibleMessages } from "../support/bsd.ts";
+import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { decodeSockaddrBlock, legibleMessages, legibleSockaddr } from "../support/bsd.ts";
+import { LAYOUTS } from "../support/bsd_layouts.ts";
 import { hex } from "../support/netlink.ts";
 
 for (const { name, os, hex: text, messages } of BSD_IMAGES) {
   Deno.test(`the BSD decoders understand ${name}`, () => {
     assertEquals(legibleMessages(hex(text), LAYOUTS[os]), messages);
+  });
+}
+
+for (const { addresses, hex: text, name, os, sockaddrs } of BSD_BLOCKS) {
+  Deno.test(`the BSD decoders understand ${name}`, () => {
+    for (const layout of os.map((it) => LAYOUTS[it])) {
+      const decoded = decodeSockaddrBlock(hex(text), addresses, layout).map(legibleSockaddr);
+      assertEquals(decoded.slice(0, sockaddrs.length), sockaddrs);
+      assertEquals(decoded.slice(sockaddrs.length).filter((it) => it !== null), []);
+    }
   });
 }
 

@@ -16,7 +16,12 @@ import {
   type RouteMessage,
 } from "../../ffi/bsd/route_message.ts";
 import { formatIp } from "../../state/ip.ts";
-import { decodeMessageSockaddrs, decodeSockaddrBlock, type Sockaddr } from "../support/bsd.ts";
+import {
+  decodeMessageSockaddrs,
+  decodeSockaddrBlock,
+  legibleSockaddr,
+  type Sockaddr,
+} from "../support/bsd.ts";
 import { THIRD_PARTY, thirdPartyFiles } from "../support/bsd_corpus.ts";
 import { type BsdName, LAYOUTS } from "../support/bsd_layouts.ts";
 import { hex } from "../support/netlink.ts";
@@ -174,27 +179,16 @@ function compareSockaddrs(
   });
 }
 
-function legibleSockaddr(sockaddr: Sockaddr): unknown {
-  if (sockaddr === null || typeof sockaddr !== "object" || !("name" in sockaddr)) return sockaddr;
-  return [
-    sockaddr.index,
-    new TextDecoder().decode(sockaddr.name),
-    sockaddr.address.toHex(),
-  ];
-}
-
-function legibleReference(reference: Reference): unknown {
-  switch (reference.kind) {
+function legibleReference(
+  { addr, family, index, kind, lladdr = "", name = "" }: Reference,
+): unknown {
+  switch (kind) {
     case "link":
-      return [
-        reference.index,
-        reference.name ?? "",
-        reference.lladdr?.replaceAll(":", "") ?? "",
-      ];
+      return `link ${index} ${name} ${lladdr.replaceAll(":", "")}`.trim();
     case "raw":
-      return { family: reference.family };
+      return { family };
     default:
-      return reference.addr;
+      return addr;
   }
 }
 

@@ -113,6 +113,13 @@ function decodeSlots(
   return all;
 }
 
+/** A sockaddr of `decodeSockaddrBlock()` with links as text: index, name, address. */
+export function legibleSockaddr(sockaddr: Sockaddr): string | number | null | { family: number } {
+  if (sockaddr === null || typeof sockaddr !== "object" || !("index" in sockaddr)) return sockaddr;
+  const { address, index, name } = sockaddr;
+  return `link ${index} ${new TextDecoder().decode(name)} ${address.toHex()}`.trim();
+}
+
 /** Bytes as text: 4 and 16 of them as an address, others as hexadecimal digits. */
 function legible(value: object | null): LegibleMessage | null {
   if (value === null) return null;

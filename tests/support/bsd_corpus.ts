@@ -6,7 +6,8 @@
  */
 import type { Layout } from "../../ffi/bsd/layouts.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
-import { BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { NETBSD_CAPTURES } from "../fixtures/netbsd.ts";
 import { decodeDumps, decodeEverything, decodeSockaddrBlock } from "./bsd.ts";
 import { type BsdName, LAYOUTS } from "./bsd_layouts.ts";
 import {
@@ -73,6 +74,16 @@ export const OWN_SAMPLES: readonly Sample[] = [
   ...BSD_IMAGES.map(({ name, os, hex: text }) => ({
     name,
     layout: LAYOUTS[os],
+    bytes: hex(text),
+  })),
+  ...BSD_BLOCKS.map(({ hex: text, name, os }) => ({
+    name,
+    layout: LAYOUTS[os[0]!],
+    bytes: hex(text),
+  })),
+  ...NETBSD_CAPTURES.map(({ hex: text, step }) => ({
+    name: `netbsd: ${step}`,
+    layout: LAYOUTS.netbsd,
     bytes: hex(text),
   })),
   ...(["darwin", "freebsd"] as const).flatMap((os) => {
