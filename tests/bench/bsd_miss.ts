@@ -22,7 +22,7 @@ const miss = encodeRoute("darwin", 7, {
   index: 0,
   flags: 0x5,
   source: null,
-}, true);
+}, "kernel");
 const calls = { ...kernel.calls };
 const start = process.cpuUsage();
 const startedAt = performance.now();

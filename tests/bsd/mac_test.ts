@@ -162,7 +162,7 @@ Deno.test("100,000 RTM_MISS in a second cost no enumeration and no publication",
     index: 0,
     flags: 0x5,
     source: null,
-  }, true);
+  }, "kernel");
   for (let i = 0; i < 100; i++) {
     for (let j = 0; j < 1_000; j++) kernel.deliver(miss);
     await machine.pass(10);

@@ -8,7 +8,7 @@
 import type { BsdFunctions } from "../../ffi/bsd/libc.ts";
 import type { Clock } from "../../state/runtime.ts";
 import { formatIp } from "../../state/ip.ts";
-import { type EncodedOs, encodeKernelEvent, encodeRoute } from "../support/bsd_encode.ts";
+import { type EncodedOs, encodeKernelEvent, encodeRoute, refuse } from "../support/bsd_encode.ts";
 import { Descriptor, type DescriptorKind } from "./simulated_descriptor.ts";
 import { Polls } from "./simulated_poll.ts";
 import { RTF, SimulatedNetwork } from "./simulated_network.ts";
@@ -257,21 +257,15 @@ export class SimulatedKernel {
     const found = this.network.routes.find((route) =>
       route.destination === "0.0.0.0" && (route.flags & RTF.scope) === 0
     );
-    const nowhere = {
-      destination: "0.0.0.0",
-      prefixLength: 0,
-      gateway: 0,
-      index: 0,
-      flags: 0,
-      source: null,
-    };
-    const request = {
-      pid: Deno.pid,
-      sequence: view.getInt32(20, true),
-      errno: found ? 0 : ERRNO.esrch,
-    };
-    this.deliver(encodeRoute(this.#os, 4, found ?? nowhere, true, request));
-    return found ? bytes.length : this.#fail(ERRNO.esrch);
+    if (found === undefined) {
+      const refused = refuse(bytes, ERRNO.esrch);
+      new DataView(refused.buffer).setInt32(16, Deno.pid, true);
+      this.deliver(refused);
+      return this.#fail(ERRNO.esrch);
+    }
+    const request = { pid: Deno.pid, sequence: view.getInt32(20, true) };
+    this.deliver(encodeRoute(this.#os, 4, found, "answer", request));
+    return bytes.length;
   }
 
   #close(fd: number): number {

@@ -1,7 +1,7 @@
 /**
- * The network of a simulated Mac or FreeBSD machine: what is there, and which of its changes are announced
- * by whom. The kernels' own habits, from where their sources call rt_ifmsg(), rt_newaddrmsg(), kev_post_msg() and
- * configd its notification.
+ * The network of a simulated Mac or FreeBSD machine: its interfaces, addresses and routes, and which of
+ * their changes the kernel announces, how and in which order. As read in xnu 11417.101.15 and FreeBSD 13
+ * (rtsock.c, route.c, in.c, in6.c, if.c), and in configd for its notification.
  *
  * @module
  */
@@ -17,9 +17,10 @@ import {
   type KernelAddress,
   type KernelNic,
   type KernelRoute,
+  networkOf,
 } from "../support/bsd_encode.ts";
 
-/** Who is told. */
+/** Who hears of a change. */
 export interface Announcer {
   /** Every routing socket. */
   route(message: Uint8Array): void;
@@ -29,13 +30,21 @@ export interface Announcer {
   networkChange(): void;
 }
 
-/** Flags of interfaces: UP, BROADCAST, LOOPBACK, POINTOPOINT, RUNNING, SIMPLEX, MULTICAST. */
-export const IFF = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, running: 0x40 } as const;
+const IFF = { up: 0x1, pointToPoint: 0x10, running: 0x40 } as const;
+/** UP, BROADCAST, LOOPBACK, POINTOPOINT, RUNNING, SIMPLEX, MULTICAST as usual. */
 const ETHERNET_FLAGS = 0x8863;
 const LOOPBACK_FLAGS = 0x8049;
 const TUNNEL_FLAGS = 0x8051;
-/** Flags of routes: UP, GATEWAY, HOST, STATIC, IFSCOPE. */
-export const RTF = { up: 0x1, gateway: 0x2, host: 0x4, static: 0x800, scope: 0x1000000 } as const;
+/** Flags of routes: UP, GATEWAY, HOST, STATIC, LOCAL, IFSCOPE. */
+export const RTF = {
+  up: 0x1,
+  gateway: 0x2,
+  host: 0x4,
+  static: 0x800,
+  local: 0x200000,
+  scope: 0x1000000,
+} as const;
+const RTM = { add: 0x1, delete: 0x2, newAddress: 0xc, deleteAddress: 0xd } as const;
 const IN6_TENTATIVE = 0x2;
 
 const KEV = {
@@ -55,24 +64,29 @@ const KEV = {
 } as const;
 
 interface Entry {
-  nic: KernelNic;
-  readonly addresses: KernelAddress[];
+  readonly nic: KernelNic;
+  readonly addresses: OwnAddress[];
+}
+
+/** An address with the route that the kernel made for it; null for a second one in a subnet. */
+interface OwnAddress extends KernelAddress {
+  route: KernelRoute | null;
 }
 
 /** What is there. */
 export class SimulatedNetwork {
   readonly #os: EncodedOs;
-  readonly #tell: Announcer;
+  readonly #announce: Announcer;
   readonly #entries = new Map<string, Entry>();
   routes: KernelRoute[] = [];
   #lastIndex = 0;
 
   /** Only the loopback. */
-  constructor(os: EncodedOs, tell: Announcer) {
+  constructor(os: EncodedOs, announce: Announcer) {
     this.#os = os;
-    this.#tell = tell;
+    this.#announce = announce;
     this.#add("lo0", LOOPBACK_FLAGS, 0x18, 16384, []);
-    this.#entries.get("lo0")!.addresses.push(parseAddress("127.0.0.1/8"));
+    this.#entries.get("lo0")!.addresses.push({ ...parseAddress("127.0.0.1/8"), route: null });
   }
 
   /** The list of NET_RT_IFLIST2 (a Mac's) or NET_RT_IFLIST. */
@@ -89,10 +103,10 @@ export class SimulatedNetwork {
 
   /** The list of NET_RT_DUMP. */
   listRoutes(): Uint8Array<ArrayBuffer> {
-    return concat(this.routes.map((route) => encodeRoute(this.#os, 4, route, false)));
+    return concat(this.routes.map((route) => encodeRoute(this.#os, 4, route, "dump")));
   }
 
-  /** The flags of an IPv6 address, as the ioctl tells them; null where it is not there. */
+  /** The flags of an IPv6 address, as the ioctl returns them; null where it is not there. */
   addressFlags(name: string, address: string): number | null {
     const found = this.#entries.get(name)?.addresses.find((it) => it.address === address);
     return found?.flags ?? null;
@@ -111,61 +125,100 @@ export class SimulatedNetwork {
       ? this.#add(name, TUNNEL_FLAGS, 1, 1380, [])
       : this.#add(name, ETHERNET_FLAGS, 6, 1500, [2, 0, 0, 0, 0, index]);
     // xnu: dlil.c posts an event and nobody calls the routing socket.
-    this.#tell.kernelEvent(KEV.link, KEV.attached);
-    if (this.#os === "freebsd") this.#tell.route(encodeAnnouncement(nic, 0));
+    this.#announce.kernelEvent(KEV.link, KEV.attached);
+    if (this.#os === "freebsd") this.#announce.route(encodeAnnouncement(nic, 0));
   }
 
-  /** Destroys an interface, its addresses and its routes; on a Mac only the event tells. */
+  /**
+   * Destroys an interface. On a Mac only an event announces it; FreeBSD takes down and announces its
+   * addresses and routes first (if_detach()).
+   */
   destroy(name: string): void {
-    const { nic } = this.#entry(name);
+    const { addresses, nic } = this.#entry(name);
+    if (this.#os === "freebsd") {
+      this.setUp(name, false);
+      for (const { address, prefixLength } of [...addresses]) {
+        this.removeAddress(name, `${address}/${prefixLength}`);
+      }
+      for (const route of this.routes.filter(({ index }) => index === nic.index)) {
+        this.#removeOwn(route);
+      }
+    }
     this.#entries.delete(name);
     this.routes = this.routes.filter(({ index }) => index !== nic.index);
-    this.#tell.kernelEvent(KEV.link, KEV.detached);
-    if (this.#os === "freebsd") this.#tell.route(encodeAnnouncement(nic, 1));
+    this.#announce.kernelEvent(KEV.link, KEV.detached);
+    if (this.#os === "freebsd") this.#announce.route(encodeAnnouncement(nic, 1));
   }
 
   /** Sets an interface up or down: RTM_IFINFO from both. */
   setUp(name: string, up: boolean): void {
     const { nic } = this.#entry(name);
     nic.flags = up ? nic.flags | IFF.up : nic.flags & ~IFF.up;
-    this.#tell.kernelEvent(KEV.link, KEV.siflags);
-    this.#tell.route(encodeLiveNic(this.#os, nic));
+    this.#announce.kernelEvent(KEV.link, KEV.siflags);
+    this.#announce.route(encodeLiveNic(this.#os, nic));
   }
 
   /** Sets the MTU: RTM_IFINFO from both. */
   setMtu(name: string, mtu: number): void {
     const { nic } = this.#entry(name);
     nic.mtu = mtu;
-    this.#tell.kernelEvent(KEV.link, KEV.simtu);
-    this.#tell.route(encodeLiveNic(this.#os, nic));
+    this.#announce.kernelEvent(KEV.link, KEV.simtu);
+    this.#announce.route(encodeLiveNic(this.#os, nic));
   }
 
-  /** Plugs the cable in or out: on a Mac only the event tells (xnu dlil.c). */
+  /** Plugs the cable in or out: a Mac posts the event only (xnu dlil.c). */
   setCarrier(name: string, carrier: boolean): void {
     const { nic } = this.#entry(name);
     nic.flags = carrier ? nic.flags | IFF.running : nic.flags & ~IFF.running;
     nic.linkState = carrier ? 2 : 1;
-    this.#tell.kernelEvent(KEV.link, carrier ? KEV.linkOn : KEV.linkOff);
-    if (this.#os === "freebsd") this.#tell.route(encodeLiveNic(this.#os, nic));
+    this.#announce.kernelEvent(KEV.link, carrier ? KEV.linkOn : KEV.linkOff);
+    if (this.#os === "freebsd") this.#announce.route(encodeLiveNic(this.#os, nic));
   }
 
-  /** Adds an address such as `192.0.2.7/24`; a Mac is silent about a second one in a subnet. */
+  /** Adds an address such as `192.0.2.7/24`. */
   addAddress(name: string, cidr: string, fields: Partial<KernelAddress> = {}): void {
     const { addresses, nic } = this.#entry(name);
-    const address = parseAddress(cidr, fields);
-    const second = addresses.some((other) => sameSubnet(other, address));
+    const address: OwnAddress = { ...parseAddress(cidr, fields), route: null };
+    const isSecond = addresses.some((other) => other.route !== null && sameSubnet(other, address));
+    const route = isSecond ? null : this.#routeFor(nic, address);
     addresses.push(address);
-    this.#tellAddress(0xc, nic, address, second);
+    // xnu announces an address together with its route, or not at all (rtinit()).
+    if (this.#os === "freebsd" || route !== null) this.#announceAddress(RTM.add, nic, address);
+    if (route !== null) this.#addOwn(address.route = route);
+    this.#postAddressEvent(KEV.newAddress, address);
+    this.#settlePrimary(nic, route !== null);
   }
 
   /** Removes an address. */
   removeAddress(name: string, cidr: string): void {
+    this.beginRemoval(name, cidr)();
+  }
+
+  /**
+   * Announces that an address is removed; the function returned ends it. FreeBSD has removed the address by
+   * then, xnu not: inctl_ifaddr() announces, then detaches the address, then posts the event.
+   */
+  beginRemoval(name: string, cidr: string): () => void {
     const { addresses, nic } = this.#entry(name);
-    const place = addresses.findIndex((it) => `${it.address}/${it.prefixLength}` === cidr);
-    if (place < 0) throw new Error(`There is no ${cidr} on ${name}`);
-    const [address] = addresses.splice(place, 1);
-    const second = addresses.some((other) => sameSubnet(other, address!));
-    this.#tellAddress(0xd, nic, address!, second);
+    const address = addresses.find((it) => `${it.address}/${it.prefixLength}` === cidr);
+    if (address === undefined) throw new Error(`There is no ${cidr} on ${name}`);
+    const detach = () => addresses.splice(addresses.indexOf(address), 1);
+    const { route } = address;
+    if (this.#os === "darwin") {
+      if (route !== null) this.#removeOwn(route);
+      if (route !== null) this.#announceAddress(RTM.delete, nic, address);
+      return () => {
+        detach();
+        this.#postAddressEvent(KEV.addressDeleted, address);
+        this.#settlePrimary(nic, route !== null);
+      };
+    }
+    detach();
+    // in_scrubprefix() announces the address first, in6.c the route.
+    if (isIpv4(address)) this.#announceAddress(RTM.delete, nic, address);
+    if (route !== null) this.#removeOwn(route);
+    if (!isIpv4(address)) this.#announceAddress(RTM.delete, nic, address);
+    return () => {};
   }
 
   /** Adds an IPv6 address that is still being checked. */
@@ -173,11 +226,11 @@ export class SimulatedNetwork {
     this.addAddress(name, cidr, { flags: IN6_TENTATIVE });
   }
 
-  /** The check of an address ends well: no routing message of either system tells. */
+  /** The check of an address ends well: neither system sends a routing message. */
   finishCheck(name: string, address: string): void {
     const found = this.#entry(name).addresses.find((it) => it.address === address)!;
     found.flags &= ~IN6_TENTATIVE;
-    this.#tell.kernelEvent(KEV.nd6, KEV.dadSuccess);
+    this.#announce.kernelEvent(KEV.nd6, KEV.dadSuccess);
   }
 
   /** Replaces the default route of the family, as configd and route(8) do: a deletion, an addition. */
@@ -197,56 +250,77 @@ export class SimulatedNetwork {
       flags: RTF.up | RTF.static | (gateway === null ? 0 : RTF.gateway),
       source: source?.address ?? null,
     });
-    this.#tell.networkChange();
+    this.#announce.networkChange();
   }
 
-  /** Adds a route, and tells. */
+  /** A program adds a route: every routing socket gets the echo of its request. */
   addRoute(route: KernelRoute): void {
     this.routes.push(route);
-    this.#tell.route(encodeRoute(this.#os, 1, route, true));
+    this.#announce.route(encodeRoute(this.#os, RTM.add, route, "request"));
   }
 
-  /** Deletes a route, and tells. */
+  /** A program deletes a route. */
   removeRoute(route: KernelRoute): void {
     this.routes = this.routes.filter((it) => it !== route);
-    this.#tell.route(encodeRoute(this.#os, 2, route, true));
+    this.#announce.route(encodeRoute(this.#os, RTM.delete, route, "request"));
   }
 
   /** A multicast group is joined. */
   joinGroup(name: string, group: string): void {
-    this.#tell.route(encodeGroup(this.#os, 0xf, this.#entry(name).nic, group));
+    this.#announce.route(encodeGroup(this.#os, 0xf, this.#entry(name).nic, group));
   }
 
   /** Any kernel event. */
   post(subclass: number, code: number): void {
-    this.#tell.kernelEvent(subclass, code);
+    this.#announce.kernelEvent(subclass, code);
   }
 
-  #tellAddress(type: 0xc | 0xd, nic: KernelNic, address: KernelAddress, second: boolean): void {
-    const isIpv4 = !address.address.includes(":");
-    const code = type === 0xc ? KEV.newAddress : KEV.addressDeleted;
-    this.#tell.kernelEvent(isIpv4 ? KEV.inet : KEV.inet6, code);
-    // xnu: rtinit() tells of the prefix route, and there is none for a second address.
-    const silent = this.#os === "darwin" && isIpv4 && second;
-    if (!silent) {
-      this.#tell.route(encodeAddress(this.#os, type, nic, address, true));
-      const route: KernelRoute = {
-        destination: address.address,
-        prefixLength: address.prefixLength,
-        gateway: nic.index,
-        index: nic.index,
-        flags: RTF.up,
-        source: address.address,
-      };
-      this.#tell.route(encodeRoute(this.#os, type === 0xc ? 1 : 2, route, true));
+  /**
+   * The route that comes with an address: for IPv4 the network's, for IPv6 the one to the host over the
+   * loopback. A point-to-point link without a peer has none on a Mac (xnu in_ifinit()).
+   */
+  #routeFor(nic: KernelNic, address: KernelAddress): KernelRoute | null {
+    const { other, prefixLength, address: source } = address;
+    if (!isIpv4(address)) {
+      const flags = RTF.up | RTF.host | RTF.local;
+      const { index } = this.nic("lo0");
+      return { destination: source, prefixLength: 128, gateway: index, index, flags, source };
     }
-    // configd looks after the primary service only, and when it has settled.
-    if (
-      !silent &&
-      this.routes.some(({ index, prefixLength }) => index === nic.index && prefixLength === 0)
-    ) {
-      this.#tell.networkChange();
+    const common = { gateway: nic.index, index: nic.index, source };
+    if ((nic.flags & IFF.pointToPoint) !== 0) {
+      if (other === null && this.#os === "darwin") return null;
+      const destination = other ?? source;
+      return { ...common, destination, prefixLength: 32, flags: RTF.up | RTF.host };
     }
+    const destination = networkOf(source, prefixLength);
+    return { ...common, destination, prefixLength, flags: RTF.up };
+  }
+
+  #announceAddress(change: 0x1 | 0x2, nic: KernelNic, address: KernelAddress): void {
+    const type = change === RTM.add ? RTM.newAddress : RTM.deleteAddress;
+    this.#announce.route(encodeAddress(this.#os, type, nic, address, true));
+  }
+
+  #addOwn(route: KernelRoute): void {
+    this.routes.push(route);
+    this.#announce.route(encodeRoute(this.#os, RTM.add, route, "kernel"));
+  }
+
+  #removeOwn(route: KernelRoute): void {
+    this.routes = this.routes.filter((it) => it !== route);
+    this.#announce.route(encodeRoute(this.#os, RTM.delete, route, "kernel"));
+  }
+
+  #postAddressEvent(code: number, address: KernelAddress): void {
+    this.#announce.kernelEvent(isIpv4(address) ? KEV.inet : KEV.inet6, code);
+  }
+
+  /** configd looks after the primary service only, and posts when it has settled. */
+  #settlePrimary({ index }: KernelNic, matters: boolean): void {
+    const isPrimary = this.routes.some((route) =>
+      route.index === index && route.prefixLength === 0
+    );
+    if (matters && isPrimary) this.#announce.networkChange();
   }
 
   #add(name: string, flags: number, type: number, mtu: number, mac: number[]): KernelNic {
@@ -267,10 +341,11 @@ function parseAddress(cidr: string, fields: Partial<KernelAddress> = {}): Kernel
   return { address, prefixLength: Number(length), other: null, flags: 0, ...fields };
 }
 
-/** Good enough for the tests, whose prefixes end at a dot. */
+function isIpv4({ address }: KernelAddress): boolean {
+  return !address.includes(":");
+}
+
 function sameSubnet(a: KernelAddress, b: KernelAddress): boolean {
-  const octets = Math.floor(a.prefixLength / 8);
-  const prefix = (it: KernelAddress) => it.address.split(".").slice(0, octets).join(".");
-  return !a.address.includes(":") && !b.address.includes(":") &&
-    a.prefixLength === b.prefixLength && prefix(a) === prefix(b);
+  return isIpv4(a) && isIpv4(b) && a.prefixLength === b.prefixLength &&
+    networkOf(a.address, a.prefixLength) === networkOf(b.address, b.prefixLength);
 }

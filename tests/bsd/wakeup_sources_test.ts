@@ -51,6 +51,18 @@ const CASES: readonly Case[] = [
     heard: ALL,
   },
   {
+    name: "a second address in a subnet that goes",
+    before: (network) => network.addAddress("en0", "192.0.2.8/24"),
+    change: (network) => network.removeAddress("en0", "192.0.2.8/24"),
+    heard: EVENTS_ONLY,
+  },
+  {
+    name: "an address of a tunnel without a peer",
+    before: (network) => network.create("utun3"),
+    change: (network) => network.addAddress("utun3", "10.8.0.2/24"),
+    heard: EVENTS_ONLY,
+  },
+  {
     name: "an IPv6 address",
     change: (network) => network.addAddress("en0", "2001:db8::7/64"),
     heard: ALL,
@@ -68,7 +80,10 @@ const CASES: readonly Case[] = [
   },
   {
     name: "an interface that is destroyed",
-    before: (network) => network.create("utun3"),
+    before: (network) => {
+      network.create("utun3");
+      network.addAddress("utun3", "10.8.0.2/24", { other: "10.8.0.1" });
+    },
     change: (network) => network.destroy("utun3"),
     heard: EVENTS_ONLY,
   },

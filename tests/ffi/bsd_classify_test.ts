@@ -17,7 +17,8 @@ import {
   encodeRoute,
   type KernelNic,
   type KernelRoute,
-  type Request,
+  refuse,
+  type RouteOrigin,
 } from "../support/bsd_encode.ts";
 
 const SYSTEMS: readonly EncodedOs[] = ["darwin", "freebsd"];
@@ -35,6 +36,15 @@ const NIC: KernelNic = {
   linkState: 2,
 };
 
+const DEFAULT: KernelRoute = {
+  destination: "0.0.0.0",
+  prefixLength: 0,
+  gateway: "192.0.2.1",
+  index: 5,
+  flags: UP | GATEWAY,
+  source: null,
+};
+
 function meaning(os: EncodedOs, bytes: Uint8Array): unknown {
   const message = { type: bytes[3]!, version: bytes[2]!, bytes };
   return meaningOf(message, LAYOUTS[os]);
@@ -48,18 +58,9 @@ function route(
   os: EncodedOs,
   type: number,
   fields: Partial<KernelRoute> = {},
-  request: Request = {},
+  origin: RouteOrigin = "kernel",
 ): string {
-  const whole = {
-    destination: "0.0.0.0",
-    prefixLength: 0,
-    gateway: "192.0.2.1",
-    index: 5,
-    flags: UP | GATEWAY,
-    source: null,
-    ...fields,
-  };
-  return kind(os, encodeRoute(os, type, whole, true, request));
+  return kind(os, encodeRoute(os, type, { ...DEFAULT, ...fields }, origin));
 }
 
 Deno.test("meaningOf() finds a change in what changes the state", () => {
@@ -70,6 +71,7 @@ Deno.test("meaningOf() finds a change in what changes the state", () => {
     assertEquals(kind(os, encodeLiveNic(os, NIC)), "changed");
     for (const type of [1, 2, 3]) {
       assertEquals(route(os, type), "changed");
+      assertEquals(route(os, type, {}, "request"), "changed");
       assertEquals(route(os, type, { prefixLength: 1 }), "changed");
       assertEquals(route(os, type, { destination: "2000::", prefixLength: 3 }), "changed");
     }
@@ -85,7 +87,8 @@ Deno.test("meaningOf() takes no notice of what changes no state", () => {
     // Suspicions, redirects to one host, locked metrics, resolutions.
     for (const type of [5, 6, 8, 0xb]) assertEquals(route(os, type), "noise");
     // What was asked for and refused.
-    assertEquals(route(os, 1, {}, { errno: 17 }), "noise");
+    const refused = refuse(encodeRoute(os, 1, DEFAULT, "request"), 17);
+    assertEquals(kind(os, refused), "noise");
     // A router's table, ARP and neighbour discovery, our own and broadcast and multicast addresses.
     assertEquals(route(os, 1, { destination: "198.51.100.0", prefixLength: 24 }), "noise");
     assertEquals(route(os, 1, { destination: "224.0.0.0", prefixLength: 4 }), "noise");
@@ -106,21 +109,10 @@ Deno.test("meaningOf() takes no notice of what changes no state", () => {
 
 Deno.test("meaningOf() tells an answer by its question, and a group by its interface", () => {
   for (const os of SYSTEMS) {
-    const answer = encodeRoute(
-      os,
-      4,
-      {
-        destination: "0.0.0.0",
-        prefixLength: 0,
-        gateway: 0,
-        index: 0,
-        flags: 0,
-        source: null,
-      },
-      true,
-      { pid: 77, sequence: 99, errno: 3 },
-    );
-    assertEquals(meaning(os, answer), { kind: "answer", pid: 77, sequence: 99 });
+    const answer = encodeRoute(os, 4, DEFAULT, "answer", { pid: 77, sequence: 99 });
+    for (const bytes of [answer, refuse(answer, 3)]) {
+      assertEquals(meaning(os, bytes), { kind: "answer", pid: 77, sequence: 99 });
+    }
     assertEquals(meaning(os, encodeGroup(os, 0xf, NIC, "ff02::fb")), { kind: "joined", index: 5 });
   }
 });

@@ -63,8 +63,10 @@ function encoded(os: EncodedOs): [string, Uint8Array][] {
     ["address of a list", encodeAddress(os, 0xc, NIC, ipv4, false)],
     ["live IPv4 address", encodeAddress(os, 0xd, NIC, ipv4, true)],
     ["live IPv6 address", encodeAddress(os, 0xc, NIC, ipv6, true)],
-    ["route of a list", encodeRoute(os, 4, route, false)],
-    ["live route", encodeRoute(os, 1, route, true, { pid: 7, sequence: 9 })],
+    ["route of a list", encodeRoute(os, 4, route, "dump")],
+    ["route of the kernel", encodeRoute(os, 1, route, "kernel")],
+    ["request", encodeRoute(os, 1, route, "request", { pid: 7, sequence: 9 })],
+    ["answer", encodeRoute(os, 4, route, "answer", { pid: 7, sequence: 9 })],
     ["group", encodeGroup(os, 0xf, NIC, "ff02::fb")],
   ];
 }

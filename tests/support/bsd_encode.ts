@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { parseIp } from "../../state/ip.ts";
+import { formatIp, parseIp } from "../../state/ip.ts";
 
 /** The systems whose bytes can be written. */
 export type EncodedOs = "darwin" | "freebsd";
@@ -60,10 +60,16 @@ export interface KernelRoute {
 export interface Request {
   pid?: number;
   sequence?: number;
-  errno?: number;
 }
 
+/**
+ * Where a route message comes from: a dump; the kernel itself; the echo of a request that succeeded, as its
+ * sender wrote it; the answer to RTM_GET.
+ */
+export type RouteOrigin = "dump" | "kernel" | "request" | "answer";
+
 const RTAX = { dst: 0, gateway: 1, netmask: 2, ifp: 4, ifa: 5, brd: 7 } as const;
+const RTF = { host: 0x4, done: 0x40 } as const;
 const VERSION = 5;
 const AF_INET6 = { darwin: 30, freebsd: 28 } as const;
 /** struct rt_msghdr, struct if_msghdr (list and live), struct sockaddr_dl of an interface. */
@@ -74,7 +80,7 @@ const SIZES = {
 
 type Sockaddrs = { [Name in keyof typeof RTAX]?: Uint8Array | null };
 
-/** Puts a message together. The last sockaddr of what a Mac's socket delivers is not padded. */
+/** Puts a message together. The last sockaddr of a live message of xnu (rt_msg1()) is not padded. */
 function message(
   os: EncodedOs,
   type: number,
@@ -108,8 +114,7 @@ function message(
 }
 
 function padded(sockaddr: Uint8Array, rounding: number): Uint8Array {
-  const length = sockaddr[0] === 0 ? rounding : Math.ceil(sockaddr.length / rounding) * rounding;
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(Math.ceil(Math.max(sockaddr.length, 1) / rounding) * rounding);
   bytes.set(sockaddr);
   return bytes;
 }
@@ -127,25 +132,53 @@ export function sockaddr(os: EncodedOs, text: string, scope: number = 0): Uint8A
   return bytes;
 }
 
-/** A mask: on a Mac cut after its last bit and filled with junk, on FreeBSD whole. */
-export function netmask(os: EncodedOs, prefixLength: number, isIpv4: boolean): Uint8Array {
-  const [offset, size] = isIpv4 ? [4, 4] : [8, 16];
-  const mask = Uint8Array.from(
+/** A mask as a program writes it and as FreeBSD does: whole. */
+function wholeMask(os: EncodedOs, prefixLength: number, isIpv4: boolean): Uint8Array {
+  const [offset, size] = isIpv4 ? [4, 16] : [8, 28];
+  const bytes = new Uint8Array(size);
+  bytes.set([size, isIpv4 ? 2 : AF_INET6[os]]);
+  bytes.set(maskOf(prefixLength, isIpv4 ? 4 : 16), offset);
+  return bytes;
+}
+
+/**
+ * A mask of xnu: cut after its last significant byte, with 0xff for a family; none is left of /0. Live
+ * messages make those of IPv6 28 bytes long.
+ */
+function cutMask(prefixLength: number, isIpv4: boolean, live: boolean): Uint8Array {
+  if (prefixLength === 0) return new Uint8Array(0);
+  const offset = isIpv4 ? 4 : 8;
+  const significant = Math.ceil(prefixLength / 8);
+  const bytes = new Uint8Array(live && !isIpv4 ? 28 : offset + significant);
+  bytes.fill(0xff, 0, offset);
+  bytes[0] = bytes.length;
+  bytes.set(maskOf(prefixLength, significant), offset);
+  return bytes;
+}
+
+/** The first address of the network. */
+export function networkOf(address: string, prefixLength: number): string {
+  const bytes = parseIp(address)!;
+  const mask = maskOf(prefixLength, bytes.length);
+  return formatIp(bytes.map((byte, i) => byte & mask[i]!));
+}
+
+function maskOf(prefixLength: number, size: number): Uint8Array {
+  return Uint8Array.from(
     { length: size },
     (_, i) => 0xff00 >> Math.max(0, Math.min(8, prefixLength - i * 8)) & 0xff,
   );
-  if (os === "darwin") {
-    if (prefixLength === 0) return new Uint8Array(1);
-    const significant = Math.ceil(prefixLength / 8);
-    const bytes = new Uint8Array(offset + significant).fill(0xff);
-    bytes[0] = bytes.length;
-    bytes.set(mask.subarray(0, significant), offset);
-    return bytes;
-  }
-  const bytes = new Uint8Array(isIpv4 ? 16 : 28);
-  bytes.set([bytes.length, isIpv4 ? 2 : AF_INET6[os]]);
-  bytes.set(mask, offset);
-  return bytes;
+}
+
+function netmask(
+  os: EncodedOs,
+  prefixLength: number,
+  isIpv4: boolean,
+  live: boolean,
+): Uint8Array {
+  return os === "darwin"
+    ? cutMask(prefixLength, isIpv4, live)
+    : wholeMask(os, prefixLength, isIpv4);
 }
 
 /** struct sockaddr_dl. */
@@ -203,7 +236,7 @@ export function encodeAddress(
 ): Uint8Array<ArrayBuffer> {
   const isIpv4 = !address.includes(":");
   const bytes = message(os, type, 20, 4, {
-    netmask: netmask(os, prefixLength, isIpv4),
+    netmask: netmask(os, prefixLength, isIpv4, live),
     ifp: live ? sockaddrDl(os, nic) : null,
     ifa: sockaddr(os, address, nic.index),
     brd: other === null ? null : sockaddr(os, other, nic.index),
@@ -212,45 +245,70 @@ export function encodeAddress(
   return bytes;
 }
 
-/** A route message: RTM_ADD 1, RTM_DELETE 2, RTM_CHANGE 3, RTM_GET 4, RTM_MISS 7 … */
+/**
+ * A route message: RTM_ADD 1, RTM_DELETE 2, RTM_CHANGE 3, RTM_GET 4, RTM_MISS 7. IFA is in dumps alone, and
+ * in answers to those who asked for it.
+ */
 export function encodeRoute(
   os: EncodedOs,
   type: number,
   route: KernelRoute,
-  live: boolean,
+  origin: RouteOrigin,
   request: Request = {},
 ): Uint8Array<ArrayBuffer> {
   const isIpv4 = !route.destination.includes(":");
-  const host = (route.flags & 0x4) !== 0;
-  const { gateway } = route;
+  const isHost = (route.flags & RTF.host) !== 0;
+  const { gateway, index, prefixLength, source } = route;
+  const live = origin === "kernel";
+  const mask = origin === "request"
+    ? wholeMask(os, prefixLength, isIpv4)
+    : netmask(os, prefixLength, isIpv4, live);
   const bytes = message(os, type, SIZES[os].rt, 12, {
-    dst: sockaddr(os, route.destination, route.index),
+    dst: sockaddr(os, route.destination, index),
     gateway: typeof gateway === "number"
       ? sockaddrDl(os, { index: gateway })
-      : sockaddr(os, gateway, route.index),
-    netmask: host ? null : netmask(os, route.prefixLength, isIpv4),
-    ifa: route.source === null ? null : sockaddr(os, route.source, route.index),
+      : sockaddr(os, gateway, index),
+    netmask: isHost ? null : mask,
+    ifa: origin !== "dump" || source === null ? null : sockaddr(os, source, index),
   }, live);
+  const isDone = origin === "request" || origin === "answer" ||
+    (live && (os === "freebsd" || type === 7));
   const view = new DataView(bytes.buffer);
-  view.setUint16(4, route.index, true);
-  view.setInt32(8, route.flags | 0, true);
+  // Nobody fills the index of a request in.
+  view.setUint16(4, origin === "request" ? 0 : index, true);
+  view.setInt32(8, route.flags | (isDone ? RTF.done : 0), true);
   view.setInt32(16, request.pid ?? 0, true);
   view.setInt32(20, request.sequence ?? 0, true);
-  view.setInt32(24, request.errno ?? 0, true);
   return bytes;
 }
 
-/** RTM_NEWMADDR (0xf) or RTM_DELMADDR (0x10), and RTM_NEWMADDR2 (0x13) of a Mac's list. */
+/** The echo of a request that was refused: as it was sent, with the reason. */
+export function refuse(bytes: Uint8Array, errno: number): Uint8Array<ArrayBuffer> {
+  const echo = bytes.slice();
+  new DataView(echo.buffer).setInt32(24, errno, true);
+  return echo;
+}
+
+/**
+ * RTM_NEWMADDR (0xf) or RTM_DELMADDR (0x10), and RTM_NEWMADDR2 (0x13) of a Mac's list. GATEWAY is the
+ * group's link-level address, where the link has such addresses.
+ */
 export function encodeGroup(
   os: EncodedOs,
   type: 0xf | 0x10 | 0x13,
   nic: KernelNic,
   group: string,
 ): Uint8Array<ArrayBuffer> {
-  const sockaddrs = { ifp: sockaddrDl(os, nic), ifa: sockaddr(os, group, nic.index) };
+  const { index } = nic;
+  const mac = [0x33, 0x33, ...parseIp(group)!.slice(-4)];
+  const sockaddrs = {
+    gateway: nic.mac.length === 0 ? null : sockaddrDl(os, { index, mac }),
+    ifp: sockaddrDl(os, nic),
+    ifa: sockaddr(os, group, index),
+  };
   const listed = type === 0x13;
   const bytes = message(os, type, listed ? 20 : 16, 4, sockaddrs, !listed);
-  new DataView(bytes.buffer).setUint16(12, nic.index, true);
+  new DataView(bytes.buffer).setUint16(12, index, true);
   return bytes;
 }
 
