@@ -76,7 +76,7 @@ export { affects } from "./state/affects.ts";
 export { applyChanges } from "./state/apply.ts";
 export { diffStates } from "./state/diff.ts";
 export { isMajorChange } from "./state/major.ts";
-export { usableAddresses } from "./state/usable_addresses.ts";
+export { usableAddresses } from "./state/derived.ts";
 
 /** A read that takes longer has failed. */
 const READ_LIMIT_MS = 5_000;

@@ -3,55 +3,64 @@
  *
  * @module
  */
-import { addressBytes } from "./normalize.ts";
-import { interfaceFacts } from "./derived.ts";
-import { compareBytes, isLinkLocal, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
-import { escapeText } from "./escape.ts";
-import { findInterface, orderedInterfaces } from "./interface_list.ts";
+import { addressesOf, isBindable, isUsable } from "./derived.ts";
 import { sleptLongBetween } from "./diff.ts";
+import { escapeText } from "./escape.ts";
+import { findInterface, sortedInterfaces } from "./interface_list.ts";
+import { formatIp, isLinkLocal, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
 import type { Interface, State } from "./types.ts";
-import { isBindable, isUsable } from "./derived.ts";
 
-/** A local address as bytes, and what restricts it to an interface. */
+/** A parsed local address and what restricts it to an interface. */
 interface LocalAddress {
-  bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   /** The name of an interface. */
-  interface: string | null;
+  readonly interface: string | null;
   /** The name or the index of an interface. */
-  zone: string | null;
+  readonly zone: string | null;
 }
 
 /**
- * Whether a socket that is bound to this local address must be bound again.
+ * Whether a socket bound to this local address must be bound again.
  *
- * For a specific address: it was usable and is not, or the reverse; it moved to another interface, or
- * its interface has another index; the machine slept for 600_000 ms or more. A link-local address
- * counts as usable here, since it was named. For `0.0.0.0` and `::`: the default route of the family
- * changed its interface or source; the machine slept so long; or, with an interface given, that one came,
- * went, has another index, or has usable addresses of the family where it had none, or the reverse.
- * For a loopback address: never.
+ * - A specific address: it became usable or unusable, moved to another interface, or its interface got
+ *   another index. A link-local address counts as usable here, since the caller named it.
+ * - `0.0.0.0` and `::`: the family's default route changed its interface or source. With an
+ *   interface given, also: that interface came, went, got another index, or has its first or lost its
+ *   last usable address of the family.
+ * - A loopback address: never. Any other: also after a sleep of 600_000 ms or more.
  *
- * @param local What the socket is bound to: `hostname` is an IP literal, with `%zone` (name or index) where
- * wanted; `::ffff:192.0.2.1` is IPv4. `interface` restricts to the interface of that name.
+ * @param local What the socket is bound to. `hostname` is an IP literal, with `%zone` (name or index) if
+ * needed; `::ffff:192.0.2.1` counts as IPv4. `interface` restricts it to the interface of that name.
  * @param previous The state when it was bound.
  * @param next The state now.
- * @throws {TypeError} When `hostname` is not an IP literal.
+ * @returns Whether to bind it again.
+ * @throws {TypeError} If `hostname` is not an IP literal.
+ *
+ * @example Ask for one listener
+ * ```ts
+ * import { affects, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * console.log(affects({ hostname: "0.0.0.0" }, before, after));
+ * ```
  */
 export function affects(
-  local: { hostname: string; interface?: string },
+  local: { readonly hostname: string; readonly interface?: string },
   previous: State,
   next: State,
 ): boolean {
   const address = parseLocal(local);
-  if (isLoopback(address.bytes)) return false;
-  if (previous === next) return false;
+  if (previous === next || isLoopback(address.bytes)) return false;
   if (sleptLongBetween(previous, next)) return true;
   return isUnspecified(address.bytes)
     ? wildcardAffected(address, previous, next)
     : !sameIndexes(holders(address, previous), holders(address, next));
 }
 
-function parseLocal(local: { hostname: string; interface?: string }): LocalAddress {
+function parseLocal(
+  local: { readonly hostname: string; readonly interface?: string },
+): LocalAddress {
   const { hostname } = local;
   const percent = hostname.indexOf("%");
   const zone = percent < 0 ? null : hostname.slice(percent + 1);
@@ -65,17 +74,6 @@ function parseLocal(local: { hostname: string; interface?: string }): LocalAddre
   return { bytes: unmapIpv4(bytes), interface: local.interface ?? null, zone };
 }
 
-/** The interfaces that hold the address so that it can be used, as index by name. */
-function holders(address: LocalAddress, state: State): Map<string, number> {
-  const judge = isLinkLocal(address.bytes) ? isBindable : isUsable;
-  const found = candidates(address, state).filter((nic) =>
-    nic.addresses.some((held) =>
-      compareBytes(addressBytes(held), address.bytes) === 0 && judge(held, nic)
-    )
-  );
-  return new Map(found.map((nic) => [nic.name, nic.index]));
-}
-
 function wildcardAffected(address: LocalAddress, previous: State, next: State): boolean {
   const family = address.bytes.length === 4 ? "ipv4" : "ipv6";
   const from = previous.defaultRoute[family];
@@ -84,36 +82,42 @@ function wildcardAffected(address: LocalAddress, previous: State, next: State): 
   if (address.interface === null && address.zone === null) return false;
   const before = candidates(address, previous);
   const after = candidates(address, next);
-  return !sameIndexes(
-    new Map(before.map((nic) => [nic.name, nic.index])),
-    new Map(after.map((nic) => [nic.name, nic.index])),
-  ) || hasUsable(before, family) !== hasUsable(after, family);
+  return !sameIndexes(before, after) || hasUsable(before, family) !== hasUsable(after, family);
 }
 
-/** The interfaces that the socket may mean: one at most where it names one, else all. */
+/** The interfaces on which the address is usable. */
+function holders(address: LocalAddress, state: State): readonly Interface[] {
+  const text = formatIp(address.bytes);
+  const judge = isLinkLocal(address.bytes) ? isBindable : isUsable;
+  return candidates(address, state).filter((nic) =>
+    nic.addresses.some((held) => held.address === text && judge(held, nic))
+  );
+}
+
+/** The interfaces that the socket may mean: at most one if it names one, else all. */
 function candidates(address: LocalAddress, state: State): readonly Interface[] {
-  let { interfaces } = orderedInterfaces(state);
+  let interfaces = sortedInterfaces(state);
   if (address.interface !== null) {
     interfaces = interfaces.filter((nic) => nic.name === address.interface);
   }
   if (address.zone !== null) {
     const { zone } = address;
-    // a name goes before an index, as if_nametoindex() does in getaddrinfo(): interfaces may be named "12"
-    const named = findInterface(state, zone) !== undefined;
-    interfaces = interfaces.filter((nic) => (named ? nic.name : String(nic.index)) === zone);
+    // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
+    const isName = findInterface(state, zone) !== undefined;
+    interfaces = interfaces.filter((nic) => (isName ? nic.name : String(nic.index)) === zone);
   }
   return interfaces;
 }
 
 function hasUsable(interfaces: readonly Interface[], family: "ipv4" | "ipv6"): boolean {
   return interfaces.some((nic) => {
-    const facts = interfaceFacts(nic);
-    return family === "ipv4" ? facts.usableIpv4 : facts.usableIpv6;
+    const { usableIpv4, usableIpv6 } = addressesOf(nic);
+    return family === "ipv4" ? usableIpv4 : usableIpv6;
   });
 }
 
-function sameIndexes(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [name, index] of a) if (b.get(name) !== index) return false;
-  return true;
+/** Whether both lists have the same names with the same indexes. */
+function sameIndexes(a: readonly Interface[], b: readonly Interface[]): boolean {
+  return a.length === b.length &&
+    a.every((nic, i) => nic.name === b[i]?.name && nic.index === b[i].index);
 }

@@ -1,19 +1,18 @@
 /**
- * Changes applied to a state.
+ * Applies changes to a state.
  *
  * @module
  */
 import { buildState } from "./build.ts";
-import { canonicalAddress } from "./normalize.ts";
-import { INTERFACE_FIELDS } from "./diff.ts";
-import { orderedInterfaces } from "./interface_list.ts";
+import { sortedInterfaces } from "./interface_list.ts";
+import { INTERFACE_FIELDS, normalizeAddress, normalizeInterface } from "./normalize.ts";
 import type { Address, Change, DefaultRoutes, Interface, Knows, State } from "./types.ts";
 
-/** A state that is being changed. Interfaces stay as they are until one is touched. */
+/** A state under change. */
 interface Draft {
-  interfaces: Map<string, Interface>;
-  /** The addresses of touched interfaces by address and prefix length. */
-  addresses: Map<string, Map<string, Address>>;
+  readonly interfaces: Map<string, Interface>;
+  /** The addresses of the interfaces touched so far, by CIDR. */
+  readonly addresses: Map<string, Map<string, Address>>;
   defaultRoute: DefaultRoutes;
   resumedAt: number | null;
   sleptMs: number | null;
@@ -21,15 +20,26 @@ interface Draft {
 }
 
 /**
- * The state that the changes lead to: `applyChanges(a, diffStates(a, b))` equals `b`. Neither argument
- * is changed. A change that does not fit, such as the removal of an address that is not there, is
- * ignored.
+ * Applies changes: `applyChanges(a, diffStates(a, b))` equals `b`. A change that does not fit, such as the
+ * removal of an address that is not there, is ignored.
  *
- * @throws {TypeError} When an address in a change is none.
+ * @param previous The state to start from; it stays unchanged.
+ * @param changes The changes, in the order of `diffStates()`.
+ * @returns The state after the changes, deeply frozen.
+ * @throws {TypeError} If an address in a change cannot be parsed.
+ *
+ * @example Follow a state through its changes
+ * ```ts
+ * import { applyChanges, diffStates, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const changes = diffStates(before, await readNetworkState());
+ * console.log(applyChanges(before, changes).localAddresses);
+ * ```
  */
 export function applyChanges(previous: State, changes: readonly Change[]): State {
   const draft: Draft = {
-    interfaces: new Map(orderedInterfaces(previous).interfaces.map((nic) => [nic.name, nic])),
+    interfaces: new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic])),
     addresses: new Map(),
     defaultRoute: previous.defaultRoute,
     resumedAt: previous.resumedAt,
@@ -39,7 +49,7 @@ export function applyChanges(previous: State, changes: readonly Change[]): State
   for (const change of changes) applyChange(draft, change);
   const { resumedAt: at, sleptMs, defaultRoute, knows } = draft;
   const resumed = at === null || sleptMs === null ? null : { at, sleptMs };
-  return buildState({ interfaces: finished(draft), defaultRoute, knows }, resumed, previous);
+  return buildState({ interfaces: interfacesOf(draft), defaultRoute, knows }, resumed, previous);
 }
 
 function applyChange(draft: Draft, change: Change): void {
@@ -52,12 +62,11 @@ function applyChange(draft: Draft, change: Change): void {
     case "address-removed":
     case "address-changed":
       return applyToAddresses(draft, change);
-    case "default-route-changed":
-      draft.defaultRoute = {
-        ...draft.defaultRoute,
-        [change.family === "IPv4" ? "ipv4" : "ipv6"]: change.to,
-      };
+    case "default-route-changed": {
+      const family = change.family === "IPv4" ? "ipv4" : "ipv6";
+      draft.defaultRoute = { ...draft.defaultRoute, [family]: change.to };
       return;
+    }
     case "resumed":
       draft.resumedAt = change.at;
       draft.sleptMs = change.sleptMs;
@@ -70,24 +79,23 @@ function applyChange(draft: Draft, change: Change): void {
 }
 
 function applyToInterfaces(
-  draft: Draft,
+  { interfaces, addresses }: Draft,
   change: Extract<Change, { kind: `interface-${string}` }>,
 ): void {
   if (change.kind === "interface-changed") {
-    const nic = draft.interfaces.get(change.interface);
+    const nic = interfaces.get(change.interface);
     if (nic === undefined) return;
     const fields = INTERFACE_FIELDS.filter((field) => change.fields.includes(field));
     const changed = Object.fromEntries(fields.map((field) => [field, change.to[field]]));
-    draft.interfaces.set(nic.name, { ...nic, ...changed });
+    interfaces.set(nic.name, { ...nic, ...changed });
     return;
   }
   const { name } = change.interface;
-  const exists = draft.interfaces.has(name);
-  if (change.kind === "interface-added" && !exists) {
-    draft.interfaces.set(name, change.interface);
-  } else if (change.kind === "interface-removed" && exists) {
-    draft.interfaces.delete(name);
-    draft.addresses.delete(name);
+  if (change.kind === "interface-removed") {
+    interfaces.delete(name);
+    addresses.delete(name);
+  } else if (!interfaces.has(name)) {
+    interfaces.set(name, change.interface);
   }
 }
 
@@ -97,15 +105,13 @@ function applyToAddresses(
 ): void {
   const nic = draft.interfaces.get(change.interface);
   if (nic === undefined) return;
-  const address = canonicalAddress(
+  const address = normalizeAddress(
     change.kind === "address-changed" ? change.to : change.address,
     change.interface,
   );
   let addresses = draft.addresses.get(nic.name);
   if (addresses === undefined) {
-    addresses = new Map(
-      nic.addresses.map((a) => canonicalAddress(a, nic.name)).map((a) => [a.cidr, a]),
-    );
+    addresses = new Map(normalizeInterface(nic).addresses.map((a) => [a.cidr, a]));
     draft.addresses.set(nic.name, addresses);
   }
   const exists = addresses.has(address.cidr);
@@ -113,9 +119,9 @@ function applyToAddresses(
   else if (exists === (change.kind === "address-changed")) addresses.set(address.cidr, address);
 }
 
-function finished(draft: Draft): Interface[] {
-  return Array.from(draft.interfaces.values(), (nic) => {
-    const addresses = draft.addresses.get(nic.name);
-    return addresses === undefined ? nic : { ...nic, addresses: [...addresses.values()] };
+function interfacesOf({ interfaces, addresses }: Draft): Interface[] {
+  return Array.from(interfaces.values(), (nic) => {
+    const changed = addresses.get(nic.name);
+    return changed === undefined ? nic : { ...nic, addresses: [...changed.values()] };
   });
 }

@@ -3,34 +3,34 @@
  *
  * @module
  */
-import { canonicalRoute } from "./normalize.ts";
-import { isPrivateIpv4, parseIp } from "./ip.ts";
-import { localFacts } from "./derived.ts";
-import { interfaceRecord, orderedInterfaces } from "./interface_list.ts";
+import { localFields } from "./derived.ts";
+import { interfaceRecord } from "./interface_list.ts";
+import { isPrivateIpv4, readIp } from "./ip.ts";
+import { normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./source.ts";
 import type { DefaultRoute, DefaultRoutes, State } from "./types.ts";
 
 /**
- * The state that a reading and the last wake-up make: sorted, each name once, every derived field
- * filled in, deeply frozen. The reading's objects are neither frozen nor changed; interfaces that
- * `canonicalInterface()` made are shared, so an event about one of thousands costs only that one. A
- * default route whose interface is not among the interfaces is kept as told.
+ * Builds the state of a reading and the last wake-up: interfaces in normal form, each name once, derived
+ * fields filled in, deeply frozen. The reading's objects are neither frozen nor changed. A default
+ * route through an interface that the reading does not list stays as it is.
  *
- * @param reading What the source told.
- * @param resumed The last wake-up; null where there was none.
- * @param previous The state before: the result does not depend on it, but is found sooner with it.
- * @throws {TypeError} When an address in the reading is none or a number of an interface is not an integer.
- * @throws {RangeError} When a prefix length does not fit its family.
+ * @param reading What the source read.
+ * @param resumed The last wake-up; null if there was none.
+ * @param previous The state before. It does not influence the result, but interfaces equal to its own are
+ * shared, so that an event about one of thousands costs little.
+ * @throws {TypeError} If an address cannot be parsed or a number of an interface is not an integer.
+ * @throws {RangeError} If a prefix length does not fit its family.
  */
 export function buildState(
   reading: Reading,
-  resumed: { at: number; sleptMs: number } | null,
+  resumed: { readonly at: number; readonly sleptMs: number } | null,
   previous: State | null = null,
 ): State {
   const interfaces = interfaceRecord(reading.interfaces, previous);
   const defaultRoute: DefaultRoutes = Object.freeze({
-    ipv4: canonicalRoute(reading.defaultRoute.ipv4),
-    ipv6: canonicalRoute(reading.defaultRoute.ipv6),
+    ipv4: normalizeRoute(reading.defaultRoute.ipv4),
+    ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
   const defaultRouteInterface = (defaultRoute.ipv4 ?? defaultRoute.ipv6)?.interface ?? null;
   const { links, addressFlags, routes } = reading.knows;
@@ -38,7 +38,7 @@ export function buildState(
     interfaces,
     defaultRoute,
     defaultRouteInterface,
-    ...localFacts(orderedInterfaces({ interfaces }).facts),
+    ...localFields(interfaces, previous),
     homeRouter: homeRouter(defaultRoute.ipv4),
     isExpensive: isCellular(interfaces, defaultRouteInterface) ? true : "unknown",
     resumedAt: resumed?.at ?? null,
@@ -48,14 +48,13 @@ export function buildState(
 }
 
 function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
-  const gateway = route?.gateway ?? null;
-  if (route === null || gateway === null) return null;
-  const bytes = parseIp(gateway); // may be IPv6 (RFC 5549)
+  if (route === null || route.gateway === null) return null;
+  const bytes = readIp(route.gateway); // may be IPv6 (RFC 5549)
   if (bytes === null || !isPrivateIpv4(bytes)) return null;
-  return Object.freeze({ gateway, source: route.source });
+  return Object.freeze({ gateway: route.gateway, source: route.source });
 }
 
-/** A VPN over a metered link says nothing of that link: only what is known counts. */
+/** A VPN over a metered link says nothing about that link, so only the interface itself counts. */
 function isCellular(interfaces: State["interfaces"], name: string | null): boolean {
   return name !== null && interfaces[name]?.kind === "cellular";
 }

@@ -1,137 +1,179 @@
 /**
- * Values derived from interfaces: which addresses are usable, the lists of local addresses, and the
- * fields of a state that follow from all of its interfaces.
+ * Values derived from the interfaces of a state: usable addresses and the lists of local addresses.
  *
  * @module
  */
-import { isLinkLocal, isLoopback, isUniqueLocal } from "./ip.ts";
-import { addressBytes } from "./normalize.ts";
+import { compareInterfaces, sortedInterfaces } from "./interface_list.ts";
+import { isLinkLocal, isLoopback, isUniqueLocal, readIp } from "./ip.ts";
 import type { Address, Interface, State } from "./types.ts";
 
-/**
- * Whether a program on this machine can send from the address: its interface is up (carrier is not
- * asked) and no loopback, and the address is not tentative, duplicated, deprecated, loopback or
- * link-local. Binding to a tentative address fails (avahi#615), and Linux keeps IPv4 addresses on a
- * link that is down.
- *
- * @param address The address to judge.
- * @param nic The interface that holds it.
- * @throws {TypeError} When the address's text is none.
- */
-export function isUsable(address: Address, nic: Interface): boolean {
-  return isBindable(address, nic) && !isLinkLocal(addressBytes(address));
-}
+type Scope = "loopback" | "linkLocalIpv4" | "linkLocalIpv6" | "uniqueLocal" | "global";
 
 /**
- * As `isUsable()`, link-local addresses included: for who names one and means it.
- *
- * @param address The address to judge.
- * @param nic The interface that holds it.
+ * The addresses of one interface in normal form, by use, and as texts by scope: each text once, without
+ * duplicated addresses. All lists are empty while the interface is down.
  */
-export function isBindable(address: Address, nic: Interface): boolean {
-  return nic.up && !address.tentative && !address.duplicated && !address.deprecated &&
-    !isLoopbackAddress(address, nic);
-}
-
-/**
- * Whether the address is loopback by its bytes or by its interface: WSL puts 10.255.255.254 on `lo`
- * (denoland/std#5933).
- */
-export function isLoopbackAddress(address: Address, nic: Interface): boolean {
-  return nic.kind === "loopback" || isLoopback(addressBytes(address));
-}
-
-/** The addresses of one interface, sorted into lists. While it is down, all of them are empty. */
-export interface InterfaceFacts extends AddressLists {
-  /** Its usable addresses. */
+export interface InterfaceAddresses extends Readonly<Record<Scope, readonly string[]>> {
+  /** The usable addresses. */
   readonly usable: readonly Address[];
-  /** One of them is IPv4. */
+  /** Whether one of them is IPv4. */
   readonly usableIpv4: boolean;
-  /** One of them is IPv6. */
+  /** Whether one of them is IPv6. */
   readonly usableIpv6: boolean;
 }
 
-/** The texts of addresses that are not duplicated, each once; IPv6 link-local is in none of the lists. */
-export interface AddressLists {
-  /** Loopback, by address or by interface. */
-  readonly loopback: readonly string[];
-  /** Unique-local IPv6. */
-  readonly uniqueLocal: readonly string[];
-  /** Link-local IPv4. */
-  readonly linkLocalIpv4: readonly string[];
-  /** All others. */
-  readonly global: readonly string[];
-}
-
-const FACTS = new WeakMap<Interface, InterfaceFacts>();
-
-/** The facts of a canonical interface. */
-export function interfaceFacts(nic: Interface): InterfaceFacts {
-  let facts = FACTS.get(nic);
-  if (facts === undefined) {
-    facts = findFacts(nic);
-    FACTS.set(nic, facts);
-  }
-  return facts;
-}
-
-function findFacts(nic: Interface): InterfaceFacts {
-  const usable = nic.addresses.filter((address) => isUsable(address, nic));
-  const lists: { [K in keyof AddressLists]: string[] } = {
-    loopback: [],
-    uniqueLocal: [],
-    linkLocalIpv4: [],
-    global: [],
-  };
-  let last = "";
-  for (const address of nic.up ? nic.addresses : []) {
-    // one address under two prefix lengths is still one address
-    if (address.duplicated || address.address === last) continue;
-    last = address.address;
-    const list = listOf(address, nic);
-    if (list !== null) lists[list].push(address.address);
-  }
-  return {
-    usable,
-    usableIpv4: usable.some((address) => address.family === "IPv4"),
-    usableIpv6: usable.some((address) => address.family === "IPv6"),
-    ...lists,
-  };
-}
-
-function listOf(address: Address, nic: Interface): keyof AddressLists | null {
-  const bytes = addressBytes(address);
-  if (isLoopbackAddress(address, nic)) return "loopback";
-  if (isLinkLocal(bytes)) return address.family === "IPv4" ? "linkLocalIpv4" : null;
-  return isUniqueLocal(bytes) ? "uniqueLocal" : "global";
-}
-
 /** The fields of a state that follow from its interfaces alone. */
-export type LocalFacts = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
+export type LocalFields = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
+
+const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
+
+/** The same per state, in the order of its interfaces: looking each up costs ten times as much. */
+const OF_STATE = new WeakMap<
+  State["interfaces"],
+  { readonly addresses: readonly InterfaceAddresses[]; readonly fields: LocalFields }
+>();
 
 /**
- * The local addresses, by interface, and the families that have a usable one. `regular` falls back on
- * lesser addresses where there is nothing better: Cloud Run gives unique-local IPv6 and translates,
- * Lambda and Azure App Service do so with link-local IPv4.
+ * The usable addresses of a state: by interface index, then family, bytes and prefix length.
+ *
+ * @param state The state.
+ * @param options `family` restricts the result to one family; default both.
+ * @returns A frozen list.
+ * @throws {TypeError} If the family is neither `"IPv4"` nor `"IPv6"`.
+ *
+ * @example Print the IPv6 addresses under which others may reach this machine
+ * ```ts
+ * import { readNetworkState, usableAddresses } from "@netwatch/netwatch";
+ *
+ * const state = await readNetworkState();
+ * console.log(usableAddresses(state, { family: "IPv6" }).map(({ address }) => address));
+ * ```
  */
-export function localFacts(facts: readonly InterfaceFacts[]): LocalFacts {
+export function usableAddresses(
+  state: State,
+  options: { readonly family?: "IPv4" | "IPv6" } = {},
+): readonly Address[] {
+  const { family } = options;
+  if (family !== undefined && family !== "IPv4" && family !== "IPv6") {
+    throw new TypeError(`Unknown family "${String(family)}": give "IPv4" or "IPv6"`);
+  }
+  const addresses = sortedInterfaces(state).flatMap((nic) => addressesOf(nic).usable);
+  return Object.freeze(
+    family === undefined ? addresses : addresses.filter((address) => address.family === family),
+  );
+}
+
+/**
+ * Whether a program can send from the address: its interface is up (carrier does not matter), and it is
+ * not tentative, duplicated, deprecated, loopback or link-local. Binding to a tentative address fails
+ * (avahi#615), and Linux keeps IPv4 addresses on a link that is down.
+ */
+export function isUsable(address: Address, nic: Interface, scope = scopeOf(address, nic)): boolean {
+  return isBindable(address, nic, scope) && scope !== "linkLocalIpv4" && scope !== "linkLocalIpv6";
+}
+
+/** Like `isUsable()`, but true for link-local addresses too: for a caller who names one and means it. */
+export function isBindable(
+  address: Address,
+  nic: Interface,
+  scope = scopeOf(address, nic),
+): boolean {
+  return nic.up && !address.tentative && !address.duplicated && !address.deprecated &&
+    scope !== "loopback";
+}
+
+/** The addresses of an interface by use, computed once per interface object. */
+export function addressesOf(nic: Interface): InterfaceAddresses {
+  let addresses = ADDRESSES.get(nic);
+  if (addresses === undefined) {
+    addresses = classify(nic);
+    ADDRESSES.set(nic, addresses);
+  }
+  return addresses;
+}
+
+/**
+ * The local addresses, and the families that have a usable one. `regular` falls back on unique-local
+ * IPv6 and then on link-local IPv4 if there is nothing better: Cloud Run translates the former, Lambda
+ * and Azure App Service the latter.
+ *
+ * @param interfaces The record of interfaces that `interfaceRecord()` made.
+ * @param previous The state before; null if there is none. Unchanged interfaces are taken from it.
+ */
+export function localFields(interfaces: State["interfaces"], previous: State | null): LocalFields {
+  const known = OF_STATE.get(interfaces);
+  if (known !== undefined) return known.fields;
+  const addresses = addressesInOrder(interfaces, previous);
   const loopback: string[] = [];
   const regular: string[] = [];
   let haveIpv4 = false;
   let haveIpv6 = false;
-  for (const fact of facts) { // one walk: with thousands of interfaces this is memory latency
-    haveIpv4 ||= fact.usableIpv4;
-    haveIpv6 ||= fact.usableIpv6;
-    append(loopback, fact.loopback);
-    append(regular, fact.global);
+  for (const one of addresses) { // one walk: with thousands of interfaces this is memory latency
+    append(loopback, one.loopback);
+    append(regular, one.global);
+    haveIpv4 ||= one.usableIpv4;
+    haveIpv6 ||= one.usableIpv6;
   }
-  for (const list of ["uniqueLocal", "linkLocalIpv4"] as const) {
-    if (regular.length === 0) { for (const fact of facts) append(regular, fact[list]); }
+  for (const scope of ["uniqueLocal", "linkLocalIpv4"] as const) {
+    if (regular.length === 0) { for (const one of addresses) append(regular, one[scope]); }
   }
   const localAddresses = { loopback: Object.freeze(loopback), regular: Object.freeze(regular) };
-  return { localAddresses: Object.freeze(localAddresses), haveIpv4, haveIpv6 };
+  const fields = { localAddresses: Object.freeze(localAddresses), haveIpv4, haveIpv6 };
+  OF_STATE.set(interfaces, { addresses, fields });
+  return fields;
 }
 
+/** One walk along the state before: both lists are sorted and share most objects. */
+function addressesInOrder(
+  interfaces: State["interfaces"],
+  previous: State | null,
+): InterfaceAddresses[] {
+  const known = previous === null ? undefined : OF_STATE.get(previous.interfaces)?.addresses;
+  const before = previous === null || known === undefined ? [] : sortedInterfaces(previous);
+  const addresses: InterfaceAddresses[] = [];
+  let i = 0;
+  for (const nic of sortedInterfaces({ interfaces })) {
+    while (i < before.length && before[i] !== nic && compareInterfaces(before[i]!, nic) < 0) i++;
+    addresses.push(before[i] === nic ? known![i++]! : addressesOf(nic));
+  }
+  return addresses;
+}
+
+function classify(nic: Interface): InterfaceAddresses {
+  const found = {
+    usable: [] as Address[],
+    usableIpv4: false,
+    usableIpv6: false,
+    loopback: [] as string[],
+    linkLocalIpv4: [] as string[],
+    linkLocalIpv6: [] as string[],
+    uniqueLocal: [] as string[],
+    global: [] as string[],
+  };
+  let last = "";
+  for (const address of nic.up ? nic.addresses : []) {
+    if (address.duplicated) continue;
+    const scope = scopeOf(address, nic);
+    if (isUsable(address, nic, scope)) {
+      found.usable.push(address);
+      found[address.family === "IPv4" ? "usableIpv4" : "usableIpv6"] = true;
+    }
+    // one address under two prefix lengths is still one address
+    if (address.address !== last) found[scope].push(address.address);
+    last = address.address;
+  }
+  return found;
+}
+
+/** Loopback by address or by interface: WSL puts 10.255.255.254 on `lo` (denoland/std#5933). */
+function scopeOf({ address, family }: Address, nic: Interface): Scope {
+  const bytes = readIp(address);
+  if (nic.kind === "loopback" || bytes === null || isLoopback(bytes)) return "loopback";
+  if (isLinkLocal(bytes)) return family === "IPv4" ? "linkLocalIpv4" : "linkLocalIpv6";
+  return isUniqueLocal(bytes) ? "uniqueLocal" : "global";
+}
+
+/** `flatMap()` and spreading into `push()` take ten times as long, and long lists overflow the stack. */
 function append(texts: string[], more: readonly string[]): void {
   for (let i = 0; i < more.length; i++) texts.push(more[i] as string);
 }

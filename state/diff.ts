@@ -1,124 +1,52 @@
 /**
- * What differs between two states, and whether anything does.
+ * The difference between two states. No difference means equal.
  *
  * @module
  */
 import { pairInterfaces } from "./interface_list.ts";
-import { canonicalRoute, compareAddresses } from "./normalize.ts";
-import type { Address, Change, DefaultRoute, Interface, Knows, State } from "./types.ts";
+import {
+  compareAddresses,
+  equalAddresses,
+  equalInterfaces,
+  equalRoutes,
+  INTERFACE_FIELDS,
+  normalizeRoute,
+} from "./normalize.ts";
+import type { Address, Change, Interface, State } from "./types.ts";
 
 /**
- * From this long a sleep on, nothing that was open before can be trusted, in milliseconds. Shorter gaps are
- * seen on machines that only dozed or were paused (tailscale#11519).
+ * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
+ * machines that only dozed or were paused (tailscale#11519).
  */
 const MAJOR_SLEEP_MS = 600_000;
 
-/** The wake-up that the second state has heard of and the first has not; null where there is none. */
-export function resumeBetween(
-  previous: State,
-  next: State,
-): { at: number; sleptMs: number } | null {
-  const { resumedAt: at, sleptMs } = next;
-  if (at === null || sleptMs === null) return null;
-  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
-}
-
-/** Whether a sleep of 600_000 ms or more lies between the two states. */
-export function sleptLongBetween(previous: State, next: State): boolean {
-  return (resumeBetween(previous, next)?.sleptMs ?? 0) >= MAJOR_SLEEP_MS;
-}
-
-/** The fields of an interface other than its name and addresses, in the order in which changes name them. */
-export const INTERFACE_FIELDS = [
-  "kind",
-  "index",
-  "up",
-  "running",
-  "flags",
-  "mac",
-  "mtu",
-] as const;
-
-/** Whether two states differ in nothing. */
-export function equalStates(a: State, b: State): boolean {
-  if (a === b) return true;
-  return a.resumedAt === b.resumedAt && a.sleptMs === b.sleptMs && equalKnows(a.knows, b.knows) &&
-    sameRoutes(a, b) && sameInterfaces(a, b) && equalDerived(a, b);
-}
-
-/** Whether two states have the same interfaces with the same addresses; routes are not asked. */
-export function sameInterfaces(a: State, b: State): boolean {
-  const { removed, added, kept } = pairInterfaces(a, b);
-  return removed.length === 0 && added.length === 0 &&
-    kept.every(({ from, to }) => equalInterfaces(from, to));
-}
-
-/** Whether two states have the same default routes; interfaces are not asked. */
-export function sameRoutes(a: State, b: State): boolean {
-  return equalRoutes(a.defaultRoute.ipv4, b.defaultRoute.ipv4) &&
-    equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
-}
-
-/** Whether two interfaces differ in nothing, addresses included. */
-export function equalInterfaces(a: Interface, b: Interface): boolean {
-  if (a === b) return true;
-  return a.name === b.name && INTERFACE_FIELDS.every((field) => a[field] === b[field]) &&
-    equalLists(a.addresses, b.addresses, equalAddresses);
-}
-
-/** Whether two addresses differ in nothing, flags included. */
-export function equalAddresses(a: Address, b: Address): boolean {
-  if (a === b) return true;
-  return a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
-    a.cidr === b.cidr && a.peer === b.peer && a.scopeId === b.scopeId &&
-    a.tentative === b.tentative && a.duplicated === b.duplicated &&
-    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
-}
-
-/** Whether two default routes differ in nothing; null equals null only. */
-export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boolean {
-  if (a === b) return true;
-  if (a === null || b === null) return false;
-  return a.interface === b.interface && a.gateway === b.gateway && a.source === b.source &&
-    a.metric === b.metric;
-}
-
-/** Whether two sources know the same. */
-export function equalKnows(a: Knows, b: Knows): boolean {
-  return a.links === b.links && a.addressFlags === b.addressFlags && a.routes === b.routes;
-}
-
-/** What follows from the rest: it can differ only in states that `buildState()` did not make. */
-function equalDerived(a: State, b: State): boolean {
-  return a.defaultRouteInterface === b.defaultRouteInterface && a.haveIpv4 === b.haveIpv4 &&
-    a.haveIpv6 === b.haveIpv6 && a.isExpensive === b.isExpensive &&
-    a.homeRouter?.gateway === b.homeRouter?.gateway &&
-    a.homeRouter?.source === b.homeRouter?.source &&
-    equalLists(a.localAddresses.loopback, b.localAddresses.loopback, Object.is) &&
-    equalLists(a.localAddresses.regular, b.localAddresses.regular, Object.is);
-}
-
-function equalLists<T>(
-  a: readonly T[],
-  b: readonly T[],
-  equal: (a: T, b: T) => boolean,
-): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => equal(item, b[i] as T)));
-}
+const NO_CHANGES: readonly Change[] = Object.freeze([]);
 
 /**
- * The changes that lead from one state to another, deeply frozen, in this order: interfaces removed, added and
- * changed; addresses removed, added and changed; default routes; a wake-up from sleep; what the
- * source knows. Within each group by interface index, addresses in the order of their interface.
+ * Lists the changes that lead from one state to another, in this order: interfaces removed, added and
+ * changed; addresses removed, added and changed; default routes; a wake-up from sleep; what the source
+ * knows. Within each group they are sorted by interface index, then address.
  *
- * Interfaces are told apart by name, so a renamed one is a removal and an addition; an address with
- * another prefix length is another address. Two equal states have none. The states may be copies (JSON,
- * structuredClone); it is cheap where they share their interfaces, as those of one monitor do.
+ * Interfaces are matched by name, so a renamed interface is a removal and an addition. An address with
+ * another prefix length is another address. The states may be copies (JSON, structuredClone); the
+ * comparison is cheap if they share interfaces, as the states of one monitor do.
  *
- * @throws {TypeError} When a copied state holds an address that is none.
+ * @param previous The state before.
+ * @param next The state after.
+ * @returns A deeply frozen list; empty if the states are equal.
+ * @throws {TypeError} If an address in a copied state cannot be parsed.
+ *
+ * @example Compare two moments
+ * ```ts
+ * import { diffStates, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * for (const change of diffStates(before, after)) console.log(change.kind);
+ * ```
  */
 export function diffStates(previous: State, next: State): readonly Change[] {
-  if (previous === next) return Object.freeze([]);
+  if (previous === next) return NO_CHANGES;
   const { removed, added, kept } = pairInterfaces(previous, next);
   const changes: Change[] = [
     ...removed.map((nic): Change => ({ kind: "interface-removed", interface: nic })),
@@ -128,8 +56,42 @@ export function diffStates(previous: State, next: State): readonly Change[] {
     ...routeChanges(previous, next),
     ...sourceChanges(previous, next),
   ];
+  if (changes.length === 0) return NO_CHANGES;
   for (const change of changes) Object.freeze(change);
   return Object.freeze(changes);
+}
+
+/** Whether two states are equal. Who needs the changes anyway asks `diffStates()` alone. */
+export function equalStates(a: State, b: State): boolean {
+  return sameInterfaces(a, b) && sameRoutes(a, b) && sourceChanges(a, b).length === 0;
+}
+
+/** Whether two states have equal interfaces with equal addresses. */
+export function sameInterfaces(a: State, b: State): boolean {
+  const { removed, added, kept } = pairInterfaces(a, b);
+  return removed.length === 0 && added.length === 0 &&
+    kept.every(({ from, to }) => equalInterfaces(from, to));
+}
+
+/** Whether two states have equal default routes. */
+export function sameRoutes(a: State, b: State): boolean {
+  return equalRoutes(a.defaultRoute.ipv4, b.defaultRoute.ipv4) &&
+    equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
+}
+
+/** The wake-up from sleep that lies between two states; null if there is none. */
+export function resumeBetween(
+  previous: State,
+  next: State,
+): { readonly at: number; readonly sleptMs: number } | null {
+  const { resumedAt: at, sleptMs } = next;
+  if (at === null || sleptMs === null) return null;
+  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
+}
+
+/** Whether a sleep of 600_000 ms or more lies between two states. */
+export function sleptLongBetween(previous: State, next: State): boolean {
+  return (resumeBetween(previous, next)?.sleptMs ?? 0) >= MAJOR_SLEEP_MS;
 }
 
 function fieldChanges(from: Interface, to: Interface): Change[] {
@@ -139,11 +101,11 @@ function fieldChanges(from: Interface, to: Interface): Change[] {
   return [{ kind: "interface-changed", interface: to.name, fields, from, to }];
 }
 
-function addressChanges(kept: readonly { from: Interface; to: Interface }[]): Change[] {
+function addressChanges(pairs: readonly { from: Interface; to: Interface }[]): Change[] {
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
-  for (const { from, to } of kept) {
+  for (const { from, to } of pairs) {
     walk(from.addresses, to.addresses, (a, b) => {
       if (b === null) {
         if (a !== null) removed.push({ kind: "address-removed", interface: to.name, address: a });
@@ -157,7 +119,7 @@ function addressChanges(kept: readonly { from: Interface; to: Interface }[]): Ch
   return [...removed, ...added, ...changed];
 }
 
-/** Visits two ordered lists side by side, null where one of them lacks an address. */
+/** Visits two sorted lists side by side: null where one of them lacks an address. */
 function walk(
   before: readonly Address[],
   after: readonly Address[],
@@ -179,8 +141,8 @@ function routeChanges(previous: State, next: State): Change[] {
   const changes: Change[] = [];
   for (const family of ["IPv4", "IPv6"] as const) {
     const key = family === "IPv4" ? "ipv4" : "ipv6";
-    const from = canonicalRoute(previous.defaultRoute[key]);
-    const to = canonicalRoute(next.defaultRoute[key]);
+    const from = normalizeRoute(previous.defaultRoute[key]);
+    const to = normalizeRoute(next.defaultRoute[key]);
     if (!equalRoutes(from, to)) changes.push({ kind: "default-route-changed", family, from, to });
   }
   return changes;
@@ -192,8 +154,11 @@ function sourceChanges(previous: State, next: State): Change[] {
   if (resume !== null) changes.push({ kind: "resumed", ...resume });
   const forgotten = resume === null &&
     (previous.resumedAt !== next.resumedAt || previous.sleptMs !== next.sleptMs);
-  if (forgotten || !equalKnows(previous.knows, next.knows)) {
-    const { links, addressFlags, routes } = next.knows;
+  const { links, addressFlags, routes } = next.knows;
+  const { knows } = previous;
+  const sameKnows = knows.links === links && knows.addressFlags === addressFlags &&
+    knows.routes === routes;
+  if (forgotten || !sameKnows) {
     changes.push({
       kind: "source-changed",
       knows: Object.freeze({ links, addressFlags, routes }),

@@ -1,166 +1,85 @@
 /**
- * The interfaces of a state in their one order, and those of two states matched by name.
+ * The interfaces of a state in order, and those of two states matched by name.
  *
  * @module
  */
-import { type InterfaceFacts, interfaceFacts } from "./derived.ts";
-import { canonicalInterface } from "./normalize.ts";
+import { normalizeInterface } from "./normalize.ts";
 import type { Interface, State } from "./types.ts";
 
-/** Interfaces by index, then name, and what follows from each, at the same place. */
-export interface OrderedInterfaces {
-  /** Canonical. */
-  readonly interfaces: readonly Interface[];
-  /** One for each. */
-  readonly facts: readonly InterfaceFacts[];
-}
-
-/** The order of each record made here, so that no state is ever sorted twice. */
-const ORDERED = new WeakMap<State["interfaces"], OrderedInterfaces>();
-
-const NONE: OrderedInterfaces = { interfaces: [], facts: [] };
+/** The sorted interfaces of each record made here. */
+const SORTED = new WeakMap<State["interfaces"], readonly Interface[]>();
 
 /**
- * The interfaces of a state in order. States that were copied (JSON, structuredClone) do as well, at
- * the cost of making their interfaces canonical again.
+ * The interfaces of a state in normal form, by index, then name. A copied state (JSON, structuredClone)
+ * costs more, because its interfaces are normalized again.
  *
- * @throws {TypeError} When an interface of a copied state holds an address that is none.
+ * @throws {TypeError} If an address in a copied state cannot be parsed.
  */
-export function orderedInterfaces(state: Pick<State, "interfaces">): OrderedInterfaces {
-  const known = ORDERED.get(state.interfaces);
-  if (known !== undefined) return known;
-  const interfaces = Object.values(state.interfaces).map(canonicalInterface).sort(
-    compareInterfaces,
-  );
-  return { interfaces, facts: interfaces.map(interfaceFacts) };
+export function sortedInterfaces({ interfaces }: Pick<State, "interfaces">): readonly Interface[] {
+  return SORTED.get(interfaces) ??
+    Object.values(interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
 }
 
-/**
- * A frozen record by name, with null prototype because names are anybody's choice (`__proto__` too).
- * Of two interfaces with one name the highest index stays: the other was renamed or is gone. What is
- * the same object in the state before is taken over without another look, and when nothing differs,
- * so is the whole record.
- */
-export function interfaceRecord(
-  told: readonly Interface[],
-  previous: State | null,
-): State["interfaces"] {
-  const known = previous === null ? undefined : ORDERED.get(previous.interfaces);
-  const { interfaces, facts, shared } = takeOver(told, known ?? NONE);
-  const isWhole = shared === told.length && shared === known?.interfaces.length;
-  if (previous !== null && isWhole) return previous.interfaces;
-  const record = isOrdered(interfaces) ? recordOf(interfaces) : null;
-  if (record !== null) return remember(record, { interfaces, facts });
-  const byName = new Map(interfaces.sort(compareInterfaces).map((nic) => [nic.name, nic]));
-  const unique = [...byName.values()].sort(compareInterfaces);
-  return remember(recordOf(unique) as State["interfaces"], {
-    interfaces: unique,
-    facts: unique.map(interfaceFacts),
-  });
-}
-
-/** The interface of that name; undefined where there is none, also in a copied state with a prototype. */
+/** The interface of that name, if the state has one; safe for copied states, which have a prototype. */
 export function findInterface(state: State, name: string): Interface | undefined {
   return Object.hasOwn(state.interfaces, name) ? state.interfaces[name] : undefined;
 }
 
-/** Orders interfaces by index, then name. */
-export function compareKeys(a: Interface, b: Interface): number {
+/**
+ * A frozen record by name. Its prototype is null, since any name is allowed (`__proto__` too). Of two
+ * interfaces with one name the higher index stays: the other one was renamed or is gone.
+ *
+ * Interfaces that equal those of the state before are its objects, and if all do, so is the record.
+ *
+ * @param interfaces The interfaces, in any order.
+ * @param previous The state before; null if there is none.
+ */
+export function interfaceRecord(
+  interfaces: readonly Interface[],
+  previous: State | null,
+): State["interfaces"] {
+  const base = previous !== null && SORTED.has(previous.interfaces) ? previous : null;
+  const normal = reuse(interfaces, base);
+  if (base !== null && normal === sortedInterfaces(base)) return base.interfaces;
+  return makeRecord(normal) ?? interfaceRecord(uniqueByName(normal), previous);
+}
+
+/** Compares interfaces for sorting: by index, then name. */
+export function compareInterfaces(a: Interface, b: Interface): number {
   if (a.index !== b.index) return a.index - b.index;
   return a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
 }
 
-/**
- * The interfaces told in canonical form, with their facts. One walk along the known ones compares
- * references, for looking up each interface costs ten times as much; it finds all that are shared
- * when both are in order.
- */
-function takeOver(
-  told: readonly Interface[],
-  known: OrderedInterfaces,
-): { interfaces: Interface[]; facts: InterfaceFacts[]; shared: number } {
-  const interfaces: Interface[] = [];
-  const facts: InterfaceFacts[] = [];
-  let shared = 0;
-  let place = 0;
-  for (const nic of told) {
-    let candidate = known.interfaces[place];
-    while (candidate !== undefined && candidate !== nic && compareKeys(candidate, nic) < 0) {
-      candidate = known.interfaces[++place];
-    }
-    const isShared = candidate === nic;
-    const canonical = isShared ? nic : canonicalInterface(nic);
-    interfaces.push(canonical);
-    facts.push(isShared ? known.facts[place++] as InterfaceFacts : interfaceFacts(canonical));
-    if (isShared) shared++;
-  }
-  return { interfaces, facts, shared };
-}
-
-/** The interfaces by name; null where a name occurs twice. */
-function recordOf(interfaces: readonly Interface[]): State["interfaces"] | null {
-  const record: Record<string, Interface> = Object.create(null);
-  for (const nic of interfaces) {
-    if (record[nic.name] !== undefined) return null;
-    record[nic.name] = nic;
-  }
-  return record;
-}
-
-function remember(record: State["interfaces"], ordered: OrderedInterfaces): State["interfaces"] {
-  ORDERED.set(record, ordered);
-  return Object.freeze(record);
-}
-
-function isOrdered(interfaces: readonly Interface[]): boolean {
-  for (let i = 1; i < interfaces.length; i++) {
-    if (compareKeys(interfaces[i - 1] as Interface, interfaces[i] as Interface) >= 0) return false;
-  }
-  return true;
-}
-
-function compareInterfaces(a: Interface, b: Interface): number {
-  const order = compareKeys(a, b);
-  if (order !== 0 || a === b) return order;
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1; // no choice may depend on the order told
-}
-
-/** The interfaces of two states side by side, by name. What is the same object in both is left out. */
+/** The interfaces of two states matched by name, without those that are one object in both. */
 export interface InterfacePairs {
-  /** Only in the first, by index. */
-  removed: Interface[];
-  /** Only in the second, by index. */
-  added: Interface[];
-  /** In both, by the index in the second; they may still be equal. */
-  kept: { from: Interface; to: Interface }[];
+  /** Only in the first state, by index. */
+  readonly removed: readonly Interface[];
+  /** Only in the second state, by index. */
+  readonly added: readonly Interface[];
+  /** In both, by the index in the second. They may be equal: a copy is another object. */
+  readonly kept: readonly { readonly from: Interface; readonly to: Interface }[];
 }
 
 /**
- * Pairs the interfaces of two states by name. Both lists are in order and share objects, so this is one walk
- * that compares references; names are looked up for the few that differ.
+ * Matches the interfaces of two states by name. States of one monitor share objects in the same order, so
+ * this mostly compares references, and looks up the names of the few interfaces that differ.
  */
 export function pairInterfaces(previous: State, next: State): InterfacePairs {
-  const pairs: InterfacePairs = { removed: [], added: [], kept: [] };
-  if (previous.interfaces === next.interfaces) return pairs;
-  const [before, after] = unshared(
-    orderedInterfaces(previous).interfaces,
-    orderedInterfaces(next).interfaces,
-  );
+  const added: Interface[] = [];
+  const kept: { from: Interface; to: Interface }[] = [];
+  if (previous.interfaces === next.interfaces) return { removed: [], added, kept };
+  const [before, after] = unshared(sortedInterfaces(previous), sortedInterfaces(next));
   const byName = new Map(before.map((nic) => [nic.name, nic]));
   for (const to of after) {
     const from = byName.get(to.name);
-    if (from === undefined) {
-      pairs.added.push(to);
-    } else {
-      byName.delete(to.name);
-      pairs.kept.push({ from, to });
-    }
+    if (from === undefined) added.push(to);
+    else kept.push({ from, to });
+    byName.delete(to.name);
   }
-  pairs.removed = [...byName.values()];
-  return pairs;
+  return { removed: [...byName.values()], added, kept };
 }
 
-/** What of the two ordered lists is not one object in both. */
+/** The two sorted lists without the objects that are in both. */
 function unshared(
   before: readonly Interface[],
   after: readonly Interface[],
@@ -172,20 +91,64 @@ function unshared(
   while (i < before.length || j < after.length) {
     const a = before[i];
     const b = after[j];
-    if (a === b) {
-      i++;
-      j++;
-      continue;
-    }
-    const order = a === undefined ? 1 : b === undefined ? -1 : compareKeys(a, b);
-    if (order <= 0) {
-      left.push(a as Interface);
-      i++;
-    }
-    if (order >= 0) {
-      right.push(b as Interface);
-      j++;
-    }
+    const order = a === b
+      ? 0
+      : a === undefined
+      ? 1
+      : b === undefined
+      ? -1
+      : compareInterfaces(a, b);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+    if (a === b) continue;
+    if (order <= 0) left.push(a as Interface);
+    if (order >= 0) right.push(b as Interface);
   }
   return [left, right];
+}
+
+/**
+ * The interfaces in normal form, those of the state before where equal; its list if all are. Usually both
+ * lists share objects in the same order: comparing references is ten times faster than a look-up.
+ */
+function reuse(interfaces: readonly Interface[], base: State | null): readonly Interface[] {
+  if (base === null) return interfaces.map((nic) => normalizeInterface(nic));
+  const known = sortedInterfaces(base);
+  const result: Interface[] = [];
+  let shared = 0;
+  let i = 0;
+  for (const nic of interfaces) {
+    while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
+    const normal = known[i] === nic ? nic : normalizeInterface(nic, findInterface(base, nic.name));
+    if (normal === known[i]) {
+      shared++;
+      i++;
+    }
+    result.push(normal);
+  }
+  return shared === known.length && shared === result.length ? known : result;
+}
+
+/** The frozen record of a sorted list; null if it is not sorted or has a name twice. */
+function makeRecord(sorted: readonly Interface[]): State["interfaces"] | null {
+  const record: Record<string, Interface> = Object.create(null);
+  let last: Interface | null = null;
+  for (const nic of sorted) {
+    if (last !== null && compareInterfaces(last, nic) >= 0) return null;
+    if (record[nic.name] !== undefined) return null;
+    last = record[nic.name] = nic;
+  }
+  SORTED.set(record, sorted);
+  return Object.freeze(record);
+}
+
+function uniqueByName(interfaces: readonly Interface[]): Interface[] {
+  const sorted = interfaces.toSorted((a, b) => compareInterfaces(a, b) || compareTwins(a, b));
+  return [...new Map(sorted.map((nic) => [nic.name, nic])).values()].sort(compareInterfaces);
+}
+
+/** Orders different interfaces of one name and index, so that no choice depends on their order. */
+function compareTwins(a: Interface, b: Interface): number {
+  if (a === b) return 0;
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }

@@ -1,21 +1,27 @@
 /**
- * IP addresses between bytes (4 or 16, network order) and text (RFC 5952).
+ * IP addresses as bytes (4 or 16, network order) and as text (RFC 5952), and the ranges they lie in.
  *
  * @module
  */
 
-const HEX_GROUP = /^[0-9a-f]{1,4}$/i;
-const OCTET = /^(?:0|[1-9][0-9]{0,2})$/;
+const DOT = 0x2e;
+const COLON = 0x3a;
+const DIGIT_0 = 0x30;
+const LETTER_A = 0x61;
 
-/** Each byte in hexadecimal, without and with a leading zero: formatting is on the way of every event. */
+/** Each byte in hexadecimal, without and with a leading zero: every event formats addresses. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16));
 const PADDED_HEX = HEX.map((hex) => hex.padStart(2, "0"));
 
+/** Where `readIp()` puts its result: allocating a typed array takes longer than parsing. */
+const IPV6 = new Uint8Array(16);
+const IPV4 = IPV6.subarray(0, 4);
+
 /**
- * The text of an address: dotted decimal for 4 bytes, RFC 5952 for 16 (lower case, the longest run of
- * at least two zero groups compressed, the first of several, `::ffff:192.0.2.1` for mapped IPv4).
+ * Formats an address: dotted decimal for 4 bytes, RFC 5952 for 16 (lower case, `::` for the first of the
+ * longest runs of two or more zero groups, `::ffff:192.0.2.1` for mapped IPv4).
  *
- * @throws {RangeError} When there are neither 4 nor 16 bytes.
+ * @throws {RangeError} If there are neither 4 nor 16 bytes.
  */
 export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return formatIpv4(bytes, 0);
@@ -24,14 +30,20 @@ export function formatIp(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of an address, null where the text is not one. Strict: no zone, no prefix length, no
- * leading zeros in decimal octets (some systems read those as octal), no white space.
+ * Parses an address; null if the text is not one. Strict: no zone, no prefix length, no white space, no
+ * leading zeros in decimal octets (some systems read those as octal).
  */
 export function parseIp(text: string): Uint8Array | null {
-  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+  return readIp(text)?.slice() ?? null;
 }
 
-/** Orders IPv4 before IPv6, then by bytes: negative, zero or positive as `Array.prototype.sort` wants. */
+/** Like `parseIp()`, but into a shared buffer: the bytes are valid until the next call. */
+export function readIp(text: string): Uint8Array | null {
+  if (text.includes(":")) return readIpv6(text) ? IPV6 : null;
+  return readIpv4(text, 0, 0) ? IPV4 : null;
+}
+
+/** Compares for sorting: IPv4 before IPv6, then by bytes. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return a.length - b.length;
   for (let i = 0; i < a.length; i++) {
@@ -66,12 +78,12 @@ export function isPrivateIpv4(bytes: Uint8Array): boolean {
     (bytes[0] === 192 && second === 168);
 }
 
-/** 0.0.0.0 and ::, what a socket for every address is bound to. */
+/** 0.0.0.0 and ::, the wildcard addresses. */
 export function isUnspecified(bytes: Uint8Array): boolean {
   return allZero(bytes, bytes.length);
 }
 
-/** The IPv4 address inside `::ffff:0:0/96`; any other address as it is. */
+/** The IPv4 address inside `::ffff:0:0/96`; any other address unchanged. */
 export function unmapIpv4(bytes: Uint8Array): Uint8Array {
   return isMappedIpv4(bytes) ? bytes.slice(12) : bytes;
 }
@@ -95,22 +107,21 @@ function formatIpv6(bytes: Uint8Array): string {
       continue;
     }
     if (group > 0 && group !== runStart + runLength) text += ":";
-    text += groupText(at(bytes, group * 2), at(bytes, group * 2 + 1));
+    const high = at(bytes, group * 2);
+    const low = at(bytes, group * 2 + 1);
+    text += high === 0 ? HEX[low] : `${HEX[high]}${PADDED_HEX[low]}`;
   }
   return text;
 }
 
-function groupText(high: number, low: number): string {
-  return high === 0 ? HEX[low] as string : `${HEX[high]}${PADDED_HEX[low]}`;
-}
-
-/** The run of zero groups that `::` stands for, as start and length; -1 and 0 where there is none. */
+/** The run of zero groups that `::` stands for, as start and length; -1 and 0 if there is none. */
 function longestZeroRun(bytes: Uint8Array): [start: number, length: number] {
   let bestStart = -1;
-  let bestLength = 1; // RFC 5952 section 4.2.2: one group alone is not shortened
+  let bestLength = 1; // RFC 5952 section 4.2.2: a single group is not shortened
   let length = 0;
   for (let group = 0; group < 8; group++) {
-    length = groupAt(bytes, group) === 0 ? length + 1 : 0;
+    const isZero = bytes[group * 2] === 0 && bytes[group * 2 + 1] === 0;
+    length = isZero ? length + 1 : 0;
     if (length > bestLength) {
       bestLength = length;
       bestStart = group + 1 - length;
@@ -119,57 +130,68 @@ function longestZeroRun(bytes: Uint8Array): [start: number, length: number] {
   return bestStart < 0 ? [-1, 0] : [bestStart, bestLength];
 }
 
-function parseIpv4(text: string): Uint8Array | null {
-  const octets = text.split(".");
-  if (octets.length !== 4) return null;
-  const bytes = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) {
-    const octet = octets[i] ?? "";
-    const value = Number(octet);
-    if (!OCTET.test(octet) || value > 255) return null;
-    bytes[i] = value;
-  }
-  return bytes;
-}
-
-function parseIpv6(text: string): Uint8Array | null {
-  const halves = text.split("::");
-  if (halves.length > 2) return null;
-  const compressed = halves.length === 2;
-  const head = parseGroups(halves[0] ?? "", !compressed);
-  const tail = compressed ? parseGroups(halves[1] ?? "", true) : [];
-  if (head === null || tail === null) return null;
-  const length = head.length + tail.length;
-  // "::" stands for at least one group (RFC 4291 section 2.2)
-  if (compressed ? length > 14 : length !== 16) return null;
-  const bytes = new Uint8Array(16);
-  bytes.set(head, 0);
-  bytes.set(tail, 16 - tail.length);
-  return bytes;
-}
-
-/** The bytes of groups between colons, the last of which may be dotted decimal at the address's end. */
-function parseGroups(text: string, atEnd: boolean): number[] | null {
-  if (text === "") return [];
-  const groups = text.split(":");
-  const bytes: number[] = [];
-  for (let i = 0; i < groups.length; i++) {
-    const group = groups[i] ?? "";
-    if (atEnd && i === groups.length - 1 && group.includes(".")) {
-      const embedded = parseIpv4(group);
-      if (embedded === null) return null;
-      bytes.push(...embedded);
-    } else {
-      if (!HEX_GROUP.test(group)) return null;
-      const value = parseInt(group, 16);
-      bytes.push(value >> 8, value & 0xff);
+/** Reads dotted decimal, from `start` to the end of the text, into four bytes at `offset`. */
+function readIpv4(text: string, start: number, offset: number): boolean {
+  let octets = 0;
+  let value = -1; // no digit yet
+  for (let i = start; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT;
+    if (code === DOT) {
+      if (value < 0 || octets === 4) return false;
+      IPV6[offset + octets++] = value;
+      value = -1;
+      continue;
     }
+    const digit = code - DIGIT_0;
+    if (digit < 0 || digit > 9 || value === 0) return false; // no leading zeros
+    value = value < 0 ? digit : value * 10 + digit;
+    if (value > 255) return false;
   }
-  return bytes;
+  return octets === 4;
 }
 
-function groupAt(bytes: Uint8Array, group: number): number {
-  return (at(bytes, group * 2) << 8) | at(bytes, group * 2 + 1);
+function readIpv6(text: string): boolean {
+  let length = 0;
+  let gap = -1; // where "::" stands, in bytes
+  let i = 0;
+  if (text.startsWith("::")) {
+    gap = 0;
+    i = 2;
+  }
+  while (i < text.length) {
+    const start = i;
+    let group = 0;
+    for (let digit; i < start + 4 && (digit = hexDigit(text.charCodeAt(i))) >= 0; i++) {
+      group = (group << 4) | digit;
+    }
+    if (text.charCodeAt(i) === DOT) { // the address ends in dotted decimal
+      if (length > 12 || !readIpv4(text, start, length)) return false;
+      length += 4;
+      break;
+    }
+    if (i === start || length === 16) return false;
+    IPV6[length++] = group >> 8;
+    IPV6[length++] = group & 0xff;
+    if (i === text.length) break;
+    if (text.charCodeAt(i++) !== COLON || i === text.length) return false;
+    if (text.charCodeAt(i) !== COLON) continue;
+    if (gap >= 0) return false;
+    gap = length;
+    i++;
+  }
+  if (gap < 0) return length === 16;
+  if (length > 14) return false; // "::" stands for at least one group (RFC 4291 section 2.2)
+  const tail = 16 - (length - gap);
+  IPV6.copyWithin(tail, gap, length);
+  IPV6.fill(0, gap, tail);
+  return true;
+}
+
+/** The value of a hexadecimal digit; -1 for any other code and for NaN, the end of the text. */
+function hexDigit(code: number): number {
+  if (code >= DIGIT_0 && code <= DIGIT_0 + 9) return code - DIGIT_0;
+  const letter = code | 0x20; // lower case
+  return letter >= LETTER_A && letter <= LETTER_A + 5 ? letter - LETTER_A + 10 : -1;
 }
 
 function allZero(bytes: Uint8Array, end: number): boolean {

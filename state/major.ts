@@ -1,33 +1,42 @@
 /**
- * Which changes matter to programs that hold sockets.
+ * Which changes are major: what a program with open sockets must act on.
  *
  * @module
  */
-import { interfaceFacts } from "./derived.ts";
-import { findInterface } from "./interface_list.ts";
-import { pairInterfaces } from "./interface_list.ts";
+import { addressesOf } from "./derived.ts";
 import { sleptLongBetween } from "./diff.ts";
+import { findInterface, pairInterfaces } from "./interface_list.ts";
 import type { Address, Interface, State } from "./types.ts";
 
-/** Says which interfaces do not count. */
 type Ignore = (nic: Interface) => boolean;
 
 /**
- * Whether the way out of this machine changed: a family's default interface, that interface's index,
- * its gateway or source (not the metric alone); a usable address came, went, or became usable or
- * unusable; the index of an interface with usable addresses; a sleep of 600_000 ms or more. Judged
- * by effect, because judged by "some interface differs" every container start rebound every socket
- * (coder#11029, iroh#4488).
+ * Whether the difference between two states is major: the default interface of a family, that interface's
+ * index, or its gateway or source changed (not the metric alone); a usable address came, went, or
+ * became usable or unusable; the index of an interface with usable addresses changed; the machine slept
+ * for 600_000 ms or more. The effect decides: when any difference of an interface counted, every
+ * container start rebound every socket (coder#11029, iroh#4488).
  *
  * @param previous The state before.
  * @param next The state after.
- * @param options `ignoreInterface` names the interfaces that never count, asked with the interface of the
- * state concerned; nor does a default route from or to one. What it throws is thrown.
+ * @param options `ignoreInterface` returns true for interfaces that never count, nor do default routes
+ * through them. It gets the interface of the state in question; what it throws is thrown.
+ * @returns Whether the difference is major.
+ *
+ * @example Ignore the networks of containers
+ * ```ts
+ * import { isMajorChange, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * const ignoreInterface = ({ name }: { name: string }) => name.startsWith("veth");
+ * console.log(isMajorChange(before, after, { ignoreInterface }));
+ * ```
  */
 export function isMajorChange(
   previous: State,
   next: State,
-  options: { ignoreInterface?: (nic: Interface) => boolean } = {},
+  options: { readonly ignoreInterface?: (nic: Interface) => boolean } = {},
 ): boolean {
   if (previous === next) return false;
   const ignore = options.ignoreInterface ?? (() => false);
@@ -37,19 +46,18 @@ export function isMajorChange(
 
 function addressesChanged(previous: State, next: State, ignore: Ignore): boolean {
   const { removed, added, kept } = pairInterfaces(previous, next);
-  if (removed.some((nic) => counted(nic, ignore).length > 0)) return true;
-  if (added.some((nic) => counted(nic, ignore).length > 0)) return true;
-  return kept.some(({ from, to }) => {
-    const before = counted(from, ignore);
-    const after = counted(to, ignore);
-    return before.length !== after.length || (before.length > 0 && from.index !== to.index) ||
-      before.some((address, i) => address.cidr !== after[i]?.cidr);
-  });
+  return [...removed, ...added].some((nic) => counted(nic, ignore).length > 0) ||
+    kept.some(({ from, to }) => {
+      const before = counted(from, ignore);
+      const after = counted(to, ignore);
+      return before.length !== after.length || (before.length > 0 && from.index !== to.index) ||
+        before.some((address, i) => address.cidr !== after[i]?.cidr);
+    });
 }
 
-/** The usable addresses of an interface that counts; `up` is part of being usable. */
+/** The usable addresses of an interface that is not ignored; none while it is down. */
 function counted(nic: Interface, ignore: Ignore): readonly Address[] {
-  const { usable } = interfaceFacts(nic);
+  const { usable } = addressesOf(nic);
   return usable.length === 0 || ignore(nic) ? [] : usable;
 }
 

@@ -1,34 +1,37 @@
 /**
- * The one form that each interface, address and default route has inside a state: copied, normalised,
- * ordered, frozen and remembered, so that the same object means the same value and an event about one
- * interface costs nothing for the others.
+ * The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
+ * and frozen. What equals the value in the state before is that object, so that comparing two
+ * states mostly means comparing references.
  *
  * @module
  */
-import { compareBytes, formatIp, parseIp } from "./ip.ts";
+import { compareBytes, formatIp, parseIp, readIp } from "./ip.ts";
 import { escapeText } from "./escape.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
-/** The bytes of each address made here: being in it says that it is frozen and in canonical form. */
-const BYTES = new WeakMap<Address, Uint8Array>();
-const INTERFACES = new WeakSet<Interface>();
-const ROUTES = new WeakSet<DefaultRoute>();
+/** The fields of an interface other than its name and addresses, in the order in which changes list them. */
+export const INTERFACE_FIELDS = ["kind", "index", "up", "running", "flags", "mac", "mtu"] as const;
+
+/** What this module made. Addresses are left out: a weak set of many small objects slows down the GC. */
+const NORMAL = new WeakSet<Interface | DefaultRoute>();
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 const ZERO_MAC = "00:00:00:00:00:00";
+const CHARACTERS = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
+const NONE: readonly Address[] = Object.freeze([]);
 
 /**
- * A frozen copy of the interface in canonical form: addresses by family, bytes and prefix length, each
- * address and prefix length once. Of several (Linux keeps `10.0.0.1 peer 10.0.0.2` beside
- * `10.0.0.1 peer 10.0.0.3`) the one with the lowest peer stays, none first, so that the choice does not
- * depend on the order. What this function returned before is returned as it is; the caller's
- * objects are neither frozen nor changed.
+ * A frozen copy of the interface with its addresses sorted, or `known` if that is equal. An address with
+ * its prefix length occurs once: of several (Linux allows `10.0.0.1 peer 10.0.0.2` beside
+ * `10.0.0.1 peer 10.0.0.3`) the one with the lowest peer stays, none before any, whatever their order.
  *
- * @throws {TypeError} When an address is none or a number is not an integer.
- * @throws {RangeError} When a prefix length does not fit its family.
+ * @param nic The interface. If it is already in normal form, it is the result.
+ * @param known What this function returned for the same interface before: its addresses are reused.
+ * @throws {TypeError} If an address cannot be parsed or a number is not an integer.
+ * @throws {RangeError} If a prefix length does not fit its family.
  */
-export function canonicalInterface(nic: Interface): Interface {
-  if (INTERFACES.has(nic)) return nic;
+export function normalizeInterface(nic: Interface, known?: Interface): Interface {
+  if (NORMAL.has(nic)) return nic;
   for (const field of ["index", "flags", "mtu"] as const) {
     if (!Number.isSafeInteger(nic[field])) {
       throw new TypeError(
@@ -36,45 +39,46 @@ export function canonicalInterface(nic: Interface): Interface {
       );
     }
   }
-  const made: Interface = Object.freeze({
+  const copy: Interface = {
     name: nic.name,
     index: nic.index,
     kind: nic.kind,
     up: nic.up,
     running: nic.running,
     flags: nic.flags,
-    mac: canonicalMac(nic.mac),
+    mac: normalizeMac(nic.mac),
     mtu: nic.mtu,
-    addresses: canonicalAddresses(nic),
-  });
-  INTERFACES.add(made);
-  return made;
+    addresses: normalizeAddresses(nic, known?.addresses ?? NONE),
+  };
+  if (known !== undefined && equalInterfaces(copy, known)) return known;
+  NORMAL.add(copy);
+  return Object.freeze(copy);
 }
 
 /**
- * A frozen copy of the address in canonical form: family and text follow from its bytes. What this
- * function returned before is returned as it is. The interface's name is for the error.
+ * A frozen copy of the address. Its family, text and CIDR follow from its bytes.
  *
- * @throws {TypeError} When the address or its peer is none.
- * @throws {RangeError} When the prefix length does not fit the family.
+ * @param address The address.
+ * @param interfaceName Named in the error.
+ * @throws {TypeError} If the address or its peer cannot be parsed.
+ * @throws {RangeError} If the prefix length does not fit the family.
  */
-export function canonicalAddress(address: Address, interfaceName: string): Address {
-  if (BYTES.has(address)) return address;
-  const bytes = parseOrThrow(address.address, interfaceName);
+export function normalizeAddress(address: Address, interfaceName: string): Address {
+  const text = normalizeText(address.address, interfaceName);
+  const family = text.includes(":") ? "IPv6" : "IPv4";
   const { prefixLength } = address;
-  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > bytes.length * 8) {
+  const longest = family === "IPv6" ? 128 : 32;
+  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > longest) {
     throw new RangeError(
-      `Prefix length ${prefixLength} of ${formatIp(bytes)} is out of range: ` +
-        `give an integer from 0 to ${bytes.length * 8}`,
+      `Prefix length ${prefixLength} of ${text} is out of range: give an integer from 0 to ${longest}`,
     );
   }
-  const text = formatIp(bytes);
-  const made: Address = Object.freeze({
-    family: bytes.length === 4 ? "IPv4" : "IPv6",
+  return Object.freeze({
+    family,
     address: text,
     prefixLength,
     cidr: `${text}/${prefixLength}`,
-    peer: canonicalText(address.peer, interfaceName),
+    peer: address.peer === null ? null : normalizeText(address.peer, interfaceName),
     scopeId: address.scopeId,
     tentative: address.tentative,
     duplicated: address.duplicated,
@@ -82,69 +86,139 @@ export function canonicalAddress(address: Address, interfaceName: string): Addre
     temporary: address.temporary,
     permanent: address.permanent,
   });
-  BYTES.set(made, bytes);
-  return made;
 }
 
 /**
- * A frozen copy of the default route with its addresses in canonical form; null stays null.
+ * A frozen copy of the default route; null stays null.
  *
- * @throws {TypeError} When its gateway or source is not an address.
+ * @throws {TypeError} If its gateway or source cannot be parsed.
  */
-export function canonicalRoute(route: DefaultRoute | null): DefaultRoute | null {
-  if (route === null || ROUTES.has(route)) return route;
-  const made: DefaultRoute = Object.freeze({
+export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null {
+  if (route === null || NORMAL.has(route)) return route;
+  const { gateway, source } = route;
+  const copy: DefaultRoute = Object.freeze({
     interface: route.interface,
-    gateway: canonicalText(route.gateway, route.interface),
-    source: canonicalText(route.source, route.interface),
+    gateway: gateway === null ? null : normalizeText(gateway, route.interface),
+    source: source === null ? null : normalizeText(source, route.interface),
     metric: route.metric,
   });
-  ROUTES.add(made);
-  return made;
+  NORMAL.add(copy);
+  return copy;
 }
 
-/**
- * The bytes of an address; at no cost for a canonical one.
- *
- * @throws {TypeError} When its text is not an address.
- */
-export function addressBytes(address: Address): Uint8Array {
-  return BYTES.get(address) ?? parseOrThrow(address.address, "");
-}
-
-/** Orders addresses by family (IPv4 first), then bytes, then prefix length. */
+/** Compares addresses in normal form for sorting: by family (IPv4 first), bytes, prefix length. */
 export function compareAddresses(a: Address, b: Address): number {
-  return compareBytes(addressBytes(a), addressBytes(b)) || a.prefixLength - b.prefixLength;
+  if (a.cidr === b.cidr) return 0;
+  return sortKey(a) < sortKey(b) ? -1 : 1;
 }
 
-function canonicalAddresses(nic: Interface): readonly Address[] {
-  const sorted = nic.addresses.map((address) => canonicalAddress(address, nic.name));
-  sorted.sort((a, b) => compareAddresses(a, b) || compareTwins(a, b));
-  const unique = sorted.filter((address, i) => address.cidr !== sorted[i - 1]?.cidr);
-  return Object.freeze(unique);
+/** Whether two interfaces are equal in every field, addresses included. */
+export function equalInterfaces(a: Interface, b: Interface): boolean {
+  if (a === b) return true;
+  return a.name === b.name && INTERFACE_FIELDS.every((field) => a[field] === b[field]) &&
+    (a.addresses === b.addresses ||
+      a.addresses.length === b.addresses.length &&
+        a.addresses.every((address, i) => equalAddresses(address, b.addresses[i] as Address)));
 }
 
-/** Orders what differs in neither address nor prefix length: the one to keep comes first. */
-function compareTwins(a: Address, b: Address): number {
-  if (a.peer !== b.peer) {
-    if (a.peer === null || b.peer === null) return a.peer === null ? -1 : 1;
-    return compareBytes(parseOrThrow(a.peer, ""), parseOrThrow(b.peer, ""));
+/** Whether two addresses are equal in every field, flags included. */
+export function equalAddresses(a: Address, b: Address): boolean {
+  if (a === b) return true;
+  return a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
+    a.cidr === b.cidr && a.peer === b.peer && a.scopeId === b.scopeId &&
+    a.tentative === b.tentative && a.duplicated === b.duplicated &&
+    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
+}
+
+/** Whether two default routes are equal in every field; null equals only null. */
+export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  return a.interface === b.interface && a.gateway === b.gateway && a.source === b.source &&
+    a.metric === b.metric;
+}
+
+/** The addresses in normal form; what `known` holds already is neither parsed nor copied again. */
+function normalizeAddresses(
+  { name, addresses }: Interface,
+  known: readonly Address[],
+): readonly Address[] {
+  const normalize = (address: Address) => normalizeAddress(address, name);
+  if (known.length === 0) return Object.freeze(sortedUnique(addresses.map(normalize)));
+  let same = 0;
+  while (same < known.length && equalAt(same, addresses, known)) same++;
+  if (same === addresses.length && same === known.length) return known;
+  const rest = known.slice(same);
+  const places = new Map(rest.map((address, i) => [address.cidr, i]));
+  const kept = new Set<Address>();
+  const fresh: Address[] = [];
+  for (const address of addresses.slice(same)) {
+    const candidate = rest[places.get(address.cidr) ?? -1];
+    if (candidate !== undefined && equalAddresses(candidate, address)) kept.add(candidate);
+    else fresh.push(normalize(address));
   }
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+  if (fresh.length === 0 && kept.size === rest.length) return known;
+  const stay = [...known.slice(0, same), ...rest.filter((address) => kept.has(address))];
+  return Object.freeze(merge(stay, sortedUnique(fresh)));
 }
 
-function canonicalMac(mac: string | null): string | null {
+function equalAt(i: number, a: readonly Address[], b: readonly Address[]): boolean {
+  return i < a.length && equalAddresses(a[i] as Address, b[i] as Address);
+}
+
+function sortedUnique(addresses: Address[]): Address[] {
+  const keys = addresses.map(sortKey);
+  if (keys.every((key, i) => i === 0 || (keys[i - 1] as string) < key)) return addresses;
+  return addresses
+    .map((address, i) => ({ address, key: keys[i] as string }))
+    .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : compareTwins(a.address, b.address))
+    .filter(({ key }, i, all) => key !== all[i - 1]?.key)
+    .map(({ address }) => address);
+}
+
+/** Two sorted lists as one. The place of each addition is searched: it is usually one among many. */
+function merge(sorted: readonly Address[], additions: readonly Address[]): Address[] {
+  const keys: string[] = [];
+  const keyAt = (i: number) => keys[i] ??= sortKey(sorted[i] as Address);
+  const merged: Address[] = [];
+  let next = 0;
+  for (const addition of additions) {
+    const key = sortKey(addition);
+    let place = next;
+    for (let end = sorted.length; place < end;) {
+      const middle = (place + end) >> 1;
+      if (keyAt(middle) < key) place = middle + 1;
+      else end = middle;
+    }
+    while (next < place) merged.push(sorted[next++] as Address);
+    const twin = place < sorted.length && keyAt(place) === key ? sorted[next++] : undefined;
+    merged.push(twin !== undefined && compareTwins(twin, addition) < 0 ? twin : addition);
+  }
+  return merged.concat(sorted.slice(next));
+}
+
+/** Family, bytes and prefix length as text: comparing text is cheaper than parsing at each comparison. */
+function sortKey({ address, family, prefixLength }: Address): string {
+  let key: string = family;
+  for (const byte of readIp(address) as Uint8Array) key += CHARACTERS[byte];
+  return key + CHARACTERS[prefixLength];
+}
+
+/** Orders addresses of one CIDR: the one to keep comes first. */
+function compareTwins(a: Address, b: Address): number {
+  if (a.peer === b.peer) return JSON.stringify(a) <= JSON.stringify(b) ? -1 : 1;
+  if (a.peer === null || b.peer === null) return a.peer === null ? -1 : 1;
+  return compareBytes(parseIp(a.peer) as Uint8Array, parseIp(b.peer) as Uint8Array);
+}
+
+function normalizeMac(mac: string | null): string | null {
   const text = mac?.toLowerCase() ?? ZERO_MAC;
   return MAC.test(text) && text !== ZERO_MAC ? text : null;
 }
 
-function canonicalText(text: string | null, interfaceName: string): string | null {
-  return text === null ? null : formatIp(parseOrThrow(text, interfaceName));
-}
-
-function parseOrThrow(text: string, interfaceName: string): Uint8Array {
-  const bytes = typeof text === "string" ? parseIp(text) : null;
-  if (bytes !== null) return bytes;
+function normalizeText(text: string, interfaceName: string): string {
+  const bytes = typeof text === "string" ? readIp(text) : null;
+  if (bytes !== null) return formatIp(bytes);
   const where = interfaceName === "" ? "" : ` of interface "${escapeText(String(interfaceName))}"`;
   throw new TypeError(
     `Cannot parse the address "${escapeText(String(text))}"${where}: ` +

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { canonicalInterface } from "../../state/normalize.ts";
+import { normalizeInterface } from "../../state/normalize.ts";
 import { formatIp, isLinkLocal } from "../../state/ip.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
@@ -105,7 +105,7 @@ export class LinkTable {
     for (const [index, link] of this.#links) {
       let built = this.#built.get(index);
       if (built === undefined) {
-        built = canonicalInterface(
+        built = normalizeInterface(
           publishedInterface(link, [...this.#addresses.get(index)?.values() ?? []]),
         );
         this.#built.set(index, built);

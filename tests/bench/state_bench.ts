@@ -5,7 +5,7 @@
  * @module
  */
 import { buildState } from "../../state/build.ts";
-import { canonicalInterface } from "../../state/normalize.ts";
+import { normalizeInterface } from "../../state/normalize.ts";
 import { diffStates } from "../../state/diff.ts";
 import { equalStates } from "../../state/diff.ts";
 import { formatIp } from "../../state/ip.ts";
@@ -16,12 +16,12 @@ import { nic, reading, route } from "../support/states.ts";
 
 for (const count of [10, 2_000]) {
   const foreign = interfaces(count);
-  const shared = foreign.map(canonicalInterface);
+  const shared = foreign.map((nic) => normalizeInterface(nic));
   const previous = buildState(read(shared), null);
   let mtu = 1500;
   Deno.bench(`one event among ${count} interfaces`, { group: "event" }, () => {
     mtu = mtu === 1500 ? 1400 : 1500;
-    const changed = canonicalInterface({ ...shared[5] as Interface, mtu });
+    const changed = normalizeInterface({ ...shared[5] as Interface, mtu });
     const next = buildState(read(shared.with(5, changed)), null, previous);
     if (!equalStates(previous, next)) {
       diffStates(previous, next);

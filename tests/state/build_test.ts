@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { buildState } from "../../state/build.ts";
-import { canonicalInterface } from "../../state/normalize.ts";
+import { normalizeInterface } from "../../state/normalize.ts";
 import type { State } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds } from "../support/random.ts";
@@ -87,7 +87,7 @@ Deno.test("buildState() gives interfaces a null prototype, and takes any name", 
 });
 
 Deno.test("buildState() takes canonical interfaces as they are", () => {
-  const shared = canonicalInterface(nic("eth0"));
+  const shared = normalizeInterface(nic("eth0"));
   assertStrictEquals(state({ interfaces: [shared] }).interfaces["eth0"], shared);
 });
 

@@ -137,7 +137,7 @@ const ROWS: [name: string, previous: State, next: State, expected: string[]][] =
     "resumed",
   ]],
   [
-    "a wake-up that makes no sense, told by somebody's own state",
+    "a wake-up without a length, in a state of somebody's own",
     state(),
     { ...state(), resumedAt: 9 },
     ["source-changed"],
@@ -199,7 +199,7 @@ const ROWS: [name: string, previous: State, next: State, expected: string[]][] =
   ],
 ];
 
-Deno.test("diffStates() tells", async (t) => {
+Deno.test("diffStates() lists", async (t) => {
   for (const [name, previous, next, expected] of ROWS) {
     await t.step(name, () => assertEquals(brief(diffStates(previous, next)), expected));
   }
@@ -257,21 +257,21 @@ Deno.test("diffStates() of any two states is frozen, in order, and none of a sta
   });
 });
 
-Deno.test("diffStates() of copies tells the same, frozen, and leaves the copies alone", () => {
+Deno.test("diffStates() of copies lists the same, frozen, and leaves the copies alone", () => {
   forSeeds({ runs: 1_000, seed: 43 }, (random) => {
     const previous = randomState(random);
     const next = randomNeighbour(random, previous);
     const expected = JSON.stringify(diffStates(previous, next));
     const copies = [
       structuredClone<State>,
-      (told: State): State => JSON.parse(JSON.stringify(told)),
+      (given: State): State => JSON.parse(JSON.stringify(given)),
     ];
     for (const copy of copies) {
       const [a, b] = [copy(previous), copy(next)];
       const changes = diffStates(a, b);
       assertEquals(JSON.stringify(changes), expected);
       assertDeepFrozen(changes);
-      assert(Object.values(b.interfaces).every((told) => !Object.isFrozen(told)));
+      assert(Object.values(b.interfaces).every((given) => !Object.isFrozen(given)));
     }
   });
 });

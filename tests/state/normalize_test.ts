@@ -5,41 +5,68 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { canonicalAddress, canonicalInterface, canonicalRoute } from "../../state/normalize.ts";
-import type { Interface } from "../../state/types.ts";
+import {
+  equalAddresses,
+  equalInterfaces,
+  equalRoutes,
+  normalizeAddress,
+  normalizeInterface,
+  normalizeRoute,
+} from "../../state/normalize.ts";
+import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
+import { assertEveryFieldCounts } from "../support/fields.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds } from "../support/random.ts";
-import { randomReading } from "../support/random_states.ts";
+import { randomInterface, randomReading } from "../support/random_states.ts";
 import { address, nic, route } from "../support/states.ts";
 
-Deno.test("canonicalInterface() freezes a copy, not the caller's objects", () => {
-  const told = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
-  const before = structuredClone(told);
-  const made = canonicalInterface(told);
+Deno.test("normalizeInterface() freezes a copy, not the caller's objects", () => {
+  const given = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
+  const before = structuredClone(given);
+  const made = normalizeInterface(given);
   assertDeepFrozen(made);
-  assertEquals(told, before);
-  assert(!Object.isFrozen(told) && !Object.isFrozen(told.addresses));
-  assert(told.addresses.every((held) => !Object.isFrozen(held)));
-  assertNotStrictEquals(made, told);
+  assertEquals(given, before);
+  assert(!Object.isFrozen(given) && !Object.isFrozen(given.addresses));
+  assert(given.addresses.every((held) => !Object.isFrozen(held)));
+  assertNotStrictEquals(made, given);
 });
 
-Deno.test("canonicalInterface() returns what it returned before as it is", () => {
-  const made = canonicalInterface(nic("eth0", { addresses: ["192.0.2.1/24"] }));
-  assertStrictEquals(canonicalInterface(made), made);
-  const changed = canonicalInterface({ ...made, mtu: 1400 });
-  assertStrictEquals(changed.addresses[0], made.addresses[0]);
+Deno.test("normalizeInterface() returns what is in normal form, or equals what is known", () => {
+  const made = normalizeInterface(nic("eth0", { addresses: ["192.0.2.1/24", "::2/64"] }));
+  assertStrictEquals(normalizeInterface(made), made);
+  assertStrictEquals(normalizeInterface(structuredClone(made), made), made);
+  assertStrictEquals(normalizeInterface({ ...made, mtu: 1400 }, made).addresses, made.addresses);
 });
 
-Deno.test("canonicalInterface() does not trust what somebody else froze", () => {
-  const told = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
-  Object.freeze(told.addresses);
-  assertEquals(canonicalInterface(Object.freeze(told)).addresses.map((held) => held.cidr), [
+Deno.test("normalizeInterface() gives the same with what is known, and shares its addresses", () => {
+  forSeeds({ runs: 3_000, seed: 13 }, (random) => {
+    const known = normalizeInterface(randomInterface(random));
+    const kept = known.addresses.filter(() => random.chance(0.8));
+    const flipped = kept.map((held) => random.chance(0.2) ? { ...held, tentative: true } : held);
+    const addresses = [...flipped, ...randomInterface(random).addresses];
+    const given = {
+      ...known,
+      addresses: random.chance(0.5) ? addresses : random.shuffle(addresses),
+    };
+    const made = normalizeInterface(structuredClone(given), known);
+    assertEquals(made, normalizeInterface(structuredClone(given)));
+    for (const held of made.addresses) {
+      const same = known.addresses.find((other) => equalAddresses(other, held));
+      if (same !== undefined) assertStrictEquals(held, same);
+    }
+  });
+});
+
+Deno.test("normalizeInterface() does not trust what somebody else froze", () => {
+  const given = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
+  Object.freeze(given.addresses);
+  assertEquals(normalizeInterface(Object.freeze(given)).addresses.map((held) => held.cidr), [
     "192.0.2.1/24",
     "192.0.2.2/24",
   ]);
 });
 
-Deno.test("canonicalInterface() orders addresses by family, bytes and prefix length", () => {
+Deno.test("normalizeInterface() orders addresses by family, bytes and prefix length", () => {
   const ordered = [
     "9.0.0.1/8",
     "10.0.0.1/8",
@@ -50,38 +77,38 @@ Deno.test("canonicalInterface() orders addresses by family, bytes and prefix len
     "2001:db8::1/128",
     "fe80::1/64",
   ];
-  const made = canonicalInterface(nic("eth0", { addresses: ordered.toReversed() }));
+  const made = normalizeInterface(nic("eth0", { addresses: ordered.toReversed() }));
   assertEquals(made.addresses.map((held) => held.cidr), ordered);
 });
 
 // Linux keeps both `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` on one interface.
-Deno.test("canonicalInterface() keeps each address and prefix length once: lowest peer, none first", () => {
+Deno.test("normalizeInterface() keeps each address and prefix length once: lowest peer, none first", () => {
   const twins = [
     address("10.0.0.1/32", { peer: "10.0.0.10" }),
     address("10.0.0.1/32", { peer: "10.0.0.9" }),
     address("10.0.0.1/32", { peer: "10.0.0.9", tentative: true }),
   ];
   for (const order of [[0, 1, 2], [2, 1, 0], [1, 0, 2]]) {
-    const told = order.map((i) => twins[i] ?? address("10.0.0.1/32"));
-    const [kept, ...others] = canonicalInterface(nic("ppp0", { addresses: told })).addresses;
+    const given = order.map((i) => twins[i] ?? address("10.0.0.1/32"));
+    const [kept, ...others] = normalizeInterface(nic("ppp0", { addresses: given })).addresses;
     assertEquals([kept?.peer, kept?.tentative, others.length], ["10.0.0.9", false, 0]);
-    const [none] = canonicalInterface(
-      nic("ppp0", { addresses: [...told, address("10.0.0.1/32")] }),
+    const [none] = normalizeInterface(
+      nic("ppp0", { addresses: [...given, address("10.0.0.1/32")] }),
     ).addresses;
     assertEquals(none?.peer, null);
   }
 });
 
-Deno.test("canonicalInterface() gives the same whatever the order told", () => {
+Deno.test("normalizeInterface() gives the same whatever their order", () => {
   forSeeds({ runs: 500, seed: 11 }, (random) => {
-    for (const told of randomReading(random).interfaces) {
-      const shuffled = { ...told, addresses: random.shuffle(told.addresses) };
-      assertEquals(canonicalInterface(shuffled), canonicalInterface(told));
+    for (const given of randomReading(random).interfaces) {
+      const shuffled = { ...given, addresses: random.shuffle(given.addresses) };
+      assertEquals(normalizeInterface(shuffled), normalizeInterface(given));
     }
   });
 });
 
-const MACS: [told: string | null, made: string | null][] = [
+const MACS: [given: string | null, made: string | null][] = [
   ["02:00:5e:00:53:01", "02:00:5e:00:53:01"],
   ["02:00:5E:00:53:AF", "02:00:5e:00:53:af"],
   ["00:00:00:00:00:00", null],
@@ -91,12 +118,12 @@ const MACS: [told: string | null, made: string | null][] = [
   [null, null],
 ];
 
-Deno.test("canonicalInterface() keeps hardware addresses of 6 bytes that are not all zero", () => {
-  for (const [mac, made] of MACS) assertEquals(canonicalInterface(nic("eth0", { mac })).mac, made);
+Deno.test("normalizeInterface() keeps hardware addresses of 6 bytes that are not all zero", () => {
+  for (const [mac, made] of MACS) assertEquals(normalizeInterface(nic("eth0", { mac })).mac, made);
 });
 
-Deno.test("canonicalAddress() derives family, text and cidr from the bytes", () => {
-  const made = canonicalAddress({
+Deno.test("normalizeAddress() derives family, text and cidr from the bytes", () => {
+  const made = normalizeAddress({
     ...address("192.0.2.1/24"),
     address: "2001:0DB8::0001",
     prefixLength: 64,
@@ -108,7 +135,7 @@ Deno.test("canonicalAddress() derives family, text and cidr from the bytes", () 
   );
 });
 
-const WRONG: [name: string, told: () => Interface, error: new () => Error, message: string][] = [
+const WRONG: [name: string, given: () => Interface, error: new () => Error, message: string][] = [
   [
     "an address that is none",
     () => nic("eth0", { addresses: [{ ...address("192.0.2.1/24"), address: "fe80::1%eth0" }] }),
@@ -154,25 +181,79 @@ const WRONG: [name: string, told: () => Interface, error: new () => Error, messa
   ],
 ];
 
-Deno.test("canonicalInterface() throws, naming it, for", async (t) => {
-  for (const [name, told, error, message] of WRONG) {
+Deno.test("normalizeInterface() throws, naming it, for", async (t) => {
+  for (const [name, given, error, message] of WRONG) {
     await t.step(name, () => {
-      assertThrows(() => canonicalInterface(told()), error, message);
+      assertThrows(() => normalizeInterface(given()), error, message);
     });
   }
 });
 
-Deno.test("canonicalRoute() freezes a copy in canonical form", () => {
-  const told = route("eth0", { gateway: "FE80::0001", source: "2001:db8:0::1", metric: 100 });
-  const made = canonicalRoute(told);
+Deno.test("normalizeRoute() freezes a copy in normal form", () => {
+  const given = route("eth0", { gateway: "FE80::0001", source: "2001:db8:0::1", metric: 100 });
+  const made = normalizeRoute(given);
   assertEquals(made, route("eth0", { gateway: "fe80::1", source: "2001:db8::1", metric: 100 }));
   assertDeepFrozen(made);
-  assert(!Object.isFrozen(told));
-  assertStrictEquals(canonicalRoute(made), made);
-  assertEquals(canonicalRoute(null), null);
+  assert(!Object.isFrozen(given));
+  assertStrictEquals(normalizeRoute(made), made);
+  assertEquals(normalizeRoute(null), null);
   assertThrows(
-    () => canonicalRoute(route("eth0", { gateway: "gw" })),
+    () => normalizeRoute(route("eth0", { gateway: "gw" })),
     TypeError,
     'the address "gw"',
   );
+});
+
+/** A value other than the one there, for each field: the type makes sure that none is forgotten. */
+const ADDRESS_FIELDS: Required<Address> = {
+  family: "IPv6",
+  address: "192.0.2.2",
+  prefixLength: 25,
+  cidr: "192.0.2.1/25",
+  peer: "192.0.2.9",
+  scopeId: 2,
+  tentative: true,
+  duplicated: true,
+  deprecated: true,
+  temporary: true,
+  permanent: false,
+};
+
+const INTERFACE_FIELDS: Required<Interface> = {
+  name: "eth1",
+  index: 3,
+  kind: "wifi",
+  up: false,
+  running: false,
+  flags: 1,
+  mac: "02:00:00:00:00:01",
+  mtu: 1400,
+  addresses: [],
+};
+
+const ROUTE_FIELDS: Required<DefaultRoute> = {
+  interface: "eth1",
+  gateway: "192.0.2.253",
+  source: "192.0.2.2",
+  metric: 1,
+};
+
+Deno.test("equalAddresses() looks at every field", () => {
+  assertEveryFieldCounts(address("192.0.2.1/24"), ADDRESS_FIELDS, equalAddresses);
+});
+
+Deno.test("equalInterfaces() looks at every field, addresses and their flags included", () => {
+  const eth0 = nic("eth0", { addresses: ["192.0.2.1/24"] });
+  assertEveryFieldCounts(eth0, INTERFACE_FIELDS, equalInterfaces);
+  // net-tools' netwatch leaves addresses and flags out: tentative to usable was no change
+  const tentative = { ...eth0, addresses: [address("192.0.2.1/24", { tentative: true })] };
+  assert(!equalInterfaces(eth0, tentative));
+  assert(!equalInterfaces(eth0, { ...eth0, addresses: [...eth0.addresses, address("::2/64")] }));
+});
+
+Deno.test("equalRoutes() looks at every field; null equals null only", () => {
+  const given = route("eth0", { gateway: "192.0.2.254", source: "192.0.2.1", metric: 0 });
+  assertEveryFieldCounts(given, ROUTE_FIELDS, equalRoutes);
+  assert(equalRoutes(null, null));
+  assert(!equalRoutes(given, null) && !equalRoutes(null, given));
 });

@@ -8,7 +8,7 @@ import { assertThrows } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Change, Snapshot, State } from "../../state/types.ts";
-import { usableAddresses } from "../../state/usable_addresses.ts";
+import { usableAddresses } from "../../state/derived.ts";
 import { nic, route, state } from "../support/states.ts";
 
 const STATE = state({

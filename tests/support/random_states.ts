@@ -127,7 +127,8 @@ function mutated(random: Random, interfaces: readonly Interface[]): Interface[] 
   }
 }
 
-function randomInterface(random: Random): Interface {
+/** An interface as a source may report it. */
+export function randomInterface(random: Random): Interface {
   return {
     name: random.pick(HOSTILE_NAMES),
     index: random.below(8),

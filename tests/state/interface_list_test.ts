@@ -1,0 +1,148 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { buildState } from "../../state/build.ts";
+import { findInterface, pairInterfaces, sortedInterfaces } from "../../state/interface_list.ts";
+import { normalizeInterface } from "../../state/normalize.ts";
+import { forSeeds } from "../support/random.ts";
+import { randomNeighbour, randomReading, randomState } from "../support/random_states.ts";
+import { nic, reading, state } from "../support/states.ts";
+
+function names(given: ReturnType<typeof state>): string[] {
+  return sortedInterfaces(given).map((one) => one.name);
+}
+
+Deno.test("sortedInterfaces() orders by index, then name", () => {
+  const given = state({
+    interfaces: [nic("b", { index: 2 }), nic("10", { index: 3 }), nic("a", { index: 2 }), nic("1")],
+  });
+  assertEquals(names(given), ["1", "a", "b", "10"]);
+});
+
+Deno.test("sortedInterfaces() accepts copied states", () => {
+  forSeeds({ runs: 200, seed: 3 }, (random) => {
+    const made = randomState(random);
+    assertEquals(names(structuredClone(made)), names(made));
+    assertEquals(names(JSON.parse(JSON.stringify(made))), names(made));
+  });
+});
+
+Deno.test("buildState() keeps the highest index of interfaces with one name", () => {
+  const stale = nic("eth0", { index: 2, mtu: 1400 });
+  const renamed = nic("eth0", { index: 7, mtu: 9000 });
+  for (const interfaces of [[stale, renamed], [renamed, stale]]) {
+    const made = state({ interfaces });
+    assertEquals([made.interfaces["eth0"]?.index, names(made)], [7, ["eth0"]]);
+    const later = buildState(reading({ interfaces }), null, state({ interfaces: [stale] }));
+    assertEquals([later.interfaces["eth0"]?.index, names(later)], [7, ["eth0"]]);
+  }
+  const twice = normalizeInterface(stale);
+  assertEquals(names(state({ interfaces: [twice, twice] })), ["eth0"]);
+});
+
+Deno.test("buildState() chooses among twins of one name and index whatever their order", () => {
+  const twins = [nic("eth0", { mtu: 1400 }), nic("eth0", { mtu: 9000 })];
+  assertEquals(
+    JSON.stringify(state({ interfaces: twins })),
+    JSON.stringify(state({ interfaces: twins.toReversed() })),
+  );
+});
+
+Deno.test("buildState() shares the record with the state before when nothing differs", () => {
+  const shared = ["a", "b", "c"].map((name, i) => normalizeInterface(nic(name, { index: i })));
+  const previous = state({ interfaces: shared });
+  const next = buildState(reading({ interfaces: shared }), null, previous);
+  assertStrictEquals(next.interfaces, previous.interfaces);
+  const fewer = buildState(reading({ interfaces: shared.slice(1) }), null, previous);
+  assertEquals(Object.keys(fewer.interfaces), ["b", "c"]);
+  const none = buildState(reading(), null, previous);
+  assertEquals(Object.keys(none.interfaces), []);
+});
+
+Deno.test("buildState() shares what equals the state before, although read again", () => {
+  forSeeds({ runs: 500, seed: 19 }, (random) => {
+    const names = new Map(randomReading(random).interfaces.map((one) => [one.name, one]));
+    const read = reading({ interfaces: [...names.values()] });
+    const previous = buildState(read, null);
+    const again = { ...read, interfaces: random.shuffle(structuredClone(read.interfaces)) };
+    assertStrictEquals(buildState(again, null, previous).interfaces, previous.interfaces);
+    const other = { ...again, interfaces: [...again.interfaces, nic("new0", { index: 99 })] };
+    const next = buildState(other, null, previous);
+    for (const [name, one] of Object.entries(previous.interfaces)) {
+      assertStrictEquals(next.interfaces[name], one, name);
+    }
+  });
+});
+
+Deno.test("buildState() gives the same with and without the state before", () => {
+  forSeeds({ runs: 2_000, seed: 17 }, (random) => {
+    const previous = randomState(random);
+    const fresh = randomReading(random);
+    const shared = Object.values(previous.interfaces).filter(() => random.chance(0.7));
+    const interfaces = [...shared, ...fresh.interfaces];
+    const given = {
+      ...fresh,
+      interfaces: random.chance(0.5) ? interfaces : random.shuffle(interfaces),
+    };
+    const copy = random.chance(0.2) ? structuredClone(previous) : previous;
+    assertEquals(
+      JSON.stringify(buildState(given, null, copy)),
+      JSON.stringify(buildState(structuredClone(given), null)),
+    );
+  });
+});
+
+Deno.test("findInterface() knows names of the state only, not of Object.prototype", () => {
+  const copied = structuredClone(
+    state({ interfaces: [nic("eth0"), nic("__proto__", { index: 3 })] }),
+  );
+  assertEquals(findInterface(copied, "eth0")?.index, 2);
+  assertEquals(findInterface(copied, "__proto__")?.index, 3);
+  assertEquals(findInterface(copied, "constructor"), undefined);
+  assertEquals(findInterface(state(), "__proto__"), undefined);
+});
+
+Deno.test("pairInterfaces() leaves out what is the same object in both", () => {
+  const previous = state({
+    interfaces: [nic("a", { index: 1 }), nic("b"), nic("c", { index: 3 })],
+  });
+  const { a, b, c } = previous.interfaces;
+  const shared = [a, b, c].filter((one) => one !== undefined);
+  const moved = { ...nic("b"), index: 9 };
+  const next = buildState(
+    reading({ interfaces: [...shared.filter((one) => one !== b), moved] }),
+    null,
+  );
+  const { removed, added, kept } = pairInterfaces(previous, next);
+  assertEquals([removed.length, added.length, kept.length], [0, 0, 1]);
+  assertStrictEquals(kept[0]?.from, b);
+  assertEquals(kept[0]?.to.index, 9);
+});
+
+Deno.test("pairInterfaces() pairs by name, whatever the index", () => {
+  const previous = state({ interfaces: [nic("a", { index: 1 }), nic("b", { index: 2 })] });
+  const next = state({ interfaces: [nic("b", { index: 1 }), nic("c", { index: 2 })] });
+  const { removed, added, kept } = pairInterfaces(previous, next);
+  assertEquals(removed.map((one) => one.name), ["a"]);
+  assertEquals(added.map((one) => one.name), ["c"]);
+  assertEquals(kept.map(({ from, to }) => [from.name, to.name, from.index, to.index]), [[
+    "b",
+    "b",
+    2,
+    1,
+  ]]);
+});
+
+Deno.test("pairInterfaces() accounts for every interface of any two states", () => {
+  forSeeds({ runs: 1_000, seed: 37 }, (random) => {
+    const previous = randomState(random);
+    const next = random.chance(0.7) ? randomNeighbour(random, previous) : randomState(random);
+    const { removed, added, kept } = pairInterfaces(previous, next);
+    const left = new Set([...removed, ...kept.map(({ from }) => from)].map((one) => one.name));
+    const right = new Set([...added, ...kept.map(({ to }) => to)].map((one) => one.name));
+    for (const [name, one] of Object.entries(previous.interfaces)) {
+      assertEquals(left.has(name), next.interfaces[name] !== one, name);
+    }
+    for (const [name, one] of Object.entries(next.interfaces)) {
+      assertEquals(right.has(name), previous.interfaces[name] !== one, name);
+    }
+  });
+});
