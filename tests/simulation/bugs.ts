@@ -30,7 +30,7 @@ export const BUGS: readonly PlantedBug[] = [
     "const ms = draft.publishedAt + draft.config.coalesceMs - draft.now.monotonic;":
       "const ms = draft.config.coalesceMs;",
   }),
-  edit("states compared without flags", "state/diff.ts", {
+  edit("states compared without flags", "state/normalize.ts", {
     "    a.tentative === b.tentative && a.duplicated === b.duplicated &&\n": "",
     "    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;":
       "    true;",
@@ -49,7 +49,7 @@ export const BUGS: readonly PlantedBug[] = [
       "return peer === null ? address : `${cidr} ${peer}`;",
   }),
   edit("addresses shown without prefix", "state/normalize.ts", {
-    "address.cidr !== sorted[i - 1]?.cidr": "address.address !== sorted[i - 1]?.address",
+    "return key + CHARACTERS[prefixLength];": "return key;",
   }),
   edit("queue of a subscriber unbounded", "actor/streams/snapshot_stream.ts", {
     "    if (this.#wanted) this.#consider();\n  }\n\n  /** Ends":
