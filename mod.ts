@@ -295,12 +295,13 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
 }
 
 function sourceOptions(options: ResolvedOptions, listens: boolean): OpenSourceOptions {
-  const { clock, libc, pollingIntervalMs, receiveBufferBytes, source } = options;
+  const { clock, coalesceMs, libc, pollingIntervalMs, receiveBufferBytes, source } = options;
   return {
     source,
     clock,
     listens,
     pollingIntervalMs,
+    stormPauseMs: coalesceMs / 4,
     libc: libc ?? undefined,
     receiveBufferBytes: receiveBufferBytes ?? undefined,
   };

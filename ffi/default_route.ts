@@ -1,7 +1,7 @@
 /**
- * Which way is the default: the one that covers what no other route covers. VPNs cover everything with
- * two halves instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of
- * the address space are looked at.
+ * The rule that selects the default route, shared by all systems. VPNs cover everything with two halves
+ * instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of the address
+ * space are looked at.
  *
  * @module
  */
@@ -16,16 +16,18 @@ export const LONGEST_DEFAULT_IPV6 = 4;
 export interface Hop {
   /** The index of the interface. */
   readonly index: number;
-  /** Its address; null where the link itself is the way. */
+  /** The address of the gateway; null if the destination is on the link. */
   readonly gateway: Uint8Array | null;
 }
 
-/** The way that one half of the address space takes. */
-export interface Way {
-  /** How many bits of the destination the route names. */
+/** The next hops of one half of the address space. */
+export interface NextHops {
+  /** The prefix length of the route that matched. */
   readonly prefixLength: number;
-  /** Sorted with `compareHops()`; empty where it leads nowhere. */
+  /** Sorted with `compareHops()`; empty if packets are dropped. */
   readonly hops: readonly Hop[];
+  /** The nexthop object that the route refers to (Linux). */
+  readonly nexthopId?: number | null;
 }
 
 /** Orders next hops by index, then gateway. */
@@ -34,16 +36,21 @@ export function compareHops(a: Hop, b: Hop): number {
     compareBytes(a.gateway ?? new Uint8Array(), b.gateway ?? new Uint8Array());
 }
 
-/** One way for both halves is the default route; half a way only when it was a true default (0 bits). */
-export function chooseWay<W extends Way>(low: W | null, high: W | null): W | null {
-  const [one, other] = [low, high].filter((way) => way !== null && way.hops.length > 0);
+/**
+ * Both halves have the same next hops: that is the default route. Different ones: the shorter match,
+ * then the low half. Only one half is covered: the default if its prefix length is 0.
+ */
+export function selectDefaultRoute<N extends NextHops>(low: N | null, high: N | null): N | null {
+  const [one, other] = [low, high].filter((half) => half !== null && half.hops.length > 0);
   if (!one) return null;
   if (!other) return one.prefixLength === 0 ? one : null;
   if (sameHops(one, other)) return one;
   return other.prefixLength < one.prefixLength ? other : one;
 }
 
-function sameHops(a: Way, b: Way): boolean {
+function sameHops(a: NextHops, b: NextHops): boolean {
+  // the kernel picks a hop of a nexthop group by flow, so two questions may name two hops of one group
+  if (a.nexthopId && a.nexthopId === b.nexthopId) return true;
   return a.hops.length === b.hops.length &&
     a.hops.every((hop, i) => compareHops(hop, b.hops[i]!) === 0);
 }

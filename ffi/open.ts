@@ -15,6 +15,10 @@ export interface OpenSourceOptions {
   libc?: string | undefined;
   /** The size of the event socket's receive buffer; the source's default if left out. */
   receiveBufferBytes?: number | undefined;
+  /** The longest pause between two polls of the event socket in a storm, in milliseconds. */
+  stormPauseMs?: number | undefined;
+  /** Receives one line of text per message of the kernel. */
+  trace?: ((line: string) => void) | undefined;
   /** Milliseconds between two reads, if the source polls. */
   pollingIntervalMs: number;
   /** The clock of a source that polls. */

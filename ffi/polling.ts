@@ -1,6 +1,6 @@
 /**
- * The fallback without FFI: `Deno.networkInterfaces()` asked again and again. It knows names and
- * addresses only, and shows no interface without an address.
+ * The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
+ * leaves out interfaces without an address.
  *
  * @module
  */
@@ -9,77 +9,84 @@ import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { kindByName } from "../state/interface_kind.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
-import { Mailbox } from "./mailbox.ts";
 
 const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: false, routes: false });
 
 /** How to poll. */
 export interface PollingSourceOptions {
-  /** Milliseconds between two looks. */
+  /** The time between two polls, in milliseconds. */
   intervalMs: number;
   /** Where the timer comes from. */
   clock: Clock;
-  /** What is asked; left out, `Deno.networkInterfaces()`. */
+  /**
+   * What is polled.
+   *
+   * @default {Deno.networkInterfaces}
+   */
   networkInterfaces?: () => Deno.NetworkInterfaceInfo[];
 }
 
-/** A source that looks instead of listening. Needs `--allow-sys=networkInterfaces`. */
+/** A source that polls instead of listening. Needs `--allow-sys=networkInterfaces`. */
 export class PollingSource implements NetworkSource {
-  /** Always this. */
   readonly name = "polling";
   readonly #options: PollingSourceOptions;
 
-  /** Nothing is asked before `subscribe()` or `read()`. */
+  /** Does not poll before `subscribe()` or `read()`. */
   constructor(options: PollingSourceOptions) {
     this.#options = options;
   }
 
-  /** Looks at once, then every interval. */
+  /** Polls now, then at every interval. */
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
-    return new PollingSubscription(() => this.#look(), this.#options);
+    return new PollingSubscription(() => this.#poll(), this.#options);
   }
 
   /**
-   * Looks now.
+   * Polls now.
    *
-   * @throws {Deno.errors.NotCapable} without the permission
+   * @throws {Deno.errors.NotCapable} if the permission is missing
    */
   // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
-    return this.#look();
+    return this.#poll();
   }
 
-  #look(): Reading {
+  #poll(): Reading {
     const ask = this.#options.networkInterfaces ?? Deno.networkInterfaces;
     return readingOf(ask());
   }
 }
 
 class PollingSubscription implements Subscription {
-  readonly #look: () => Reading;
-  readonly #mailbox = new Mailbox();
+  readonly #poll: () => Reading;
   readonly #timer: Timer;
-  #seen: string;
+  /** Resolves to true when something changed, to false when the subscription is disposed. */
+  #changed = Promise.withResolvers<boolean>();
+  #last: string;
 
-  constructor(look: () => Reading, { clock, intervalMs }: PollingSourceOptions) {
-    this.#look = look;
-    this.#seen = JSON.stringify(look());
+  constructor(poll: () => Reading, { clock, intervalMs }: PollingSourceOptions) {
+    this.#poll = poll;
+    this.#last = JSON.stringify(poll());
     this.#timer = clock.setInterval(() => this.#tick(), intervalMs);
+    this.#changed.promise.catch(() => {}); // reported by the iteration
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<SourceEvent> {
-    return this.#mailbox[Symbol.asyncIterator]();
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
+    while (await this.#changed.promise) {
+      this.#changed = Promise.withResolvers();
+      yield { kind: "changed" };
+    }
   }
 
   view(): Reading {
-    return this.#look();
+    return this.#poll();
   }
 
   adopt(): void {
-    // There is no table: every view is the truth.
+    // There is no table: every view reads the system.
   }
 
   probe(): Promise<boolean> {
@@ -96,28 +103,28 @@ class PollingSubscription implements Subscription {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#timer.cancel();
-    this.#mailbox.close();
+    this.#changed.resolve(false);
     return Promise.resolve();
   }
 
   #tick(): void {
     try {
-      const seen = JSON.stringify(this.#look());
-      if (seen === this.#seen) return;
-      this.#seen = seen;
-      this.#mailbox.post({ kind: "changed" });
+      const last = JSON.stringify(this.#poll());
+      if (last === this.#last) return;
+      this.#last = last;
+      this.#changed.resolve(true);
     } catch (error) {
       this.#timer.cancel();
-      this.#mailbox.fail(error);
+      this.#changed.reject(error);
     }
   }
 }
 
-/** What the look says, with neutral values for what it does not. */
+/** Converts a poll, with neutral values for what it does not tell. */
 function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
   const interfaces = new Map<string, Interface & { addresses: Address[] }>();
   for (const info of infos) {
-    // getifaddrs() puts IPv4 labels such as "eth0:1" in place of the name, which itself has no colon.
+    // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
     const name = info.name.split(":", 1)[0] || info.name;
     let nic = interfaces.get(name);
     if (nic === undefined) interfaces.set(name, nic = neutralInterface(name, info.mac));

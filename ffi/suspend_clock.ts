@@ -1,109 +1,99 @@
 /**
- * Tells a wake from sleep by two of the kernel's own clocks: one counts the time asleep and the other
- * does not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
- * tailscale#11519: a busy or paused program is none).
+ * Detects that the machine slept, from two kernel clocks: one counts the time asleep, the other does
+ * not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
+ * tailscale#11519: a busy or stopped program is not a sleep).
  *
  * @module
  */
 import type { SourceEvent } from "../state/source.ts";
 
-/** What is seen of the clocks. */
-export type ClockFinding = { kind: "resumed"; sleptMs: number } | { kind: "clock-stepped" } | null;
-
-/** Below this it is the reading that is not exact. */
-const EXACTNESS_MS = 100;
-/** Two readings of a clock this close bracket the other one. */
+/** Differences below this are measurement error, in milliseconds. */
+const PRECISION_MS = 100;
+/** Two readings of one clock this close together bracket the reading of the other. */
 const BRACKET_MS = 0.1;
 const MOST_READINGS = 10;
 
-/** The two clocks, in milliseconds; null where the system has none. */
+/** What a comparison of the clocks found. */
+export type ClockFinding = { kind: "resumed"; sleptMs: number } | { kind: "clock-stepped" };
+
+/** The two clocks, in milliseconds; null if the system has none. */
 export interface SleepClocks {
   /** Stops while the machine sleeps. */
   monotonic(): number | null;
-  /** Goes on while it sleeps. */
+  /** Goes on while the machine sleeps. */
   bootTime(): number | null;
 }
 
-/** Remembers how far the clocks are apart. */
+/** Remembers the difference between the clocks. */
 export class SleepDetector {
   readonly #clocks: SleepClocks;
-  readonly #shortestSleepMs: number;
-  #apart: number | null;
+  #difference: number | null;
 
-  /** Starts from the clocks as they are. A shorter sleep is not told, nor what is no sleep at all. */
-  constructor(clocks: SleepClocks, shortestSleepMs: number = EXACTNESS_MS) {
+  /** Starts from the difference as it is. */
+  constructor(clocks: SleepClocks) {
     this.#clocks = clocks;
-    this.#shortestSleepMs = shortestSleepMs;
-    this.#apart = readApart(clocks);
+    this.#difference = readDifference(clocks);
   }
 
-  /** How long the machine slept since the last question; null when it did not. */
+  /** How long the machine slept since the last call, in milliseconds; null if it did not. */
   sleptMs(): number | null {
-    const apart = readApart(this.#clocks);
-    if (apart === null || this.#apart === null) return null;
-    const grown = apart - this.#apart;
-    // Small growth is not forgotten: the clocks have the same rate, so it is the reading's error.
-    if (Math.abs(grown) < EXACTNESS_MS) return null;
-    this.#apart = apart;
-    return grown < this.#shortestSleepMs ? null : Math.round(grown);
+    const difference = readDifference(this.#clocks);
+    if (difference === null || this.#difference === null) return null;
+    const grown = difference - this.#difference;
+    // Small growth is not carried along: both clocks have the same rate, so it is the error of the reading.
+    if (Math.abs(grown) < PRECISION_MS) return null;
+    this.#difference = difference;
+    return grown < 0 ? null : Math.round(grown);
   }
 }
 
 /** Boot time minus monotonic time, read M, B, M so that a pause in between is noticed. */
-function readApart(clocks: SleepClocks): number | null {
-  let best: { width: number; apart: number } | null = null;
+function readDifference(clocks: SleepClocks): number | null {
+  let best: { width: number; difference: number } | null = null;
   for (let i = 0; i < MOST_READINGS; i++) {
     const before = clocks.monotonic();
     const boot = clocks.bootTime();
     const after = clocks.monotonic();
     if (before === null || boot === null || after === null) return null;
     const width = after - before;
-    if (best === null || width < best.width) best = { width, apart: boot - before };
+    if (best === null || width < best.width) best = { width, difference: boot - before };
     if (width <= BRACKET_MS) break;
   }
-  return best?.apart ?? null;
+  return best?.difference ?? null;
 }
 
-/** Tells its listeners what the clocks show. */
-export class ClockWatch {
+/** The clocks of an isolate, with those who want to know of a sleep. */
+export class SuspendClock {
   readonly #detector: SleepDetector;
   readonly #listeners = new Set<(finding: ClockFinding) => void>();
 
   /** Starts from the clocks as they are. */
-  constructor(detector: SleepDetector) {
-    this.#detector = detector;
+  constructor(clocks: SleepClocks) {
+    this.#detector = new SleepDetector(clocks);
   }
 
-  /** How many listen. */
-  get listeners(): number {
-    return this.#listeners.size;
-  }
-
-  /** Tells of wake-ups and stepped clocks until the returned function is called. */
+  /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
   listen(listener: (finding: ClockFinding) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
   /**
-   * Compares the clocks now; `stepped` says that somebody set the wall clock, or that it slept. While
-   * nobody listens, as between two sockets, a sleep is kept for who listens next.
+   * Compares the clocks now. `wasSet`: the kernel says that the wall clock was set, which it also does
+   * on resume. While nobody listens, as between two sockets, a sleep is kept for the next listener.
    */
-  look(stepped: boolean): void {
+  check(wasSet: boolean): void {
     if (this.#listeners.size === 0) return;
     const sleptMs = this.#detector.sleptMs();
-    if (sleptMs !== null) this.#tell({ kind: "resumed", sleptMs });
-    else if (stepped) this.#tell({ kind: "clock-stepped" });
-  }
-
-  #tell(finding: ClockFinding): void {
+    if (sleptMs === null && !wasSet) return;
+    const finding: ClockFinding = sleptMs === null
+      ? { kind: "clock-stepped" }
+      : { kind: "resumed", sleptMs };
     for (const listener of this.#listeners) listener(finding);
   }
 }
 
-/** A finding as a source announces it; null says nothing. */
-export function announcement(finding: ClockFinding): SourceEvent | null {
-  return finding?.kind === "resumed"
-    ? { kind: "resumed", at: Date.now(), sleptMs: finding.sleptMs }
-    : finding;
+/** The event that a source yields for a finding. */
+export function clockEvent(finding: ClockFinding): SourceEvent {
+  return finding.kind === "resumed" ? { ...finding, at: Date.now() } : finding;
 }

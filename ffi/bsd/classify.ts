@@ -10,7 +10,7 @@ import type { Layout } from "./layouts.ts";
 import { field, headerOf, indexOf, type RouteMessage } from "./route_message.ts";
 
 /** What a message means. */
-export type Meaning =
+export type BsdEvent =
   /** The state may have changed. */
   | { readonly kind: "changed" }
   /** A multicast group was joined: news only for an interface that is not known yet. */
@@ -20,25 +20,27 @@ export type Meaning =
   /** The state is the same. */
   | { readonly kind: "noise" }
   /** A type or version of the future: the state may have changed. */
-  | { readonly kind: "unknown" };
+  | { readonly kind: "malformed" }
+  /** The system dropped messages. */
+  | { readonly kind: "overflow" };
 
-const CHANGED: Meaning = { kind: "changed" };
-const NOISE: Meaning = { kind: "noise" };
-const UNKNOWN: Meaning = { kind: "unknown" };
+const CHANGED: BsdEvent = { kind: "changed" };
+const NOISE: BsdEvent = { kind: "noise" };
+const MALFORMED: BsdEvent = { kind: "malformed" };
 
 /**
  * Classifies a message.
  *
  * @throws {DecodeError} if it is malformed
  */
-export function meaningOf(message: RouteMessage, layout: Layout): Meaning {
+export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
   // One per destination without a route, thousands a second since macOS 26.4 (tailscale#19324,
   // net-tools#203): before anything else.
   if (message.type === RTM_MISS && message.version === layout.version) return NOISE;
   const header = headerOf(message, layout);
   switch (header?.about) {
     case undefined:
-      return UNKNOWN;
+      return MALFORMED;
     case "chatter":
       return NOISE;
     case "group":

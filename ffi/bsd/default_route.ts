@@ -6,11 +6,11 @@
 import { compareBytes, formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import {
-  chooseWay,
   compareHops,
   LONGEST_DEFAULT_IPV4,
   LONGEST_DEFAULT_IPV6,
-  type Way,
+  type NextHops,
+  selectDefaultRoute,
 } from "../default_route.ts";
 import { RTF_UP } from "./constants.ts";
 import type { Layout, RouteHeader } from "./layouts.ts";
@@ -28,7 +28,7 @@ const HALVES = {
   IPv6: ["2a0f::1", "3ffe::1"],
 } as const;
 
-interface RouteWay extends Way {
+interface RouteHops extends NextHops {
   readonly hops: readonly Route[];
 }
 
@@ -84,8 +84,8 @@ export function findDefaultRoutes(
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
-    const [low, high] = HALVES[family].map((probe) => wayTo(parseIp(probe)!, ofFamily));
-    const route = chooseWay(low ?? null, high ?? null)?.hops[0];
+    const [low, high] = HALVES[family].map((probe) => nextHopsTo(parseIp(probe)!, ofFamily));
+    const route = selectDefaultRoute(low ?? null, high ?? null)?.hops[0];
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
     return {
@@ -99,7 +99,7 @@ export function findDefaultRoutes(
 }
 
 /** The longest of the routes that cover the address; several of one length are a multipath route. */
-function wayTo(probe: Uint8Array, routes: readonly Route[]): RouteWay | null {
+function nextHopsTo(probe: Uint8Array, routes: readonly Route[]): RouteHops | null {
   const covering = routes.filter((route) => covers(route, probe));
   if (covering.length === 0) return null;
   const prefixLength = Math.max(...covering.map((route) => route.prefixLength));

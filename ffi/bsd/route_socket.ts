@@ -3,7 +3,10 @@
  *
  * @module
  */
-import type { SocketPort } from "../routing_socket.ts";
+import { DecodeError } from "../../state/errors.ts";
+import type { SocketPort } from "../event_socket.ts";
+import { POLLERR, POLLIN } from "../poll_loop.ts";
+import { type BsdEvent, decodeEvent } from "./classify.ts";
 import {
   AF_INET,
   ENOBUFS,
@@ -14,58 +17,60 @@ import {
   SOCK_RAW,
   SOCKADDR_IN_SIZE,
 } from "./constants.ts";
-import type { RouteHeader } from "./layouts.ts";
+import type { Layout, RouteHeader } from "./layouts.ts";
 import type { Syscalls } from "./syscalls.ts";
 import type { Platform } from "./platforms.ts";
+import { forEachMessage } from "./route_message.ts";
 
 /** What the kernel gives by itself, where nothing larger is allowed. */
 const LEAST_BUFFER_BYTES = 8_192;
 
-/** A socket that delivers datagrams, for the shared poll. */
-export class DatagramSocket implements SocketPort {
-  /** For the shared poll. */
+/** A socket that delivers datagrams, with their decoder. */
+export class DatagramSocket implements SocketPort<BsdEvent> {
   readonly descriptor: number;
-  readonly #kernel: Syscalls;
-  readonly #heard: (datagram: Uint8Array) => void;
+  readonly batch = 1;
+  readonly #syscalls: Syscalls;
+  readonly #decode: (datagram: Uint8Array, events: BsdEvent[]) => void;
   readonly #what: string;
 
   /** Takes over an open socket; `what` it delivers is for the error. */
   constructor(
-    kernel: Syscalls,
+    syscalls: Syscalls,
     descriptor: number,
     what: string,
-    heard: (datagram: Uint8Array) => void,
+    decode: (datagram: Uint8Array, events: BsdEvent[]) => void,
   ) {
-    this.#kernel = kernel;
+    this.#syscalls = syscalls;
     this.descriptor = descriptor;
     this.#what = what;
-    this.#heard = heard;
+    this.#decode = decode;
   }
 
-  receive(): boolean {
-    const datagram = this.#kernel.receive(this.descriptor);
-    if (datagram === null) return false;
-    this.#heard(datagram);
-    return true;
+  receive(events: BsdEvent[]): number {
+    const datagram = this.#syscalls.receive(this.descriptor);
+    if (datagram === null) return 0;
+    this.#decode(datagram, events);
+    return 1;
   }
 
-  overflowHinted(): boolean {
-    return this.#kernel.errno() === ENOBUFS;
+  /**
+   * FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
+   * failed receive takes the error with it; its errno is only a hint, worth no more than a change.
+   */
+  checkErrors(revents: number, events: BsdEvent[]): boolean {
+    if (revents === 0 && this.#syscalls.errno() === ENOBUFS) events.push({ kind: "changed" });
+    const state = revents || this.#syscalls.pollNow(this.descriptor);
+    const code = revents === 0 && (state & POLLERR) === 0
+      ? 0
+      : this.#syscalls.takeError(this.descriptor);
+    if (code === ENOBUFS) events.push({ kind: "overflow" });
+    else if (code !== 0) throw this.#syscalls.error(`recv of ${this.#what}`, code);
+    return (state & (POLLIN | POLLERR)) !== 0;
   }
 
-  pollNow(): number {
-    return this.#kernel.pollNow(this.descriptor);
-  }
-
-  takeError(): "overflow" | null | Error {
-    const code = this.#kernel.takeError(this.descriptor);
-    if (code === ENOBUFS) return "overflow";
-    return code === 0 ? null : this.#kernel.error(`recv of ${this.#what}`, code);
-  }
-
-  /** Closes it. No poll may be watching it any more. */
+  /** Closes the socket. No poll may be watching it. */
   close(): void {
-    this.#kernel.close(this.descriptor);
+    this.#syscalls.close(this.descriptor);
   }
 }
 
@@ -76,9 +81,8 @@ export class DatagramSocket implements SocketPort {
  */
 export function openRouteSocket(
   kernel: Syscalls,
-  { overflowOption, socketFlags }: Platform,
+  { layout, overflowOption, socketFlags }: Platform,
   receiveBufferBytes: number,
-  heard: (datagram: Uint8Array) => void,
 ): DatagramSocket {
   // Protocol 0: with a family, link messages would not be delivered (they have none, xnu raw_input()).
   const descriptor = kernel.socket(PF_ROUTE, SOCK_RAW | socketFlags, 0);
@@ -88,7 +92,12 @@ export function openRouteSocket(
   }
   // Refused by FreeBSD 13: there, as on macOS, an overflow is silent.
   if (overflowOption !== null) kernel.setOption(descriptor, overflowOption, 1);
-  return new DatagramSocket(kernel, descriptor, "routing messages", heard);
+  return new DatagramSocket(
+    kernel,
+    descriptor,
+    "routing messages",
+    (datagram, events) => decodeDatagram(datagram, layout, events),
+  );
 }
 
 /**
@@ -107,4 +116,14 @@ export function encodeCanary({ layout }: Platform, sequence: number): Uint8Array
   view.setUint8(size, SOCKADDR_IN_SIZE);
   view.setUint8(size + 1, AF_INET);
   return bytes;
+}
+
+/** Appends the events of a datagram; what cannot be decoded is one `malformed`. */
+function decodeDatagram(datagram: Uint8Array, layout: Layout, events: BsdEvent[]): void {
+  try {
+    forEachMessage(datagram, (message) => void events.push(decodeEvent(message, layout)));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    events.push({ kind: "malformed" });
+  }
 }

@@ -6,7 +6,7 @@
  */
 import { openLibrary } from "../library.ts";
 import { Refcounted } from "../refcounted.ts";
-import { ClockWatch, SleepDetector } from "../suspend_clock.ts";
+import { SuspendClock } from "../suspend_clock.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Syscalls } from "./syscalls.ts";
 import { type BsdFunctions, type BsdSystemName, libraryOf } from "./libc.ts";
@@ -15,27 +15,27 @@ import { type Platform, PLATFORMS } from "./platforms.ts";
 /** What the monitors of an isolate share. */
 export class BsdRuntime {
   /** The system calls. */
-  readonly kernel: Syscalls;
+  readonly syscalls: Syscalls;
   /** What is particular to the system. */
   readonly platform: Platform;
   /** The one blocked poll. */
-  readonly waiter: PollLoop;
+  readonly pollLoop: PollLoop;
   /** Looked at after each poll, which the canary of each tick ends: nothing else tells of a wake from sleep. */
-  readonly clocks: ClockWatch;
+  readonly clocks: SuspendClock;
   readonly #close: () => void;
   readonly #pipe: { reader: number; writer: number };
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0]! & 0xffffff;
 
   /** Starts on loaded functions; `close` unloads them. */
   constructor(functions: BsdFunctions, os: BsdSystemName, close: () => void) {
-    const kernel = this.kernel = new Syscalls(functions, os);
+    const kernel = this.syscalls = new Syscalls(functions, os);
     this.platform = PLATFORMS[os];
     this.#close = close;
     const pipe = this.#pipe = kernel.pipe();
     const byte = Uint8Array.of(1);
     // A pipe that can block must never be full: one byte in it says all.
     let woken = false;
-    this.waiter = new PollLoop({
+    this.pollLoop = new PollLoop({
       poll: (descriptors, count, timeoutMs) => kernel.poll(descriptors, count, timeoutMs),
       wakeDescriptor: pipe.reader,
       wake: () => {
@@ -45,14 +45,12 @@ export class BsdRuntime {
         kernel.read(pipe.reader);
         woken = false;
       },
-    }, () => this.clocks.look(false));
+    }, () => this.clocks.check(false));
     const { always, awake } = this.platform.clocks;
-    this.clocks = new ClockWatch(
-      new SleepDetector({
-        monotonic: () => kernel.clock(awake),
-        bootTime: () => kernel.clock(always),
-      }),
-    );
+    this.clocks = new SuspendClock({
+      monotonic: () => kernel.clock(awake),
+      bootTime: () => kernel.clock(always),
+    });
   }
 
   /** A number for a question, of which no other subscription of the process has the same. */
@@ -62,9 +60,9 @@ export class BsdRuntime {
 
   /** Ends the poll and unloads the library. */
   async dispose(): Promise<void> {
-    await this.waiter.idle();
-    this.kernel.close(this.#pipe.reader);
-    this.kernel.close(this.#pipe.writer);
+    await this.pollLoop.idle();
+    this.syscalls.close(this.#pipe.reader);
+    this.syscalls.close(this.#pipe.writer);
     this.#close();
   }
 }

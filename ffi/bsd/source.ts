@@ -18,36 +18,39 @@ import { readDump } from "./dump.ts";
 /** The size of the receive buffer, when nothing is said. */
 const RECEIVE_BUFFER_BYTES = 262_144;
 
-/** How to open it. */
+/** How to open the source. */
 export interface BsdSourceOptions {
   /** Which of the systems. */
   os: BsdSystemName;
-  /** The absolute path of the C library; left out, it is found. */
+  /** The absolute path of the C library; searched for if left out. */
   libc?: string | undefined;
-  /** The wanted size of the receive buffer of events. */
+  /** The size of the receive buffer to ask for. */
   receiveBufferBytes?: number | undefined;
+  /** The longest pause between two polls in a storm, in milliseconds. */
+  stormPauseMs?: number | undefined;
+  /** Receives one line of text per message of the kernel. */
+  trace?: ((line: string) => void) | undefined;
 }
 
 /** The kernel of macOS or FreeBSD as a source. Holds the C library until it is disposed. */
 export class BsdSource implements NetworkSource, AsyncDisposable {
-  /** Always this. */
   readonly name = "af_route";
   /** Counts over all subscriptions. */
   readonly counters: BsdCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-  readonly #system: BsdRuntime;
-  readonly #receiveBufferBytes: number;
+  readonly #runtime: BsdRuntime;
+  readonly #options: Omit<BsdSourceOptions, "os" | "libc">;
   readonly #release: () => Promise<void>;
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  /** On a system that is there; `release` gives it back. */
+  /** Uses a loaded runtime; `release` releases it. */
   constructor(
-    system: BsdRuntime,
-    receiveBufferBytes: number | undefined,
+    runtime: BsdRuntime,
+    options: Omit<BsdSourceOptions, "os" | "libc">,
     release: () => Promise<void>,
   ) {
-    this.#system = system;
-    this.#receiveBufferBytes = receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
+    this.#runtime = runtime;
+    this.#options = options;
     this.#release = release;
   }
 
@@ -58,10 +61,11 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Loads the C library, asking for the permission when that is possible. */
-  static async open({ libc, os, receiveBufferBytes }: BsdSourceOptions): Promise<BsdSource> {
-    const systems = bsdRuntimes[os];
-    const system = await systems.acquire(libc);
-    return new BsdSource(system, receiveBufferBytes, () => systems.release(libc));
+  static async open(options: BsdSourceOptions): Promise<BsdSource> {
+    const { libc, os } = options;
+    const runtimes = bsdRuntimes[os];
+    const runtime = await runtimes.acquire(libc);
+    return new BsdSource(runtime, options, () => runtimes.release(libc));
   }
 
   /** What listens at this moment: the routing socket, and the further wake-up sources that the system grants. */
@@ -74,18 +78,21 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
    * false where events are not wanted.
    */
   check(listens: boolean): void {
-    const { kernel, platform } = this.#system;
-    if (listens) openRouteSocket(kernel, platform, RECEIVE_BUFFER_BYTES, () => {}).close();
-    readDump(kernel, platform, () => {});
+    const { platform, syscalls } = this.#runtime;
+    if (listens) openRouteSocket(syscalls, platform, RECEIVE_BUFFER_BYTES).close();
+    readDump(syscalls, platform, () => {});
   }
 
   /** Opens the sockets. */
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
+    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES, stormPauseMs, trace } = this.#options;
     return this.#subscription = new BsdSubscription({
-      system: this.#system,
-      receiveBufferBytes: this.#receiveBufferBytes,
+      runtime: this.#runtime,
+      receiveBufferBytes,
+      stormPauseMs,
+      trace: trace && ((event) => trace(event.kind)),
       counters: this.counters,
     });
   }
@@ -94,8 +101,8 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
-    const { kernel, platform } = this.#system;
-    return readDump(kernel, platform, () => this.counters.malformed++);
+    const { platform, syscalls } = this.#runtime;
+    return readDump(syscalls, platform, () => this.counters.malformed++);
   }
 
   /** Ends what is open and gives the C library back. */

@@ -1,88 +1,87 @@
 /**
- * Hears the routing socket and the other wake-up sources. It keeps no table: what is announced is a reason to
- * ask for the truth.
+ * Receives the routing messages and the events of the other wake-up sources. It keeps no table: an event
+ * is a reason to read the state.
  *
  * @module
  */
-import { DecodeError } from "../../state/errors.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Mailbox } from "../mailbox.ts";
-import { RoutingSocket } from "../routing_socket.ts";
-import { announcement } from "../suspend_clock.ts";
+import { Canary } from "../canary.ts";
+import { EventSocket } from "../event_socket.ts";
+import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
-import { meaningOf } from "./classify.ts";
-import { forEachMessage, type RouteMessage } from "./route_message.ts";
+import { clockEvent } from "../suspend_clock.ts";
+import type { BsdEvent } from "./classify.ts";
 import { type DatagramSocket, encodeCanary, openRouteSocket } from "./route_socket.ts";
 import type { BsdRuntime } from "./runtime.ts";
 import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
 
-/** Live counts, shared by all subscriptions of a source. */
+/** Live counts over all subscriptions of a source. */
 export interface BsdCounters {
-  /** Messages heard. */
+  /** Messages received. */
   events: number;
   /** Messages that say nothing about the state. */
   ignored: number;
-  /** Messages that could not be understood. */
+  /** Messages that could not be decoded. */
   malformed: number;
-  /** Nobody but the kernel can write to a routing socket of ours. */
+  /** Only the kernel can write to our routing socket. */
   readonly spoofed: 0;
 }
 
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
-  /** The system calls and the shared poll. */
-  system: BsdRuntime;
-  /** The wanted size of the receive buffer. */
+  /** The system calls and the shared poll loop. */
+  runtime: BsdRuntime;
+  /** The size of the receive buffer to ask for. */
   receiveBufferBytes: number;
-  /** Counted into. */
+  /** The longest pause between two polls in a storm, in milliseconds. */
+  stormPauseMs?: number | undefined;
+  /** Receives each event, for the wire trace. */
+  trace?: ((event: BsdEvent) => void) | undefined;
+  /** Incremented. */
   counters: BsdCounters;
 }
 
-interface Canary {
-  sequence: number;
-  readonly answered: PromiseWithResolvers<boolean>;
-}
-
-/** A subscription to the kernel's announcements. */
+/** A subscription to the kernel's events. */
 export class BsdSubscription implements Subscription {
   readonly #context: SubscriptionContext;
-  readonly #events: DatagramSocket;
-  readonly #socket: RoutingSocket;
-  readonly #mailbox = new Mailbox();
+  readonly #port: DatagramSocket;
+  readonly #watch: Watch;
+  readonly #socket: EventSocket<BsdEvent>;
+  readonly #pending = new PendingEvents();
+  readonly #canary: Canary;
   readonly #watches = new Set<Watch>();
-  readonly #pumps: Promise<void>[] = [];
-  readonly #listening = new Set<string>();
-  readonly #forgetClock: () => void;
-  /** The interfaces that somebody has been told of. */
-  #heardOf = new Set<number>();
-  #canary: Canary | null = null;
-  #persistent = true;
-  #viewing = false;
+  /** The other wake-up sources, and the loops over them. */
+  readonly #others: EventSocket<BsdEvent>[] = [];
+  readonly #loops: Promise<void>[] = [];
+  readonly #listening = new Set<string>(["route"]);
+  readonly #stopClock: () => void;
+  /** The interfaces already reported. */
+  #knownIndexes = new Set<number>();
+  #isRef = true;
   #disposed: Promise<void> | null = null;
 
-  /** Hears from now on. Throws a SystemCallError when the kernel refuses. */
+  /**
+   * Opens the sockets: the kernel queues events from now on.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { clocks, kernel, platform, waiter } = context.system;
-    this.#events = openRouteSocket(
-      kernel,
-      platform,
-      context.receiveBufferBytes,
-      (datagram) => this.#heard(datagram),
-    );
-    const watch = waiter.watch(this.#events.descriptor);
-    this.#watches.add(watch);
-    this.#socket = new RoutingSocket(this.#events, watch);
-    this.#forgetClock = clocks.listen((finding) => {
-      const event = announcement(finding);
-      if (event !== null) this.#mailbox.post(event);
+    const { receiveBufferBytes, runtime, stormPauseMs } = context;
+    const { clocks, platform, pollLoop, syscalls } = runtime;
+    this.#port = openRouteSocket(syscalls, platform, receiveBufferBytes);
+    this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
+    this.#watches.add(this.#watch);
+    this.#socket = new EventSocket(this.#port, this.#watch);
+    this.#canary = new Canary(() => {
+      const sequence = runtime.nextSequence();
+      // The write fails if there is no such route, and the answer says so: only the echo counts.
+      syscalls.write(this.#port.descriptor, encodeCanary(platform, sequence));
+      return sequence;
     });
-    this.#listening.add("route");
-    this.#pumps.push(this.#listen());
+    this.#stopClock = clocks.listen((finding) => this.#post(clockEvent(finding)));
     if (!platform.hasWakeupSources) return;
-    for (const witness of openWakeupSources(kernel, (changed) => this.#told(changed))) {
-      this.#pumps.push(this.#attend(witness));
-    }
+    for (const source of openWakeupSources(syscalls)) this.#loops.push(this.#listen(source));
   }
 
   /** What listens at this moment. */
@@ -90,49 +89,41 @@ export class BsdSubscription implements Subscription {
     return [...this.#listening];
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<SourceEvent> {
-    return this.#mailbox[Symbol.asyncIterator]();
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
+    try {
+      for await (const events of this.#socket) {
+        this.#take(events, true);
+        yield* this.#pending.take();
+      }
+    } finally {
+      this.#listening.delete("route");
+    }
   }
 
-  /** Drains, so that the actor knows of what has been announced; the truth is for `read()` to tell. */
+  /** Drains, so that the actor learns of what has arrived; the state comes from `read()`. */
   view(): Reading | null {
-    this.#viewing = true;
-    try {
-      if (this.#socket.drain().overflow) this.#mailbox.post({ kind: "overflow" });
-      return null;
-    } finally {
-      this.#viewing = false;
-    }
+    this.#take(this.#socket.drain().events, false);
+    if (!this.#pending.isEmpty) this.#watch.wake();
+    return null;
   }
 
   adopt({ interfaces }: Reading): void {
-    this.#heardOf = new Set(interfaces.map((nic) => nic.index));
+    this.#knownIndexes = new Set(interfaces.map((nic) => nic.index));
   }
 
-  /** A question whose answer every routing socket hears, ours too if it hears at all. */
+  /** Asks for a route. Every routing socket receives the answer, ours too unless it is deaf. */
   async probe(signal: AbortSignal): Promise<boolean> {
     if (this.#disposed !== null) return false;
-    const canary: Canary = { sequence: 0, answered: Promise.withResolvers() };
-    this.#canary = canary;
-    this.#sendCanary(canary);
-    const abort = () => canary.answered.resolve(false);
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-    try {
-      return await canary.answered.promise;
-    } finally {
-      signal.removeEventListener("abort", abort);
-      if (this.#canary === canary) this.#canary = null;
-    }
+    return await this.#canary.probe(signal);
   }
 
   ref(): void {
-    this.#persistent = true;
+    this.#isRef = true;
     for (const watch of this.#watches) watch.ref();
   }
 
   unref(): void {
-    this.#persistent = false;
+    this.#isRef = false;
     for (const watch of this.#watches) watch.unref();
   }
 
@@ -142,106 +133,71 @@ export class BsdSubscription implements Subscription {
 
   async #dispose(): Promise<void> {
     this.#listening.clear();
-    this.#mailbox.close();
-    this.#canary?.answered.resolve(false);
-    this.#forgetClock();
+    this.#canary.close();
+    this.#stopClock();
+    for (const socket of [this.#socket, ...this.#others]) socket.close();
     await Promise.all([...this.#watches].map((watch) => watch.close()));
-    await Promise.all(this.#pumps);
-    this.#events.close();
+    await Promise.all(this.#loops);
+    this.#port.close();
   }
 
-  /** Lives until the watch is closed or the socket is lost. */
-  async #listen(): Promise<void> {
-    try {
-      for await (const batch of this.#socket) {
-        if (batch.overflow) this.#mailbox.post({ kind: "overflow" });
-      }
-      this.#mailbox.close();
-    } catch (error) {
-      this.#listening.delete("route");
-      this.#mailbox.fail(error);
-    }
-  }
-
-  /** The same for a witness, whose loss is no loss of the subscription. */
-  async #attend(witness: WakeupSource): Promise<void> {
-    const watch = this.#context.system.waiter.watch(witness.descriptor);
+  /** Listens to another wake-up source; the subscription survives its loss. */
+  async #listen(source: WakeupSource): Promise<void> {
+    const watch = this.#context.runtime.pollLoop.watch(source.descriptor);
     this.#watches.add(watch);
-    if (!this.#persistent) watch.unref();
-    this.#listening.add(witness.name);
+    if (!this.#isRef) watch.unref();
+    this.#listening.add(source.name);
+    const socket = new EventSocket(source, watch);
+    this.#others.push(socket);
     try {
-      for await (const batch of new RoutingSocket(witness, watch)) {
-        if (batch.overflow) this.#mailbox.post({ kind: "changed" });
+      for await (const events of socket) {
+        this.#take(events, false);
+        if (!this.#pending.isEmpty) this.#watch.wake();
       }
     } catch {
-      this.#listening.delete(witness.name);
+      this.#listening.delete(source.name);
     }
     await watch.close();
     this.#watches.delete(watch);
-    witness.close();
+    source.close();
   }
 
-  #heard(datagram: Uint8Array): void {
-    try {
-      forEachMessage(datagram, (message) => this.#hear(message));
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      this.#misunderstood();
+  /** Adds an event that did not come through the poll. */
+  #post(event: SourceEvent): void {
+    this.#pending.add(event);
+    this.#watch.wake();
+  }
+
+  #take(events: readonly BsdEvent[], throughPoll: boolean): void {
+    for (const event of events) {
+      this.#context.trace?.(event);
+      this.#takeOne(event, throughPoll);
     }
   }
 
-  #hear(message: RouteMessage): void {
-    const { counters, system } = this.#context;
-    const meaning = meaningOf(message, system.platform.layout);
-    if (meaning.kind === "answer" && this.#isOurs(meaning)) return this.#answered();
-    counters.events++;
-    switch (meaning.kind) {
-      case "changed":
-        return this.#mailbox.post({ kind: "changed" });
-      case "unknown":
-        return this.#misunderstood();
-      case "joined":
-        if (!this.#isNews(meaning.index)) break;
-        return this.#mailbox.post({ kind: "changed" });
-    }
-    counters.ignored++;
-  }
-
-  #told(changed: boolean): void {
+  #takeOne(event: BsdEvent, throughPoll: boolean): void {
     const { counters } = this.#context;
+    if (event.kind === "overflow") {
+      this.#pending.add({ kind: "overflow" });
+      this.#canary.resend();
+      return;
+    }
+    if (event.kind === "answer" && event.pid === Deno.pid) {
+      this.#canary.answered(event.sequence, throughPoll);
+      return;
+    }
     counters.events++;
-    if (changed) this.#mailbox.post({ kind: "changed" });
+    if (event.kind === "malformed") counters.malformed++;
+    const changed = event.kind === "changed" || event.kind === "malformed" ||
+      event.kind === "joined" && this.#isNew(event.index);
+    // Without a table nothing is out of step, so a malformed message is worth no more than a change.
+    if (changed) this.#pending.add({ kind: "changed" });
     else counters.ignored++;
   }
 
-  /** There is no table to go wrong, so it is worth no more than any other change. */
-  #misunderstood(): void {
-    this.#context.counters.malformed++;
-    this.#mailbox.post({ kind: "changed" });
-  }
-
-  #isNews(index: number): boolean {
-    if (this.#heardOf.has(index)) return false;
-    this.#heardOf.add(index);
+  #isNew(index: number): boolean {
+    if (this.#knownIndexes.has(index)) return false;
+    this.#knownIndexes.add(index);
     return true;
-  }
-
-  #isOurs({ pid, sequence }: { pid: number; sequence: number }): boolean {
-    return this.#canary?.sequence === sequence && pid === Deno.pid;
-  }
-
-  #sendCanary(canary: Canary): void {
-    const { kernel, platform } = this.#context.system;
-    canary.sequence = this.#context.system.nextSequence();
-    // It fails where there is no such route, and the answer says the same: it is the echo that counts.
-    kernel.write(this.#events.descriptor, encodeCanary(platform, canary.sequence));
-  }
-
-  /** Only what came through the poll proves that events would: one that a view took is sent again. */
-  #answered(): void {
-    const canary = this.#canary;
-    if (canary === null) return;
-    if (this.#viewing) this.#sendCanary(canary);
-    else canary.answered.resolve(true);
   }
 }

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import type { SocketPort } from "../routing_socket.ts";
+import type { SocketPort } from "../event_socket.ts";
 import { POLLIN } from "../poll_loop.ts";
+import type { BsdEvent } from "./classify.ts";
 import { DARWIN, SOCK_RAW } from "./constants.ts";
 import type { Syscalls } from "./syscalls.ts";
 import { DatagramSocket } from "./route_socket.ts";
@@ -28,7 +29,7 @@ const {
 } = DARWIN;
 
 /** Something that announces changes through a descriptor. */
-export interface WakeupSource extends SocketPort {
+export interface WakeupSource extends SocketPort<BsdEvent> {
   /** As `health` shows it. */
   readonly name: string;
   /** For the shared poll. */
@@ -37,53 +38,49 @@ export interface WakeupSource extends SocketPort {
   close(): void;
 }
 
-/** What a witness calls: with true when the state may be another one now, else with false. */
-export type Tell = (changed: boolean) => void;
-
 /** Opens what the system has and grants. */
-export function openWakeupSources(kernel: Syscalls, tell: Tell): WakeupSource[] {
-  return [openNotification(kernel, tell), openKernelEvents(kernel, tell)]
-    .filter((witness) => witness !== null);
+export function openWakeupSources(kernel: Syscalls): WakeupSource[] {
+  return [openNotification(kernel), openKernelEvents(kernel)].filter((source) => source !== null);
 }
 
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = "com.apple.system.config.network_change";
 
-function openNotification(kernel: Syscalls, tell: Tell): WakeupSource | null {
-  const notification = kernel.register(NETWORK_CHANGE);
+function openNotification(syscalls: Syscalls): WakeupSource | null {
+  const notification = syscalls.register(NETWORK_CHANGE);
   if (notification === null) return null;
   const { descriptor } = notification;
-  const pollNow = () => kernel.pollNow(descriptor);
+  const isReadable = (): boolean => (syscalls.pollNow(descriptor) & POLLIN) !== 0;
   return {
     name: "network_change",
     descriptor,
-    pollNow,
-    // A pipe that stays full is closed by the other side for ever, and nobody hears of that: drained
-    // whole, tokens and all, which say only that it was posted.
-    receive() {
-      if ((pollNow() & POLLIN) === 0 || kernel.read(descriptor) <= 0) return false;
-      tell(true);
-      return true;
+    batch: 1,
+    // A pipe that stays full is closed by the other side for good, so it is drained whole. The tokens
+    // in it say only that the notification was posted.
+    receive(events) {
+      if (!isReadable() || syscalls.read(descriptor) <= 0) return 0;
+      events.push({ kind: "changed" });
+      return 1;
     },
-    overflowHinted: () => false,
-    takeError: () => null,
-    close: () => kernel.cancel(notification),
+    checkErrors: isReadable,
+    close: () => syscalls.cancel(notification),
   };
 }
 
-function openKernelEvents(kernel: Syscalls, tell: Tell): WakeupSource | null {
-  const descriptor = kernel.socket(PF_SYSTEM, SOCK_RAW, SYSPROTO_EVENT);
+function openKernelEvents(syscalls: Syscalls): WakeupSource | null {
+  const descriptor = syscalls.socket(PF_SYSTEM, SOCK_RAW, SYSPROTO_EVENT);
   if (descriptor < 0) return null;
   // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Until it is set, no event matches.
   const filter = new Uint8Array(
     Uint32Array.of(KEV_VENDOR_APPLE, KEV_NETWORK_CLASS, KEV_ANY_SUBCLASS).buffer,
   );
-  if (!kernel.control(descriptor, SIOCSKEVFILT, filter)) {
-    kernel.close(descriptor);
+  if (!syscalls.control(descriptor, SIOCSKEVFILT, filter)) {
+    syscalls.close(descriptor);
     return null;
   }
-  const heard = (event: Uint8Array) => tell(matters(event));
-  const socket = new DatagramSocket(kernel, descriptor, "kernel events", heard);
+  const decode = (event: Uint8Array, events: BsdEvent[]): void =>
+    void events.push(matters(event) ? { kind: "changed" } : { kind: "noise" });
+  const socket = new DatagramSocket(syscalls, descriptor, "kernel events", decode);
   return Object.assign(socket, { name: "kernel-events" });
 }
 

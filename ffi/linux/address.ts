@@ -27,8 +27,6 @@ export interface AddressMessage {
   index: number;
   /** The prefix length, at most 32 or 128; of the peer, where there is one. */
   prefixLength: number;
-  /** RT_SCOPE_*: 0 universe, 253 link, 254 host. */
-  scope: number;
   /** IFA_F_*, all 32 bits where the message has them. */
   flags: number;
   /** Our address, 4 or 16 bytes: a copy. */
@@ -77,7 +75,6 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
     family: family === AF_INET ? "IPv4" : "IPv6",
     index: u32(body, 4),
     prefixLength,
-    scope: body[3]!,
     flags,
     local: body.slice(ours, ours + size),
     peer: hasPeer ? body.slice(address, address + size) : null,
@@ -85,7 +82,7 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
 }
 
 /** Asks for all addresses of both families. */
-export function encodeAddressDump(sequence: number): Uint8Array {
+export function encodeAddressDump(sequence = 0): Uint8Array {
   // All zero: AF_UNSPEC is any family, and strict checking refuses anything else than a family and an
   // interface in the header (inet_valid_dump_ifaddr_req()).
   const body = new Uint8Array(IFADDRMSG_SIZE);

@@ -1,18 +1,19 @@
 /**
- * The whole truth, asked from the kernel: dumps of the links and addresses, and the default routes.
+ * The kernel's whole state: dumps of the links and addresses, and the default routes.
  *
  * @module
  */
 import type { Reading } from "../../state/source.ts";
+import { macrotask } from "../event_socket.ts";
 import { decodeAddress, encodeAddressDump } from "./address.ts";
 import { AF_UNSPEC, RTM_NEWADDR, RTM_NEWLINK } from "./constants.ts";
-import { askDefaultRoutes, decodeRouteAnswer } from "./route_lookup.ts";
-import type { Syscalls } from "./syscalls.ts";
 import { decodeLink, encodeLinkDump } from "./link.ts";
-import { RequestSocket } from "./request_socket.ts";
 import { LinkTable } from "./link_table.ts";
+import { RequestSocket } from "./request_socket.ts";
+import { decodeRouteAnswer, RouteLookup } from "./route_lookup.ts";
+import type { Syscalls } from "./syscalls.ts";
 
-/** Linux tells everything. */
+/** Linux reports links, address flags and routes. */
 export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
   links: true,
   addressFlags: true,
@@ -20,28 +21,47 @@ export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
 });
 
 /**
- * How often a dump is read again that a change interrupted (NLM_F_DUMP_INTR, vishvananda/netlink#1018).
- * Under a storm that never ends the last one has to do: what it lacks is in the events.
+ * A dump that a change interrupted (NLM_F_DUMP_INTR, vishvananda/netlink#1018) is read again, this often
+ * at most. Under a storm that never ends the last one has to do: what it lacks is in the events.
  */
 const MOST_DUMPS = 8;
+/** Building interfaces holds the event loop no longer than this at a time. */
+const SLICE_MS = 8;
 
-/** The truth at one moment. */
+/** The kernel's state at one moment. */
 export interface Dump {
-  /** As it is handed to the actor. */
+  /** As handed to the actor. */
   reading: Reading;
-  /** What the reading was made of; events can go on from it. */
+  /** What the reading was made of; events can be applied to it. */
   table: LinkTable;
   /** When a default route expires, in seconds; null: never. */
   expiresInSeconds: number | null;
 }
 
-/** Reads everything. Throws a SystemCallError when the kernel refuses, and the signal's reason. */
-export async function readDump(kernel: Syscalls, signal: AbortSignal): Promise<Dump> {
-  const socket = new RequestSocket(kernel);
+/**
+ * Reads everything, in slices.
+ *
+ * @param live The table that events keep: interfaces that are as there are the same objects.
+ * @throws {SystemCallError} if the kernel refuses
+ * @throws The reason of the signal, if it aborts
+ */
+export async function readDump(
+  syscalls: Syscalls,
+  signal: AbortSignal,
+  live: LinkTable | null = null,
+): Promise<Dump> {
+  const socket = new RequestSocket(syscalls);
   try {
     const table = await dumpTable(socket, signal);
-    const { routes, expiresInSeconds } = askDefaultRoutes(
-      (questions) => socket.askAll(questions, decodeRouteAnswer),
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const _ of table.build(live)) {
+      if (performance.now() < sliceEnd) continue;
+      await macrotask();
+      signal.throwIfAborted();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+    const { routes, expiresInSeconds } = new RouteLookup().ask(
+      (queries) => socket.askAll(queries, decodeRouteAnswer),
       table,
     );
     const reading = { interfaces: table.interfaces(), defaultRoute: routes, knows: LINUX_KNOWS };
@@ -54,7 +74,7 @@ export async function readDump(kernel: Syscalls, signal: AbortSignal): Promise<D
 async function dumpTable(socket: RequestSocket, signal: AbortSignal): Promise<LinkTable> {
   for (let attempt = 1;; attempt++) {
     const table = new LinkTable();
-    // Links first: an address without its link is not shown, a link without addresses is a whole truth.
+    // Links first: an address without its link is not shown, a link without addresses is valid.
     const consistent = await dumpLinks(socket, table, signal) &&
       await dumpAddresses(socket, table, signal);
     if (consistent || attempt === MOST_DUMPS) return table;
@@ -62,7 +82,7 @@ async function dumpTable(socket: RequestSocket, signal: AbortSignal): Promise<Li
 }
 
 function dumpLinks(socket: RequestSocket, table: LinkTable, signal: AbortSignal): Promise<boolean> {
-  return socket.dump("RTM_GETLINK dump", encodeLinkDump, (message) => {
+  return socket.dump("RTM_GETLINK dump", encodeLinkDump(), (message) => {
     if (message.type !== RTM_NEWLINK) return;
     const link = decodeLink(message.body);
     if (link.family === AF_UNSPEC) table.setLink(link);
@@ -74,7 +94,7 @@ function dumpAddresses(
   table: LinkTable,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return socket.dump("RTM_GETADDR dump", encodeAddressDump, (message) => {
+  return socket.dump("RTM_GETADDR dump", encodeAddressDump(), (message) => {
     if (message.type !== RTM_NEWADDR) return;
     const address = decodeAddress(message.body);
     if (address !== null) table.setAddress(address);

@@ -1,11 +1,14 @@
 /**
- * The netlink socket that hears: joined to the groups, filtered in the kernel, with room for a storm.
+ * The multicast event socket: group memberships, BPF filter, receive buffer size and canary.
  *
  * @module
  */
-import { SystemCallError } from "../../state/errors.ts";
+import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import type { SocketPort } from "../routing_socket.ts";
+import type { SocketPort } from "../event_socket.ts";
+import { POLLERR } from "../poll_loop.ts";
+import { attachFilter } from "./bpf_filter.ts";
+import { decodeEvent, type KernelEvent } from "./classify.ts";
 import {
   ENOBUFS,
   NETLINK_LIST_MEMBERSHIPS,
@@ -19,6 +22,7 @@ import {
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_IPV6_RULE,
   RTNLGRP_LINK,
+  RTNLGRP_NEIGH,
   RTNLGRP_NEXTHOP,
   SO_COOKIE,
   SO_RCVBUF,
@@ -26,12 +30,12 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./constants.ts";
-import { attachFilter } from "./bpf_filter.ts";
-import type { Syscalls } from "./syscalls.ts";
-import { encodeMessage } from "./netlink.ts";
+import { encodeMessage, forEachMessage } from "./netlink.ts";
+import { RECEIVE_BATCH, type Syscalls } from "./syscalls.ts";
 
 const GROUPS = [
   RTNLGRP_LINK,
+  RTNLGRP_NEIGH,
   RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV4_RULE,
@@ -43,93 +47,81 @@ const GROUPS = [
 /** In the mask of bind(), group n is bit n - 1. */
 const GROUP_MASK = GROUPS.reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
-const KERNEL_PORT = 0;
-
-/** What is done with datagrams. */
-export interface DatagramHandler {
-  /** From the kernel; valid only during the call. */
-  heard(datagram: Uint8Array): void;
-  /** Longer than any message can be: its end is lost. */
-  truncated(): void;
-  /** From another process: anybody may write to a netlink port. */
-  spoofed(): void;
-}
-
-/** A netlink socket on the groups of links, addresses, routes, rules and nexthop objects. */
-export class EventSocket implements SocketPort {
-  /** For the shared poll. Tests reach the socket through it. */
+/** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and routers. */
+export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
-  readonly #kernel: Syscalls;
-  readonly #handler: DatagramHandler;
+  readonly batch = RECEIVE_BATCH;
+  readonly #syscalls: Syscalls;
   readonly #cookie: string;
   readonly #memberships: string;
+  #drops: number;
 
   /**
-   * Opens and binds it: it hears from now on.
+   * Opens and binds the socket: the kernel queues events from now on.
    *
-   * @throws {SystemCallError} when the kernel refuses (sandboxes, Android: golang/go#40569)
+   * @throws {SystemCallError} if the kernel refuses (sandboxes, Android: golang/go#40569)
    */
-  constructor(kernel: Syscalls, receiveBufferBytes: number, handler: DatagramHandler) {
-    this.#kernel = kernel;
-    this.#handler = handler;
-    this.descriptor = kernel.openNetlink(GROUP_MASK);
-    // The first needs CAP_NET_ADMIN and knows no limit, the second stops at net.core.rmem_max.
-    if (!kernel.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes)) {
-      kernel.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUF, receiveBufferBytes);
+  constructor(syscalls: Syscalls, receiveBufferBytes: number) {
+    this.#syscalls = syscalls;
+    this.descriptor = syscalls.openNetlink(GROUP_MASK);
+    // The first needs CAP_NET_ADMIN and has no limit, the second stops at net.core.rmem_max.
+    if (!syscalls.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes)) {
+      syscalls.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUF, receiveBufferBytes);
     }
-    attachFilter(kernel, this.descriptor);
+    attachFilter(syscalls, this.descriptor);
     this.#cookie = this.#option(SOL_SOCKET, SO_COOKIE, 8);
     // An old kernel joins fewer groups than it was asked to.
     this.#memberships = this.#listMemberships();
+    this.#drops = syscalls.drops(this.descriptor) ?? 0;
   }
 
-  receive(): boolean {
-    const received = this.#kernel.receive(this.descriptor);
-    if (received === null) return false;
-    if (received.port !== KERNEL_PORT) this.#handler.spoofed();
-    else if (received.datagram === null) this.#handler.truncated();
-    else this.#handler.heard(received.datagram);
+  receive(events: KernelEvent[]): number {
+    const received = this.#syscalls.receive(this.descriptor);
+    for (let i = 0; i < received; i++) {
+      if (!this.#syscalls.isFromKernel(i)) events.push({ kind: "spoofed" });
+      else decodeDatagram(this.#syscalls.datagram(i), events);
+    }
+    return received;
+  }
+
+  /**
+   * errno decides nothing. A failed receive clears the pending error, so an overflow shows in the
+   * kernel's count of dropped messages, too.
+   */
+  checkErrors(revents: number, events: KernelEvent[]): boolean {
+    const drops = this.#syscalls.drops(this.descriptor) ?? this.#drops;
+    const dropped = drops !== this.#drops;
+    this.#drops = drops;
+    // a pending error would fail the next receive
+    const code = dropped || revents & POLLERR ? this.#syscalls.takeError(this.descriptor) : 0;
+    if (!dropped && code === 0) return false;
+    if (code !== 0 && code !== ENOBUFS) {
+      throw new SystemCallError("recv of routing messages", code, errnoName("linux", code));
+    }
+    events.push({ kind: "overflow" });
     return true;
   }
 
-  overflowHinted(): boolean {
-    return this.#kernel.errno() === ENOBUFS;
-  }
-
-  pollNow(): number {
-    return this.#kernel.pollNow(this.descriptor);
-  }
-
-  takeError(): "overflow" | null | Error {
-    const code = this.#kernel.takeError(this.descriptor);
-    if (code === ENOBUFS) return "overflow";
-    return code === 0
-      ? null
-      : new SystemCallError("recv of routing messages", code, errnoName("linux", code));
-  }
-
-  /** Whether the descriptor is still that of the socket, and the socket in the groups that it joined. */
+  /** Whether the descriptor is still this socket, and the socket still in the groups that it joined. */
   hasMemberships(): boolean {
     return this.#isOurs() && this.#listMemberships() === this.#memberships;
   }
 
-  /** Asks the kernel for an acknowledgement that arrives as every event does. */
+  /** Asks the kernel for an acknowledgement, which arrives like an event. */
   sendCanary(sequence: number): void {
-    const canary = encodeMessage(
-      NLMSG_NOOP,
-      NLM_F_REQUEST | NLM_F_ACK,
-      sequence,
-      new Uint8Array(),
+    const flags = NLM_F_REQUEST | NLM_F_ACK;
+    this.#syscalls.send(
+      this.descriptor,
+      encodeMessage(NLMSG_NOOP, flags, sequence, new Uint8Array()),
     );
-    this.#kernel.send(this.descriptor, new Uint8Array(canary));
   }
 
   /**
-   * Closes it. No poll may be watching it any more. When somebody else has closed it, the number may be
-   * that of a stranger's file by now, and is left alone.
+   * Closes the socket. No poll may be watching it. If somebody else closed it, the number may belong to
+   * another file by now and is left alone.
    */
   close(): void {
-    if (this.#isOurs()) this.#kernel.close(this.descriptor);
+    if (this.#isOurs()) this.#syscalls.close(this.descriptor);
   }
 
   #isOurs(): boolean {
@@ -140,10 +132,21 @@ export class EventSocket implements SocketPort {
     return this.#option(SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, 16);
   }
 
-  /** The bytes of an option as text; empty where it is refused. */
+  /** The bytes of an option as text; empty if it is refused. */
   #option(level: number, option: number, size: number): string {
     const bytes = new Uint8Array(size);
-    const length = this.#kernel.getOption(this.descriptor, level, option, bytes);
+    const length = this.#syscalls.getOption(this.descriptor, level, option, bytes);
     return length === null ? "" : bytes.join();
+  }
+}
+
+/** Appends the events of a datagram; what cannot be decoded is one `malformed`. */
+function decodeDatagram(datagram: Uint8Array | null, events: KernelEvent[]): void {
+  if (datagram === null) return void events.push({ kind: "malformed" });
+  try {
+    forEachMessage(datagram, (message) => void events.push(decodeEvent(message)));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    events.push({ kind: "malformed" });
   }
 }

@@ -18,8 +18,8 @@ export const LIBC_SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  recvfrom: { // fd, buffer, length, flags, sockaddr, socklen_t*
-    parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"],
+  recvmmsg: { // fd, mmsghdr*, how many, flags, timespec*
+    parameters: ["i32", "buffer", "u32", "i32", "buffer"],
     result: "i32",
   },
   close: { parameters: ["i32"], result: "i32" },

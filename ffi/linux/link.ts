@@ -20,7 +20,6 @@ import {
 import {
   IFINFOMSG_SIZE,
   IFLA_ADDRESS,
-  IFLA_CARRIER,
   IFLA_EXT_MASK,
   IFLA_IFNAME,
   IFLA_INFO_KIND,
@@ -54,8 +53,6 @@ export interface LinkMessage {
   mtu: number;
   /** IF_OPER_*; 0, which is unknown, where the message has none. */
   operstate: number;
-  /** Has carrier; null where the message does not say. */
-  carrier: boolean | null;
   /** The kind of a virtual link, such as `"veth"`; null for hardware. */
   kind: string | null;
   /** The index of the bridge, bond or VRF that it belongs to. */
@@ -74,7 +71,6 @@ export function decodeLink(body: Uint8Array): LinkMessage {
     mac: null,
     mtu: 0,
     operstate: 0,
-    carrier: null,
     kind: null,
     master: null,
   };
@@ -93,9 +89,6 @@ export function decodeLink(body: Uint8Array): LinkMessage {
       case IFLA_OPERSTATE:
         link.operstate = u8Value(body, at, length, "IFLA_OPERSTATE");
         break;
-      case IFLA_CARRIER:
-        link.carrier = u8Value(body, at, length, "IFLA_CARRIER") !== 0;
-        break;
       case IFLA_MASTER:
         link.master = u32Value(body, at, length, "IFLA_MASTER") || null;
         break;
@@ -108,13 +101,13 @@ export function decodeLink(body: Uint8Array): LinkMessage {
 }
 
 /** Asks for all links, without their counters, which are half of each message. */
-export function encodeLinkDump(sequence: number): Uint8Array {
+export function encodeLinkDump(sequence = 0): Uint8Array {
   // All zero: strict checking refuses a header that asks for one link (rtnl_valid_dump_ifinfo_req()).
   return encodeLinkRequest(NLM_F_REQUEST | NLM_F_DUMP, sequence, 0);
 }
 
 /** Asks for one link. */
-export function encodeLinkQuery(sequence: number, index: number): Uint8Array {
+export function encodeLinkQuery(index: number, sequence = 0): Uint8Array {
   return encodeLinkRequest(NLM_F_REQUEST, sequence, index);
 }
 

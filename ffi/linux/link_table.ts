@@ -1,11 +1,11 @@
 /**
- * The table that link and address messages keep up to date, so that one event costs the same with 10
+ * The links and addresses that messages keep up to date, so that one event costs the same with 10
  * interfaces and with 10,000.
  *
  * @module
  */
-import { normalizeInterface } from "../../state/normalize.ts";
-import { formatIp, isLinkLocal } from "../../state/ip.ts";
+import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
+import { normalizeAddress, normalizeInterface } from "../../state/normalize.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
 import {
@@ -21,121 +21,219 @@ import {
   IFF_RUNNING,
   IFF_UP,
 } from "./constants.ts";
-import { linkKind } from "./link_kind.ts";
 import type { LinkMessage } from "./link.ts";
+import { linkKind } from "./link_kind.ts";
 
-/** Links by index, never by name (a name can be taken over), with their addresses. */
+/** The flags that are published. */
+const PUBLISHED_FLAGS = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED | IFA_F_DEPRECATED |
+  IFA_F_TEMPORARY | IFA_F_PERMANENT;
+
+/** An address of a link; its text is made when an interface is built. */
+interface Entry {
+  readonly message: AddressMessage;
+  address: Address | null;
+}
+
+/** One link with its addresses. */
+interface Row {
+  link: LinkMessage | null;
+  readonly addresses: Map<number | string, Entry>;
+  /** The addresses in order, but for those added and removed since it was made. */
+  sorted: readonly Entry[];
+  readonly added: Set<Entry>;
+  readonly removed: Set<Entry>;
+  /** As published; null if the link or an address has changed since. */
+  built: Interface | null;
+}
+
+/** Links by index, never by name: a name can pass to another link. */
 export class LinkTable {
-  readonly #links = new Map<number, LinkMessage>();
-  readonly #addresses = new Map<number, Map<string, Address>>();
-  /** Built interfaces; a change removes its own. */
-  readonly #built = new Map<number, Interface>();
+  readonly #rows = new Map<number, Row>();
 
-  /** A link came or changed. True when the published record differs. */
+  /** A link was added or changed. Returns whether the published record differs. */
   setLink(link: LinkMessage): boolean {
-    const known = this.#links.get(link.index);
-    if (known !== undefined && sameLink(known, link)) return false;
-    this.#links.set(link.index, link);
-    this.#built.delete(link.index);
+    const row = this.#row(link.index);
+    if (row.link !== null && sameLink(row.link, link)) return false;
+    row.link = link;
+    row.built = null;
     return true;
   }
 
-  /** A link went, and its addresses with it. */
+  /** A link was removed, and its addresses with it. */
   deleteLink(index: number): boolean {
-    this.#built.delete(index);
-    this.#addresses.delete(index);
-    return this.#links.delete(index);
+    const known = this.#rows.get(index)?.link ?? null;
+    this.#rows.delete(index);
+    return known !== null;
   }
 
   /**
-   * An address came or changed. True when the record differs, its flags included: tentative to usable
+   * An address was added or changed. Returns whether the published record differs: tentative to usable
    * is a change, a lifetime refresh is not (tailscale#4223: routers refresh every few seconds).
    */
   setAddress(message: AddressMessage): boolean {
-    const address = publishedAddress(message);
-    const key = addressKey(address);
-    const known = this.#addresses.get(message.index)?.get(key);
-    if (known !== undefined && sameRecord(known, address)) return false;
-    this.#putAddress(message.index, key, address);
+    const row = this.#row(message.index);
+    const key = addressKey(message);
+    const known = row.addresses.get(key);
+    if (known !== undefined && sameAddress(known.message, message)) return false;
+    if (known !== undefined) forget(row, known);
+    const entry = { message, address: null };
+    row.addresses.set(key, entry);
+    row.added.add(entry);
+    row.built = null;
     return true;
   }
 
-  /** An address went. */
+  /** An address was removed. */
   deleteAddress(message: AddressMessage): boolean {
-    const addresses = this.#addresses.get(message.index);
-    const deleted = addresses?.delete(addressKey(publishedAddress(message))) ?? false;
-    if (deleted) this.#built.delete(message.index);
-    return deleted;
+    const row = this.#rows.get(message.index);
+    const key = addressKey(message);
+    const known = row?.addresses.get(key);
+    if (row === undefined || known === undefined) return false;
+    row.addresses.delete(key);
+    forget(row, known);
+    row.built = null;
+    return true;
   }
 
   /**
-   * Takes over the addresses that are under duplicate address detection in the truth: the kernel
-   * announces an automatic one only when that is done (addrconf_dad_completed() in
-   * net/ipv6/addrconf.c), and until then only a dump shows it. `gone` are those that left since.
+   * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
+   * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards), and addresses
+   * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `removed` were
+   * removed while the dump was read.
    */
-  learnTentative(truth: LinkTable, gone: readonly AddressMessage[]): boolean {
-    const left = new Set(gone.map((it) => `${it.index} ${addressKey(publishedAddress(it))}`));
-    let learned = false;
-    for (const [index, addresses] of truth.#addresses) {
-      if (!this.#links.has(index)) continue;
-      for (const [key, address] of addresses) {
-        if (!address.tentative || this.#addresses.get(index)?.has(key)) continue;
-        if (left.has(`${index} ${key}`)) continue;
-        this.#putAddress(index, key, address);
-        learned = true;
+  mergeTentative(dump: LinkTable, removed: readonly AddressMessage[]): boolean {
+    const stale = new Set(removed.map((it) => `${it.index} ${addressKey(it)}`));
+    let merged = false;
+    for (const [index, { addresses }] of dump.#rows) {
+      const row = this.#rows.get(index);
+      if (row === undefined || row.link === null) continue;
+      for (const [key, { message }] of addresses) {
+        if (!isTentative(message) || stale.has(`${index} ${key}`)) continue;
+        if (row.addresses.has(key) && (row.link.flags & IFF_UP) !== 0) continue;
+        if (this.setAddress(message)) merged = true;
       }
     }
-    return learned;
+    return merged;
   }
 
   /** The name of a link. */
   nameOf(index: number): string | null {
-    return this.#links.get(index)?.name ?? null;
+    return this.#rows.get(index)?.link?.name ?? null;
   }
 
-  /** Whether no route through this link leads anywhere. */
+  /** Whether routes through this link lead nowhere. */
   isLoopback(index: number): boolean {
-    const link = this.#links.get(index);
-    return link !== undefined && linkKind(link) === "loopback";
+    const link = this.#rows.get(index)?.link ?? null;
+    return link !== null && linkKind(link) === "loopback";
+  }
+
+  /** Whether the link exists and is administratively up. */
+  isUp(index: number): boolean {
+    return ((this.#rows.get(index)?.link?.flags ?? 0) & IFF_UP) !== 0;
   }
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
     const all: Interface[] = [];
-    for (const [index, link] of this.#links) {
-      let built = this.#built.get(index);
-      if (built === undefined) {
-        built = normalizeInterface(
-          publishedInterface(link, [...this.#addresses.get(index)?.values() ?? []]),
-        );
-        this.#built.set(index, built);
-      }
-      all.push(built);
+    for (const row of this.#rows.values()) {
+      if (row.link !== null) all.push(row.built ??= buildInterface(row.link, row));
     }
     return all;
   }
 
-  #putAddress(index: number, key: string, address: Address): void {
-    let addresses = this.#addresses.get(index);
-    if (addresses === undefined) this.#addresses.set(index, addresses = new Map());
-    addresses.set(key, address);
-    this.#built.delete(index);
+  /**
+   * Builds one interface per step, so that the caller can pause in between. What is as in `live` is taken
+   * from there, the same object.
+   */
+  *build(live: LinkTable | null): Generator<void, void> {
+    for (const [index, row] of this.#rows) {
+      if (row.link === null || row.built !== null) continue;
+      const known = live === null ? undefined : live.#rows.get(index);
+      if (
+        known?.link && known.built !== null && sameLink(known.link, row.link) &&
+        sameRows(known, row)
+      ) {
+        row.built = known.built;
+      } else {
+        row.built = buildInterface(row.link, row);
+      }
+      yield;
+    }
+  }
+
+  #row(index: number): Row {
+    let row = this.#rows.get(index);
+    if (row === undefined) {
+      row = {
+        link: null,
+        addresses: new Map(),
+        sorted: [],
+        added: new Set(),
+        removed: new Set(),
+        built: null,
+      };
+      this.#rows.set(index, row);
+    }
+    return row;
   }
 }
 
-/**
- * What makes an address another one. `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` coexist; an IPv6
- * address is on an interface once and changes its peer in place (inet6_addr_modify()).
- */
-function addressKey({ address, cidr, family, peer }: Address): string {
-  if (family === "IPv6") return address;
-  return peer === null ? cidr : `${cidr} ${peer}`;
+function forget(row: Row, entry: Entry): void {
+  if (!row.added.delete(entry)) row.removed.add(entry);
 }
 
-function sameRecord(a: Address, b: Address): boolean {
-  return a.cidr === b.cidr && a.peer === b.peer && a.tentative === b.tentative &&
-    a.duplicated === b.duplicated &&
-    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
+/** Merges what changed into the sorted list: with 10,000 addresses a new sort costs 10 ms. */
+function sortedEntries(row: Row): readonly Entry[] {
+  const { added, removed } = row;
+  if (added.size === 0 && removed.size === 0) return row.sorted;
+  const kept = removed.size === 0 ? row.sorted : row.sorted.filter((it) => !removed.has(it));
+  const fresh = [...added].sort(compareEntries);
+  const merged: Entry[] = [];
+  let i = 0;
+  for (const entry of kept) {
+    while (i < fresh.length && compareEntries(fresh[i]!, entry) < 0) merged.push(fresh[i++]!);
+    merged.push(entry);
+  }
+  while (i < fresh.length) merged.push(fresh[i++]!);
+  added.clear();
+  removed.clear();
+  return row.sorted = merged;
+}
+
+function compareEntries({ message: a }: Entry, { message: b }: Entry): number {
+  return compareBytes(a.local, b.local) || a.prefixLength - b.prefixLength ||
+    compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);
+}
+
+const NO_BYTES = new Uint8Array();
+
+/**
+ * What identifies an address of a link. `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` coexist;
+ * an IPv6 address is on a link once and changes its peer in place (inet6_addr_modify()).
+ */
+function addressKey({ family, local, peer, prefixLength }: AddressMessage): number | string {
+  if (family === "IPv6") return String.fromCharCode(...local);
+  const key = numberOf(local) * 64 + prefixLength;
+  return peer === null ? key : `${key} ${numberOf(peer)}`;
+}
+
+function numberOf(ipv4: Uint8Array): number {
+  return ((ipv4[0]! << 24) | (ipv4[1]! << 16) | (ipv4[2]! << 8) | ipv4[3]!) >>> 0;
+}
+
+/** Whether two messages with the same key are published alike. */
+function sameAddress(a: AddressMessage, b: AddressMessage): boolean {
+  return ((a.flags ^ b.flags) & PUBLISHED_FLAGS) === 0 && a.prefixLength === b.prefixLength &&
+    compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES) === 0;
+}
+
+function sameRows(a: Row, b: Row): boolean {
+  if (a.addresses.size !== b.addresses.size) return false;
+  for (const [key, { message }] of a.addresses) {
+    const other = b.addresses.get(key);
+    if (other === undefined || !sameAddress(message, other.message)) return false;
+  }
+  return true;
 }
 
 function sameLink(a: LinkMessage, b: LinkMessage): boolean {
@@ -143,21 +241,25 @@ function sameLink(a: LinkMessage, b: LinkMessage): boolean {
     a.hardwareType === b.hardwareType && steadyFlags(a) === steadyFlags(b);
 }
 
+function isTentative({ flags }: AddressMessage): boolean {
+  // RFC 4429: an optimistic address may be used while it is checked.
+  return (flags & IFA_F_TENTATIVE) !== 0 && (flags & IFA_F_OPTIMISTIC) === 0;
+}
+
 /**
- * The flags as the kernel last announced them. Carrier (`IFF_LOWER_UP`) is read live by a dump, while
- * its message waits up to a second in the link watch queue (net/core/link_watch.c), with which
- * `IFF_RUNNING` changes: without this a dump would see what no event has said yet.
+ * The flags as the kernel last announced them. A dump reads carrier (`IFF_LOWER_UP`) live, while its
+ * message waits up to a second in the link watch queue (net/core/link_watch.c) and comes with
+ * `IFF_RUNNING`: without this a dump would differ from the table before the event.
  */
-function steadyFlags(link: LinkMessage): number {
-  const { flags, operstate } = link;
+function steadyFlags({ flags, operstate }: LinkMessage): number {
   if (flags & IFF_RUNNING) return (flags | IFF_LOWER_UP) >>> 0;
   const dormant = operstate === IF_OPER_DORMANT || operstate === IF_OPER_TESTING;
   return (dormant ? flags : flags & ~IFF_LOWER_UP) >>> 0;
 }
 
-function publishedInterface(link: LinkMessage, addresses: Address[]): Interface {
+function buildInterface(link: LinkMessage, row: Row): Interface {
   const flags = steadyFlags(link);
-  return {
+  return normalizeInterface({
     name: link.name,
     index: link.index,
     kind: linkKind(link),
@@ -166,26 +268,25 @@ function publishedInterface(link: LinkMessage, addresses: Address[]): Interface 
     flags,
     mac: link.mac,
     mtu: link.mtu,
-    addresses,
-  };
+    addresses: sortedEntries(row).map((entry) => entry.address ??= buildAddress(entry.message)),
+  });
 }
 
-function publishedAddress(message: AddressMessage): Address {
+function buildAddress(message: AddressMessage): Address {
   const { family, flags, index, local, peer, prefixLength } = message;
   const address = formatIp(local);
-  return {
+  return normalizeAddress({
     family,
     address,
     prefixLength,
     cidr: `${address}/${prefixLength}`,
     peer: peer === null ? null : formatIp(peer),
     scopeId: family === "IPv6" && isLinkLocal(local) ? index : null,
-    // RFC 4429: an optimistic address may be used while it is checked.
-    tentative: (flags & IFA_F_TENTATIVE) !== 0 && (flags & IFA_F_OPTIMISTIC) === 0,
+    tentative: isTentative(message),
     duplicated: (flags & IFA_F_DADFAILED) !== 0,
     deprecated: (flags & IFA_F_DEPRECATED) !== 0,
     // The same bit means "secondary" for IPv4 (linux/if_addr.h).
     temporary: family === "IPv6" && (flags & IFA_F_TEMPORARY) !== 0,
     permanent: (flags & IFA_F_PERMANENT) !== 0,
-  };
+  }, "");
 }

@@ -102,7 +102,7 @@ export function encodeMessage(
   flags: number,
   sequence: number,
   body: Uint8Array,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const length = NLMSGHDR_SIZE + body.length;
   const bytes = new Uint8Array(align4(length));
   setU32(bytes, 0, length);

@@ -1,12 +1,13 @@
 /**
- * Questions to the kernel and their answers. Netlink answers a question in the very call that asks it
- * and produces a dump while it is read, so nothing here waits.
+ * Requests to the kernel and their answers. Netlink answers in the very call that asks, and produces a
+ * dump while it is read, so nothing here waits.
  *
  * @module
  */
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import { macrotask } from "../routing_socket.ts";
+import { macrotask } from "../event_socket.ts";
+import { setU32 } from "./attribute.ts";
 import {
   NETLINK_CAP_ACK,
   NETLINK_EXT_ACK,
@@ -17,48 +18,56 @@ import {
   NLMSG_ERROR,
   SOL_NETLINK,
 } from "./constants.ts";
-import type { Syscalls } from "./syscalls.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";
+import type { Syscalls } from "./syscalls.ts";
 
-/** A long dump may not hold the event loop longer than this at a time. */
+/** A long dump holds the event loop no longer than this at a time. */
 const SLICE_MS = 8;
-/** The kernel is the only one that may answer. */
-const KERNEL_PORT = 0;
+/** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
+const DUMP_BATCH = 2;
+/** Where the sequence number of a message lies (struct nlmsghdr). */
+const SEQUENCE_OFFSET = 8;
 
-/** Makes the bytes of a request under this sequence number. */
-export type Encode = (sequence: number) => Uint8Array;
-
-/** A netlink socket for questions. */
+/** A netlink socket for requests. */
 export class RequestSocket {
-  readonly #kernel: Syscalls;
+  readonly #syscalls: Syscalls;
   readonly #socket: number;
   #sequence = 0;
   #open = true;
 
-  /** Opens it; throws a SystemCallError when the kernel refuses. */
-  constructor(kernel: Syscalls) {
-    this.#kernel = kernel;
-    this.#socket = kernel.openNetlink(0);
-    // All three are improvements that older kernels lack: error texts, short errors, exact filters.
+  /**
+   * Opens the socket.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
+  constructor(syscalls: Syscalls) {
+    this.#syscalls = syscalls;
+    this.#socket = syscalls.openNetlink(0);
+    // Improvements that older kernels lack: error texts, short errors, exact filters.
     for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
-      kernel.setOption(this.#socket, SOL_NETLINK, option, 1);
+      syscalls.setOption(this.#socket, SOL_NETLINK, option, 1);
     }
   }
 
   /**
-   * Asks several questions in one datagram, each with one answer: its message, or null where the
-   * kernel answered with an error, which for a route means that there is none.
+   * Sends several requests in one datagram, each of which has one answer.
+   *
+   * @param requests Encoded messages; their sequence numbers are filled in here.
+   * @param decode Decodes an answer.
+   * @returns The answers in the order of the requests; null where the kernel answered with an error,
+   * which for a route means that there is none.
+   * @throws {SystemCallError} if the kernel does not answer
    */
-  askAll<T>(questions: readonly Encode[], decode: (message: NetlinkMessage) => T): (T | null)[] {
+  askAll<T>(requests: readonly Uint8Array[], decode: (message: NetlinkMessage) => T): (T | null)[] {
     const first = this.#sequence + 1;
-    this.#sequence += questions.length;
-    this.#kernel.send(this.#socket, concatenate(questions.map((encode, i) => encode(first + i))));
-    const answers = questions.map(() => null as T | null);
-    let missing = questions.length;
+    this.#sequence += requests.length;
+    this.#send(requests, first);
+    const answers = requests.map(() => null as T | null);
+    let missing = requests.length;
     while (missing > 0) {
-      forEachMessage(this.#receive("the answer"), (message) => {
+      this.#receive("the answer", (message) => {
         const i = message.sequence - first;
-        if (i < 0 || i >= questions.length) return;
+        if (i < 0 || i >= requests.length) return;
         missing--;
         if (message.type !== NLMSG_ERROR) answers[i] = decode(message);
       });
@@ -67,40 +76,39 @@ export class RequestSocket {
   }
 
   /**
-   * Asks one question whose answer does not matter, only that there is one.
+   * Sends one request of which only the success matters.
    *
-   * @throws {SystemCallError} when the kernel refuses to answer
+   * @throws {SystemCallError} if the kernel refuses
    */
-  ask(operation: string, encode: Encode): void {
-    const sequence = ++this.#sequence;
-    this.#kernel.send(this.#socket, concatenate([encode(sequence)]));
+  ask(operation: string, request: Uint8Array): void {
+    const sequence = this.#send([request], ++this.#sequence);
     const progress = { done: false, consistent: true };
     while (!progress.done) {
-      forEachMessage(this.#receive(operation), (message) => {
+      this.#receive(operation, (message) => {
         if (message.sequence === sequence) follow(operation, message, progress, () => {});
       });
     }
   }
 
   /**
-   * Reads a dump. False when it was interrupted by a change and must be read again.
+   * Reads a dump in slices.
    *
-   * @throws {SystemCallError} when the kernel refuses it
+   * @returns False if a change interrupted the dump, so that it must be read again.
+   * @throws {SystemCallError} if the kernel refuses
    */
   async dump(
     operation: string,
-    encode: Encode,
+    request: Uint8Array,
     visit: (message: NetlinkMessage) => void,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const sequence = ++this.#sequence;
-    this.#kernel.send(this.#socket, concatenate([encode(sequence)]));
+    const sequence = this.#send([request], ++this.#sequence);
     const progress = { done: false, consistent: true };
     let sliceEnd = performance.now() + SLICE_MS;
     while (!progress.done) {
-      forEachMessage(this.#receive(operation), (message) => {
+      this.#receive(operation, (message) => {
         if (message.sequence === sequence) follow(operation, message, progress, visit);
-      });
+      }, DUMP_BATCH);
       if (progress.done || performance.now() < sliceEnd) continue;
       await macrotask();
       signal.throwIfAborted();
@@ -111,18 +119,35 @@ export class RequestSocket {
 
   /** Closes the socket. */
   close(): void {
-    if (this.#open) this.#kernel.close(this.#socket);
+    if (this.#open) this.#syscalls.close(this.#socket);
     this.#open = false;
   }
 
-  /** One datagram of the kernel, valid until the next. */
-  #receive(operation: string): Uint8Array {
-    for (;;) {
-      const received = this.#kernel.receive(this.#socket);
-      if (received === null) throw this.#kernel.error(`recv of ${operation}`);
-      if (received.port !== KERNEL_PORT) continue;
-      if (received.datagram === null) throw new DecodeError(operation, 0);
-      return received.datagram;
+  /** Numbers the requests from `first` on, and sends them. */
+  #send(requests: readonly Uint8Array[], first: number): number {
+    const datagram = new Uint8Array(requests.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    requests.forEach((request, i) => {
+      datagram.set(request, offset);
+      setU32(datagram, offset + SEQUENCE_OFFSET, first + i);
+      offset += request.length;
+    });
+    this.#syscalls.send(this.#socket, datagram);
+    return first;
+  }
+
+  /** Visits the messages that are queued, at least one datagram of the kernel. */
+  #receive(operation: string, visit: (message: NetlinkMessage) => void, most?: number): void {
+    for (let fromKernel = 0; fromKernel === 0;) {
+      const received = this.#syscalls.receive(this.#socket, most);
+      if (received === 0) throw this.#syscalls.error(`recv of ${operation}`);
+      for (let i = 0; i < received; i++) {
+        if (!this.#syscalls.isFromKernel(i)) continue;
+        fromKernel++;
+        const datagram = this.#syscalls.datagram(i);
+        if (datagram === null) throw new DecodeError(operation, 0);
+        forEachMessage(datagram, visit);
+      }
     }
   }
 }
@@ -135,7 +160,7 @@ function follow(
 ): void {
   // Any part may carry the flag, the last one included.
   if (message.flags & NLM_F_DUMP_INTR) progress.consistent = false;
-  // The end of a dump may carry an error as well, where it failed on the way.
+  // NLMSG_DONE carries an error if the dump failed on its way.
   if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
     const { code, text } = decodeNetlinkError(message);
     if (code !== 0) throw refused(operation, code, text);
@@ -149,14 +174,4 @@ function follow(
 function refused(operation: string, code: number, text: string | null): SystemCallError {
   const options = text === null ? {} : { detail: text };
   return new SystemCallError(operation, code, errnoName("linux", code), options);
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -29,7 +29,6 @@ import {
   RTA_OIF,
   RTA_PREFSRC,
   RTA_PRIORITY,
-  RTA_TABLE,
   RTA_VIA,
   RTATTR_SIZE,
   RTM_F_FIB_MATCH,
@@ -46,10 +45,6 @@ export interface RouteMessage {
   family: number;
   /** How many bits of the destination count; 0 for a default route. */
   destinationLength: number;
-  /** RT_TABLE_*, all 32 bits. */
-  table: number;
-  /** RTPROT_*: who made it. */
-  protocol: number;
   /** RTN_*. */
   type: number;
   /** RTM_F_*, and RTNH_F_* of a route with one way. */
@@ -93,8 +88,6 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
   const route: RouteMessage = {
     family,
     destinationLength: body[1]!,
-    table: body[4]!,
-    protocol: body[5]!,
     type: body[7]!,
     flags: u32(body, 8),
     outInterface: null,
@@ -108,9 +101,6 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
   for (let at = RTMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
     switch (attributeType(body, at)) {
-      case RTA_TABLE:
-        route.table = u32Value(body, at, length, "RTA_TABLE");
-        break;
       case RTA_OIF:
         route.outInterface = u32Value(body, at, length, "RTA_OIF");
         break;

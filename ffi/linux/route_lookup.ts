@@ -1,14 +1,14 @@
 /**
- * The default route, as what the kernel answers when it is asked for a route: right with policy rules,
- * VPN tables, split defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Nothing is
- * kept of the routes that are announced, since IPv4 routes vanish without a message when a link goes
- * down or an address is removed.
+ * The default route as the kernel's answer to route lookups: right with policy rules, VPN tables, split
+ * defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
+ * tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed.
  *
  * @module
  */
 import { formatIp, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
-import { chooseWay, compareHops, type Hop, type Way } from "../default_route.ts";
+import { compareHops, type Hop, type NextHops, selectDefaultRoute } from "../default_route.ts";
+import { canBeDefault } from "./bpf_filter.ts";
 import {
   RTM_NEWROUTE,
   RTN_BLACKHOLE,
@@ -16,112 +16,153 @@ import {
   RTN_UNREACHABLE,
   RTNH_F_DEAD,
 } from "./constants.ts";
-import { canBeDefault } from "./bpf_filter.ts";
 import type { NetlinkMessage } from "./netlink.ts";
-import type { Encode } from "./request_socket.ts";
 import { decodeRoute, encodeRouteQuery, type RouteMessage } from "./route.ts";
 
-/**
- * Addresses to ask for, per half of the address space: an address whose own prefix is routed elsewhere
- * says nothing about the default, then the next one is asked.
- */
-const PROBES = {
-  ipv4: {
-    low: ["23.0.0.1", "73.0.0.1", "0.1.2.3"],
-    high: ["151.0.0.1", "203.0.113.1", "240.0.0.1"],
-  },
-  ipv6: { low: ["2a0f::1", "2c0f::1", "2d00::1"], high: ["3ffe::1", "3000::1"] },
-} as const;
-
-/** Asks the kernel; null where it answered with an error. */
-export type AskRoutes = (questions: readonly Encode[]) => (RouteMessage | null)[];
+/** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
+export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
 
 /** What is known of the interfaces. */
 export interface LinkNames {
-  /** null: it is not there, or not yet. */
+  /** The name of an interface; null if it is not there (yet). */
   nameOf(index: number): string | null;
-  /** Whether a route through it leads nowhere. */
+  /** Whether routes through the interface lead nowhere. */
   isLoopback(index: number): boolean;
 }
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
-  /** As they are published. */
+  /** As published. */
   routes: DefaultRoutes;
+  /** The indexes of their interfaces. */
+  indexes: number[];
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
 
-/** The way that one half of the address space takes; IPv6 rotates the order of its hops. */
-interface FoundWay extends Way {
-  probe: Uint8Array;
-  route: RouteMessage;
+/** A destination to ask about, with its queries. */
+interface Probe {
+  /** Which route of which table matches? */
+  readonly match: Uint8Array;
+  /** What would the kernel do with a packet? */
+  readonly plain: Uint8Array;
+  readonly destination: Uint8Array;
 }
 
-/** One half's probes, and how far the questions have come. */
-interface Half {
-  readonly probes: readonly Uint8Array[];
-  next: number;
-  found: FoundWay | null;
+/** The route that one half of the address space takes; IPv6 rotates the order of its hops. */
+interface Found extends NextHops {
+  readonly probe: Probe;
+  readonly route: RouteMessage;
 }
 
-/** Decodes an answer to a question about a route. */
+/**
+ * Probes for each half of the address space. A probe whose own prefix is routed elsewhere says nothing
+ * about the default, so the next one is asked.
+ */
+const HALVES: readonly (readonly Probe[])[] = [
+  ["23.0.0.1", "73.0.0.1", "0.1.2.3"],
+  ["151.0.0.1", "203.0.113.1", "240.0.0.1"],
+  ["2a0f::1", "2c0f::1", "2d00::1"],
+  ["3ffe::1", "3000::1"],
+].map((texts) => texts.map(makeProbe));
+
+function makeProbe(text: string): Probe {
+  const destination = parseIp(text)!;
+  return {
+    destination,
+    match: encodeRouteQuery(0, destination, { fibMatch: true }),
+    plain: encodeRouteQuery(0, destination, { fibMatch: false }),
+  };
+}
+
+/** Decodes the answer to a route query. */
 export function decodeRouteAnswer(message: NetlinkMessage): RouteMessage | null {
   return message.type === RTM_NEWROUTE ? decodeRoute(message.body) : null;
 }
 
-/** Asks for the default routes of both families. */
-export function askDefaultRoutes(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
-  const halves = [PROBES.ipv4.low, PROBES.ipv4.high, PROBES.ipv6.low, PROBES.ipv6.high].map(
-    (probes): Half => ({ probes: probes.map(bytesOf), next: 0, found: null }),
-  );
-  askHalves(ask, halves, links);
-  const [low4, high4, low6, high6] = halves.map((half) => half.found);
-  const ways = [chooseWay(low4 ?? null, high4 ?? null), chooseWay(low6 ?? null, high6 ?? null)];
-  const sources = askSources(ask, ways);
-  const [ipv4, ipv6] = ways.map((way, i) => publishedRoute(way, sources[i] ?? null, links));
-  const expiries = ways.flatMap((way) => way?.route.expiresInSeconds ?? []);
-  return {
-    routes: { ipv4: ipv4 ?? null, ipv6: ipv6 ?? null },
-    expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
-  };
-}
+/** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */
+export class RouteLookup {
+  /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
+  readonly #uncovered = new Set<number>();
 
-const parsed = new Map<string, Uint8Array>();
-
-function bytesOf(text: string): Uint8Array {
-  let bytes = parsed.get(text);
-  if (bytes === undefined) parsed.set(text, bytes = parseIp(text)!);
-  return bytes;
-}
-
-/** Asks all halves at once, then those again that have no answer yet, until their probes are used up. */
-function askHalves(ask: AskRoutes, halves: readonly Half[], links: LinkNames): void {
-  for (;;) {
-    const open = halves.filter((half) => half.found === null && half.next < half.probes.length);
-    if (open.length === 0) return;
-    const probes = open.map((half) => half.probes[half.next++]!);
-    const answers = ask(
-      probes.map((probe) => (sequence) => encodeRouteQuery(sequence, probe, { fibMatch: true })),
-    );
-    open.forEach((half, i) => {
-      const route = answers[i] ?? null;
-      // A longer match is somebody's route to the probe, such as a host route to a VPN's server.
-      if (route === null || !canBeDefault(route.family, route.destinationLength)) return;
-      half.found = {
-        probe: probes[i]!,
-        route,
-        prefixLength: route.destinationLength,
-        hops: hopsOf(route, links),
-      };
+  /** The default routes of both families. */
+  ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
+    const answers = new Map<Uint8Array, RouteMessage | null>();
+    const askFor = (queries: readonly Uint8Array[]): void => {
+      const unknown = queries.filter((query) => !answers.has(query));
+      if (unknown.length === 0) return;
+      ask(unknown).forEach((answer, i) => answers.set(unknown[i]!, answer));
+    };
+    askFor(HALVES.flatMap((probes, half) => this.#firstQueries(probes, half)));
+    askFor(HALVES.flatMap((probes) => matching(probes, answers) ? [] : probes.map(matchOf)));
+    const matches = HALVES.map((probes) => matching(probes, answers));
+    // without `nexthop_compat_mode` the match names a nexthop object and no hop
+    askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
+    const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
+    const chosen = [
+      selectDefaultRoute(found[0] ?? null, found[1] ?? null),
+      selectDefaultRoute(found[2] ?? null, found[3] ?? null),
+    ];
+    const sources = chosen.map((it) => it && sourceQuery(it));
+    askFor(sources.filter((query) => query !== null));
+    this.#uncovered.clear();
+    HALVES.forEach((probes, half) => {
+      if (matching(probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
     });
+    const published = chosen.map((it, i) =>
+      it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
+    );
+    return {
+      routes: { ipv4: published[0] ?? null, ipv6: published[1] ?? null },
+      indexes: chosen.flatMap((it) => it?.hops[0]?.index ?? []),
+      expiresInSeconds: earliest(chosen),
+    };
+  }
+
+  #firstQueries(probes: readonly Probe[], half: number): Uint8Array[] {
+    if (this.#uncovered.has(half)) return probes.map(matchOf);
+    const [first] = probes;
+    // the plain answer of the low half has the source address
+    return half % 2 === 0 ? [first!.match, first!.plain] : [first!.match];
   }
 }
 
-function hopsOf(route: RouteMessage, links: LinkNames): Hop[] {
-  if ([RTN_UNREACHABLE, RTN_BLACKHOLE, RTN_PROHIBIT].includes(route.type)) return [];
-  const all = route.nexthops.length > 0 ? route.nexthops : [{ ...route, flags: route.flags }];
-  return all
+function matchOf({ match }: Probe): Uint8Array {
+  return match;
+}
+
+/** The first probe that matched a route short enough to be a default. */
+function matching(
+  probes: readonly Probe[],
+  answers: ReadonlyMap<Uint8Array, RouteMessage | null>,
+): { probe: Probe; route: RouteMessage } | null {
+  for (const probe of probes) {
+    const route = answers.get(probe.match) ?? null;
+    // A longer match is somebody's route to the probe, such as a host route to a VPN server.
+    if (route !== null && canBeDefault(route.family, route.destinationLength)) {
+      return { probe, route };
+    }
+  }
+  return null;
+}
+
+function isObjectOnly(route: RouteMessage): boolean {
+  return route.nexthopId !== null && route.outInterface === null && route.nexthops.length === 0;
+}
+
+function hopsOf(
+  { probe, route }: { probe: Probe; route: RouteMessage },
+  plain: RouteMessage | null,
+  links: LinkNames,
+): Found {
+  const { destinationLength: prefixLength, nexthopId } = route;
+  const found = { probe, route, prefixLength, nexthopId };
+  if ([RTN_UNREACHABLE, RTN_BLACKHOLE, RTN_PROHIBIT].includes(route.type)) {
+    return { ...found, hops: [] };
+  }
+  const told = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
+  const all = told.nexthops.length > 0 ? told.nexthops : [told];
+  const hops = all
     .filter((hop) => (hop.flags & RTNH_F_DEAD) === 0)
     .flatMap(({ outInterface, gateway }): Hop[] =>
       outInterface === null || links.isLoopback(outInterface)
@@ -129,36 +170,33 @@ function hopsOf(route: RouteMessage, links: LinkNames): Hop[] {
         : [{ index: outInterface, gateway }]
     )
     .sort(compareHops);
+  return { ...found, hops };
 }
 
-/** The address that the kernel would send from, per way: asked plainly, without FIB_MATCH. */
-function askSources(ask: AskRoutes, ways: readonly (FoundWay | null)[]): (RouteMessage | null)[] {
-  const some = ways.filter((way) => way !== null);
-  if (some.length === 0) return ways.map(() => null);
-  const answers = ask(
-    some.map(({ probe, hops }) => (sequence) =>
-      // With several next hops the answer would be one of them at random: ask for the one reported.
-      encodeRouteQuery(sequence, probe, {
-        fibMatch: false,
-        ...(hops.length > 1 ? { outInterface: hops[0]!.index } : {}),
-      })
-    ),
-  );
-  return ways.map((way) => way === null ? null : answers[some.indexOf(way)] ?? null);
+/** With several hops the plain answer is one of them at random, so ask for the one that is reported. */
+function sourceQuery({ hops, probe }: Found): Uint8Array {
+  if (hops.length === 1) return probe.plain;
+  const options = { fibMatch: false, outInterface: hops[0]!.index };
+  return encodeRouteQuery(0, probe.destination, options);
+}
+
+function earliest(routes: readonly (Found | null)[]): number | null {
+  const seconds = routes.flatMap((it) => it?.route.expiresInSeconds ?? []);
+  return seconds.length === 0 ? null : Math.min(...seconds);
 }
 
 function publishedRoute(
-  way: FoundWay | null,
-  answer: RouteMessage | null,
+  { hops, route }: Found,
+  source: Uint8Array | null,
   links: LinkNames,
 ): DefaultRoute | null {
-  const hop = way?.hops[0];
+  const [hop] = hops;
   const name = hop === undefined ? null : links.nameOf(hop.index);
-  if (way === null || hop === undefined || name === null) return null;
+  if (hop === undefined || name === null) return null;
   return {
     interface: name,
     gateway: hop.gateway === null ? null : formatIp(hop.gateway),
-    source: answer?.source ? formatIp(answer.source) : null,
-    metric: way.route.metric,
+    source: source === null ? null : formatIp(source),
+    metric: route.metric,
   };
 }

@@ -1,13 +1,13 @@
 /**
- * The C library with what all monitors of the isolate share: the one blocked poll and the watch over
- * sleep. Counted: loaded by the first user, unloaded with the last.
+ * What all monitors of an isolate share on Linux: the C library, the poll loop, the socket for route
+ * lookups and the suspend clock. Loaded by the first user, unloaded with the last.
  *
  * @module
  */
 import { openLibrary } from "../library.ts";
+import { PollLoop } from "../poll_loop.ts";
 import { Refcounted } from "../refcounted.ts";
-import { type ClockFinding, ClockWatch, SleepDetector } from "../suspend_clock.ts";
-import { PollLoop, type Watch } from "../poll_loop.ts";
+import { type ClockFinding, SuspendClock } from "../suspend_clock.ts";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
@@ -19,109 +19,153 @@ import {
   TFD_TIMER_ABSTIME,
   TFD_TIMER_CANCEL_ON_SET,
 } from "./constants.ts";
-import { Syscalls } from "./syscalls.ts";
 import { libcRequest } from "./libc.ts";
+import { RequestSocket } from "./request_socket.ts";
+import {
+  decodeRouteAnswer,
+  type DefaultRouteAnswer,
+  type LinkNames,
+  type RouteLookup,
+} from "./route_lookup.ts";
+import { Syscalls } from "./syscalls.ts";
 
-/** A far date, 2200-01-01: the timer is not there to fire but to be cancelled. */
+/** 2200-01-01: the timer is there to be cancelled, not to fire. */
 const NEVER_SECONDS = 7_258_118_400n;
 
 /** What the monitors of an isolate share. */
 export class LinuxRuntime {
   /** The system calls. */
-  readonly kernel: Syscalls;
+  readonly syscalls: Syscalls;
   /** The one blocked poll. */
-  readonly waiter: PollLoop;
-  readonly #close: () => void;
+  readonly pollLoop: PollLoop;
+  readonly #unload: () => void;
+  readonly #clock: SuspendClock;
   readonly #wakeDescriptor: number;
-  readonly #clocks: ClockWatch;
-  #timer: { descriptor: number; watch: Watch; done: Promise<void> } | null = null;
+  #requests: RequestSocket | null = null;
 
-  /** Starts on loaded functions; `close` unloads them. */
-  constructor(kernel: Syscalls, close: () => void) {
-    this.kernel = kernel;
-    this.#close = close;
-    this.#wakeDescriptor = kernel.eventDescriptor(EFD_CLOEXEC | EFD_NONBLOCK);
-    const counter = new Uint8Array(8);
-    const one = new Uint8Array(BigUint64Array.of(1n).buffer);
-    this.waiter = new PollLoop({
-      poll: (descriptors, count, timeoutMs) => kernel.poll(descriptors, count, timeoutMs),
-      wakeDescriptor: this.#wakeDescriptor,
-      wake: () => kernel.write(this.#wakeDescriptor, one),
-      quiet: () => kernel.read(this.#wakeDescriptor, counter),
-    }, () => this.#clocks.look(false));
-    this.#clocks = new ClockWatch(
-      new SleepDetector({
-        monotonic: () => kernel.clock(CLOCK_MONOTONIC),
-        bootTime: () => kernel.clock(CLOCK_BOOTTIME),
-      }),
-    );
+  /** Uses loaded functions; `unload` unloads them. */
+  constructor(syscalls: Syscalls, unload: () => void) {
+    this.syscalls = syscalls;
+    this.#unload = unload;
+    this.#clock = new SuspendClock({
+      monotonic: () => syscalls.clock(CLOCK_MONOTONIC),
+      bootTime: () => syscalls.clock(CLOCK_BOOTTIME),
+    });
+    const timer = new WakeTimer(syscalls, () => this.#clock.check(true));
+    const wake = timer.descriptor >= 0 ? timer : new WakeEvent(syscalls);
+    this.#wakeDescriptor = wake.descriptor;
+    this.pollLoop = new PollLoop({
+      poll: (descriptors, count, timeoutMs) => syscalls.poll(descriptors, count, timeoutMs),
+      wakeDescriptor: wake.descriptor,
+      wake: () => wake.wake(),
+      quiet: () => wake.quiet(),
+    });
   }
 
-  /** Hears of wake-ups and stepped clocks until the returned function is called. */
-  onClock(listener: (finding: ClockFinding) => void): () => Promise<void> {
-    const forget = this.#clocks.listen(listener);
-    this.#timer ??= this.#startTimer();
-    return async () => {
-      forget();
-      if (this.#clocks.listeners > 0) return;
-      const timer = this.#timer;
-      this.#timer = null;
-      if (timer === null) return;
-      await timer.watch.close();
-      await timer.done;
-      this.kernel.close(timer.descriptor);
-    };
+  /**
+   * Looks up the default routes, on a socket that all monitors share.
+   *
+   * @throws {SystemCallError} if the kernel does not answer
+   */
+  askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
+    const requests = this.#requests ??= new RequestSocket(this.syscalls);
+    try {
+      return lookup.ask((queries) => requests.askAll(queries, decodeRouteAnswer), links);
+    } catch (error) {
+      // answers may still arrive on this socket: the next lookup uses a new one
+      requests.close();
+      this.#requests = null;
+      throw error;
+    }
+  }
+
+  /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
+  onClock(listener: (finding: ClockFinding) => void): () => void {
+    return this.#clock.listen(listener);
   }
 
   /** Compares the clocks now. */
-  lookAtClocks(): void {
-    this.#clocks.look(false);
+  checkClocks(): void {
+    this.#clock.check(false);
   }
 
-  /** Ends the poll and unloads the library. */
+  /** Waits for the poll to end and unloads the library. */
   async dispose(): Promise<void> {
-    await this.waiter.idle();
-    this.kernel.close(this.#wakeDescriptor);
-    this.#close();
-  }
-
-  /** A timer that the kernel cancels when the wall clock is set, and on resume (fs/timerfd.c). */
-  #startTimer(): { descriptor: number; watch: Watch; done: Promise<void> } | null {
-    const descriptor = this.kernel.timerDescriptor(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (descriptor < 0) return null;
-    if (!this.#arm(descriptor)) {
-      this.kernel.close(descriptor);
-      return null;
-    }
-    const watch = this.waiter.watch(descriptor);
-    // It keeps no process alive: that is for the sockets to do.
-    watch.unref();
-    return { descriptor, watch, done: this.#hearTimer(descriptor, watch) };
-  }
-
-  async #hearTimer(descriptor: number, watch: Watch): Promise<void> {
-    const expirations = new Uint8Array(8);
-    while (await watch.ready() !== null) {
-      // ECANCELED is the news itself; whatever it is, the timer must be armed again.
-      this.kernel.read(descriptor, expirations);
-      if (!this.#arm(descriptor)) return;
-      this.#clocks.look(true);
-    }
-  }
-
-  #arm(descriptor: number): boolean {
-    return this.kernel.armTimer(
-      descriptor,
-      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
-      NEVER_SECONDS,
-    );
+    await this.pollLoop.idle();
+    this.#requests?.close();
+    this.syscalls.close(this.#wakeDescriptor);
+    this.#unload();
   }
 }
 
-/** The one of the isolate, by the path of the C library. */
-export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadSystem);
+/**
+ * Wakes the poll, and is woken by the kernel when the wall clock is set and on resume (fs/timerfd.c):
+ * one descriptor for both, since a terminated Worker leaves every descriptor open.
+ */
+class WakeTimer {
+  /** The timer; negative if the kernel has none. */
+  readonly descriptor: number;
+  readonly #syscalls: Syscalls;
+  readonly #onClockSet: () => void;
+  readonly #expirations = new Uint8Array(8);
+  #clockSet = false;
 
-async function loadSystem(path: string | undefined): Promise<LinuxRuntime> {
+  constructor(syscalls: Syscalls, onClockSet: () => void) {
+    this.#syscalls = syscalls;
+    this.#onClockSet = onClockSet;
+    this.descriptor = syscalls.timerDescriptor(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (this.descriptor >= 0) this.#arm(NEVER_SECONDS);
+  }
+
+  /** Lets the timer expire at once, by a time in the past. */
+  wake(): void {
+    if (!this.#arm(1n)) this.#clockSet = true;
+  }
+
+  /**
+   * Our own wake-up reads as an expiry; a clock that was set cancels the timer, and the read fails. While
+   * a cancellation is pending, arming the timer fails with ECANCELED and arms it all the same, as the
+   * manual page of `timerfd_settime` says: that is news of a set clock, too.
+   */
+  quiet(): void {
+    const expired = this.#syscalls.read(this.descriptor, this.#expirations) === 8;
+    const armed = this.#arm(NEVER_SECONDS);
+    if (expired && armed && !this.#clockSet) return;
+    this.#clockSet = false;
+    this.#onClockSet();
+  }
+
+  #arm(seconds: bigint): boolean {
+    const flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    return this.#syscalls.armTimer(this.descriptor, flags, seconds);
+  }
+}
+
+/** Wakes the poll where the kernel has no such timer; sleep is then found by the next read. */
+class WakeEvent {
+  readonly descriptor: number;
+  readonly #syscalls: Syscalls;
+  readonly #counter = new Uint8Array(8);
+  readonly #one = new Uint8Array(BigUint64Array.of(1n).buffer);
+
+  constructor(syscalls: Syscalls) {
+    this.#syscalls = syscalls;
+    this.descriptor = syscalls.eventDescriptor(EFD_CLOEXEC | EFD_NONBLOCK);
+  }
+
+  wake(): void {
+    this.#syscalls.write(this.descriptor, this.#one);
+  }
+
+  quiet(): void {
+    this.#syscalls.read(this.descriptor, this.#counter);
+  }
+}
+
+/** The runtime of the isolate, by the path of the C library. */
+export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadRuntime);
+
+async function loadRuntime(path: string | undefined): Promise<LinuxRuntime> {
   const library = await openLibrary(libcRequest(path));
   try {
     return new LinuxRuntime(new Syscalls(library.symbols), () => library.close());

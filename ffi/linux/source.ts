@@ -5,102 +5,111 @@
  */
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import { libraryGranted } from "../library.ts";
-import { EventSocket } from "./event_socket.ts";
+import { type Dump, readDump } from "./dump.ts";
+import { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest } from "./libc.ts";
 import { encodeLinkQuery } from "./link.ts";
 import { RequestSocket } from "./request_socket.ts";
-import { type LinuxCounters, LinuxSubscription } from "./subscription.ts";
 import { type LinuxRuntime, linuxRuntimes } from "./runtime.ts";
-import { type Dump, readDump } from "./dump.ts";
+import { type LinuxCounters, LinuxSubscription } from "./subscription.ts";
+import { formatEvent } from "./trace.ts";
 
-/** The size of the receive buffer, when nothing is said. */
+/** The default size of the receive buffer. */
 const RECEIVE_BUFFER_BYTES = 1_048_576;
-/** Every network namespace begins with it (LOOPBACK_IFINDEX, net/flow.h). */
+/** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
 
-/** How to open it. */
+/** How to open the source. */
 export interface LinuxSourceOptions {
-  /** The absolute path of the C library; left out, it is found. */
+  /** The absolute path of the C library; searched for if left out. */
   libc?: string | undefined;
-  /** The wanted size of the receive buffer of events. */
+  /** The size of the receive buffer to ask for. */
   receiveBufferBytes?: number | undefined;
+  /** The longest pause between two polls in a storm, in milliseconds. */
+  stormPauseMs?: number | undefined;
+  /** Receives one line of text per message of the kernel. */
+  trace?: ((line: string) => void) | undefined;
 }
 
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
-  /** Always this. */
   readonly name = "netlink";
   /** Counts over all subscriptions. */
   readonly counters: LinuxCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-  readonly #system: LinuxRuntime;
+  readonly #runtime: LinuxRuntime;
   readonly #options: LinuxSourceOptions;
-  readonly #truths = new WeakMap<Reading, Dump>();
+  readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: LinuxSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  private constructor(system: LinuxRuntime, options: LinuxSourceOptions) {
-    this.#system = system;
+  private constructor(runtime: LinuxRuntime, options: LinuxSourceOptions) {
+    this.#runtime = runtime;
     this.#options = options;
   }
 
-  /** Whether `open()` would need no answer from the user. */
+  /** Whether `open()` works without asking the user for a permission. */
   static async granted({ libc }: LinuxSourceOptions): Promise<boolean> {
     return linuxRuntimes.has(libc) || await libraryGranted(libcRequest(libc));
   }
 
-  /** Loads the C library, asking for the permission when that is possible. */
+  /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: LinuxSourceOptions): Promise<LinuxSource> {
     return new LinuxSource(await linuxRuntimes.acquire(options.libc), options);
   }
 
   /**
-   * Throws a SystemCallError where the kernel lets nobody listen or ask, as sandboxes and Android do
-   * (golang/go#40569). `listens` is false where events are not wanted.
+   * Checks that the kernel lets this process listen and ask, which sandboxes and Android refuse
+   * (golang/go#40569).
+   *
+   * @param listens Whether events are wanted, too.
+   * @throws {SystemCallError} if it does not
    */
   check(listens: boolean): void {
-    const { kernel } = this.#system;
-    const ignore = () => {};
-    const handler = { heard: ignore, truncated: ignore, spoofed: ignore };
-    if (listens) new EventSocket(kernel, RECEIVE_BUFFER_BYTES, handler).close();
-    const requests = new RequestSocket(kernel);
+    const { syscalls } = this.#runtime;
+    if (listens) new NetlinkEventSocket(syscalls, RECEIVE_BUFFER_BYTES).close();
+    const requests = new RequestSocket(syscalls);
     try {
-      requests.ask("RTM_GETLINK", (sequence) => encodeLinkQuery(sequence, LOOPBACK_INDEX));
+      requests.ask("RTM_GETLINK", encodeLinkQuery(LOOPBACK_INDEX));
     } finally {
       requests.close();
     }
   }
 
-  /** Joins the groups. */
+  /** Joins the multicast groups. */
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
+    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES, stormPauseMs, trace } = this.#options;
     return this.#subscription = new LinuxSubscription({
-      system: this.#system,
-      receiveBufferBytes: this.#options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES,
+      runtime: this.#runtime,
+      receiveBufferBytes,
+      stormPauseMs,
+      trace: trace && ((event) => trace(formatEvent(event))),
       counters: this.counters,
-      truthOf: (reading) => this.#truths.get(reading),
+      dumpOf: (reading) => this.#dumps.get(reading),
     });
   }
 
-  /** Dumps links and addresses and asks for the default routes. */
+  /** Dumps links and addresses, and looks up the default routes. */
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
-    this.#subscription?.startJournal();
-    this.#system.lookAtClocks();
-    const reading = readDump(this.#system.kernel, signal);
+    const subscription = this.#subscription;
+    subscription?.startJournal();
+    this.#runtime.checkClocks();
+    const reading = readDump(this.#runtime.syscalls, signal, subscription?.table ?? null);
     this.#reads.add(reading);
     try {
-      const truth = await reading;
-      this.#truths.set(truth.reading, truth);
-      this.#subscription?.learn(truth);
-      return truth.reading;
+      const dump = await reading;
+      this.#dumps.set(dump.reading, dump);
+      subscription?.mergeTentative(dump);
+      return dump.reading;
     } finally {
       this.#reads.delete(reading);
     }
   }
 
-  /** Ends what is open and gives the C library back, once no read is under way. */
+  /** Closes what is open, and releases the C library when no read is in progress any more. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
   }

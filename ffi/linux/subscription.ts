@@ -1,37 +1,43 @@
 /**
- * Hears the kernel and keeps the table that it announces.
+ * Receives the kernel's events and keeps the link table up to date with them.
  *
  * @module
  */
-import { DecodeError } from "../../state/errors.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Mailbox } from "../mailbox.ts";
-import { type Batch, RoutingSocket } from "../routing_socket.ts";
-import { announcement } from "../suspend_clock.ts";
+import { Alarm } from "../alarm.ts";
+import { Canary } from "../canary.ts";
+import { EventSocket } from "../event_socket.ts";
+import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
-import { askDefaultRoutes, decodeRouteAnswer } from "./route_lookup.ts";
-import { EventSocket } from "./event_socket.ts";
-import { applyEvent, decodeEvent, type NetworkEvent } from "./classify.ts";
-import { forEachMessage, type NetlinkMessage } from "./netlink.ts";
-import { RequestSocket } from "./request_socket.ts";
-import type { LinuxRuntime } from "./runtime.ts";
-import type { LinkTable } from "./link_table.ts";
+import { clockEvent } from "../suspend_clock.ts";
+import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
+import { NetlinkEventSocket } from "./event_socket.ts";
+import type { LinkTable } from "./link_table.ts";
+import { RouteLookup } from "./route_lookup.ts";
+import type { LinuxRuntime } from "./runtime.ts";
 
-/** How often a view is taken again because something came while it was taken. */
+/** A view is taken again if events arrive meanwhile, this often at most. */
 const MOST_VIEWS = 3;
-/** Events heard while the truth is being read; more of them are an overflow. */
+/** Events kept while a dump is read; more of them count as an overflow. */
 const LONGEST_JOURNAL = 4_096;
-/** An expiry is asked for a little late, so that the kernel has noticed it. */
+/** A route is looked up this long after its expiry, when the kernel has noticed it. */
 const EXPIRY_MARGIN_MS = 250;
+/**
+ * The kernel announces that a link went down before it removes the routes, and does not announce those
+ * (fib_sync_down_dev() runs after the notifier), so they are looked up again: after 50 ms, and, while the
+ * default route still uses a link that is down, after 100, 200 and 400 ms.
+ */
+const FIRST_RECHECK_MS = 50;
+const LAST_RECHECK_MS = 400;
 
-/** Live counts, shared by all subscriptions of a source. */
+/** Live counts over all subscriptions of a source. */
 export interface LinuxCounters {
-  /** Messages heard. */
+  /** Messages received. */
   events: number;
   /** Messages that say nothing about the state. */
   ignored: number;
-  /** Messages that could not be understood. */
+  /** Messages that could not be decoded. */
   malformed: number;
   /** Messages from another process. */
   spoofed: number;
@@ -39,143 +45,150 @@ export interface LinuxCounters {
 
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
-  /** The system calls and the shared poll. */
-  system: LinuxRuntime;
-  /** The wanted size of the receive buffer. */
+  /** The system calls and the shared poll loop. */
+  runtime: LinuxRuntime;
+  /** The size of the receive buffer to ask for. */
   receiveBufferBytes: number;
-  /** Counted into. */
+  /** The longest pause between two polls in a storm, in milliseconds. */
+  stormPauseMs?: number | undefined;
+  /** Receives one line of text per event. */
+  trace?: ((event: KernelEvent) => void) | undefined;
+  /** Incremented. */
   counters: LinuxCounters;
-  /** The truth behind a reading that the source gave out. */
-  truthOf(reading: Reading): Dump | undefined;
+  /** The dump behind a reading that the source returned. */
+  dumpOf(reading: Reading): Dump | undefined;
 }
 
-/** A subscription to the kernel's announcements. */
+/** A subscription to the kernel's events. */
 export class LinuxSubscription implements Subscription {
   readonly #context: SubscriptionContext;
-  readonly #events: EventSocket;
+  readonly #port: NetlinkEventSocket;
   readonly #watch: Watch;
-  readonly #socket: RoutingSocket;
-  readonly #mailbox = new Mailbox();
-  readonly #pump: Promise<void>;
-  readonly #forgetClock: () => Promise<void>;
-  #requests: RequestSocket | null = null;
+  readonly #socket: EventSocket<KernelEvent>;
+  readonly #pending = new PendingEvents();
+  readonly #canary: Canary;
+  readonly #lookup = new RouteLookup();
+  readonly #stopClock: () => void;
+  /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
+  readonly #expiry = new Alarm(() => this.#post({ kind: "changed" }));
+  readonly #recheck = new Alarm(() => this.#post({ kind: "changed" }));
+  #recheckMs = FIRST_RECHECK_MS;
+  /** The interfaces of the default routes that were looked up last. */
+  #defaultIndexes: readonly number[] = [];
   #table: LinkTable | null = null;
-  /** What was heard since the last reading began; null when nobody needs it. */
-  #journal: NetworkEvent[] | "overflowed" | null = null;
+  /** Events since the last dump began; null if no dump is being read. */
+  #journal: KernelEvent[] | "overflowed" | null = null;
   /** Rises with each event that may change the state. */
   #changes = 0;
-  #expiry: ReturnType<typeof setTimeout> | null = null;
-  #persistent = true;
-  #canary: Canary | null = null;
+  /** The last slice left nothing behind, and no view has been taken since. */
+  #isDrained = false;
   #sequence = 0;
-  /** What is read now did not come through the poll. */
-  #unwoken = false;
   #disposed: Promise<void> | null = null;
 
-  /** Hears from now on. Throws a SystemCallError when the kernel refuses. */
+  /**
+   * Opens the socket: the kernel queues events from now on.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { kernel, waiter } = context.system;
-    this.#events = new EventSocket(kernel, context.receiveBufferBytes, {
-      heard: (datagram) => this.#heard(datagram),
-      truncated: () => this.#misunderstood(),
-      spoofed: () => context.counters.spoofed++,
+    const { receiveBufferBytes, runtime, stormPauseMs } = context;
+    this.#port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
+    this.#watch = runtime.pollLoop.watch(this.#port.descriptor, { stormPauseMs });
+    this.#socket = new EventSocket(this.#port, this.#watch);
+    this.#canary = new Canary(() => {
+      this.#port.sendCanary(++this.#sequence);
+      return this.#sequence;
     });
-    this.#watch = waiter.watch(this.#events.descriptor);
-    this.#socket = new RoutingSocket(this.#events, this.#watch);
-    this.#forgetClock = context.system.onClock((finding) => {
-      const event = announcement(finding);
-      if (event !== null) this.#mailbox.post(event);
-    });
-    this.#pump = this.#listen();
+    this.#stopClock = runtime.onClock((finding) => this.#post(clockEvent(finding)));
   }
 
-  /** The socket that hears: for tests of this source only. */
+  /** The event socket, for tests of this source only. */
   get descriptor(): number {
-    return this.#events.descriptor;
+    return this.#port.descriptor;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<SourceEvent> {
-    return this.#mailbox[Symbol.asyncIterator]();
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
+    for await (const events of this.#socket) {
+      this.#isDrained = true;
+      this.#take(events, true);
+      yield* this.#pending.take();
+    }
   }
 
   /**
-   * Links and addresses come from queued events, default routes from a question now: whatever arrives
-   * while the question is asked belongs to the same moment, so it is drained again.
+   * Links and addresses come from queued events, default routes from a lookup now. What arrives during
+   * the lookup belongs to the same moment, so the socket is drained again after it.
    */
   view(): Reading | null {
     if (this.#table === null) return null;
-    let drained = this.#drain().drained;
+    if (!this.#isDrained) this.#drain();
+    this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
-      const { routes, expiresInSeconds } = this.#askRoutes(this.#table);
+      const { routes, indexes, expiresInSeconds } = this.#context.runtime.askRoutes(
+        this.#lookup,
+        this.#table,
+      );
       const changes = this.#changes;
-      if (drained) drained = this.#drain().drained;
+      const drained = this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
+      this.#defaultIndexes = indexes;
       this.#expireIn(expiresInSeconds);
+      this.#recheckDeadRoutes(this.#table);
       const interfaces = this.#table.interfaces();
       return { interfaces, defaultRoute: routes, knows: LINUX_KNOWS };
     }
   }
 
   adopt(reading: Reading): void {
-    const truth = this.#context.truthOf(reading);
-    if (truth === undefined) return;
-    this.#table = truth.table;
-    // What was heard since the reading began may be newer than what it saw.
-    if (this.#journal === "overflowed") this.#mailbox.post({ kind: "overflow" });
-    else for (const event of this.#journal ?? []) applyEvent(truth.table, event);
+    const dump = this.#context.dumpOf(reading);
+    if (dump === undefined) return;
+    this.#table = dump.table;
+    // An event received since the dump began may be newer than the dump.
+    if (this.#journal === "overflowed") this.#post({ kind: "overflow" });
+    else for (const event of this.#journal ?? []) applyEvent(dump.table, event);
     this.#journal = null;
-    this.#expireIn(truth.expiresInSeconds);
+    this.#expireIn(dump.expiresInSeconds);
   }
 
-  /** The source begins to read the truth: from now on events are kept for `adopt()`. */
+  /** The table that events keep, for the dump to share objects with. */
+  get table(): LinkTable | null {
+    return this.#table;
+  }
+
+  /** A dump is about to be read: events are kept from now on for `adopt()`. */
   startJournal(): void {
     if (this.#disposed !== null) return;
-    try {
-      this.#drain();
-    } catch {
-      // The socket is lost, and the iteration says so; the truth is asked from another one.
-    }
+    this.#drain();
     this.#journal = [];
   }
 
-  /** The truth was read: takes from it what the kernel does not announce. */
-  learn({ table }: Dump): void {
+  /** A dump was read: takes from it what the kernel does not announce. */
+  mergeTentative({ table }: Dump): void {
     if (this.#table === null) return;
-    const gone = Array.isArray(this.#journal)
+    const removed = Array.isArray(this.#journal)
       ? this.#journal.flatMap((event) => event.kind === "address-gone" ? [event.address] : [])
       : [];
-    if (!this.#table.learnTentative(table, gone)) return;
+    if (!this.#table.mergeTentative(table, removed)) return;
     this.#changes++;
-    this.#mailbox.post({ kind: "changed" });
+    this.#post({ kind: "changed" });
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    if (this.#disposed !== null || !this.#events.hasMemberships()) return false;
-    const canary: Canary = { sequence: 0, answered: Promise.withResolvers() };
-    this.#canary = canary;
-    this.#sendCanary(canary);
-    const abort = () => canary.answered.resolve(false);
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-    try {
-      return await canary.answered.promise;
-    } finally {
-      signal.removeEventListener("abort", abort);
-      if (this.#canary === canary) this.#canary = null;
-    }
+    if (this.#disposed !== null || !this.#port.hasMemberships()) return false;
+    return await this.#canary.probe(signal);
   }
 
   ref(): void {
-    this.#persistent = true;
     this.#watch.ref();
-    if (this.#expiry !== null) Deno.refTimer(this.#expiry);
+    this.#expiry.ref();
+    this.#recheck.ref();
   }
 
   unref(): void {
-    this.#persistent = false;
     this.#watch.unref();
-    if (this.#expiry !== null) Deno.unrefTimer(this.#expiry);
+    this.#expiry.unref();
+    this.#recheck.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -183,61 +196,57 @@ export class LinuxSubscription implements Subscription {
   }
 
   async #dispose(): Promise<void> {
-    this.#mailbox.close();
-    this.#canary?.answered.resolve(false);
-    this.#expireIn(null);
-    this.#requests?.close();
+    this.#stopClock();
+    this.#socket.close();
+    this.#canary.close();
+    this.#expiry.set(null);
+    this.#recheck.set(null);
     await this.#watch.close();
-    await this.#pump;
-    await this.#forgetClock();
-    this.#events.close();
+    this.#port.close();
   }
 
-  /** Lives until the watch is closed or the socket is lost. */
-  async #listen(): Promise<void> {
-    try {
-      for await (const batch of this.#socket) {
-        if (batch.overflow) this.#overflowed();
+  /** Adds an event that did not come through the poll. */
+  #post(event: SourceEvent): void {
+    this.#pending.add(event);
+    this.#watch.wake();
+  }
+
+  /** Receives what is queued without a wake-up. Returns whether nothing is left. */
+  #drain(): boolean {
+    const { events, drained } = this.#socket.drain();
+    this.#take(events, false);
+    if (!this.#pending.isEmpty) this.#watch.wake();
+    return drained;
+  }
+
+  #take(events: readonly KernelEvent[], throughPoll: boolean): void {
+    for (const event of events) {
+      this.#context.trace?.(event);
+      switch (event.kind) {
+        case "acknowledgement":
+          this.#canary.answered(event.sequence, throughPoll);
+          break;
+        case "spoofed":
+          this.#context.counters.spoofed++;
+          break;
+        case "overflow":
+          this.#pending.add({ kind: "overflow" });
+          this.#canary.resend();
+          break;
+        case "malformed":
+          this.#context.counters.events++;
+          this.#context.counters.malformed++;
+          this.#pending.add({ kind: "resync" });
+          break;
+        default:
+          this.#apply(event);
       }
-      this.#mailbox.close();
-    } catch (error) {
-      this.#mailbox.fail(error);
     }
   }
 
-  /** Reads what is queued without having been woken for it. */
-  #drain(): Batch {
-    this.#unwoken = true;
-    try {
-      const batch = this.#socket.drain();
-      if (batch.overflow) this.#overflowed();
-      return batch;
-    } finally {
-      this.#unwoken = false;
-    }
-  }
-
-  /** What did not fit is lost, and the answer to the canary may be among it. */
-  #overflowed(): void {
-    this.#mailbox.post({ kind: "overflow" });
-    if (this.#canary !== null) this.#sendCanary(this.#canary);
-  }
-
-  #heard(datagram: Uint8Array): void {
-    try {
-      forEachMessage(datagram, (message) => this.#hear(message));
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      this.#misunderstood();
-    }
-  }
-
-  #hear(message: NetlinkMessage): void {
+  #apply(event: KernelEvent): void {
     const { counters } = this.#context;
-    const event = decodeEvent(message);
-    if (event.kind === "acknowledgement") return this.#acknowledged(event.sequence);
     counters.events++;
-    if (event.kind === "unknown") return this.#misunderstood();
     if (event.kind === "noise") {
       counters.ignored++;
       return;
@@ -248,63 +257,42 @@ export class LinuxSubscription implements Subscription {
       return;
     }
     this.#changes++;
-    this.#mailbox.post({ kind: "changed" });
+    this.#pending.add({ kind: "changed" });
+    const index = this.#mayLoseRoutes(event);
+    if (index !== null && this.#defaultIndexes.includes(index)) {
+      this.#recheckMs = FIRST_RECHECK_MS;
+      this.#recheck.set(this.#recheckMs);
+    }
   }
 
-  #remember(event: NetworkEvent): void {
+  #remember(event: KernelEvent): void {
     if (this.#journal === null || this.#journal === "overflowed") return;
     if (this.#journal.length < LONGEST_JOURNAL) this.#journal.push(event);
     else this.#journal = "overflowed";
   }
 
-  /** Something was said that the table does not hold: everything has to be read again. */
-  #misunderstood(): void {
-    this.#context.counters.malformed++;
-    this.#mailbox.post({ kind: "overflow" });
-  }
-
-  #sendCanary(canary: Canary): void {
-    canary.sequence = ++this.#sequence;
-    this.#events.sendCanary(canary.sequence);
-  }
-
-  /** Only what came through the poll proves that events would: another one is sent for one that did not. */
-  #acknowledged(sequence: number): void {
-    const canary = this.#canary;
-    if (canary === null || canary.sequence !== sequence) return;
-    if (this.#unwoken) this.#sendCanary(canary);
-    else canary.answered.resolve(true);
-  }
-
-  #askRoutes(table: LinkTable): ReturnType<typeof askDefaultRoutes> {
-    const { kernel } = this.#context.system;
-    const requests = this.#requests ??= new RequestSocket(kernel);
-    try {
-      return askDefaultRoutes((questions) => requests.askAll(questions, decodeRouteAnswer), table);
-    } catch (error) {
-      // The next question goes through a new socket: answers to this one may still be on their way.
-      requests.close();
-      this.#requests = null;
-      throw error;
+  /** The interface whose routes the kernel removes after this event; null if none. */
+  #mayLoseRoutes(event: KernelEvent): number | null {
+    switch (event.kind) {
+      case "link":
+        return this.#table?.isUp(event.link.index) ? null : event.link.index;
+      case "link-gone":
+        return event.index;
+      case "address-gone":
+        return event.address.index;
+      default:
+        return null;
     }
   }
 
-  /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
-  #expireIn(seconds: number | null): void {
-    if (this.#expiry !== null) clearTimeout(this.#expiry);
-    this.#expiry = null;
-    if (seconds === null || this.#disposed !== null) return;
-    const ms = Math.min(seconds * 1000 + EXPIRY_MARGIN_MS, 2 ** 31 - 1);
-    const timer = setTimeout(() => {
-      this.#expiry = null;
-      this.#mailbox.post({ kind: "changed" });
-    }, ms);
-    if (!this.#persistent) Deno.unrefTimer(timer);
-    this.#expiry = timer;
+  #recheckDeadRoutes(table: LinkTable): void {
+    if (this.#recheckMs >= LAST_RECHECK_MS) return;
+    if (this.#recheck.isSet || this.#defaultIndexes.every((index) => table.isUp(index))) return;
+    this.#recheckMs *= 2;
+    this.#recheck.set(this.#recheckMs);
   }
-}
 
-interface Canary {
-  sequence: number;
-  readonly answered: PromiseWithResolvers<boolean>;
+  #expireIn(seconds: number | null): void {
+    this.#expiry.set(seconds === null ? null : seconds * 1000 + EXPIRY_MARGIN_MS);
+  }
 }

@@ -1,18 +1,20 @@
 /**
- * The system calls that netwatch makes on Linux, as functions with types. errno is read right after a
- * synchronous call and is a hint only: the garbage collector may have run in between.
+ * The system calls that netwatch makes on Linux, as typed functions. errno is read right after a
+ * synchronous call and serves messages only: the garbage collector may have run in between.
  *
  * @module
  */
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import { POLLIN } from "../poll_loop.ts";
 import {
   AF_NETLINK,
   MSG_DONTWAIT,
   MSG_TRUNC,
   NETLINK_ROUTE,
+  SK_MEMINFO_DROPS,
+  SK_MEMINFO_VARS,
   SO_ERROR,
+  SO_MEMINFO,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_SOCKET,
@@ -21,50 +23,56 @@ import type { LibcFunctions } from "./libc.ts";
 
 /** `struct sockaddr_nl { u16 family; u16 pad; u32 pid; u32 groups; }`, linux/netlink.h. */
 const SOCKADDR_NL_SIZE = 12;
-/** Who sends for the kernel: port 0. */
+/** The netlink port of the kernel. */
 const KERNEL_PORT = 0;
 
-/**
- * The kernel fills dumps into what the reader offers, up to 32 KiB (net/netlink/af_netlink.c); the longest
- * event, a link with many virtual functions, is shorter.
- */
-const BUFFER_BYTES = 65_536;
-const BUFFER_SIZE = BigInt(BUFFER_BYTES);
+/** `struct mmsghdr` in 32-bit words, sys/socket.h: a msghdr of 56 bytes, then msg_len. */
+const MMSGHDR_WORDS = 16;
+const MSG_NAMELEN = 2;
+const MSG_FLAGS = 12;
+const MSG_LEN = 14;
 
-/** One datagram. */
-export interface Received {
-  /** Its bytes, in a buffer that the next call overwrites; null when it was longer than any can be. */
-  datagram: Uint8Array | null;
-  /** The netlink port of the sender, read from the socket address; 0 is the kernel. */
-  port: number;
-}
+/** The most datagrams that one call receives. */
+export const RECEIVE_BATCH = 32;
+/** The kernel fills at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
+const SLOT_BYTES = 32_768;
 
 /** The system calls of Linux. */
 export class Syscalls {
   readonly #libc: LibcFunctions;
-  readonly #sender = new Uint8Array(SOCKADDR_NL_SIZE);
-  readonly #senderView = new DataView(this.#sender.buffer);
+  /** Shared by all sockets: what one `receive()` brought is decoded before the next call. */
+  readonly #slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
+  readonly #senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);
+  readonly #iovecs = new BigUint64Array(RECEIVE_BATCH * 2);
+  readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
   readonly #length = new Uint32Array(1);
-  readonly #pollfd = new Uint8Array(8);
   readonly #int = new Int32Array(1);
+  readonly #memory = new Uint8Array(SK_MEMINFO_VARS * 4);
   readonly #timespec = new BigInt64Array(2);
-  /** One for all sockets: each datagram is decoded before the next is taken. */
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  readonly #received: Received = { datagram: null, port: KERNEL_PORT };
 
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
+    const [slots, senders, iovecs] = [this.#slots, this.#senders, this.#iovecs]
+      .map((buffer) => this.addressOf(new Uint8Array(buffer.buffer)));
+    // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; … }; the rest stays 0
+    const pointers = new BigUint64Array(this.#headers.buffer);
+    for (let i = 0; i < RECEIVE_BATCH; i++) {
+      setIovec(this.#iovecs, i, slots! + BigInt(i * SLOT_BYTES));
+      const header = i * MMSGHDR_WORDS / 2;
+      pointers[header] = senders! + BigInt(i * SOCKADDR_NL_SIZE);
+      pointers[header + 2] = iovecs! + BigInt(i * 16);
+      pointers[header + 3] = 1n;
+    }
   }
 
-  /** The error of the call just made, for the log. */
-  error(operation: string, detail?: string): SystemCallError {
+  /** The error of the call just made, for messages. */
+  error(operation: string): SystemCallError {
     const code = this.errno();
-    const options = detail === undefined ? {} : { detail };
-    return new SystemCallError(operation, code, errnoName("linux", code), options);
+    return new SystemCallError(operation, code, errnoName("linux", code));
   }
 
-  /** errno of the call just made; 0 where it cannot be read. */
+  /** errno of the call just made; 0 if it cannot be read. */
   errno(): number {
     const location = this.#libc.__errno_location?.() ?? null;
     if (location === null) return 0;
@@ -72,7 +80,11 @@ export class Syscalls {
     return this.#int[0]!;
   }
 
-  /** Opens a `NETLINK_ROUTE` socket, bound to the groups of this mask. */
+  /**
+   * Opens a `NETLINK_ROUTE` socket and joins the multicast groups of this mask.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
   openNetlink(groups: number): number {
     const socket = this.#libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
@@ -88,17 +100,13 @@ export class Syscalls {
     return socket;
   }
 
-  /** Sets an option of 4 bytes; false when it is refused. */
+  /** Sets a 4-byte option; false if it is refused. */
   setOption(descriptor: number, level: number, option: number, value: number): boolean {
-    return this.setOptionBytes(
-      descriptor,
-      level,
-      option,
-      new Uint8Array(Int32Array.of(value).buffer),
-    );
+    const bytes = new Uint8Array(Int32Array.of(value).buffer);
+    return this.setOptionBytes(descriptor, level, option, bytes);
   }
 
-  /** Sets an option; false when it is refused. */
+  /** Sets an option; false if it is refused. */
   setOptionBytes(
     descriptor: number,
     level: number,
@@ -108,7 +116,7 @@ export class Syscalls {
     return this.#libc.setsockopt(descriptor, level, option, value, value.length) === 0;
   }
 
-  /** Reads an option into the buffer; the length that the kernel has to say, null when it is refused. */
+  /** Reads an option into the buffer. Returns the length that the kernel reports, or null if it refuses. */
   getOption(
     descriptor: number,
     level: number,
@@ -120,70 +128,79 @@ export class Syscalls {
     return result === 0 ? this.#length[0]! : null;
   }
 
-  /** Takes the pending error of a socket and clears it: 0 when there is none. */
+  /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
     const value = new Uint8Array(4);
     const length = this.getOption(descriptor, SOL_SOCKET, SO_ERROR, value);
     return length === null ? 0 : new DataView(value.buffer).getInt32(0, true);
   }
 
-  /** Sends to the peer of the socket, which for netlink is the kernel; throws when it is not taken whole. */
+  /**
+   * How many messages the kernel has dropped because the receive buffer of this socket was full
+   * (`netlink_overrun()` counts them); null before Linux 4.12.
+   */
+  drops(descriptor: number): number | null {
+    const length = this.getOption(descriptor, SOL_SOCKET, SO_MEMINFO, this.#memory);
+    if (length !== this.#memory.length) return null;
+    return new DataView(this.#memory.buffer).getUint32(SK_MEMINFO_DROPS * 4, true);
+  }
+
+  /**
+   * Sends to the peer of the socket, which for netlink is the kernel.
+   *
+   * @throws {SystemCallError} if it is not sent whole
+   */
   send(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
     const sent = this.#libc.send(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
     if (sent !== bytes.length) throw this.error("send");
   }
 
-  /** Takes one datagram without waiting; null when there is none. What is returned holds until the next call. */
-  receive(descriptor: number): Received | null {
-    this.#length[0] = SOCKADDR_NL_SIZE;
-    // MSG_TRUNC makes the kernel answer the whole length of a datagram that did not fit.
-    const length = this.#libc.recvfrom(
-      descriptor,
-      this.#buffer,
-      BUFFER_SIZE,
-      MSG_DONTWAIT | MSG_TRUNC,
-      this.#sender,
-      this.#length,
-    );
-    if (length < 0) return null;
-    const received = this.#received;
-    received.datagram = length > BUFFER_BYTES ? null : this.#buffer.subarray(0, length);
-    received.port = this.#length[0] === SOCKADDR_NL_SIZE
-      ? this.#senderView.getUint32(4, true)
-      : KERNEL_PORT;
-    return received;
+  /** Receives at most `most` datagrams without blocking. Returns their number; `datagram()` has them until the next call. */
+  receive(descriptor: number, most: number = RECEIVE_BATCH): number {
+    const headers = this.#headers;
+    for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = SOCKADDR_NL_SIZE;
+    const received = this.#libc.recvmmsg(descriptor, headers, most, MSG_DONTWAIT, null);
+    return Math.max(received, 0);
   }
 
-  /** `revents` of one descriptor at this moment. */
-  pollNow(descriptor: number): number {
-    const view = new DataView(this.#pollfd.buffer);
-    view.setInt32(0, descriptor, true);
-    view.setInt16(4, POLLIN, true);
-    view.setInt16(6, 0, true);
-    const count = this.#libc.poll_now(this.#pollfd, 1n, 0);
-    return count > 0 ? view.getInt16(6, true) : 0;
+  /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */
+  datagram(i: number): Uint8Array | null {
+    const header = i * MMSGHDR_WORDS;
+    if (this.#headers[header + MSG_FLAGS]! & MSG_TRUNC) return null;
+    const start = i * SLOT_BYTES;
+    return this.#slots.subarray(start, start + this.#headers[header + MSG_LEN]!);
   }
 
-  /** `poll(2)` in a thread of the pool. */
+  /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
+  isFromKernel(i: number): boolean {
+    return this.#headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === SOCKADDR_NL_SIZE &&
+      this.#senders[i * SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
+  }
+
+  /** `poll(2)` on a thread of the pool. */
   poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
     return this.#libc.poll_blocking(descriptors, BigInt(count), timeoutMs);
   }
 
-  /** An `eventfd(2)`, with which a poll can be woken. */
+  /**
+   * An `eventfd(2)`.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
   eventDescriptor(flags: number): number {
     const descriptor = this.#libc.eventfd(0, flags);
     if (descriptor < 0) throw this.error("eventfd");
     return descriptor;
   }
 
-  /** `timerfd_create(2)`; negative when the kernel has none. */
+  /** `timerfd_create(2)`; negative if the kernel has none. */
   timerDescriptor(clock: number, flags: number): number {
     return this.#libc.timerfd_create(clock, flags);
   }
 
-  /** Arms a timer at an absolute time, in seconds of its clock. */
-  armTimer(descriptor: number, flags: number, atSeconds: bigint): boolean {
-    const itimerspec = BigInt64Array.of(0n, 0n, atSeconds, 0n);
+  /** `timerfd_settime(2)`, in seconds of the clock; false if it fails. */
+  armTimer(descriptor: number, flags: number, seconds: bigint): boolean {
+    const itimerspec = BigInt64Array.of(0n, 0n, seconds, 0n);
     return this.#libc.timerfd_settime(descriptor, flags, itimerspec, null) === 0;
   }
 
@@ -197,19 +214,25 @@ export class Syscalls {
     return this.#libc.write(descriptor, bytes, BigInt(bytes.length));
   }
 
-  /** `close(2)`. Never on a descriptor that a poll may be watching. */
+  /** `close(2)`. Never call it on a descriptor that a poll may be watching. */
   close(descriptor: number): void {
     this.#libc.close(descriptor);
   }
 
-  /** A clock, in milliseconds with fractions; null when it does not exist. */
+  /** A clock, in milliseconds with fractions; null if it does not exist. */
   clock(id: number): number | null {
     if (this.#libc.clock_gettime(id, this.#timespec) !== 0) return null;
     return Number(this.#timespec[0]!) * 1000 + Number(this.#timespec[1]!) / 1e6;
   }
 
-  /** Where a buffer lies. It must stay referenced as long as the address is used. */
+  /** The address of a buffer, which must stay referenced as long as the address is used. */
   addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
     return BigInt(this.#libc.address_of(bytes, bytes, 0n));
   }
+}
+
+/** `struct iovec { void *base; usize len; }`. */
+function setIovec(iovecs: BigUint64Array, i: number, base: bigint): void {
+  iovecs[i * 2] = base;
+  iovecs[i * 2 + 1] = BigInt(SLOT_BYTES);
 }

@@ -124,8 +124,11 @@ skippable({
     using library = new Library();
     await using source = await BsdSource.open({ os: "darwin", libc: library.path });
     await using subscription = await source.subscribe(NEVER);
+    const iterating = Array.fromAsync(subscription);
     assertEquals(await subscription.probe(AbortSignal.timeout(scaled(5_000))), true);
     assertEquals(source.counters.malformed, 0);
+    await subscription[Symbol.asyncDispose]();
+    await iterating;
   },
 });
 
@@ -147,7 +150,7 @@ skippable({
     using library = new Library("APPLE_ARM64");
     const opened = await libraryOf("darwin", "aarch64", library.path).open(openLibrary);
     const system = new BsdRuntime(opened.functions, "darwin", opened.close);
-    await using source = new BsdSource(system, undefined, () => system.dispose());
+    await using source = new BsdSource(system, {}, () => system.dispose());
     const reading: Reading = await source.read(NEVER);
     assertEquals(reading.knows.addressFlags, true);
     assertEquals(reading.interfaces[0]?.addresses.at(-1)?.tentative, true);
@@ -171,6 +174,7 @@ skippable({
       const signal = new AbortController().signal;
       const subscription = await source.subscribe(signal);
       const { interfaces } = await source.read(signal);
+      void Array.fromAsync(subscription);
       const hears = await subscription.probe(AbortSignal.timeout(${scaled(5_000)}));
       await source[Symbol.asyncDispose]();
       console.log(JSON.stringify([granted, interfaces[0].name, hears]));

@@ -49,7 +49,11 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   network.setDefaultRoute("en0", "192.0.2.1");
   const system = new BsdRuntime(kernel.functions, os, () => kernel.unload());
   const buffer = monitorOptions?.receiveBufferBytes;
-  const source = new BsdSource(system, buffer, () => system.dispose());
+  const source = new BsdSource(
+    system,
+    { receiveBufferBytes: buffer, stormPauseMs: 0 },
+    () => system.dispose(),
+  );
   const log = new Log();
   const monitor = await NetworkMonitor.open({ ...monitorOptions, source, clock, logger: log });
   const settle = async () => {

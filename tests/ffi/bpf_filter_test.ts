@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { decodeEvent } from "../../ffi/linux/classify.ts";
-import { attachFilter, canBeDefault } from "../../ffi/linux/bpf_filter.ts";
+import { attachFilter, canBeDefault, isRouterChange } from "../../ffi/linux/bpf_filter.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";
@@ -13,6 +13,8 @@ import { hex } from "../support/netlink.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
+const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -64,6 +66,7 @@ function passes({ instructions }: Program, datagram: Uint8Array): boolean {
       accumulator = datagram[k]!;
     } else if (code === 0x15) at += accumulator === k ? yes : no;
     else if (code === 0x25) at += accumulator > k ? yes : no;
+    else if (code === 0x45) at += accumulator & k ? yes : no;
     else if (code === 0x06) return k !== 0;
     else throw new Error(`No instruction: 0x${code.toString(16)}`);
   }
@@ -138,10 +141,28 @@ Deno.test("attachFilter()'s program decides about routes of any family and lengt
   }
 });
 
+Deno.test("attachFilter()'s program passes changes of routers and no other neighbours", () => {
+  const program = attached();
+  let passed = 0;
+  for (const type of [RTM_NEWNEIGH, RTM_DELNEIGH]) {
+    for (let state = 0; state < 256; state++) {
+      for (const flags of [0, 0x01, 0x7f, 0x80, 0xff]) {
+        const datagram = message(type, AF_INET6, 0);
+        datagram[16 + 8] = state;
+        datagram[16 + 10] = flags;
+        const expected = isRouterChange(datagram.subarray(16));
+        assertEquals(passes(program, datagram), expected, `${type} ${state} ${flags}`);
+        if (expected) passed++;
+      }
+    }
+  }
+  assertEquals(passed, 2 * 2 * 32);
+});
+
 Deno.test("attachFilter()'s program lets every other type of message through", () => {
   const program = attached();
   for (let type = 0; type < 65_536; type++) {
-    if (type === RTM_NEWROUTE || type === RTM_DELROUTE) continue;
+    if ([RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH].includes(type)) continue;
     if (!passes(program, message(type, AF_INET, 32))) throw new Error(`type ${type} is dropped`);
   }
 });

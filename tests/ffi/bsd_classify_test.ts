@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { meaningOf } from "../../ffi/bsd/classify.ts";
+import { decodeEvent } from "../../ffi/bsd/classify.ts";
 import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
 import { matters } from "../../ffi/bsd/wakeup_sources.ts";
 import {
@@ -47,7 +47,7 @@ const DEFAULT: KernelRoute = {
 
 function meaning(os: EncodedOs, bytes: Uint8Array): unknown {
   const message = { type: bytes[3]!, version: bytes[2]!, bytes };
-  return meaningOf(message, LAYOUTS[os]);
+  return decodeEvent(message, LAYOUTS[os]);
 }
 
 function kind(os: EncodedOs, bytes: Uint8Array): string {
@@ -63,7 +63,7 @@ function route(
   return kind(os, encodeRoute(os, type, { ...DEFAULT, ...fields }, origin));
 }
 
-Deno.test("meaningOf() finds a change in what changes the state", () => {
+Deno.test("decodeEvent() finds a change in what changes the state", () => {
   for (const os of SYSTEMS) {
     const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
     assertEquals(kind(os, encodeAddress(os, 0xc, NIC, address, true)), "changed");
@@ -80,7 +80,7 @@ Deno.test("meaningOf() finds a change in what changes the state", () => {
   assertEquals(kind("freebsd", encodeAnnouncement(NIC, 1)), "changed");
 });
 
-Deno.test("meaningOf() takes no notice of what changes no state", () => {
+Deno.test("decodeEvent() takes no notice of what changes no state", () => {
   for (const os of SYSTEMS) {
     // tailscale#19324, net-tools#203: thousands a second.
     assertEquals(route(os, 7, { destination: "2001:db8::1", flags: UP | HOST }), "noise");
@@ -107,7 +107,7 @@ Deno.test("meaningOf() takes no notice of what changes no state", () => {
   assertEquals(route("freebsd", 1, { flags: UP | 0x20000 }), "changed");
 });
 
-Deno.test("meaningOf() tells an answer by its question, and a group by its interface", () => {
+Deno.test("decodeEvent() tells an answer by its question, and a group by its interface", () => {
   for (const os of SYSTEMS) {
     const answer = encodeRoute(os, 4, DEFAULT, "answer", { pid: 77, sequence: 99 });
     for (const bytes of [answer, refuse(answer, 3)]) {
@@ -117,7 +117,7 @@ Deno.test("meaningOf() tells an answer by its question, and a group by its inter
   }
 });
 
-Deno.test("meaningOf() does not know types and versions of the future", () => {
+Deno.test("decodeEvent() does not know types and versions of the future", () => {
   const strange: [EncodedOs, number, number][] = [
     ["darwin", 0x11, 5], // RTM_IFANNOUNCE of FreeBSD
     ["darwin", 0x63, 5],
@@ -129,7 +129,7 @@ Deno.test("meaningOf() does not know types and versions of the future", () => {
     const bytes = encodeLiveNic(os, NIC);
     bytes[2] = version;
     bytes[3] = type;
-    assertEquals(kind(os, bytes), "unknown", `${os} ${type} ${version}`);
+    assertEquals(kind(os, bytes), "malformed", `${os} ${type} ${version}`);
   }
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { meaningOf } from "../../ffi/bsd/classify.ts";
+import { decodeEvent } from "../../ffi/bsd/classify.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import {
@@ -47,7 +47,7 @@ Deno.test("no BSD decoder reads beyond the bytes that it was given", () => {
         for (let length = 4; length <= message.bytes.length; length++) {
           const cut = { ...message, bytes: guarded(message.bytes.slice(0, length)) };
           decodesOrRefuses(() => legibleMessage(cut, layout), () => `${name} cut at ${length}`);
-          decodesOrRefuses(() => meaningOf(cut, layout), () => `${name} cut at ${length}`);
+          decodesOrRefuses(() => decodeEvent(cut, layout), () => `${name} cut at ${length}`);
         }
       });
     // Sockaddrs without a header are no messages.

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { AddressMessage } from "../../ffi/linux/address.ts";
-import { applyEvent, decodeEvent, type NetworkEvent } from "../../ffi/linux/classify.ts";
+import { applyEvent, decodeEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
 import type { LinkMessage } from "../../ffi/linux/link.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
@@ -18,6 +18,11 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_BRIDGE = 7;
 const AF_MPLS = 28;
+// linux/neighbour.h
+const ROUTER = 0x80;
+const REACHABLE = 0x02;
+const STALE = 0x04;
+const FAILED = 0x20;
 
 function message(type: number, body: number[] | Uint8Array = [], sequence = 0): NetlinkMessage {
   return { type, flags: 0, sequence, pid: 0, body: Uint8Array.from(body) };
@@ -38,7 +43,12 @@ function fibRule(family: number): number[] {
   return [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }
 
-const KINDS: { name: string; message: NetlinkMessage; kind: NetworkEvent["kind"] }[] = [
+/** struct ndmsg of IPv6 on index 5. */
+function ndmsg(state: number, flags: number): number[] {
+  return [AF_INET6, 0, 0, 0, 5, 0, 0, 0, state, 0, flags, 1];
+}
+
+const KINDS: { name: string; message: NetlinkMessage; kind: KernelEvent["kind"] }[] = [
   { name: "RTM_NEWLINK", message: message(16, ifinfomsg(0)), kind: "link" },
   { name: "RTM_DELLINK", message: message(17, ifinfomsg(0)), kind: "link-gone" },
   { name: "RTM_NEWLINK of a port", message: message(16, ifinfomsg(AF_BRIDGE)), kind: "noise" },
@@ -62,8 +72,23 @@ const KINDS: { name: string; message: NetlinkMessage; kind: NetworkEvent["kind"]
   { name: "RTM_DELNEXTHOP", message: message(105), kind: "routes" },
   { name: "NLMSG_NOOP", message: message(1), kind: "noise" },
   { name: "NLMSG_DONE", message: message(3), kind: "noise" },
-  { name: "RTM_NEWNEIGH", message: message(28), kind: "unknown" },
-  { name: "a type of the future", message: message(1_000), kind: "unknown" },
+  { name: "RTM_NEWNEXTHOPBUCKET", message: message(116), kind: "noise" },
+  { name: "RTM_DELNEXTHOPBUCKET", message: message(117), kind: "noise" },
+  { name: "a router that failed", message: message(28, ndmsg(FAILED, ROUTER)), kind: "routes" },
+  {
+    name: "a router that is reachable",
+    message: message(28, ndmsg(REACHABLE, ROUTER)),
+    kind: "routes",
+  },
+  {
+    name: "a router that is forgotten",
+    message: message(29, ndmsg(FAILED, ROUTER)),
+    kind: "routes",
+  },
+  { name: "a router that ages", message: message(28, ndmsg(STALE, ROUTER)), kind: "noise" },
+  { name: "a neighbour that is no router", message: message(28, ndmsg(FAILED, 0)), kind: "noise" },
+  { name: "a neighbour that is cut", message: message(28), kind: "noise" },
+  { name: "an unknown type", message: message(1_000), kind: "malformed" },
 ];
 
 for (const { name, message, kind } of KINDS) {
@@ -109,7 +134,7 @@ function link(index: number, name: string): LinkMessage {
     mac: "02:00:00:00:00:01",
     mtu: 1500,
     operstate: 6,
-    carrier: true,
+
     kind: null,
     master: null,
   };
@@ -120,7 +145,7 @@ function address(index: number, local: string, flags = 0x80, peer?: string): Add
     family: "IPv4",
     index,
     prefixLength: 24,
-    scope: 0,
+
     flags,
     local: parseIp(local)!,
     peer: peer === undefined ? null : parseIp(peer),
@@ -137,7 +162,7 @@ function shown(table: LinkTable): Record<string, string[]> {
 Deno.test("applyEvent() keeps links and addresses, and tells what may have changed the state", () => {
   const table = new LinkTable();
   const one = address(2, "192.0.2.1");
-  const steps: [NetworkEvent, boolean, Record<string, string[]>][] = [
+  const steps: [KernelEvent, boolean, Record<string, string[]>][] = [
     [{ kind: "link", link: link(2, "eth0") }, true, { eth0: [] }],
     [{ kind: "address", address: one }, true, { eth0: ["192.0.2.1/24"] }],
     // A lifetime refresh.
@@ -154,7 +179,7 @@ Deno.test("applyEvent() keeps links and addresses, and tells what may have chang
     [{ kind: "link-gone", index: 2 }, true, {}],
     [{ kind: "routes" }, true, {}],
     [{ kind: "noise" }, false, {}],
-    [{ kind: "unknown" }, false, {}],
+    [{ kind: "malformed" }, false, {}],
     [{ kind: "acknowledgement", sequence: 1 }, false, {}],
   ];
   for (const [i, [event, changed, expected]] of steps.entries()) {

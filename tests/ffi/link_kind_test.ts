@@ -101,7 +101,6 @@ for (const [expected, name, hardwareType, kind = null, flags = 0] of ROWS) {
       mac: null,
       mtu: 1500,
       operstate: 6,
-      carrier: true,
       kind,
       master: null,
     };

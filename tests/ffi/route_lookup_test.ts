@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { askDefaultRoutes } from "../../ffi/linux/route_lookup.ts";
+import { RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
 import { route } from "../support/states.ts";
@@ -188,6 +188,18 @@ const ROWS: Row[] = [
     ipv4: tun0,
   },
   {
+    name: "the hop of a nexthop object that the match does not name (nexthop_compat_mode=0)",
+    routes: [{
+      to: [ALL4, ALL6],
+      object: 7,
+      hops: [{ dev: 2, via: "192.0.2.1" }],
+      source: "192.0.2.9",
+      metric: 20,
+    }],
+    ipv4: { ...eth0, metric: 20 },
+    ipv6: { ...eth0, metric: 20 },
+  },
+  {
     name: "the expiry of the first that expires",
     routes: [
       { to: ALL4, ...viaEth0, expires: 50 },
@@ -207,41 +219,53 @@ const ROWS: Row[] = [
 ];
 
 for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {
-  Deno.test(`askDefaultRoutes() finds ${name}`, () => {
-    const answer = askDefaultRoutes(new FakeRoutes(routes).ask, LINKS);
-    assertEquals(answer, { routes: { ipv4, ipv6 }, expiresInSeconds: expires });
+  Deno.test(`RouteLookup.ask() finds ${name}`, () => {
+    const lookup = new RouteLookup();
+    // the second time the lookup knows which halves are covered, and asks otherwise
+    for (let round = 0; round < 2; round++) {
+      const answer = lookup.ask(new FakeRoutes(routes).ask, LINKS);
+      assertEquals(answer.routes, { ipv4, ipv6 });
+      assertEquals(answer.expiresInSeconds, expires);
+    }
   });
 }
 
-Deno.test("askDefaultRoutes() asks all halves in one datagram and the sources in another", () => {
+Deno.test("RouteLookup.ask() needs one datagram when both families have a plain default route", () => {
   const kernel = new FakeRoutes([{ to: [ALL4, ALL6], ...viaEth0 }]);
-  askDefaultRoutes(kernel.ask, LINKS);
-  assertEquals(kernel.asked, [
-    ["23.0.0.1", "151.0.0.1", "2a0f::1", "3ffe::1"].map((to) => ({
-      to,
-      fibMatch: true,
-      dev: null,
-    })),
-    ["23.0.0.1", "2a0f::1"].map((to) => ({ to, fibMatch: false, dev: null })),
-  ]);
+  new RouteLookup().ask(kernel.ask, LINKS);
+  const asked = (to: string, fibMatch: boolean) => ({ to, fibMatch, dev: null });
+  assertEquals(kernel.asked, [[
+    asked("23.0.0.1", true),
+    asked("23.0.0.1", false),
+    asked("151.0.0.1", true),
+    asked("2a0f::1", true),
+    asked("2a0f::1", false),
+    asked("3ffe::1", true),
+  ]]);
 });
 
-Deno.test("askDefaultRoutes() asks again only for the halves that have no answer", () => {
+Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at first the next time", () => {
   const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }, { to: "151.0.0.0/8", dev: 4 }]);
-  askDefaultRoutes(kernel.ask, LINKS);
-  assertEquals(kernel.asked.map((datagram) => datagram.map(({ to }) => to)), [
-    ["23.0.0.1", "151.0.0.1", "2a0f::1", "3ffe::1"],
-    ["203.0.113.1", "2c0f::1", "3000::1"],
-    ["2d00::1"],
-    ["23.0.0.1"],
+  const lookup = new RouteLookup();
+  const destinations = () => kernel.asked.splice(0).map((datagram) => datagram.map(({ to }) => to));
+  lookup.ask(kernel.ask, LINKS);
+  assertEquals(destinations(), [
+    ["23.0.0.1", "23.0.0.1", "151.0.0.1", "2a0f::1", "2a0f::1", "3ffe::1"],
+    ["203.0.113.1", "240.0.0.1", "2c0f::1", "2d00::1", "3000::1"],
   ]);
+  lookup.ask(kernel.ask, LINKS);
+  assertEquals(destinations(), [[
+    ...["23.0.0.1", "23.0.0.1", "151.0.0.1", "203.0.113.1", "240.0.0.1"],
+    ...["2a0f::1", "2c0f::1", "2d00::1", "3ffe::1", "3000::1"],
+  ]]);
 });
 
-Deno.test("askDefaultRoutes() asks for the source of the way that it reports", () => {
+Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", () => {
   const kernel = new FakeRoutes([
     { to: ALL4, hops: [{ dev: 3 }, { dev: 2 }], source: "192.0.2.9" },
   ]);
-  const { routes } = askDefaultRoutes(kernel.ask, LINKS);
+  const { indexes, routes } = new RouteLookup().ask(kernel.ask, LINKS);
   assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2 }]);
   assertEquals(routes.ipv4, route("eth0", { source: "192.0.2.9" }));
+  assertEquals(indexes, [2]);
 });

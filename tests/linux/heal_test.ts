@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "../../ffi/linux/rtnetlink.ts";
+import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "../../ffi/linux/constants.ts";
 import type { Metrics } from "../../state/types.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";

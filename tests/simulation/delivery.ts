@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { KernelEvent } from "../../ffi/linux/classify.ts";
 import { sortOf } from "./faults.ts";
 import type { Subject } from "./network.ts";
 import type { SourceContext } from "./source.ts";
@@ -15,7 +15,7 @@ const LONGEST_HOLD_MS = 40;
 /** Carries messages: in their order, unless a fault is armed. */
 export class Delivery {
   readonly #context: SourceContext;
-  readonly #held: { event: NetworkEvent; subject: Subject }[] = [];
+  readonly #held: { event: KernelEvent; subject: Subject }[] = [];
   #lastArrival = 0;
 
   /** Nothing is on its way. */
@@ -24,7 +24,7 @@ export class Delivery {
   }
 
   /** The kernel says something. */
-  announced(to: SimulatedSubscription, event: NetworkEvent, subject: Subject): void {
+  announced(to: SimulatedSubscription, event: KernelEvent, subject: Subject): void {
     const { faults, ledger, shape, random } = this.#context;
     if (faults.drop.count > 0) {
       faults.drop.count--;
@@ -55,7 +55,7 @@ export class Delivery {
     else if (told) clock.later("kernel", ms, () => to.overflow(subject));
   }
 
-  #send(to: SimulatedSubscription, event: NetworkEvent, subject: Subject, ms: number): void {
+  #send(to: SimulatedSubscription, event: KernelEvent, subject: Subject, ms: number): void {
     const { clock } = this.#context;
     const due = Math.max(this.#lastArrival, clock.monotonic() + ms);
     this.#lastArrival = due;
@@ -63,7 +63,7 @@ export class Delivery {
     else clock.later("kernel", due - clock.monotonic(), () => to.arrive(event, subject));
   }
 
-  #sendLate(to: SimulatedSubscription, event: NetworkEvent, subject: Subject, ms: number): void {
+  #sendLate(to: SimulatedSubscription, event: KernelEvent, subject: Subject, ms: number): void {
     const { clock, ledger } = this.#context;
     const end = ledger.begin("late");
     to.disturb(subject);
@@ -74,7 +74,7 @@ export class Delivery {
     });
   }
 
-  #hold(to: SimulatedSubscription, event: NetworkEvent, subject: Subject): void {
+  #hold(to: SimulatedSubscription, event: KernelEvent, subject: Subject): void {
     const { clock, faults, ledger, random } = this.#context;
     faults.reorder--;
     const end = ledger.begin("reorder");

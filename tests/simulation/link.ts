@@ -31,7 +31,6 @@ const IFA_F_DADFAILED = 0x8;
 const IFA_F_DEPRECATED = 0x20;
 const IFA_F_TENTATIVE = 0x40;
 const IFA_F_PERMANENT = 0x80;
-const RT_SCOPE_LINK = 253;
 const IF_OPER_UP = 6;
 const IF_OPER_DOWN = 2;
 
@@ -61,7 +60,6 @@ export function linkMessage(link: Link): LinkMessage {
     mac: macOf(link),
     mtu: link.mtu,
     operstate: isRunning(link) ? IF_OPER_UP : IF_OPER_DOWN,
-    carrier: isRunning(link),
     kind: driver,
     master: null,
   };
@@ -69,12 +67,11 @@ export function linkMessage(link: Link): LinkMessage {
 
 /** What RTM_NEWADDR says. */
 export function addressMessage(link: Link, spec: number): AddressMessage {
-  const { family, bytes, prefixLength, peer, linkLocal } = ADDRESSES[spec] as AddressSpec;
+  const { family, bytes, prefixLength, peer } = ADDRESSES[spec] as AddressSpec;
   return {
     family,
     index: link.index,
     prefixLength,
-    scope: linkLocal ? RT_SCOPE_LINK : 0,
     flags: link.addresses.get(spec) ?? 0,
     local: bytes,
     peer: peer?.bytes ?? null,

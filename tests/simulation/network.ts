@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { KernelEvent } from "../../ffi/linux/classify.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { History } from "./history.ts";
 import {
@@ -61,7 +61,7 @@ export type Way = Omit<DefaultRoute, "interface"> & { index: number };
 /** Who hears what the kernel says. */
 export interface Listener {
   /** A message, at the moment of the change. */
-  announced(event: NetworkEvent, subject: Subject): void;
+  announced(event: KernelEvent, subject: Subject): void;
   /** It changed and nobody is told. */
   silent(subject: Subject): void;
 }

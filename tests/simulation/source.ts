@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { KernelEvent } from "../../ffi/linux/classify.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { DefaultRoutes } from "../../state/types.ts";
@@ -146,7 +146,7 @@ export class SimulatedSource implements NetworkSource {
   }
 
   /** The kernel says something. */
-  announced(event: NetworkEvent, subject: Subject): void {
+  announced(event: KernelEvent, subject: Subject): void {
     const { subscription } = this;
     if (subscription === null || subscription.released) return;
     this.#delivery.announced(subscription, event, subject);

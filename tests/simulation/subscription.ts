@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NetworkEvent } from "../../ffi/linux/classify.ts";
+import type { KernelEvent } from "../../ffi/linux/classify.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { Subject } from "./network.ts";
@@ -35,12 +35,12 @@ export class SimulatedSubscription implements Subscription {
   readonly #source: SimulatedSource;
   readonly #context: SourceContext;
   readonly #pending = new PendingEvents();
-  readonly #queue: NetworkEvent[] = [];
+  readonly #queue: KernelEvent[] = [];
   readonly #resumes: SourceEvent[] = [];
   /** Why the monitor may give it up. */
   #excuse: string | null = null;
   #table: LinkTable | null = null;
-  #journal: NetworkEvent[] | null = null;
+  #journal: KernelEvent[] | null = null;
   #overflowed = false;
   #waking = false;
 
@@ -159,7 +159,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   /** A message has come. */
-  arrive(event: NetworkEvent, subject: Subject): void {
+  arrive(event: KernelEvent, subject: Subject): void {
     if (this.released || this.finished) return;
     if (this.deafSince !== null) return this.disturb(subject);
     this.#queue.push(event);
@@ -233,7 +233,7 @@ export class SimulatedSubscription implements Subscription {
     if (this.#context.shape.flavour !== "journal") return;
     const gone = (this.#journal ?? [])
       .flatMap((event) => event.kind === "address-gone" ? [event.address] : []);
-    if (this.#table.learnTentative(table, gone)) this.post({ kind: "changed" });
+    if (this.#table.mergeTentative(table, gone)) this.post({ kind: "changed" });
   }
 
   #wake(): void {
@@ -257,7 +257,7 @@ export class SimulatedSubscription implements Subscription {
     for (const event of events) this.#hear(event);
   }
 
-  #hear(event: NetworkEvent): void {
+  #hear(event: KernelEvent): void {
     const { parts, shape } = this.#context;
     this.#journal?.push(event);
     if (shape.flavour !== "tableless" && this.#table !== null) {
@@ -270,7 +270,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   /** Names are unique: without journal the end of the one that had it may have been overlooked. */
-  #forgetNamesake(table: LinkTable, event: NetworkEvent): void {
+  #forgetNamesake(table: LinkTable, event: KernelEvent): void {
     if (event.kind !== "link") return;
     const { index, name } = event.link;
     const namesake = table.interfaces().find((nic) => nic.name === name && nic.index !== index);

@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
-import { meaningOf } from "../../ffi/bsd/classify.ts";
+import { decodeEvent } from "../../ffi/bsd/classify.ts";
 import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
 import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
 import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
@@ -55,7 +55,7 @@ export function legibleMessage(message: RouteMessage, layout: Layout): LegibleMe
 /** Tries every decoder on the bytes. Only a DecodeError may come out, or nothing. */
 export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
   forEachMessage(bytes, (message) => {
-    meaningOf(message, layout);
+    decodeEvent(message, layout);
     legibleMessage(message, layout);
     const header = headerOf(message, layout);
     if (header !== null && "size" in header) decodeMessageSockaddrs(message, header, layout);

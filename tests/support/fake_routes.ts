@@ -20,6 +20,8 @@ export interface FakeRoute {
   hops?: { dev: number; via?: string; dead?: boolean }[];
   /** RTN_*; 1, unicast, if left out. The kernel answers a question about types from 6 on with an error. */
   type?: number;
+  /** A nexthop object with these hops: the match names it and no hop (nexthop_compat_mode=0). */
+  object?: number;
   /** What the kernel would send from. */
   source?: string;
   /** The metric; the lowest wins among the same prefix. */
@@ -57,8 +59,8 @@ export class FakeRoutes {
   }
 
   /** Answers. */
-  readonly ask: AskRoutes = (questions) => {
-    const asked = questions.map((encode, i) => readQuestion(encode(i + 1)));
+  readonly ask: AskRoutes = (queries) => {
+    const asked = queries.map(readQuestion);
     this.asked.push(asked);
     return asked.map((question) => this.#answer(question));
   };
@@ -77,11 +79,18 @@ export class FakeRoutes {
       gateway: hop.via === undefined ? null : parseIp(hop.via),
       flags: hop.dead ? 1 : 0,
     }));
+    const object = route.object ?? null;
+    if (object !== null && fibMatch) {
+      return { ...this.#bare(address, length, route), nexthopId: object };
+    }
+    const [picked] = object === null ? [] : hops;
+    if (picked !== undefined) {
+      const { gateway, outInterface } = picked;
+      return { ...this.#bare(address, address.length * 8, route), gateway, outInterface };
+    }
     return {
       family: address.length === 4 ? 2 : 10,
       destinationLength: fibMatch ? length : address.length * 8,
-      table: 254,
-      protocol: 3,
       type: route.type ?? 1,
       flags: 0,
       outInterface: route.dev ?? null,
@@ -90,6 +99,23 @@ export class FakeRoutes {
       metric: fibMatch ? route.metric ?? null : null,
       expiresInSeconds: route.expires ?? null,
       nexthops: fibMatch ? hops : [],
+      nexthopId: null,
+    };
+  }
+
+  /** An answer that names no hop. */
+  #bare(address: Uint8Array, length: number, { metric, source }: FakeRoute): RouteMessage {
+    return {
+      family: address.length === 4 ? 2 : 10,
+      destinationLength: length,
+      type: 1,
+      flags: 0,
+      outInterface: null,
+      gateway: null,
+      source: source === undefined ? null : parseIp(source),
+      metric: metric ?? null,
+      expiresInSeconds: null,
+      nexthops: [],
       nexthopId: null,
     };
   }

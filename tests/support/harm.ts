@@ -83,10 +83,10 @@ export class Harm implements Disposable {
     let stolen = false;
     while (!stolen) {
       if (performance.now() > end) throw new Error(`No message of type ${type} to steal`);
-      const datagram = this.#kernel.receive(descriptor)?.datagram;
-      if (datagram) forEachMessage(datagram, (message) => stolen ||= message.type === type);
+      if (this.#kernel.receive(descriptor, 1) === 0) continue;
+      forEachMessage(this.#kernel.datagram(0)!, (message) => stolen ||= message.type === type);
     }
-    while (this.#kernel.receive(descriptor) !== null);
+    while (this.#kernel.receive(descriptor) > 0);
   }
 
   /** Sends bytes to the port of a netlink socket, as any process of the namespace can. */

@@ -13,8 +13,6 @@ import { decodeNetlinkError, forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { NetlinkError, NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { decodeRoute } from "../../ffi/linux/route.ts";
 import type { Nexthop, RouteMessage } from "../../ffi/linux/route.ts";
-import { decodeRule } from "../../ffi/linux/rule.ts";
-import type { RuleMessage } from "../../ffi/linux/rule.ts";
 import type { Random } from "./random.ts";
 
 /** The same with addresses as text, so that it can be written down. */
@@ -48,8 +46,6 @@ export interface Content {
   address?: Legible<AddressMessage> | null;
   /** Of RTM_NEWROUTE and RTM_DELROUTE. */
   route?: Legible<RouteMessage>;
-  /** Of RTM_NEWRULE and RTM_DELRULE. */
-  rule?: Legible<RuleMessage>;
   /** Of NLMSG_ERROR and NLMSG_DONE. */
   error?: NetlinkError;
 }
@@ -85,9 +81,6 @@ export function decodeBody(message: NetlinkMessage): Content {
     case 24:
     case 25:
       return { route: legibleRoute(decodeRoute(message.body)) };
-    case 32:
-    case 33:
-      return { rule: legibleRule(decodeRule(message.body)) };
     default:
       return {};
   }
@@ -152,10 +145,6 @@ function legibleRoute(route: RouteMessage): Legible<RouteMessage> {
     source: ipOrNull(route.source),
     nexthops: route.nexthops.map((hop) => ({ ...hop, gateway: ipOrNull(hop.gateway) })),
   };
-}
-
-function legibleRule(rule: RuleMessage): Legible<RuleMessage> {
-  return { ...rule, destination: ipOrNull(rule.destination), source: ipOrNull(rule.source) };
 }
 
 /** Families other than the two have addresses that are no IP addresses: those stay as numbers. */

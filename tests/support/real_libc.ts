@@ -17,6 +17,7 @@ const MORE_SYMBOLS = {
     result: "i32",
   },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  poll_at_once: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32" },
   usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -83,11 +84,21 @@ export class CountingSyscalls extends Syscalls {
   }
 }
 
-/** A system of its own over a kernel of this class, beside the one that is shared. */
-export function openSystem<K extends Syscalls>(
-  make: (libc: RealLibc) => K,
-): { system: LinuxRuntime; kernel: K; libc: RealLibc } {
+/** A runtime of its own over system calls of this class, beside the one that is shared. */
+export function openRuntime<S extends Syscalls>(
+  make: (libc: RealLibc) => S,
+): { runtime: LinuxRuntime; syscalls: S; libc: RealLibc } {
   const { libc, close } = openLibc();
-  const kernel = make(libc);
-  return { system: new LinuxRuntime(kernel, close), kernel, libc };
+  const syscalls = make(libc);
+  return { runtime: new LinuxRuntime(syscalls, close), syscalls, libc };
+}
+
+/** `revents` of one descriptor at this moment. */
+export function pollNow(libc: RealLibc, descriptor: number): number {
+  const POLLIN = 1;
+  const pollfd = new Int16Array(4);
+  new Int32Array(pollfd.buffer)[0] = descriptor;
+  pollfd[2] = POLLIN;
+  libc.poll_at_once(new Uint8Array(pollfd.buffer), 1n, 0);
+  return pollfd[3]!;
 }

@@ -6,38 +6,38 @@
  */
 import { POLLIN } from "../../../ffi/poll_loop.ts";
 import { Syscalls } from "../../../ffi/linux/syscalls.ts";
-import { openSystem, send, socketPair } from "../real_libc.ts";
+import { openRuntime, send, socketPair } from "../real_libc.ts";
 
 const ROUNDS = 300;
 
 declare const gc: () => void;
 
 async function main(): Promise<void> {
-  const { system, kernel, libc } = openSystem((it) => new Syscalls(it));
+  const { runtime, syscalls, libc } = openRuntime((it) => new Syscalls(it));
   const [here, there] = socketPair(libc);
-  const watch = system.waiter.watch(here);
+  const watch = runtime.pollLoop.watch(here);
   let right = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const ready = watch.ready();
-    // The poll is under way: only the waiter holds its buffer now.
+    // The poll is under way: only the poll loop holds its buffer now.
     await new Promise((resolve) => setTimeout(resolve, 0));
     gc();
     garbage();
     send(libc, there, Uint8Array.of(round & 0xff, round >> 8));
     if (await ready !== POLLIN) throw new Error(`Round ${round} woke with something else`);
-    const datagram = kernel.receive(here)?.datagram ?? [];
+    const datagram = syscalls.receive(here) === 1 ? syscalls.datagram(0)! : [];
     gc();
     if (datagram.length === 2 && (datagram[0]! | (datagram[1]! << 8)) === round) right++;
     const option = new Uint8Array(4);
-    kernel.getOption(here, 1, 3, option);
+    syscalls.getOption(here, 1, 3, option);
     gc();
     // SO_TYPE of SOL_SOCKET: SOCK_SEQPACKET.
     if (option[0] !== 5) throw new Error(`Round ${round} read ${option} as SO_TYPE`);
   }
   await watch.close();
-  kernel.close(here);
-  kernel.close(there);
-  await system.dispose();
+  syscalls.close(here);
+  syscalls.close(there);
+  await runtime.dispose();
   console.log(`${right} of ${ROUNDS}`);
 }
 

@@ -28,10 +28,12 @@ async function main(): Promise<void> {
   const reading = await source.read(signal);
   subscription.adopt(reading);
   report["interfaces"] = reading.interfaces.map((nic) => nic.name);
+  const iterating = Array.fromAsync(subscription);
   report["hears"] = await subscription.probe(AbortSignal.timeout(5_000));
   report["views"] = subscription.view()?.interfaces.length;
+  await subscription[Symbol.asyncDispose]();
+  await iterating;
   if (revoke) {
-    await subscription[Symbol.asyncDispose]();
     await source[Symbol.asyncDispose]();
     report["afterwards"] = await LinuxSource.open({ libc }).then(() => "open", described);
   }

@@ -1,0 +1,67 @@
+/**
+ * When a canary counts as answered.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { Canary } from "../../ffi/canary.ts";
+
+function setup(): {
+  canary: Canary;
+  sent: number[];
+  abort: AbortController;
+  answer: Promise<boolean>;
+} {
+  const sent: number[] = [];
+  const canary = new Canary(() => {
+    sent.push(sent.length + 1);
+    return sent.length;
+  });
+  const abort = new AbortController();
+  return { canary, sent, abort, answer: canary.probe(abort.signal) };
+}
+
+Deno.test("Canary.probe() is true when its own question is answered through the poll", async () => {
+  const { canary, sent, answer } = setup();
+  canary.answered(77, true);
+  canary.answered(1, true);
+  assertEquals([await answer, sent], [true, [1]]);
+});
+
+Deno.test("Canary asks again when its answer was drained without a wake-up", async () => {
+  const { canary, sent, answer } = setup();
+  canary.answered(1, false);
+  canary.answered(1, true);
+  canary.answered(2, true);
+  assertEquals([await answer, sent], [true, [1, 2]]);
+});
+
+Deno.test("Canary.resend() asks again while a question is pending, and not otherwise", async () => {
+  const { canary, sent, answer } = setup();
+  canary.resend();
+  canary.answered(2, true);
+  assertEquals(await answer, true);
+  canary.resend();
+  assertEquals(sent, [1, 2]);
+});
+
+Deno.test("Canary.probe() is false when its signal aborts, before or after the question", async () => {
+  const { abort, answer } = setup();
+  abort.abort();
+  assertEquals(await answer, false);
+  const { canary } = setup();
+  assertEquals(await canary.probe(AbortSignal.abort()), false);
+});
+
+Deno.test("Canary.close() fails the pending question", async () => {
+  const { canary, answer } = setup();
+  canary.close();
+  assertEquals(await answer, false);
+});
+
+Deno.test("Canary.probe() rejects when the question cannot be sent", async () => {
+  const canary = new Canary(() => {
+    throw new Error("send failed");
+  });
+  await assertRejects(() => canary.probe(new AbortController().signal), Error, "send failed");
+});

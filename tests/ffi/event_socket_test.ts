@@ -1,0 +1,247 @@
+/**
+ * How an event socket is drained, over a socket that the test plays.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { EventSocket, macrotask, type SocketPort } from "../../ffi/event_socket.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
+
+/** A socket whose queue is a number; its events are the numbers of the datagrams, and -1 for an overflow. */
+class FakeSocket implements SocketPort<number>, Watch {
+  readonly descriptor = 5;
+  batch = 1;
+  queued = 0;
+  received = 0;
+  overflowed = false;
+  error: Error | null = null;
+  /** A failed receive says that there may be more. */
+  insists = false;
+  failedReceives = 0;
+  /** How often it asked to be let behind. */
+  busyCalls = 0;
+  /** Called with each datagram. */
+  onReceive = (): void => {};
+  /** What ready() answers, in order; then null. */
+  readonly wakeUps: (number | null | (() => number | null))[] = [];
+
+  receive(events: number[]): number {
+    const taken = Math.min(this.queued, this.batch);
+    if (taken === 0 && ++this.failedReceives > 100) throw new Error("It spins");
+    for (let i = 0; i < taken; i++) {
+      this.queued--;
+      events.push(this.received++);
+      this.onReceive();
+    }
+    return taken;
+  }
+
+  checkErrors(_revents: number, events: number[]): boolean {
+    if (this.error !== null) throw this.error;
+    const { overflowed } = this;
+    this.overflowed = false;
+    if (overflowed) events.push(-1);
+    return overflowed || this.queued > 0 || this.insists;
+  }
+
+  ready(): Promise<number | null> {
+    const next = this.wakeUps.shift() ?? null;
+    return Promise.resolve(typeof next === "function" ? next() : next);
+  }
+
+  wake(): void {}
+  busy(): void {
+    this.busyCalls++;
+  }
+  ref(): void {}
+  unref(): void {}
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+async function slices(fake: FakeSocket): Promise<number[][]> {
+  return await Array.fromAsync(new EventSocket(fake, fake));
+}
+
+for (const batch of [1, 32]) {
+  Deno.test(`EventSocket drains on one wake-up, ${batch} at a time`, async () => {
+    const fake = new FakeSocket();
+    fake.batch = batch;
+    fake.queued = 200;
+    fake.wakeUps.push(POLLIN);
+    assertEquals(await slices(fake), [numbers(0, 200)]);
+  });
+
+  Deno.test(`EventSocket yields slices of at most 256 with a macrotask between, ${batch} at a time`, async () => {
+    const fake = new FakeSocket();
+    fake.batch = batch;
+    fake.queued = 5_000;
+    fake.wakeUps.push(POLLIN);
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 0);
+    const seen = await slices(fake);
+    clearInterval(ticking);
+    assertEquals(seen.flat(), numbers(0, 5_000));
+    assert(seen.every((events) => events.length <= 256));
+    assert(turns > 0, "No timer had its turn");
+    assertEquals(fake.busyCalls, seen.length - 1);
+  });
+}
+
+Deno.test("EventSocket.drain() ends a slice after 8 ms", () => {
+  const fake = new FakeSocket();
+  fake.queued = 256;
+  const { now } = performance;
+  let time = 0;
+  performance.now = () => time;
+  fake.onReceive = () => time += 0.25;
+  try {
+    const { drained, events } = new EventSocket(fake, fake).drain();
+    assertEquals([drained, events.length], [false, 33]);
+  } finally {
+    performance.now = now;
+  }
+});
+
+Deno.test("EventSocket.drain() goes on when data arrives after the failed receive", () => {
+  const fake = new FakeSocket();
+  fake.queued = 1;
+  const check = fake.checkErrors.bind(fake);
+  fake.checkErrors = (revents, events) => {
+    if (fake.received === 1) fake.queued = 3;
+    return check(revents, events);
+  };
+  assertEquals(new EventSocket(fake, fake).drain(), { drained: true, events: [0, 1, 2, 3] });
+});
+
+Deno.test("EventSocket.drain() does not spin when nothing can be read although there should be", () => {
+  const fake = new FakeSocket();
+  fake.insists = true;
+  assertEquals(new EventSocket(fake, fake).drain(), { drained: true, events: [] });
+  assertEquals(fake.failedReceives, 3);
+});
+
+Deno.test("EventSocket yields an overflow once, and what is queued", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 1_000;
+  fake.overflowed = true;
+  fake.wakeUps.push(POLLIN | POLLERR);
+  const events = (await slices(fake)).flat();
+  assertEquals(events, [-1, ...numbers(0, 1_000)]);
+});
+
+Deno.test("EventSocket yields an overflow that comes while it drains", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 10;
+  fake.onReceive = () => {
+    if (fake.received === 5) fake.overflowed = true;
+  };
+  fake.wakeUps.push(POLLIN);
+  assertEquals((await slices(fake)).flat(), [...numbers(0, 10), -1]);
+});
+
+Deno.test("EventSocket yields an overflow with an empty queue", async () => {
+  const fake = new FakeSocket();
+  fake.overflowed = true;
+  fake.wakeUps.push(POLLERR);
+  assertEquals(await slices(fake), [[-1]]);
+});
+
+for (const [name, revents] of Object.entries({ POLLHUP, POLLNVAL, both: POLLHUP | POLLNVAL })) {
+  Deno.test(`EventSocket is lost on ${name}`, async () => {
+    const fake = new FakeSocket();
+    fake.queued = 3;
+    fake.wakeUps.push(revents | POLLIN);
+    await assertRejects(() => slices(fake), Error, "closed underneath");
+  });
+}
+
+Deno.test("EventSocket is lost with the error of the socket", async () => {
+  const fake = new FakeSocket();
+  fake.error = new Error("ENOTCONN");
+  fake.wakeUps.push(POLLERR);
+  assertStrictEquals(await assertRejects(() => slices(fake)), fake.error);
+});
+
+Deno.test("EventSocket is lost after three wake-ups in a row with nothing to read", async () => {
+  const fake = new FakeSocket();
+  fake.wakeUps.push(POLLIN, POLLIN, POLLIN, POLLIN);
+  await assertRejects(() => slices(fake), Error, "woke 3 times with nothing to read");
+  assertEquals(fake.wakeUps.length, 1);
+});
+
+Deno.test("EventSocket counts empty wake-ups in a row only", async () => {
+  const fake = new FakeSocket();
+  const one = () => {
+    fake.queued = 1;
+    return POLLIN;
+  };
+  fake.wakeUps.push(POLLIN, POLLIN, one, POLLIN, POLLIN, one, POLLIN, POLLIN);
+  assertEquals((await slices(fake)).flat(), [0, 1]);
+});
+
+Deno.test("EventSocket does not count wake() as an empty wake-up, and gives timers their turn", async () => {
+  const fake = new FakeSocket();
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 0);
+  fake.wakeUps.push(...Array(50).fill(0));
+  assertEquals((await slices(fake)).flat(), []);
+  clearInterval(ticking);
+  assert(turns >= 25, `Only ${turns} turns`);
+});
+
+Deno.test("EventSocket is not lost when drain() took what the wake-ups were for", async () => {
+  const fake = new FakeSocket();
+  const socket = new EventSocket(fake, fake);
+  for (let i = 0; i < 5; i++) {
+    fake.wakeUps.push(() => {
+      fake.queued = 1;
+      assertEquals(socket.drain().events, [i]);
+      return POLLIN;
+    });
+  }
+  assertEquals((await Array.fromAsync(socket)).flat(), []);
+  assertEquals(fake.received, 5);
+});
+
+Deno.test("EventSocket.drain() may be called while the iteration is between two slices", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 600;
+  fake.wakeUps.push(POLLIN);
+  const socket = new EventSocket(fake, fake);
+  const reading = Array.fromAsync(socket);
+  await Promise.resolve();
+  let stolen = 0;
+  while (fake.queued > 0) {
+    stolen += socket.drain().events.length;
+    await macrotask();
+  }
+  assertEquals((await reading).flat().length + stolen, 600);
+  assert(stolen > 0);
+});
+
+Deno.test("EventSocket.drain() may be called by the consumer of the iteration", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 600;
+  fake.wakeUps.push(POLLIN);
+  const socket = new EventSocket(fake, fake);
+  let total = 0;
+  for await (const events of socket) {
+    total += events.length;
+    while (!socket.drain().drained);
+  }
+  assertEquals(fake.received, 600);
+  assert(total < 600);
+});
+
+Deno.test("EventSocket ends when its watch is closed", async () => {
+  const fake = new FakeSocket();
+  fake.wakeUps.push(null, POLLIN);
+  assertEquals(await slices(fake), []);
+  assertEquals(fake.wakeUps.length, 1);
+});
