@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { resolveMonitorOptions, resolveSnapshotOptions } from "../actor/options.ts";
 import { HELP } from "../examples/watch/options.ts";
-import { libraryOf } from "../ffi/bsd/libc.ts";
+import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
 import { libcRequest } from "../ffi/linux/libc.ts";
 import { readModule } from "./support/published.ts";
 import { ROOT } from "./support/run.ts";
@@ -71,8 +71,8 @@ skippable({
     const tried = (["x86_64", "aarch64"] as const).flatMap((arch) => [
       ...libcRequest(undefined, { arch, target: "linux-gnu" }).candidates,
       ...libcRequest(undefined, { arch, target: "linux-musl" }).candidates,
-      ...libraryOf("darwin", arch, undefined).request.candidates,
-      ...libraryOf("freebsd", arch, undefined).request.candidates,
+      ...bsdLibcRequest("darwin", undefined).candidates,
+      ...bsdLibcRequest("freebsd", undefined).candidates,
     ]);
     const named = [...readme().matchAll(/`(\/[\w/.-]+\.(?:so[.\d]*|dylib))`/g)].map((
       [, path = ""],

@@ -10,7 +10,7 @@ import { formatStats } from "../examples/watch/stats.ts";
 import { createStyle } from "../examples/watch/style.ts";
 import { formatTable } from "../examples/watch/table.ts";
 import { formatDate, formatDuration, formatTime } from "../examples/watch/time.ts";
-import { libraryOf } from "../ffi/bsd/libc.ts";
+import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
 import { libcRequest } from "../ffi/linux/libc.ts";
 import { diffStates } from "../mod.ts";
 import type { Change, Health, Metrics, Snapshot, State } from "../state/types.ts";
@@ -88,8 +88,8 @@ Deno.test("HELP names paths of the C library that are searched", () => {
   const searched = (["x86_64", "aarch64"] as const).flatMap((arch) => [
     ...libcRequest(undefined, { arch, target: "linux-gnu" }).candidates,
     ...libcRequest(undefined, { arch, target: "linux-musl" }).candidates,
-    ...libraryOf("darwin", arch, undefined).request.candidates,
-    ...libraryOf("freebsd", arch, undefined).request.candidates,
+    ...bsdLibcRequest("darwin", undefined).candidates,
+    ...bsdLibcRequest("freebsd", undefined).candidates,
   ]);
   const named = [...HELP.matchAll(/^ +(\/\S+)/gm)].map(([, path = ""]) => path);
   assertEquals(named.length, 8);

@@ -9,7 +9,7 @@ import { Refcounted } from "../refcounted.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Syscalls } from "./syscalls.ts";
-import { type BsdFunctions, type BsdSystemName, libraryOf } from "./libc.ts";
+import { type BsdSystemName, type LibcFunctions, libcRequest } from "./libc.ts";
 import { type Platform, PLATFORMS } from "./platforms.ts";
 
 /** What the monitors of an isolate share. */
@@ -27,7 +27,7 @@ export class BsdRuntime {
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0]! & 0xffffff;
 
   /** Starts on loaded functions; `close` unloads them. */
-  constructor(functions: BsdFunctions, os: BsdSystemName, close: () => void) {
+  constructor(functions: LibcFunctions, os: BsdSystemName, close: () => void) {
     const kernel = this.syscalls = new Syscalls(functions, os);
     this.platform = PLATFORMS[os];
     this.#close = close;
@@ -74,11 +74,12 @@ export const bsdRuntimes: Readonly<Record<BsdSystemName, Refcounted<BsdRuntime>>
 };
 
 async function loadSystem(os: BsdSystemName, path: string | undefined): Promise<BsdRuntime> {
-  const library = await libraryOf(os, Deno.build.arch, path).open(openLibrary);
+  const library = await openLibrary(libcRequest(os, path));
+  const close = () => library.close();
   try {
-    return new BsdRuntime(library.functions, os, library.close);
+    return new BsdRuntime(library.symbols, os, close);
   } catch (error) {
-    library.close();
+    close();
     throw error;
   }
 }

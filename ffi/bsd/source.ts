@@ -9,7 +9,7 @@
  */
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import { libraryGranted } from "../library.ts";
-import { type BsdSystemName, libraryOf } from "./libc.ts";
+import { type BsdSystemName, libcRequest } from "./libc.ts";
 import { openRouteSocket } from "./route_socket.ts";
 import { type BsdCounters, BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
@@ -57,7 +57,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   /** Whether `open()` would need no answer from the user. */
   static async granted({ libc, os }: BsdSourceOptions): Promise<boolean> {
     return bsdRuntimes[os].has(libc) ||
-      await libraryGranted(libraryOf(os, Deno.build.arch, libc).request);
+      await libraryGranted(libcRequest(os, libc));
   }
 
   /** Loads the C library, asking for the permission when that is possible. */

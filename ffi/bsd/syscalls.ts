@@ -1,6 +1,6 @@
 /**
- * The system calls that netwatch makes on macOS and FreeBSD, as functions with types. errno is read
- * right after a synchronous call and is a hint only: the garbage collector may have run in between.
+ * The system calls that netwatch makes on macOS and FreeBSD, with types. errno is read right after a
+ * synchronous call, and is a hint only: the garbage collector may have run in between.
  *
  * @module
  */
@@ -8,49 +8,49 @@ import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import { POLLIN } from "../poll_loop.ts";
 import { CTL_NET, MSG_DONTWAIT, PF_ROUTE, SO_ERROR, SOL_SOCKET } from "./constants.ts";
-import type { BsdFunctions, BsdSystemName } from "./libc.ts";
+import type { BsdSystemName, LibcFunctions } from "./libc.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The longest routing message is below 2 KiB, the longest kernel event too. */
 const BUFFER_BYTES = 16_384;
-/** A list may grow between the two calls, again and again while a storm lasts. */
+/** A table may grow between the two calls, repeatedly while a storm lasts. */
 const MOST_SYSCTLS = 8;
-/** Room for what comes between the two calls. */
+/** Room for what is added between the two calls. */
 const SLACK_BYTES = 1_024;
 
-/** A notification that was registered. */
+/** A registration with the notification centre of macOS. */
 export interface Notification {
-  /** Becomes readable when it is posted. Belongs to the C library: never closed by us. */
+  /** Becomes readable when the notification is posted. libnotify owns it: only `cancel()` closes it. */
   readonly descriptor: number;
-  /** To cancel it. */
+  /** Cancels it. */
   readonly token: number;
 }
 
 /** The system calls of macOS and FreeBSD. */
 export class Syscalls {
-  readonly #functions: BsdFunctions;
+  readonly #functions: LibcFunctions;
   readonly #os: BsdSystemName;
   readonly #length = new Uint32Array(1);
   readonly #size = new BigUint64Array(1);
   readonly #pollfd = new Uint8Array(8);
   readonly #int = new Int32Array(1);
   readonly #timespec = new BigInt64Array(2);
-  /** One for all sockets: each datagram is decoded before the next is taken. */
+  /** Shared by all sockets: each datagram is decoded before the next is received. */
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
 
-  /** The functions must stay loaded as long as this is used. */
-  constructor(functions: BsdFunctions, os: BsdSystemName) {
+  /** The functions must stay loaded while this is used. */
+  constructor(functions: LibcFunctions, os: BsdSystemName) {
     this.#functions = functions;
     this.#os = os;
   }
 
-  /** The error of the call just made, for the log; or that of an error number. */
+  /** Makes an error for the log: of an error number, or of the call just made. */
   error(operation: string, code: number = this.errno()): SystemCallError {
     return new SystemCallError(operation, code, errnoName(this.#os, code));
   }
 
-  /** errno of the call just made; 0 where it cannot be read. */
+  /** errno of the call just made; 0 if it cannot be read. */
   errno(): number {
     const location = this.#functions.__error();
     if (location === null) return 0;
@@ -58,66 +58,64 @@ export class Syscalls {
     return this.#int[0]!;
   }
 
-  /** Opens a socket; negative when it is refused. */
+  /** Opens a socket; negative if the kernel refuses. */
   socket(domain: number, type: number, protocol: number): number {
     return this.#functions.socket(domain, type, protocol);
   }
 
-  /** Sets an option of 4 bytes; false when it is refused. */
+  /** Sets an option of 4 bytes; false if the kernel refuses. */
   setOption(descriptor: number, option: number, value: number): boolean {
     const bytes = new Uint8Array(Int32Array.of(value).buffer);
     return this.#functions.setsockopt(descriptor, SOL_SOCKET, option, bytes, bytes.length) === 0;
   }
 
-  /** Takes the pending error of a socket and clears it: 0 when there is none. */
+  /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
     const value = new Uint8Array(4);
     this.#length[0] = value.length;
-    const result = this.#functions.getsockopt(
-      descriptor,
-      SOL_SOCKET,
-      SO_ERROR,
-      value,
-      this.#length,
-    );
+    const { getsockopt } = this.#functions;
+    const result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, value, this.#length);
     return result === 0 ? new DataView(value.buffer).getInt32(0, true) : 0;
   }
 
-  /** Takes one datagram without waiting; null when there is none. What is returned holds until the next call. */
+  /**
+   * Receives one datagram without blocking; null on failure, which EINTR is too. The result is valid until
+   * the next call.
+   */
   receive(descriptor: number): Uint8Array | null {
-    const length = this.#functions.recv(
-      descriptor,
-      this.#buffer,
-      BigInt(BUFFER_BYTES),
-      MSG_DONTWAIT,
-    );
-    // 0 is the end of a socket, and no datagram is empty.
+    const { recv } = this.#functions;
+    const length = recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), MSG_DONTWAIT);
+    // 0 is the end of a socket: no datagram is empty.
     return length > 0 ? this.#buffer.subarray(0, length) : null;
   }
 
-  /** `read(2)`: waits, unless `pollNow()` said that it will not; the number of bytes. */
+  /** `read(2)`: blocks unless `pollNow()` says POLLIN. Returns the number of bytes. */
   read(descriptor: number): number {
     return this.#functions.read(descriptor, this.#buffer, BigInt(BUFFER_BYTES));
   }
 
-  /** `write(2)`: the number of bytes, negative on failure. */
+  /** `write(2)`: returns the number of bytes, negative on failure. */
   write(descriptor: number, bytes: Bytes): number {
     return this.#functions.write(descriptor, bytes, BigInt(bytes.length));
   }
 
-  /** A pipe, with which a poll can be woken. */
+  /**
+   * Opens a pipe.
+   *
+   * @throws {SystemCallError} if the kernel refuses
+   */
   pipe(): { reader: number; writer: number } {
     const descriptors = new Int32Array(2);
     if (this.#functions.pipe(descriptors) < 0) throw this.error("pipe");
     return { reader: descriptors[0]!, writer: descriptors[1]! };
   }
 
-  /** `close(2)`. Never on a descriptor that a poll may be watching. */
+  /** `close(2)`. No poll may be watching the descriptor. */
   close(descriptor: number): void {
     this.#functions.close(descriptor);
   }
 
-  /** `revents` of one descriptor at this moment. */
+  /** Returns `revents` of one descriptor at this moment. */
   pollNow(descriptor: number): number {
     const view = new DataView(this.#pollfd.buffer);
     view.setInt32(0, descriptor, true);
@@ -127,19 +125,19 @@ export class Syscalls {
     return count > 0 ? view.getInt16(6, true) : 0;
   }
 
-  /** `poll(2)` in a thread of the pool. */
+  /** `poll(2)` in a pool thread. */
   poll(descriptors: Bytes, count: number, timeoutMs: number): Promise<number> {
     return this.#functions.poll_blocking(descriptors, count, timeoutMs);
   }
 
   /**
-   * A whole table of the routing sockets' branch: asked for its size, then for itself, and again with
-   * more room while it grows in between.
+   * Reads a whole table of sysctl's routing branch: its size, then the table, again with more room while it
+   * grows in between.
    *
-   * @throws {SystemCallError} when the kernel refuses
+   * @throws {SystemCallError} if the kernel refuses
    */
-  routeTable(operation: string, request: number, family: number = 0): Bytes {
-    const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, family, request, 0);
+  routeTable(operation: string, request: number): Bytes {
+    const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, 0, request, 0);
     for (let room = 0, attempt = 1;; attempt++) {
       const size = this.#sysctl(name, null);
       if (size !== null) {
@@ -153,33 +151,35 @@ export class Syscalls {
     }
   }
 
-  /** A clock, in milliseconds with fractions; null when it does not exist. */
+  /** Reads a clock, in milliseconds with fractions; null if it does not exist. */
   clock(id: number): number | null {
     if (this.#functions.clock_gettime(id, this.#timespec) !== 0) return null;
     return Number(this.#timespec[0]!) * 1000 + Number(this.#timespec[1]!) / 1e6;
   }
 
-  /** `ioctl(2)` with a pointer; false when it is refused. */
+  /** `ioctl(2)` with a pointer; false if the kernel refuses. */
   control(descriptor: number, request: bigint, argument: Bytes): boolean {
-    return this.#functions.ioctl(descriptor, request, argument) === 0;
+    const { ioctl } = this.#functions;
+    return ioctl(descriptor, request, argument, 0n, 0n, 0n, 0n, 0n, argument) === 0;
   }
 
-  /** Asks the notification centre of macOS; null where there is none or it refuses. */
+  /** Registers with the notification centre of macOS; null where there is none or it refuses. */
   register(name: string): Notification | null {
-    if (this.#functions.notify_cancel === null) return null;
+    const { notify_cancel, notify_register_file_descriptor: register } = this.#functions;
+    if (notify_cancel === null) return null;
     const text = new TextEncoder().encode(`${name}\0`);
     const descriptor = new Int32Array(1);
     const token = new Int32Array(1);
-    const status = this.#functions.notify_register_file_descriptor?.(text, descriptor, 0, token);
+    const status = register?.(text, descriptor, 0, token);
     return status === 0 ? { descriptor: descriptor[0]!, token: token[0]! } : null;
   }
 
-  /** Cancels a notification, which closes its descriptor: no poll may be watching that any more. */
+  /** Cancels a notification, which closes its descriptor. No poll may be watching it. */
   cancel({ token }: Notification): void {
     this.#functions.notify_cancel?.(token);
   }
 
-  /** How many bytes the value has, or how many were written; null when it failed. */
+  /** Returns the size of the value, or how many bytes were written; null on failure. */
   #sysctl(name: Int32Array<ArrayBuffer>, into: Bytes | null): number | null {
     this.#size[0] = BigInt(into?.length ?? 0);
     const result = this.#functions.sysctl(name, name.length, into, this.#size, null, 0n);

@@ -6,10 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { NetworkMonitor } from "../../mod.ts";
-import { openLibrary } from "../../ffi/library.ts";
-import { libraryOf } from "../../ffi/bsd/libc.ts";
+import { libcRequest } from "../../ffi/bsd/libc.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
-import { BsdRuntime } from "../../ffi/bsd/runtime.ts";
 import type { Reading } from "../../state/source.ts";
 import type { State } from "../../state/types.ts";
 import { Log } from "../actor/support.ts";
@@ -148,9 +146,7 @@ skippable({
   needs: NEEDS,
   async fn() {
     using library = new Library("APPLE_ARM64");
-    const opened = await libraryOf("darwin", "aarch64", library.path).open(openLibrary);
-    const system = new BsdRuntime(opened.functions, "darwin", opened.close);
-    await using source = new BsdSource(system, {}, () => system.dispose());
+    await using source = await BsdSource.open({ os: "darwin", libc: library.path });
     const reading: Reading = await source.read(NEVER);
     assertEquals(reading.knows.addressFlags, true);
     assertEquals(reading.interfaces[0]?.addresses.at(-1)?.tentative, true);
@@ -193,13 +189,13 @@ skippable({
   },
 });
 
-Deno.test("libraryOf() names the C library where the loader of each system finds it", () => {
-  const darwin = libraryOf("darwin", "aarch64", undefined).request;
-  // Not a file on disk: nothing but this very path can be granted or opened.
+Deno.test("libcRequest() names the C library where the loader of each system finds it", () => {
+  const darwin = libcRequest("darwin", undefined);
+  // Not a file on disk: only this very path can be granted or opened.
   assertEquals(darwin.candidates, ["/usr/lib/libSystem.B.dylib"]);
   assertEquals(darwin.sonames, []);
-  const freebsd = libraryOf("freebsd", "x86_64", undefined).request;
+  const freebsd = libcRequest("freebsd", undefined);
   assertEquals(freebsd.sonames, ["libc.so.7"]);
   assertEquals(freebsd.candidates[0], "/lib/libc.so.7");
-  assertEquals(libraryOf("darwin", "x86_64", "/opt/libc").request.path, "/opt/libc");
+  assertEquals(libcRequest("darwin", "/opt/libc").path, "/opt/libc");
 });

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { BsdFunctions } from "../../ffi/bsd/libc.ts";
+import type { LibcFunctions } from "../../ffi/bsd/libc.ts";
 import type { Clock } from "../../state/runtime.ts";
 import { formatIp } from "../../state/ip.ts";
 import { type EncodedOs, encodeKernelEvent, encodeRoute, refuse } from "../support/bsd_encode.ts";
@@ -31,6 +31,8 @@ const PF = { inet6: { darwin: 30, freebsd: 28 }, route: 17, system: 32 } as cons
 const SOCK = { dgram: 2, raw: 3 } as const;
 const SO = { rcvbuf: 0x1002, error: 0x1007, rerror: 0x20000 } as const;
 const RT_MSGHDR_SIZE = { darwin: 92, freebsd: 152 } as const;
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /** What a socket holds at most. */
 const MOST_RECEIVE_BYTES = 8 * 1024 * 1024;
 
@@ -94,40 +96,49 @@ export class SimulatedKernel {
   }
 
   /** The functions of its C library. */
-  get functions(): BsdFunctions {
+  get functions(): LibcFunctions {
     const notifies = this.#os === "darwin" && !this.#without.has("network_change");
     return {
-      socket: (...args) => this.#call("socket", () => this.#socket(...args)),
-      setsockopt: (fd, _level, option, value) =>
+      socket: (...args: Parameters<LibcFunctions["socket"]>) =>
+        this.#call("socket", () => this.#socket(...args)),
+      setsockopt: (fd: number, _level: number, option: number, value: Bytes) =>
         this.#call("setsockopt", () => this.#setsockopt(fd, option, value)),
-      getsockopt: (fd, _level, option, value) =>
+      getsockopt: (fd: number, _level: number, option: number, value: Bytes) =>
         this.#call("getsockopt", () => this.#getsockopt(fd, option, value)),
-      recv: (fd, buffer, _length, flags) => {
+      recv: (fd: number, buffer: Bytes, _length: bigint, flags: number) => {
         if ((flags & 0x80) === 0) throw new Error("recv() would block the event loop");
         return this.#call("recv", () => this.#receive(this.#descriptor(fd), buffer));
       },
-      read: (fd, buffer) => {
+      read: (fd: number, buffer: Bytes) => {
         const descriptor = this.#descriptor(fd);
         if (!descriptor.isReadable) throw new Error("read() would block the event loop");
         return this.#call("read", () => this.#receive(descriptor, buffer));
       },
-      write: (fd, bytes) => this.#call("write", () => this.#write(this.#descriptor(fd), bytes)),
-      close: (fd) => this.#call("close", () => this.#close(fd)),
-      pipe: (pair) => this.#call("pipe", () => this.#pipe(pair)),
-      poll_blocking: (set, count, ms) => this.#polls.start(set, count, ms),
-      poll_now: (set, count) => this.#call("poll_now", () => this.#polls.lookAt(set, count)),
-      sysctl: (name, _length, old, size) =>
+      write: (fd: number, bytes: Bytes) =>
+        this.#call("write", () => this.#write(this.#descriptor(fd), bytes)),
+      close: (fd: number) => this.#call("close", () => this.#close(fd)),
+      pipe: (pair: Int32Array) => this.#call("pipe", () => this.#pipe(pair)),
+      poll_blocking: (set: Bytes, count: number, ms: number) => this.#polls.start(set, count, ms),
+      poll_now: (set: Bytes, count: number) =>
+        this.#call("poll_now", () => this.#polls.lookAt(set, count)),
+      sysctl: (name: Int32Array, _length: number, old: Bytes | null, size: BigUint64Array) =>
         this.#call("sysctl", () => this.#sysctl(name, old, size)),
-      clock_gettime: (clock, time) => this.#call("clock_gettime", () => this.#gettime(clock, time)),
-      ioctl: (fd, request, argument) =>
-        this.#call("ioctl", () => this.#ioctl(this.#descriptor(fd), request, argument)),
+      clock_gettime: (clock: number, time: BigInt64Array) =>
+        this.#call("clock_gettime", () => this.#gettime(clock, time)),
+      ioctl: (fd: number, request: bigint, argument: Bytes) =>
+        this.#call("ioctl", () => this.#ioctl(fd, request, argument)),
       notify_register_file_descriptor: notifies
-        ? (name, fd, _flags, token) => this.#register(name, fd, token)
+        ? (name: Bytes, fd: Int32Array, _flags: number, token: Int32Array) =>
+          this.#register(name, fd, token)
         : null,
-      notify_cancel: notifies ? (token) => this.#cancel(token) : null,
+      notify_cancel: notifies ? (token: number) => this.#cancel(token) : null,
       __error: () => this.#errnoPointer,
-      copy_from: (into) => into[0] = this.#errno,
-    };
+      copy_from: (into: Int32Array) => {
+        into[0] = this.#errno;
+        return null;
+      },
+      // Deno types every buffer as any kind of view; the syscalls pass just these.
+    } as unknown as LibcFunctions;
   }
 
   /** How many descriptors are open. */
@@ -325,7 +336,9 @@ export class SimulatedKernel {
     return 0;
   }
 
-  #ioctl(descriptor: Descriptor, request: bigint, argument: Uint8Array): number {
+  #ioctl(fd: number, request: bigint, argument: Uint8Array): number {
+    const descriptor = this.#descriptors.get(fd);
+    if (descriptor === undefined) return this.#fail(ERRNO.ebadf);
     if (descriptor.kind === "events" && request === 0x800c6502n && argument.length === 12) {
       if (this.#without.has("kernel-event-filter")) return this.#fail(ERRNO.einval);
       const [vendor, kind, subclass] = new Uint32Array(argument.buffer);
