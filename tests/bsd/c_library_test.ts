@@ -1,6 +1,6 @@
 /**
- * The BSD source on a C library of its own making that has the names, struct layouts and constants of macOS:
- * what the simulated kernel cannot show is whether `Deno.dlopen` finds the functions and passes what they take.
+ * The BSD source on a small C library with the names, struct layouts and constants of macOS. It shows what
+ * the simulated kernel cannot: that `Deno.dlopen` finds the functions and passes their parameters.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const CONTROLS = {
   test_open: { parameters: [], result: "i32" },
 } as const;
 
-/** A library in a folder of its own, and its switches. */
+/** The library in a temporary folder, and its switches. */
 class Library implements Disposable {
   readonly path: string;
   readonly turn: Deno.DynamicLibrary<typeof CONTROLS>["symbols"];
@@ -131,7 +131,7 @@ skippable({
 });
 
 skippable({
-  name: "without libnotify in the library the BSD source goes on without it",
+  name: "the BSD source works without libnotify",
   needs: NEEDS,
   async fn() {
     using library = new Library("WITHOUT_NOTIFY");
@@ -142,7 +142,7 @@ skippable({
 });
 
 skippable({
-  name: "ioctl gets its argument as the ninth where Apple's arm64 takes it from the stack",
+  name: "ioctl gets its argument as the ninth too, where Apple's arm64 looks for it",
   needs: NEEDS,
   async fn() {
     using library = new Library("APPLE_ARM64");
@@ -157,7 +157,7 @@ skippable({
 });
 
 skippable({
-  name: "the BSD source needs no more than the permission for the path of its library",
+  name: "the BSD source needs only the permission for the path of its library",
   needs: NEEDS,
   async fn() {
     using library = new Library();

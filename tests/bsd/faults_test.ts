@@ -1,5 +1,5 @@
 /**
- * A monitor on simulated kernels in which something is unusual or goes wrong.
+ * A monitor on simulated kernels with faults and oddities.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { RTF } from "./simulated_network.ts";
 
 const SYSTEMS = ["darwin", "freebsd"] as const;
 
-Deno.test("several messages in one read are all heard", async () => {
+Deno.test("several messages in one datagram are all processed", async () => {
   for (const os of SYSTEMS) {
     await using machine = await startMachine({ os });
     const { kernel, monitor, network } = machine;
@@ -25,7 +25,7 @@ Deno.test("several messages in one read are all heard", async () => {
   }
 });
 
-Deno.test("a table that grows between the two questions is read whole", async () => {
+Deno.test("a table that grows between the two calls is read whole", async () => {
   for (const os of SYSTEMS) {
     await using machine = await startMachine({ os });
     machine.kernel.growths = 4;
@@ -37,7 +37,7 @@ Deno.test("a table that grows between the two questions is read whole", async ()
   }
 });
 
-Deno.test("a table that never stops growing fails the read, and the next one tries again", async () => {
+Deno.test("a table that never stops growing fails the read, and the next read succeeds", async () => {
   await using machine = await startMachine();
   const { kernel, monitor } = machine;
   kernel.grows = (size) => size * 4;
@@ -47,7 +47,7 @@ Deno.test("a table that never stops growing fails the read, and the next one tri
   assertEquals(monitor.metrics.readFailures, 1);
 });
 
-Deno.test("a message of the future is counted, and is a reason to look", async () => {
+Deno.test("a message of an unknown type or version is counted, and leads to a read", async () => {
   for (const os of SYSTEMS) {
     for (const strange of [[0x63, 5], [0xe, 6], [0xc, 0]] as const) {
       const [type, version] = strange;
@@ -67,7 +67,7 @@ Deno.test("a message of the future is counted, and is a reason to look", async (
   }
 });
 
-Deno.test("bytes that make no sense are counted, and are a reason to look", async () => {
+Deno.test("malformed bytes are counted, and lead to a read", async () => {
   await using machine = await startMachine();
   machine.kernel.deliver(Uint8Array.of(0, 0, 5, 12, 1, 2, 3, 4));
   machine.kernel.deliver(Uint8Array.of(200, 0, 5, 12));
@@ -76,7 +76,7 @@ Deno.test("bytes that make no sense are counted, and are a reason to look", asyn
   assertEquals(machine.monitor.health.status, "live");
 });
 
-Deno.test("FreeBSD tells of an overflow with SO_RERROR, and everything is read again", async () => {
+Deno.test("FreeBSD reports an overflow with SO_RERROR, which leads to a full read", async () => {
   await using machine = await startMachine({
     os: "freebsd",
     monitor: { receiveBufferBytes: 16_384 },
@@ -91,7 +91,7 @@ Deno.test("FreeBSD tells of an overflow with SO_RERROR, and everything is read a
   assertEquals(monitor.metrics.reopens, 0);
 });
 
-Deno.test("FreeBSD 13 does not: an overflow costs nothing more than on a Mac", async () => {
+Deno.test("an overflow is silent on FreeBSD 13, and costs no more than on a Mac", async () => {
   await using machine = await startMachine({
     os: "freebsd",
     without: ["SO_RERROR"],
@@ -103,7 +103,7 @@ Deno.test("FreeBSD 13 does not: an overflow costs nothing more than on a Mac", a
   assertEquals(machine.monitor.current.state.interfaces.en0?.mtu, 1_499);
 });
 
-Deno.test("a buffer that is larger than the system allows is asked for in halves", async () => {
+Deno.test("a receive buffer that is larger than the system allows is halved until it fits", async () => {
   await using machine = await startMachine({
     os: "freebsd",
     monitor: { receiveBufferBytes: 64 * 1024 * 1024 },
@@ -113,13 +113,13 @@ Deno.test("a buffer that is larger than the system allows is asked for in halves
   assertEquals(machine.monitor.metrics.overflows, 0);
 });
 
-Deno.test("a sleep is told once, with its length", async () => {
+Deno.test("a sleep is reported once, with its length", async () => {
   for (const os of SYSTEMS) {
     await using machine = await startMachine({ os });
     const { kernel, monitor, network } = machine;
     await machine.pass(1_000);
     kernel.sleep(3_600_000);
-    network.joinGroup("en0", "ff02::fb"); // says nothing, but wakes the poll
+    network.joinGroup("en0", "ff02::fb"); // changes nothing, but wakes the poll
     await machine.pass(500);
     assertEquals(monitor.current.state.sleptMs, 3_600_000);
     assertEquals(monitor.current.cause, "resume");
@@ -129,7 +129,7 @@ Deno.test("a sleep is told once, with its length", async () => {
   }
 });
 
-Deno.test("a sleep after which nothing happens is found by the next tick", async () => {
+Deno.test("a sleep after which no event arrives is found at the next tick", async () => {
   await using machine = await startMachine();
   machine.kernel.sleep(600_000);
   await machine.pass(16_000);
@@ -144,7 +144,7 @@ Deno.test("a FreeBSD without a clock that counts sleep reports none", async () =
   assertEquals(machine.monitor.health.status, "live");
 });
 
-Deno.test("the default route is the primary one, in the words of the kernel", async () => {
+Deno.test("the default route is the primary one", async () => {
   await using machine = await startMachine();
   const { monitor, network } = machine;
   const ipv4 = async () => {
@@ -198,12 +198,12 @@ Deno.test("the default route is the primary one, in the words of the kernel", as
     metric: null,
   });
   network.removeRoute(halves[0]!);
-  assertEquals((await ipv4())?.interface, "en0", "half a way is no default route");
+  assertEquals((await ipv4())?.interface, "en0", "one half is no default route");
   add("0.0.0.0", 1, "127.0.0.1", "lo0", RTF.gateway);
-  assertEquals((await ipv4())?.interface, "en0", "nor is one to ourselves");
+  assertEquals((await ipv4())?.interface, "en0", "a route to the loopback is none");
 });
 
-Deno.test("the source of IPv6 is an address that the kernel would send from", async () => {
+Deno.test("the source address of IPv6 is one that the kernel would send from", async () => {
   for (const os of SYSTEMS) {
     await using machine = await startMachine({ os });
     const { monitor, network } = machine;
@@ -228,7 +228,7 @@ Deno.test("the source of IPv6 is an address that the kernel would send from", as
   }
 });
 
-Deno.test("a tentative address is not usable before its check ends", async () => {
+Deno.test("a tentative address is not usable until its check ends", async () => {
   await using machine = await startMachine();
   const { monitor, network } = machine;
   network.addTentative("en0", "2001:db8::7/64");
@@ -239,7 +239,7 @@ Deno.test("a tentative address is not usable before its check ends", async () =>
   assertEquals(monitor.current.state.haveIpv6, true);
 });
 
-Deno.test("without the ioctl the flags of addresses are not known, and neutral", async () => {
+Deno.test("without the ioctl address flags are unknown, and neutral", async () => {
   await using machine = await startMachine({ without: ["address-flags"] });
   const { monitor, network } = machine;
   network.addTentative("en0", "2001:db8::7/64");

@@ -8,7 +8,7 @@ import { encodeLiveNic, encodeRoute } from "../support/bsd_encode.ts";
 import { addresses, type Machine, startMachine } from "./machine.ts";
 
 const INTERVAL_MS = 15_000;
-/** A reconcile interval, its second look, and the wait for a canary. */
+/** A reconcile interval, its recheck, and the canary's time limit. */
 const HEALED_MS = INTERVAL_MS + 50 + 1_000;
 
 Deno.test("a monitor on a Mac publishes interfaces, addresses and the default route", async () => {
@@ -35,7 +35,7 @@ Deno.test("a monitor on a Mac publishes interfaces, addresses and the default ro
   assertEquals(listeners, ["route", "network_change", "kernel-events"]);
 });
 
-Deno.test("a monitor on a Mac publishes a change at once, without a look of its own", async () => {
+Deno.test("a monitor on a Mac publishes a change at once, without a reconcile", async () => {
   await using machine = await startMachine();
   await machine.pass(1_000);
   machine.network.addAddress("en0", "198.51.100.7/24");
@@ -48,20 +48,20 @@ Deno.test("a monitor on a Mac publishes a change at once, without a look of its 
 /** The production failure: net-tools#158, net-tools#165. */
 async function failInProduction(machine: Machine): Promise<void> {
   const { kernel, network } = machine;
-  // A burst, faster than anybody reads: most of it is dropped without a word.
+  // A burst, faster than the monitor reads: the kernel drops most of it silently.
   for (let i = 0; i < 5_000; i++) {
     network.addAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
     network.removeAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
   }
   await machine.pass(1_000);
-  // Then silence, and no error.
+  // Then the socket goes deaf, without an error.
   kernel.stall();
   network.removeAddress("en0", "192.0.2.7/24");
   await machine.pass(5_000);
-  assertEquals(addresses(machine), ["192.0.2.7"], "the message was heard: no silence");
+  assertEquals(addresses(machine), ["192.0.2.7"], "the message arrived: the socket is not deaf");
 }
 
-Deno.test("a Mac's socket that fell silent costs one reconcile interval, and is replaced", async () => {
+Deno.test("a deaf socket on a Mac costs one reconcile interval, and is replaced", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   const { kernel, monitor, network } = machine;
   await failInProduction(machine);
@@ -80,10 +80,10 @@ Deno.test("a Mac's socket that fell silent costs one reconcile interval, and is 
   network.addAddress("en0", "198.51.100.7/24");
   await machine.settle();
   assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
-  assertEquals(monitor.metrics.reconciles, reconciles, "reconcile found it, no event");
+  assertEquals(monitor.metrics.reconciles, reconciles, "found by reconcile, not by an event");
 });
 
-Deno.test("an address that goes and comes back while a Mac's socket is silent is right in one interval", async () => {
+Deno.test("an address that is replaced while a Mac's socket is deaf is right within one interval", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   await failInProduction(machine);
   machine.network.addAddress("en0", "192.0.2.9/24");
@@ -92,7 +92,7 @@ Deno.test("an address that goes and comes back while a Mac's socket is silent is
   assert(machine.monitor.metrics.reopens >= 1);
 });
 
-Deno.test("a Mac's socket that fell silent is replaced though nothing has changed", async () => {
+Deno.test("a deaf socket on a Mac is replaced even if nothing has changed", async () => {
   await using machine = await startMachine();
   machine.kernel.stall();
   await machine.pass(HEALED_MS);
@@ -105,7 +105,7 @@ Deno.test("a Mac's socket that fell silent is replaced though nothing has change
   assertEquals(machine.monitor.health.status, "live");
 });
 
-Deno.test("without reconcile and canary the same silence lasts for ever", async () => {
+Deno.test("without reconcile and canary the same socket stays deaf", async () => {
   await using machine = await startMachine({
     without: ["kernel-events", "network_change"],
     monitor: { reconcileIntervalMs: Infinity },
@@ -117,7 +117,7 @@ Deno.test("without reconcile and canary the same silence lasts for ever", async 
   assertEquals(machine.monitor.health.status, "live");
 });
 
-Deno.test("the further listeners hear what a Mac's silent socket does not", async () => {
+Deno.test("the other wake-up sources report what a deaf socket on a Mac does not", async () => {
   await using machine = await startMachine({ monitor: { reconcileIntervalMs: Infinity } });
   machine.kernel.stall();
   machine.network.addAddress("en0", "198.51.100.7/24");
@@ -125,7 +125,7 @@ Deno.test("the further listeners hear what a Mac's silent socket does not", asyn
   assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
 });
 
-Deno.test("a DHCP renewal is not delivered with settleMs, and is without", async () => {
+Deno.test("a DHCP renewal is delivered without settleMs, and not with it", async () => {
   await using machine = await startMachine();
   const { monitor, network } = machine;
   const delivered = { plain: [] as (readonly string[])[], settled: [] as (readonly string[])[] };
@@ -150,7 +150,7 @@ Deno.test("a DHCP renewal is not delivered with settleMs, and is without", async
   await Promise.all(following);
 });
 
-Deno.test("100,000 RTM_MISS in a second cost no enumeration and no publication", async () => {
+Deno.test("100,000 RTM_MISS in a second cost no read and no publication", async () => {
   await using machine = await startMachine();
   const { kernel, monitor } = machine;
   await machine.pass(1_000);
@@ -173,7 +173,7 @@ Deno.test("100,000 RTM_MISS in a second cost no enumeration and no publication",
   assertEquals(monitor.metrics.ignored, monitor.metrics.events);
 });
 
-Deno.test("ENOTCONN on every read is survived with backoff, few log lines and a right state", async () => {
+Deno.test("a monitor survives ENOTCONN on every receive: backoff, few log lines, a right state", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   const { kernel, log, monitor, network } = machine;
   await machine.pass(1_000);
@@ -204,7 +204,7 @@ Deno.test("ENOTCONN on every read is survived with backoff, few log lines and a 
   assertEquals(addresses(machine).length, 3);
 });
 
-Deno.test("what macOS announces nowhere is right within one interval", async () => {
+Deno.test("what macOS announces nowhere is published within one interval", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   assertEquals(machine.monitor.health.listeners, ["route"]);
   await machine.pass(1_000);
@@ -218,14 +218,14 @@ Deno.test("what macOS announces nowhere is right within one interval", async () 
   assert(machine.published.at(-1)!.causes.includes("reconcile"));
 });
 
-Deno.test("closing gives back every descriptor of a Mac", async () => {
+Deno.test("closing a monitor closes every descriptor on a Mac", async () => {
   const machine = await startMachine();
   await machine[Symbol.asyncDispose]();
   assertEquals(machine.kernel.open, 0);
   assertEquals(machine.monitor.health.listeners, []);
 });
 
-Deno.test("a canary that a view took proves nothing: it has to come through the poll", async () => {
+Deno.test("a canary's answer counts only if it comes through the poll", async () => {
   await using machine = await startMachine();
   const { kernel, source } = machine;
   await using subscription = await source.subscribe(new AbortController().signal);

@@ -11,15 +11,15 @@ import { Log, record } from "../actor/support.ts";
 import { SimulatedKernel, type SimulatedKernelOptions } from "./simulated_kernel.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
 
-/** How far simulated time goes before the real event loop has its turn. */
+/** Simulated time advances in steps of this size, each followed by a turn of the real event loop. */
 const STEP_MS = 500;
 
-/** What `startMachine()` takes. */
+/** The kernel's and the monitor's options. */
 export interface MachineOptions extends Partial<Omit<SimulatedKernelOptions, "clock">> {
   monitor?: Omit<MonitorOptions, "source" | "clock" | "logger">;
 }
 
-/** A machine on which a monitor runs. */
+/** A simulated machine and the monitor on it. */
 export interface Machine extends AsyncDisposable {
   clock: ManualClock;
   kernel: SimulatedKernel;
@@ -27,17 +27,17 @@ export interface Machine extends AsyncDisposable {
   monitor: NetworkMonitor;
   source: BsdSource;
   log: Log;
-  /** All publications so far. */
+  /** All snapshots published so far. */
   published: Snapshot[];
-  /** Lets everything that is heard be heard; no simulated time passes. */
+  /** Waits until every queued message is processed, without advancing simulated time. */
   settle(): Promise<void>;
-  /** Simulated time passes, in steps, and what is heard meanwhile is heard. */
+  /** Advances simulated time, and processes what is queued at each step. */
   pass(ms: number): Promise<void>;
 }
 
 /**
- * A Mac, unless told otherwise, with en0 at 192.0.2.7/24 and a default route through 192.0.2.1, and a
- * monitor that has published it. Its first window is over.
+ * Starts a machine, by default a Mac, with en0 at 192.0.2.7/24 and a default route via 192.0.2.1, and a
+ * monitor on it whose first coalescing window is over.
  */
 export async function startMachine(options: MachineOptions = {}): Promise<Machine> {
   const { monitor: monitorOptions, os = "darwin", ...rest } = options;
@@ -57,7 +57,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const log = new Log();
   const monitor = await NetworkMonitor.open({ ...monitorOptions, source, clock, logger: log });
   const settle = async () => {
-    // Slices and mails take turns of the real event loop.
+    // A slice of messages takes a turn of the real event loop.
     for (let quiet = 0; quiet < 3;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
       await clock.settle();
@@ -89,7 +89,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   };
 }
 
-/** The regular addresses that a monitor shows. */
+/** The regular addresses of the current state. */
 export function addresses({ monitor }: Machine): readonly string[] {
   return monitor.current.state.localAddresses.regular;
 }

@@ -1,55 +1,53 @@
 /**
- * A file descriptor of the simulated kernel: what is queued in it, and how much there is room for.
+ * A file descriptor of the simulated kernel: its queue and its receive buffer.
  *
  * @module
  */
 import { concat } from "../support/bsd_encode.ts";
 
-/** What a descriptor is of. */
+/** The kinds of descriptors: sockets, the pipe of a notification, the ends of our own pipe. */
 export type DescriptorKind = "route" | "events" | "notify" | "reader" | "writer" | "inet6";
 
-/** What a socket holds unless told otherwise (RAWRCVQ of xnu). */
+/** The default receive buffer (RAWRCVQ of xnu). */
 const RECEIVE_BYTES = 8_192;
-/** What the pipe of a notification holds before the other side gives up on it. */
+/** The capacity of a notification's pipe, beyond which notifyd closes its end. */
 const PIPE_BYTES = 64;
 
 /** A file descriptor. */
 export class Descriptor {
-  /** What it is of. */
   readonly kind: DescriptorKind;
-  /** Of the writing end of a pipe: the reading one. */
+  /** The reading end of the pipe that this is the writing end of. */
   readonly reader: Descriptor | null;
-  /** What there is room for. */
+  /** In bytes. */
   capacity: number;
-  /** Hears nothing any more, and says nothing about it. */
+  /** Receives nothing any more, without an error. */
   stalled = false;
-  /** FreeBSD with SO_RERROR: an overflow is told. */
+  /** SO_RERROR is set: an overflow is an error. */
   reportsOverflow = false;
-  /** Something was dropped, and will be told. */
+  /** An overflow that has not been reported yet. */
   overflowed = false;
-  /** The filter of kernel events was set. */
+  /** The filter of kernel events is set. */
   filtered = false;
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
 
-  /** Empty. */
   constructor(kind: DescriptorKind, reader: Descriptor | null) {
     this.kind = kind;
     this.reader = reader;
     this.capacity = kind === "notify" ? PIPE_BYTES : RECEIVE_BYTES;
   }
 
-  /** A poll would say so. */
+  /** Whether poll(2) returns POLLIN. */
   get isReadable(): boolean {
     return this.#queued > 0 || this.overflowed;
   }
 
-  /** Whether so much more fits. */
+  /** Whether a message of this size fits. */
   hasRoom(bytes: number): boolean {
     return this.#queued + bytes <= this.capacity;
   }
 
-  /** xnu ignores what sbappendaddr() says: what has no room is dropped and nobody is told. */
+  /** Queues a message. xnu ignores the result of sbappendaddr(): one that does not fit is dropped silently. */
   enqueue(message: Uint8Array): void {
     if (this.stalled) return;
     if (!this.hasRoom(message.length)) {
@@ -60,7 +58,7 @@ export class Descriptor {
     this.#queued += message.length;
   }
 
-  /** Takes one message, or as many as fit; what does not fit of a single one is lost. */
+  /** Takes one message, or as many as fit; a message longer than the buffer is cut. */
   receive(into: Uint8Array, merges: boolean): number | "overflow" | "empty" {
     if (this.overflowed) {
       this.overflowed = false;

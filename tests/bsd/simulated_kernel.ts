@@ -1,7 +1,7 @@
 /**
  * A model of the kernels of macOS and FreeBSD at the level of the C functions that the source calls, so
- * that the real source runs on any machine: routing sockets with a bounded buffer that drop without a word,
- * kernel events, the notification centre, `sysctl`, `poll`, the clocks. It speaks the bytes of those systems.
+ * that the real source runs on any machine: routing sockets whose buffer overflows silently, kernel events,
+ * the notification centre, `sysctl`, `poll`, the clocks. Its bytes are those of the systems.
  *
  * @module
  */
@@ -33,16 +33,14 @@ const SO = { rcvbuf: 0x1002, error: 0x1007, rerror: 0x20000 } as const;
 const RT_MSGHDR_SIZE = { darwin: 92, freebsd: 152 } as const;
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a socket holds at most. */
+/** The largest receive buffer (kern.ipc.maxsockbuf). */
 const MOST_RECEIVE_BYTES = 8 * 1024 * 1024;
 
-/** What can be had of the system, and what cannot. */
+/** Which system, and what is wrong with it. */
 export interface SimulatedKernelOptions {
-  /** Whose kernel. */
   os: EncodedOs;
-  /** Time passes with it. */
   clock: Clock;
-  /** What is refused or missing; nothing, unless told. */
+  /** What is missing or refused; nothing by default. */
   without?: readonly (
     | "network_change"
     | "kernel-events"
@@ -53,21 +51,20 @@ export interface SimulatedKernelOptions {
   )[];
 }
 
-/** The kernel. Everything that goes wrong in it is switched on by the test. */
+/** The kernel. A test switches its faults on. */
 export class SimulatedKernel {
-  /** What is there. */
   readonly network: SimulatedNetwork;
-  /** Calls by name, for the tests to count. */
+  /** Number of calls, by function. */
   readonly calls: Record<string, number> = {};
-  /** When routing sockets were opened, in milliseconds of the clock. */
+  /** When routing sockets were opened, in milliseconds. */
   readonly openedAt: number[] = [];
-  /** Every read of a routing socket fails with ENOTCONN, and every poll says that there is something. */
+  /** Every recv() of a routing socket fails with ENOTCONN, and every poll() returns POLLIN. */
   disconnected = false;
-  /** All that is queued comes with one read. */
+  /** One recv() returns all queued messages. */
   merges = false;
-  /** How often the table grows between the question for its size and the one for itself. */
+  /** How many more times the table grows between the call for its size and the one for its content. */
   growths = 0;
-  /** How large the table is when it is read, by how large it was said to be; null: as large. */
+  /** The size of the table when it is read, by the size reported before; null if they are the same. */
   grows: ((size: number) => number) | null = null;
   readonly #os: EncodedOs;
   readonly #clock: Clock;
@@ -82,7 +79,7 @@ export class SimulatedKernel {
   #sleptMs = 0;
   #listening = true;
 
-  /** A machine with a loopback. */
+  /** Boots a machine that has a loopback only. */
   constructor(options: SimulatedKernelOptions) {
     this.#os = options.os;
     this.#clock = options.clock;
@@ -151,26 +148,26 @@ export class SimulatedKernel {
     return this.#all("route").length;
   }
 
-  /** Nothing that could be heard waits to be read, and whoever has something to hear waits for it. */
+  /** Every queue is empty, and a poll is blocked if a socket is open. */
   get isQuiet(): boolean {
     if (this.disconnected) return true;
-    const heard = [...this.#descriptors.values()].filter(({ kind }) => kind !== "writer");
-    if (heard.some((it) => it.isReadable)) return false;
-    return this.#polls.size > 0 || heard.every(({ kind }) => kind === "reader");
+    const readers = [...this.#descriptors.values()].filter(({ kind }) => kind !== "writer");
+    if (readers.some((it) => it.isReadable)) return false;
+    return this.#polls.size > 0 || readers.every(({ kind }) => kind === "reader");
   }
 
-  /** Hands a routing message to every routing socket that has room for it. */
+  /** Delivers a routing message to every routing socket that has room for it. */
   deliver(message: Uint8Array): void {
     for (const socket of this.#all("route")) socket.enqueue(message);
     this.#polls.wake();
   }
 
-  /** The open routing sockets fall silent for ever, without an error; those opened later hear. */
+  /** The open routing sockets receive nothing any more, without an error; those opened later do. */
   stall(): void {
     for (const socket of this.#all("route")) socket.stalled = true;
   }
 
-  /** The machine sleeps: only one of the clocks goes on. */
+  /** The machine sleeps: one of the two clocks stops. */
   sleep(ms: number): void {
     this.#sleptMs += ms;
   }
@@ -185,7 +182,7 @@ export class SimulatedKernel {
     return work();
   }
 
-  /** The library is unloaded: nothing may be called any more, and nothing may be left open. */
+  /** The library is unloaded: no function may be called any more, and no descriptor may be open. */
   unload(): void {
     this.#listening = false;
     const left = [...this.#descriptors.values()].map(({ kind }) => kind);
@@ -253,7 +250,7 @@ export class SimulatedKernel {
     return this.#fail(taken === "overflow" ? ERRNO.enobufs : ERRNO.eagain);
   }
 
-  /** A question for a route is answered to every routing socket; a pipe is written to. */
+  /** Writes to a pipe; or delivers the answer to RTM_GET to every routing socket. */
   #write(descriptor: Descriptor, bytes: Uint8Array): number {
     if (descriptor.kind === "writer") {
       descriptor.reader!.enqueue(bytes.slice());
@@ -363,7 +360,7 @@ export class SimulatedKernel {
     this.#polls.wake();
   }
 
-  /** notifyd gives a pipe that is full up for good, and its reader hears of that never. */
+  /** notifyd closes its end of a full pipe for good, and the reader gets no end of file. */
   #postChange(): void {
     for (const [token, fd] of this.#tokens) {
       const descriptor = this.#descriptor(fd);

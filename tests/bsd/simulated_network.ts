@@ -20,13 +20,13 @@ import {
   networkOf,
 } from "../support/bsd_encode.ts";
 
-/** Who hears of a change. */
+/** Where announcements go. */
 export interface Announcer {
-  /** Every routing socket. */
+  /** To every routing socket. */
   route(message: Uint8Array): void;
-  /** Every kernel event socket that wants it: KEV_*_SUBCLASS, code. */
+  /** To every kernel event socket with a filter: KEV_*_SUBCLASS, code. */
   kernelEvent(subclass: number, code: number): void;
-  /** Who registered for com.apple.system.config.network_change. */
+  /** To whoever registered for com.apple.system.config.network_change. */
   networkChange(): void;
 }
 
@@ -73,7 +73,7 @@ interface OwnAddress extends KernelAddress {
   route: KernelRoute | null;
 }
 
-/** What is there. */
+/** The network. */
 export class SimulatedNetwork {
   readonly #os: EncodedOs;
   readonly #announce: Announcer;
@@ -81,7 +81,7 @@ export class SimulatedNetwork {
   routes: KernelRoute[] = [];
   #lastIndex = 0;
 
-  /** Only the loopback. */
+  /** Starts with the loopback only. */
   constructor(os: EncodedOs, announce: Announcer) {
     this.#os = os;
     this.#announce = announce;
@@ -106,7 +106,7 @@ export class SimulatedNetwork {
     return concat(this.routes.map((route) => encodeRoute(this.#os, 4, route, "dump")));
   }
 
-  /** The flags of an IPv6 address, as the ioctl returns them; null where it is not there. */
+  /** The flags of an IPv6 address, as the ioctl returns them; null if the address is gone. */
   addressFlags(name: string, address: string): number | null {
     const found = this.#entries.get(name)?.addresses.find((it) => it.address === address);
     return found?.flags ?? null;
@@ -124,7 +124,7 @@ export class SimulatedNetwork {
     const nic = tunnel
       ? this.#add(name, TUNNEL_FLAGS, 1, 1380, [])
       : this.#add(name, ETHERNET_FLAGS, 6, 1500, [2, 0, 0, 0, 0, index]);
-    // xnu: dlil.c posts an event and nobody calls the routing socket.
+    // dlil.c of xnu posts an event and sends no routing message.
     this.#announce.kernelEvent(KEV.link, KEV.attached);
     if (this.#os === "freebsd") this.#announce.route(encodeAnnouncement(nic, 0));
   }
@@ -270,7 +270,7 @@ export class SimulatedNetwork {
     this.#announce.route(encodeGroup(this.#os, 0xf, this.#entry(name).nic, group));
   }
 
-  /** Any kernel event. */
+  /** Posts any kernel event. */
   post(subclass: number, code: number): void {
     this.#announce.kernelEvent(subclass, code);
   }

@@ -12,19 +12,19 @@ interface Poll {
   readonly timer: Timer;
 }
 
-/** All polls that wait. */
+/** All blocked polls. */
 export class Polls {
   readonly #clock: Clock;
   readonly #revents: (fd: number) => number;
   readonly #waiting = new Set<Poll>();
 
-  /** Descriptors are asked for their `revents`. */
+  /** `revents` returns the state of a descriptor. */
   constructor(clock: Clock, revents: (fd: number) => number) {
     this.#clock = clock;
     this.#revents = revents;
   }
 
-  /** How many wait. */
+  /** How many are blocked. */
   get size(): number {
     return this.#waiting.size;
   }
@@ -34,7 +34,7 @@ export class Polls {
     return [...this.#waiting].some(({ descriptors }) => descriptors.includes(fd));
   }
 
-  /** Waits until one of the descriptors is ready, or so many milliseconds. */
+  /** Blocks until a descriptor is ready or the time has passed. */
   start(set: Uint8Array, count: number, ms: number): Promise<number> {
     const view = new DataView(set.buffer, set.byteOffset);
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
@@ -46,7 +46,7 @@ export class Polls {
     });
   }
 
-  /** Something may be ready. */
+  /** Ends the polls of which a descriptor is ready now. */
   wake(): void {
     for (const poll of [...this.#waiting]) {
       const ready = this.lookAt(poll.set, poll.descriptors.length);
@@ -54,7 +54,7 @@ export class Polls {
     }
   }
 
-  /** Fills in `revents`; how many descriptors are ready. */
+  /** Fills in `revents` and returns the number of ready descriptors. */
   lookAt(set: Uint8Array, count: number): number {
     const view = new DataView(set.buffer, set.byteOffset);
     let ready = 0;

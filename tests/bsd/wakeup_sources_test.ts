@@ -1,5 +1,5 @@
 /**
- * Which change is heard through whom, on a simulated Mac and on FreeBSD.
+ * Which wake-up source reports which change, on a simulated Mac and on FreeBSD.
  *
  * @module
  */
@@ -15,68 +15,72 @@ const SOCKET_ONLY: Without = ["kernel-events", "network_change"];
 const NOTIFICATION: Without = ["kernel-events"];
 const EVENTS: Without = ["network_change"];
 
-/** A change, and whether it is heard: by a whole Mac, its socket alone, that and one witness; by FreeBSD. */
+/** A change, and who reports it. */
 interface Case {
   name: string;
-  /** What is there before. */
+  /** Prepares the network. */
   before?: (network: SimulatedNetwork) => void;
   change: (network: SimulatedNetwork) => void;
-  heard: {
+  reported: {
+    /** A Mac with all wake-up sources. */
     mac: boolean;
+    /** A Mac with the routing socket alone. */
     socket: boolean;
+    /** With configd's notification beside it. */
     notification: boolean;
+    /** With kernel events beside it. */
     events: boolean;
     freebsd: boolean;
   };
 }
 
 const ALL = { mac: true, socket: true, notification: true, events: true, freebsd: true };
-/** xnu tells its event sockets only; FreeBSD has a routing message for it. */
+/** xnu posts a kernel event only; FreeBSD sends a routing message. */
 const EVENTS_ONLY = { ...ALL, socket: false, notification: false };
 
 const CASES: readonly Case[] = [
   {
     name: "an address in a new subnet",
     change: (network) => network.addAddress("en0", "198.51.100.7/24"),
-    heard: ALL,
+    reported: ALL,
   },
   {
     name: "a second address in a subnet",
     change: (network) => network.addAddress("en0", "192.0.2.8/24"),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
-    name: "an address that goes",
+    name: "an address that is removed",
     change: (network) => network.removeAddress("en0", "192.0.2.7/24"),
-    heard: ALL,
+    reported: ALL,
   },
   {
-    name: "a second address in a subnet that goes",
+    name: "a second address in a subnet that is removed",
     before: (network) => network.addAddress("en0", "192.0.2.8/24"),
     change: (network) => network.removeAddress("en0", "192.0.2.8/24"),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
     name: "an address of a tunnel without a peer",
     before: (network) => network.create("utun3"),
     change: (network) => network.addAddress("utun3", "10.8.0.2/24"),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
     name: "an IPv6 address",
     change: (network) => network.addAddress("en0", "2001:db8::7/64"),
-    heard: ALL,
+    reported: ALL,
   },
   {
     name: "an address that has passed its check",
     before: (network) => network.addTentative("en0", "2001:db8::7/64"),
     change: (network) => network.finishCheck("en0", "2001:db8::7"),
-    heard: { ...EVENTS_ONLY, freebsd: false },
+    reported: { ...EVENTS_ONLY, freebsd: false },
   },
   {
     name: "an interface that is created",
     change: (network) => network.create("utun3"),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
     name: "an interface that is destroyed",
@@ -85,27 +89,27 @@ const CASES: readonly Case[] = [
       network.addAddress("utun3", "10.8.0.2/24", { other: "10.8.0.1" });
     },
     change: (network) => network.destroy("utun3"),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
-    name: "a cable that is pulled",
+    name: "an unplugged cable",
     change: (network) => network.setCarrier("en0", false),
-    heard: EVENTS_ONLY,
+    reported: EVENTS_ONLY,
   },
   {
-    name: "an interface that is set down",
+    name: "an interface that goes down",
     change: (network) => network.setUp("en0", false),
-    heard: ALL,
+    reported: ALL,
   },
-  { name: "an MTU", change: (network) => network.setMtu("en0", 1_400), heard: ALL },
+  { name: "an MTU change", change: (network) => network.setMtu("en0", 1_400), reported: ALL },
   {
     name: "another default route",
     change: (network) => network.setDefaultRoute("en0", "192.0.2.254"),
-    heard: ALL,
+    reported: ALL,
   },
 ];
 
-const LISTENERS: readonly [keyof Case["heard"], "darwin" | "freebsd", Without][] = [
+const LISTENERS: readonly [keyof Case["reported"], "darwin" | "freebsd", Without][] = [
   ["mac", "darwin", EVERYTHING],
   ["socket", "darwin", SOCKET_ONLY],
   ["notification", "darwin", NOTIFICATION],
@@ -113,8 +117,8 @@ const LISTENERS: readonly [keyof Case["heard"], "darwin" | "freebsd", Without][]
   ["freebsd", "freebsd", EVERYTHING],
 ];
 
-for (const { before, change, heard, name } of CASES) {
-  Deno.test(`${name}: heard by those who tell of it, found by reconcile elsewhere`, async () => {
+for (const { before, change, name, reported } of CASES) {
+  Deno.test(`${name} is reported by some sources, and found by reconcile without them`, async () => {
     for (const [listener, os, without] of LISTENERS) {
       await using machine = await startMachine({ os, without });
       before?.(machine.network);
@@ -124,15 +128,15 @@ for (const { before, change, heard, name } of CASES) {
       change(machine.network);
       await machine.pass(1_000);
       const published = machine.monitor.current.sequence > sequence;
-      assertEquals(published, heard[listener], `${listener}`);
+      assertEquals(published, reported[listener], `${listener}`);
       await machine.pass(16_050);
       assertEquals(machine.monitor.current.sequence > sequence, true, `${listener}: reconcile`);
-      await isTrue(machine);
+      await isCurrent(machine);
     }
   });
 }
 
-Deno.test("health shows which listeners listen", async () => {
+Deno.test("health names the open wake-up sources", async () => {
   for (
     const [without, listeners] of [
       [EVERYTHING, ["route", "network_change", "kernel-events"]],
@@ -153,9 +157,9 @@ Deno.test("health shows which listeners listen", async () => {
   assertEquals(freebsd.monitor.health.listeners, ["route"]);
 });
 
-Deno.test("the notification's pipe is drained: it never fills up", async () => {
+Deno.test("the notification's pipe never fills up, because it is drained", async () => {
   await using machine = await startMachine({ without: SOCKET_ONLY.slice(0, 1) });
-  // Its pipe holds 16 tokens.
+  // The pipe holds 16 tokens.
   for (let i = 0; i < 100; i++) {
     machine.network.setDefaultRoute("en0", `192.0.2.${i + 1}`);
     if (i % 10 === 9) await machine.settle();
@@ -167,7 +171,7 @@ Deno.test("the notification's pipe is drained: it never fills up", async () => {
   assertEquals(machine.monitor.current.state.defaultRoute.ipv4?.gateway, "192.0.2.200");
 });
 
-Deno.test("neighbours of AWDL and groups that are joined cost no enumeration", async () => {
+Deno.test("AWDL's neighbours and multicast groups cost no read", async () => {
   await using machine = await startMachine();
   const { kernel, network } = machine;
   network.create("awdl0");
@@ -182,7 +186,7 @@ Deno.test("neighbours of AWDL and groups that are joined cost no enumeration", a
   assertEquals(kernel.calls.sysctl, sysctl);
 });
 
-Deno.test("a group that is joined on an interface nobody has heard of is news, once", async () => {
+Deno.test("a group that is joined on an unknown interface leads to a read, once", async () => {
   await using machine = await startMachine({ without: SOCKET_ONLY });
   const { kernel, monitor, network } = machine;
   await machine.pass(1_000);
@@ -197,8 +201,8 @@ Deno.test("a group that is joined on an interface nobody has heard of is news, o
   assertEquals(kernel.calls.sysctl, sysctl);
 });
 
-/** What is published is what a read of its own says. */
-async function isTrue({ monitor }: Machine): Promise<void> {
+/** A full read finds no difference from what is published. */
+async function isCurrent({ monitor }: Machine): Promise<void> {
   const { sequence } = monitor.current;
   await monitor.refresh();
   assertEquals(monitor.current.sequence, sequence);

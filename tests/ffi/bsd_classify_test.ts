@@ -1,5 +1,5 @@
 /**
- * What messages of the routing socket mean, each filter with its reason.
+ * The events that messages of the routing socket become, each filter with its reason.
  *
  * @module
  */

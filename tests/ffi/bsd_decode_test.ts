@@ -1,5 +1,5 @@
 /**
- * Routing messages of macOS and FreeBSD: what they say.
+ * Routing messages of the BSDs: framing and content.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { LAYOUTS } from "../support/bsd_layouts.ts";
 import { hex } from "../support/netlink.ts";
 
 for (const { name, os, hex: text, messages } of BSD_IMAGES) {
-  Deno.test(`the BSD decoders understand ${name}`, () => {
+  Deno.test(`the BSD decoders decode ${name}`, () => {
     assertEquals(legibleMessages(hex(text), LAYOUTS[os]), messages);
   });
 }
 
 for (const { addresses, hex: text, name, os, sockaddrs } of BSD_BLOCKS) {
-  Deno.test(`the BSD decoders understand ${name}`, () => {
+  Deno.test(`the BSD decoders decode ${name}`, () => {
     for (const layout of os.map((it) => LAYOUTS[it])) {
       const decoded = decodeSockaddrBlock(hex(text), addresses, layout).map(legibleSockaddr);
       assertEquals(decoded.slice(0, sockaddrs.length), sockaddrs);
@@ -48,7 +48,7 @@ Deno.test("sockaddrSlots() refuses a sockaddr that reaches beyond the message", 
   assertThrows(() => sockaddrSlots(bytes, 0, 1, LAYOUTS.darwin), DecodeError);
 });
 
-Deno.test("forEachMessage() refuses a length that cannot be, and takes zeros at the end as padding", () => {
+Deno.test("forEachMessage() refuses an impossible length, and takes zeros at the end as padding", () => {
   const good = "0800 05 63 00000000";
   const cases: [bytes: string, visited: number, refused: boolean][] = [
     [`${good}`, 1, false],

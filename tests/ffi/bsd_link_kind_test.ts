@@ -1,5 +1,5 @@
 /**
- * What sort of interface a link of macOS or FreeBSD is.
+ * The kinds of interfaces of macOS and FreeBSD.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the tests of the BSD codec share: messages as text, and everything that decodes bytes.
+ * Shared by the tests of the BSD codec: messages as text, and functions that run every decoder.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import {
 import { matters } from "../../ffi/bsd/wakeup_sources.ts";
 import { formatIp } from "../../state/ip.ts";
 
-/** What a message says, with addresses as text. */
+/** The content of a message, with addresses as text. */
 export type LegibleMessage = Record<string, unknown>;
 
-/** Decodes all messages; null for what is none of route, link and address, or of another family. */
+/** Decodes all messages; null for those about neither a route, a link nor an IP address. */
 export function legibleMessages(bytes: Uint8Array, layout: Layout): (LegibleMessage | null)[] {
   const all: (LegibleMessage | null)[] = [];
   forEachMessage(bytes, (message) => all.push(legibleMessage(message, layout)));
@@ -52,7 +52,7 @@ export function legibleMessage(message: RouteMessage, layout: Layout): LegibleMe
   }
 }
 
-/** Tries every decoder on the bytes. Only a DecodeError may come out, or nothing. */
+/** Runs every decoder of messages on the bytes. */
 export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
   forEachMessage(bytes, (message) => {
     decodeEvent(message, layout);
@@ -62,7 +62,7 @@ export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
   });
 }
 
-/** All sockaddrs of a message. */
+/** Decodes all sockaddrs of a message. */
 export function decodeMessageSockaddrs(
   message: RouteMessage,
   header: Extract<Header, { size: number }>,
@@ -71,13 +71,13 @@ export function decodeMessageSockaddrs(
   return decodeSlots(message, slotsOf(message, header, layout), layout);
 }
 
-/** The same for bytes that are sockaddrs without a header. */
+/** Decodes sockaddrs without a header. */
 export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Layout): Sockaddrs {
   const message = { type: 0, version: layout.version, bytes };
   return decodeSlots(message, sockaddrSlots(bytes, 0, mask, layout), layout);
 }
 
-/** The dumps, whole: malformed records are skipped, broken framing is refused. */
+/** Runs every decoder of dumps on the bytes. */
 export function decodeDumps(bytes: Uint8Array, layout: Layout): void {
   decodeDefaultRoutes(bytes, layout, () => {});
   for (const listed of decodeInterfaces(bytes, layout, () => {}).values()) {

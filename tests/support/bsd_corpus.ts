@@ -1,6 +1,6 @@
 /**
- * Inputs to spoil for the BSD decoders: the project's own images, what the encoder writes, and the captures
- * of other projects where they are there.
+ * Inputs for mutation tests of the BSD decoders: images, captures, what the encoder writes, and the captures
+ * of other projects if they are present.
  *
  * @module
  */
@@ -26,13 +26,11 @@ import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
 import type { Random } from "./random.ts";
 import { isReadable } from "./skip.ts";
 
-/** One input, with the system that it comes from. */
+/** One input. */
 export interface Sample {
-  /** What it is. */
   name: string;
-  /** Whose. */
+  /** The system that writes such bytes. */
   layout: Layout;
-  /** The bytes. */
   bytes: Uint8Array;
 }
 
@@ -71,7 +69,7 @@ function encoded(os: EncodedOs): [string, Uint8Array][] {
   ];
 }
 
-/** Without the captures of other projects: what needs no permission. */
+/** The samples of this repository. */
 export const OWN_SAMPLES: readonly Sample[] = [
   ...BSD_IMAGES.map(({ name, os, hex: text }) => ({
     name,
@@ -97,7 +95,7 @@ export const OWN_SAMPLES: readonly Sample[] = [
   { name: "kernel event", layout: LAYOUTS.darwin, bytes: encodeKernelEvent(2, 13) },
 ];
 
-/** Where the captures of other projects are, if they are there. */
+/** The captures of other projects, beside the checkout. */
 export const THIRD_PARTY: URL = new URL("../../../shared/fixtures/", import.meta.url);
 
 const THIRD_PARTY_FOLDERS: Readonly<Record<string, BsdName>> = {
@@ -109,7 +107,7 @@ const THIRD_PARTY_FOLDERS: Readonly<Record<string, BsdName>> = {
   malformed: "darwin",
 };
 
-/** The paths of these captures; none where the folder is missing or may not be read. */
+/** The paths of these captures; none if the folder is missing or must not be read. */
 export function thirdPartyFiles(): string[] {
   if (!isReadable(THIRD_PARTY)) return [];
   return Object.keys(THIRD_PARTY_FOLDERS).flatMap((folder) =>
@@ -144,7 +142,7 @@ function withMessages(sample: Sample): Sample[] {
   return [sample, ...messages];
 }
 
-/** Runs every decoder on a spoiled sample: true when one of them understood it. */
+/** Runs every decoder on the bytes. Returns whether the messages decode; throws anything but DecodeError. */
 export function survives({ layout, name }: Sample, bytes: Uint8Array, how: string): boolean {
   const describe = () => `${how}: ${name}: ${bytes.toHex()}`;
   const all = [
@@ -152,14 +150,14 @@ export function survives({ layout, name }: Sample, bytes: Uint8Array, how: strin
     () => decodeDumps(bytes, layout),
     () => decodeSockaddrBlock(bytes, 0xb7, layout),
   ];
-  const understood = all.map((decode) => decodesOrRefuses(decode, describe));
-  return understood[0]!;
+  const decoded = all.map((decode) => decodesOrRefuses(decode, describe));
+  return decoded[0]!;
 }
 
-/** Spoils one of the samples with one seed; true when it was understood all the same. */
-export function spoilAndDecode(samples: readonly Sample[], random: Random): boolean {
+/** Mutates one of the samples and runs every decoder. Returns whether the messages decode. */
+export function mutateAndDecode(samples: readonly Sample[], random: Random): boolean {
   const sample = random.pick(samples);
-  // A mutated system too: what one of them writes, another may be told to read.
+  // The system is mutated too: bytes of one for the decoder of another.
   const layout = random.chance(0.1) ? random.pick(Object.values(LAYOUTS)) : sample.layout;
   const bytes = mutate(sample.bytes, random);
   return survives({ ...sample, layout }, bytes, `seed ${random.seed}`);

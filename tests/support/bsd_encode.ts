@@ -1,62 +1,55 @@
 /**
- * Writes the bytes that the kernels of macOS and FreeBSD would: routing messages, lists and kernel
- * events. Offsets and numbers are written down here once more, from the kernels' headers, so that a
- * mistake in the decoder's tables does not agree with itself.
+ * Encodes what the kernels of macOS and FreeBSD send: routing messages, dumps and kernel events. Offsets
+ * and numbers are repeated here from the kernels' headers, so that a mistake in the decoder's tables is
+ * not made twice.
  *
  * @module
  */
 import { formatIp, parseIp } from "../../state/ip.ts";
 
-/** The systems whose bytes can be written. */
+/** The systems that can be encoded. */
 export type EncodedOs = "darwin" | "freebsd";
 
-/** An interface as the kernel has it. */
+/** An interface in the kernel. */
 export interface KernelNic {
-  /** Its index. */
   index: number;
-  /** Its name. */
   name: string;
   /** IFF_*. */
   flags: number;
   /** IFT_*. */
   type: number;
-  /** Its MTU. */
   mtu: number;
-  /** Its hardware address, as 6 bytes; none when empty. */
+  /** The hardware address: 6 bytes or none. */
   mac: number[];
   /** FreeBSD: 0 unknown, 1 down, 2 up. */
   linkState: number;
 }
 
-/** An address as the kernel has it. */
+/** An address in the kernel. */
 export interface KernelAddress {
-  /** Its text. */
   address: string;
-  /** How many bits name the network. */
   prefixLength: number;
-  /** The other end or the broadcast address; none when null. */
+  /** The peer or the broadcast address. */
   other: string | null;
   /** IN6_IFF_*. */
   flags: number;
 }
 
-/** A route as the kernel has it. */
+/** A route in the kernel. */
 export interface KernelRoute {
-  /** The destination. */
   destination: string;
-  /** How many bits of it count. */
   prefixLength: number;
-  /** The text of a gateway, or the index of a link. */
+  /** The address of a gateway, or the index of a link. */
   gateway: string | number;
-  /** The index of the interface. */
+  /** The interface. */
   index: number;
   /** RTF_*. */
   flags: number;
-  /** The interface's own address; none when null. */
+  /** The local address that it prefers. */
   source: string | null;
 }
 
-/** Whose request a message is about. */
+/** Who made the request. */
 export interface Request {
   pid?: number;
   sequence?: number;
@@ -197,7 +190,7 @@ export function sockaddrDl(
   return bytes;
 }
 
-/** An entry of the list of interfaces: RTM_IFINFO2 on a Mac, RTM_IFINFO on FreeBSD. */
+/** An interface of a dump: RTM_IFINFO2 of macOS, RTM_IFINFO of FreeBSD. */
 export function encodeListedNic(os: EncodedOs, nic: KernelNic): Uint8Array<ArrayBuffer> {
   const type = os === "darwin" ? 0x12 : 0xe;
   const bytes = message(os, type, SIZES[os].list, 4, { ifp: sockaddrDl(os, nic) }, false);
@@ -205,7 +198,7 @@ export function encodeListedNic(os: EncodedOs, nic: KernelNic): Uint8Array<Array
   return bytes;
 }
 
-/** RTM_IFINFO as a socket delivers it: no name, no sockaddr. */
+/** RTM_IFINFO as a socket delivers it: without a name or any sockaddr. */
 export function encodeLiveNic(os: EncodedOs, nic: KernelNic): Uint8Array<ArrayBuffer> {
   const bytes = message(os, 0xe, SIZES[os].ifinfo, 4, {}, true);
   fillNic(os, bytes, nic, 16);
@@ -226,7 +219,7 @@ function fillNic(
   view.setUint32(data + 8, nic.mtu, true);
 }
 
-/** RTM_NEWADDR (0xc) or RTM_DELADDR (0xd), of a list or live. */
+/** RTM_NEWADDR (0xc) or RTM_DELADDR (0xd), of a dump or live. */
 export function encodeAddress(
   os: EncodedOs,
   type: 0xc | 0xd,
@@ -322,12 +315,12 @@ export function encodeAnnouncement(nic: KernelNic, what: 0 | 1): Uint8Array<Arra
   return bytes;
 }
 
-/** struct kern_event_msg of a Mac, of the network class. */
+/** struct kern_event_msg of macOS, of the network class. */
 export function encodeKernelEvent(subclass: number, code: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Uint32Array.of(28, 1, 1, subclass, 1, code, 0).buffer);
 }
 
-/** Several in a row. */
+/** Concatenates byte arrays. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
