@@ -28,6 +28,7 @@ export const LINUX: System = {
     "linux/rtnetlink.h",
     "linux/fib_rules.h",
     "linux/nexthop.h",
+    "linux/sock_diag.h",
     "linux/filter.h",
   ],
   facts: [
