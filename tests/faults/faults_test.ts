@@ -22,7 +22,7 @@ const EIO = 5;
 const ENOBUFS = 105;
 const ENOTCONN = 107;
 const EMFILE = 24;
-const INTERVAL_MS = 500;
+const INTERVAL_MS = scaled(500);
 /** A read has the shorter of the interval and 5 s (DESIGN: one interval plus the read limit). */
 const BOUND_MS = 2 * INTERVAL_MS;
 /** iproute2 takes its time as well, and looks again where the kernel changed meanwhile. */
@@ -104,7 +104,7 @@ async function hearsAgain(monitor: NetworkMonitor): Promise<void> {
   await ip("addr add 198.51.100.77/32 dev lo");
   await monitor.waitFor(
     ({ interfaces }) => interfaces.lo!.addresses.some((it) => it.address === "198.51.100.77"),
-    { signal: AbortSignal.timeout(scaled(INTERVAL_MS)) },
+    { signal: AbortSignal.timeout(INTERVAL_MS) },
   );
   assert(monitor.metrics.reconciles <= reconciles + 4, "An event, not reconcile, must tell");
 }

@@ -6,10 +6,11 @@
 import { assertEquals } from "@std/assert";
 import { NetworkMonitor } from "../../mod.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
+import { scaled } from "../support/timing.ts";
 
 const RECONCILES = 1_000;
-/** Short, so that they are many; it is also the limit of a read. */
-const INTERVAL_MS = 15;
+/** Short, so that there are many. The interval also bounds each read. */
+const INTERVAL_MS = scaled(15);
 
 /** Addresses with and without duplicate address detection, links that come, go, rest and change. */
 function churn(round: number): string[] {

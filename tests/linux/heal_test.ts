@@ -13,7 +13,7 @@ import { ip, namespaceTest } from "../support/netns.ts";
 import { scaled } from "../support/timing.ts";
 import { risen, WatchedMonitor } from "../support/watched_monitor.ts";
 
-const INTERVAL_MS = 300;
+const INTERVAL_MS = scaled(300);
 /** How long a canary may take (DESIGN: an answer within 1 s). */
 const CANARY_MS = 1_000;
 /** A machine under load is late. */

@@ -12,6 +12,7 @@ import { Harm } from "../support/harm.ts";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { CountingSyscalls, openRuntime } from "../support/real_libc.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
+import { scaled } from "../support/timing.ts";
 import { WatchedMonitor } from "../support/watched_monitor.ts";
 
 const LO = 1;
@@ -145,7 +146,7 @@ namespaceTest(
     await ip("link set lo up");
     using changer = new NetworkChanger();
     using harm = new Harm();
-    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: 200 });
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: scaled(200) });
     harm.close(watched.descriptor);
     // The number is taken over by somebody else, as the kernel gives the lowest one that is free.
     using file = await Deno.open("/proc/self/status");
