@@ -1,65 +1,65 @@
 /**
- * What one event costs: a state built from a reading in which one interface changed and the others are
- * shared, and the difference to the state before. The group compares 2,000 interfaces with 10.
+ * What one event costs: a state built from a reading in which one thing changed and the rest is shared, and
+ * its difference to the state before. The groups compare many interfaces, and many addresses, with few.
  *
  * @module
  */
 import { buildState } from "../../state/build.ts";
-import { normalizeInterface } from "../../state/normalize.ts";
 import { diffStates } from "../../state/diff.ts";
-import { equalStates } from "../../state/diff.ts";
-import { formatIp } from "../../state/ip.ts";
+import { formatIp, parseIp } from "../../state/ip.ts";
 import { isMajorChange } from "../../state/major.ts";
+import { normalizeInterface } from "../../state/normalize.ts";
 import type { Reading } from "../../state/source.ts";
-import type { Interface } from "../../state/types.ts";
-import { nic, reading, route } from "../support/states.ts";
+import type { Interface, State } from "../../state/types.ts";
+import { address, nic, reading, route } from "../support/states.ts";
 
-for (const count of [10, 2_000]) {
+for (const count of [10, 2_000, 10_000]) {
   const foreign = interfaces(count);
-  const shared = foreign.map((nic) => normalizeInterface(nic));
-  const previous = buildState(read(shared), null);
+  const shared = foreign.map((one) => normalizeInterface(one));
+  let state = buildState(read(shared), null);
   let mtu = 1500;
-  Deno.bench(`one event among ${count} interfaces`, { group: "event" }, () => {
+  Deno.bench(`one event among ${count} interfaces`, { group: "interfaces" }, () => {
     mtu = mtu === 1500 ? 1400 : 1500;
-    const changed = normalizeInterface({ ...shared[5] as Interface, mtu });
-    const next = buildState(read(shared.with(5, changed)), null, previous);
-    if (!equalStates(previous, next)) {
-      diffStates(previous, next);
-      isMajorChange(previous, next);
-    }
+    const changed = normalizeInterface({ ...shared[5] as Interface, mtu }, shared[5]);
+    state = publish(state, read(shared.with(5, changed)));
   });
-  Deno.bench(`first state of ${count} interfaces`, { group: "first" }, () => {
+  Deno.bench(`an equal dump of ${count} interfaces`, { group: "dump" }, () => {
+    publish(state, read(foreign));
+  });
+  Deno.bench(`the first state of ${count} interfaces`, { group: "first" }, () => {
     buildState(read(foreign), null);
   });
 }
 
-const IPV4 = Uint8Array.of(192, 0, 2, 1);
-const IPV6 = Uint8Array.of(
-  0x20,
-  1,
-  0xd,
-  0xb8,
-  0,
-  0,
-  0,
-  0,
-  2,
-  0x11,
-  0x22,
-  0xff,
-  0xfe,
-  0x33,
-  0x44,
-  0x55,
-);
+for (const count of [10, 10_000]) {
+  const addresses = Array.from({ length: count }, (_, i) => address(cidr(i, i * 7919 % count)));
+  let eth0 = normalizeInterface(nic("eth0", { addresses }));
+  let state = buildState(read([eth0]), null);
+  let deprecated = false;
+  Deno.bench(`one event among ${count} addresses`, { group: "addresses" }, () => {
+    deprecated = !deprecated;
+    const changed = addresses.with(7, { ...addresses[7]!, deprecated });
+    eth0 = normalizeInterface(nic("eth0", { addresses: changed }), eth0);
+    state = publish(state, read([eth0]));
+  });
+  Deno.bench(`the first state of ${count} addresses`, { group: "first" }, () => {
+    buildState(read([nic("eth0", { addresses })]), null);
+  });
+}
 
-Deno.bench("formatIp() of IPv4", { group: "format" }, () => {
-  formatIp(IPV4);
-});
+for (const text of ["192.0.2.1", "2001:db8::211:22ff:fe33:4455"]) {
+  const bytes = parseIp(text)!;
+  Deno.bench(`formatIp() of ${text}`, { group: "format" }, () => {
+    formatIp(bytes);
+  });
+}
 
-Deno.bench("formatIp() of IPv6", { group: "format" }, () => {
-  formatIp(IPV6);
-});
+/** What a publication computes. */
+function publish(previous: State, given: Reading): State {
+  const next = buildState(given, null, previous);
+  if (diffStates(previous, next).length > 0) isMajorChange(previous, next);
+  return next;
+}
 
 function interfaces(count: number): Interface[] {
   return Array.from({ length: count }, (_, i) =>
@@ -67,6 +67,10 @@ function interfaces(count: number): Interface[] {
       index: i + 1,
       addresses: [`10.0.${i >> 8}.${i & 255}/24`, `fe80::${(i + 1).toString(16)}/64`],
     }));
+}
+
+function cidr(i: number, n: number): string {
+  return i % 2 === 0 ? `10.0.${n >> 8}.${n & 255}/24` : `2001:db8::${n.toString(16)}/64`;
 }
 
 function read(list: Interface[]): Reading {

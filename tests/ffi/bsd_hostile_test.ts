@@ -17,7 +17,7 @@ import {
 import { decodesOrRefuses, guarded } from "../support/netlink.ts";
 import { Random } from "../support/random.ts";
 
-/** For each corpus; `tests/bsd/fuzz.ts` runs more. */
+/** For each corpus; `tests/fuzz.ts` runs more. */
 const MUTATIONS = 20_000;
 
 Deno.test("the BSD decoders decode input that is cut anywhere, or throw DecodeError", () => {

@@ -1,0 +1,159 @@
+/**
+ * The package as users get it: what it exports, loads and publishes. `tests/lint/plugin.ts` has the rules
+ * that a single module can break.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { ENTRY_POINTS, publishedModules, readModule } from "./support/published.ts";
+import { ROOT, runDeno, runDenoOk } from "./support/run.ts";
+import { read, run, skippable } from "./support/skip.ts";
+
+/** The public API. */
+const API_VALUES: readonly string[] = [
+  "affects",
+  "applyChanges",
+  "DecodeError",
+  "diffStates",
+  "isMajorChange",
+  "MonitorClosedError",
+  "NetworkMonitor",
+  "readNetworkState",
+  "SystemCallError",
+  "usableAddresses",
+  "watchNetwork",
+];
+const API_TYPES: readonly string[] = [
+  "Address",
+  "Cause",
+  "Change",
+  "Clock",
+  "DefaultRoute",
+  "Health",
+  "Interface",
+  "Logger",
+  "Metrics",
+  "MonitorOptions",
+  "NetworkSource",
+  "Reading",
+  "ReadOptions",
+  "Snapshot",
+  "SnapshotOptions",
+  "SourceEvent",
+  "State",
+  "Subscription",
+  "Timer",
+];
+/** Parts of those types: each kind of change, and the types that the ones above refer to. */
+const API_TYPES_ADDED: readonly string[] = [
+  "AddressChange",
+  "AddressFlagsChange",
+  "DefaultRouteChange",
+  "DefaultRoutes",
+  "InterfaceChange",
+  "InterfaceFieldsChange",
+  "InterfaceKind",
+  "Knows",
+  "ResumedChange",
+  "SourceChange",
+  "SourceCounters",
+  "SourceOption",
+];
+
+skippable({
+  name: "mod.ts exports the public API and nothing else",
+  needs: [read, run],
+  async fn() {
+    const types = [...API_TYPES, ...API_TYPES_ADDED];
+    assertEquals(await exportsOf("mod.ts"), [...API_VALUES, ...types].sort());
+    const loaded = Object.keys(await import(new URL("mod.ts", ROOT).href));
+    assertEquals(loaded.sort(), [...API_VALUES].sort());
+  },
+});
+
+skippable({
+  name: "actor/testing.ts exports the test kit",
+  needs: [read, run],
+  async fn() {
+    const names = await exportsOf("actor/testing.ts");
+    assert(names.includes("ScriptedSource"), names.join());
+    assert(names.includes("ManualClock"), names.join());
+  },
+});
+
+skippable({
+  name: "entry points are those of deno.json",
+  needs: [read],
+  fn() {
+    const { exports } = JSON.parse(readModule("deno.json"));
+    assertEquals(Object.values(exports), ENTRY_POINTS.map((path) => `./${path}`));
+  },
+});
+
+skippable({
+  name: "importing the entry points does nothing: no permission, no output, no open handle",
+  needs: [read, run],
+  async fn() {
+    const imports = ENTRY_POINTS.map((path) =>
+      `import ${JSON.stringify(new URL(path, ROOT).href)};`
+    );
+    const script = `data:application/typescript,${encodeURIComponent(imports.join("\n"))}`;
+    const args = ["run", "--quiet", "--no-check", "--config", "deno.json", script];
+    const { code, stdout, stderr } = await runDeno(args, { deadlineMs: 20_000 });
+    assertEquals({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
+  },
+});
+
+// No module that an entry point loads has a top-level await: require() would refuse it.
+skippable({
+  name: "the entry points can be loaded with require()",
+  needs: [read],
+  fn() {
+    const require = createRequire(import.meta.url);
+    for (const path of ENTRY_POINTS) require(fileURLToPath(new URL(path, ROOT)));
+  },
+});
+
+skippable({
+  name: "every published module is reachable from an entry point",
+  needs: [read, run],
+  async fn() {
+    const graphs = await Promise.all(ENTRY_POINTS.map(async (path) => {
+      const { stdout } = await runDenoOk(["info", "--json", path]);
+      return (JSON.parse(stdout) as { modules: { specifier: string }[] }).modules;
+    }));
+    const reached = new Set(graphs.flat().map(({ specifier }) => specifier));
+    const dead = publishedModules().filter((path) => !reached.has(new URL(path, ROOT).href));
+    assertEquals(dead, []);
+  },
+});
+
+skippable({
+  name: "deno publish sends the modules, their licence and their texts, and nothing else",
+  needs: [read, run],
+  async fn() {
+    const texts = ["CHANGELOG.md", "LICENSE", "README.md", "deno.json"];
+    assertEquals(await filesToPublish(), [...publishedModules(), ...texts].sort());
+  },
+});
+
+/** The names that `deno doc` finds, sorted. */
+async function exportsOf(entryPoint: string): Promise<string[]> {
+  const { stdout } = await runDenoOk(["doc", "--json", entryPoint]);
+  const { nodes } = JSON.parse(stdout) as {
+    nodes: Record<string, { symbols: { name: string }[] }>;
+  };
+  const names = Object.values(nodes).flatMap(({ symbols }) => symbols.map(({ name }) => name));
+  return [...new Set(names)].sort();
+}
+
+/** The paths that the dry run lists, sorted. It checks types and slow types like the real one. */
+async function filesToPublish(): Promise<string[]> {
+  const args = ["publish", "--dry-run", "--allow-dirty"];
+  const { stdout, stderr } = await runDenoOk(args, { deadlineMs: 180_000 });
+  const root = ROOT.href.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const urls = `${stdout}\n${stderr}`.matchAll(new RegExp(`^ *${root}(\\S+) \\(`, "gm"));
+  return [...urls].map(([, path = ""]) => path).sort();
+}
