@@ -1,35 +1,45 @@
 /**
- * What a message of the routing socket means for the state. Its content is not kept: the kernels do not
- * report everything, so each change is a reason to read the kernel's state.
+ * The event that a message means. Its content is not kept: the kernels do not report everything, so each
+ * change is a reason to read the kernel's state.
  *
  * @module
  */
-import { RTM_ADD, RTM_CHANGE, RTM_DELETE, RTM_GET, RTM_MISS } from "./constants.ts";
+import {
+  DARWIN,
+  RTM_ADD,
+  RTM_CHANGE,
+  RTM_DELADDR,
+  RTM_DELETE,
+  RTM_GET,
+  RTM_MISS,
+} from "./constants.ts";
 import { shortRoute } from "./default_route.ts";
 import type { Layout } from "./layouts.ts";
 import { field, headerOf, indexOf, type RouteMessage } from "./route_message.ts";
+import { u32 } from "./sockaddr.ts";
 
-/** What a message means. */
+/** An event. */
 export type BsdEvent =
   /** The state may have changed. */
   | { readonly kind: "changed" }
+  /** An address is removed, but the kernel may list it for another moment. */
+  | { readonly kind: "removed" }
   /** A multicast group was joined: news only for an interface that is not known yet. */
   | { readonly kind: "joined"; readonly index: number }
   /** The answer to a program's RTM_GET, perhaps to our canary. */
   | { readonly kind: "answer"; readonly pid: number; readonly sequence: number }
   /** The state is the same. */
   | { readonly kind: "noise" }
-  /** A type or version of the future: the state may have changed. */
+  /** An unknown type or version, or a message that cannot be decoded: the state may have changed. */
   | { readonly kind: "malformed" }
-  /** The system dropped messages. */
+  /** The kernel dropped messages. */
   | { readonly kind: "overflow" };
 
 const CHANGED: BsdEvent = { kind: "changed" };
 const NOISE: BsdEvent = { kind: "noise" };
-const MALFORMED: BsdEvent = { kind: "malformed" };
 
 /**
- * Classifies a message.
+ * Decodes a message of the routing socket.
  *
  * @throws {DecodeError} if it is malformed
  */
@@ -40,17 +50,20 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
   const header = headerOf(message, layout);
   switch (header?.about) {
     case undefined:
-      return MALFORMED;
+      return { kind: "malformed" };
     case "chatter":
       return NOISE;
+    case "link":
+    case "announcement":
+      return CHANGED;
+    case "address":
+      return message.type === RTM_DELADDR ? { kind: "removed" } : CHANGED;
     case "group":
       // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
       // than the groups that it joins.
       return { kind: "joined", index: indexOf(message, header) };
     case "route":
       break;
-    default:
-      return CHANGED;
   }
   switch (message.type) {
     case RTM_GET:
@@ -69,4 +82,43 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
     default:
       return NOISE;
   }
+}
+
+/** Codes that change no state, by subclass; other codes of these subclasses may. */
+const KERNEL_NOISE: Readonly<Record<number, readonly number[]>> = {
+  [DARWIN.KEV_INET_SUBCLASS]: [
+    DARWIN.KEV_INET_ARPCOLLISION,
+    DARWIN.KEV_INET_PORTINUSE,
+    DARWIN.KEV_INET_ARPRTRFAILURE,
+    DARWIN.KEV_INET_ARPRTRALIVE,
+  ],
+  [DARWIN.KEV_DL_SUBCLASS]: [
+    DARWIN.KEV_DL_ADDMULTI,
+    DARWIN.KEV_DL_DELMULTI,
+    DARWIN.KEV_DL_WAKEFLAGS_CHANGED,
+    DARWIN.KEV_DL_IF_IDLE_ROUTE_REFCNT,
+    DARWIN.KEV_DL_LINK_QUALITY_METRIC_CHANGED,
+    DARWIN.KEV_DL_NODE_PRESENCE, // AWDL's neighbours come and go all day
+    DARWIN.KEV_DL_NODE_ABSENCE,
+    DARWIN.KEV_DL_ISSUES,
+    DARWIN.KEV_DL_AWDL_RESTRICTED,
+    DARWIN.KEV_DL_AWDL_UNRESTRICTED,
+    DARWIN.KEV_DL_RRC_STATE_CHANGED,
+    DARWIN.KEV_DL_QOS_MODE_CHANGED,
+    DARWIN.KEV_DL_LOW_POWER_MODE_CHANGED,
+  ],
+  [DARWIN.KEV_INET6_SUBCLASS]: [DARWIN.KEV_INET6_REQUEST_NAT64_PREFIX],
+  [DARWIN.KEV_ND6_SUBCLASS]: [
+    DARWIN.KEV_ND6_RA, // every few seconds (tailscale#4223)
+    DARWIN.KEV_ND6_NDFAILURE,
+    DARWIN.KEV_ND6_NDALIVE,
+  ],
+};
+
+/** Decodes a struct kern_event_msg of macOS. One that is cut short may mean a change. */
+export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
+  if (bytes.length < DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
+  const noise = KERNEL_NOISE[u32(bytes, DARWIN.KERN_EVENT_MSG.kev_subclass)];
+  const code = u32(bytes, DARWIN.KERN_EVENT_MSG.event_code);
+  return noise === undefined || noise.includes(code) ? NOISE : CHANGED;
 }

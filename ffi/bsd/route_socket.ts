@@ -1,5 +1,6 @@
 /**
- * The routing socket: it hears everything that any routing socket of the machine is told.
+ * The routing socket, which receives every message that the kernel announces, and a socket of datagrams in
+ * general.
  *
  * @module
  */
@@ -17,23 +18,27 @@ import {
   SOCK_RAW,
   SOCKADDR_IN_SIZE,
 } from "./constants.ts";
-import type { Layout, RouteHeader } from "./layouts.ts";
-import type { Syscalls } from "./syscalls.ts";
+import type { RouteHeader } from "./layouts.ts";
 import type { Platform } from "./platforms.ts";
 import { forEachMessage } from "./route_message.ts";
+import type { Syscalls } from "./syscalls.ts";
+import { formatMessage } from "./trace.ts";
 
-/** What the kernel gives by itself, where nothing larger is allowed. */
+/** The default size of the receive buffer (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const LEAST_BUFFER_BYTES = 8_192;
+
+/** Receives one line of text per message. */
+export type Trace = (line: string) => void;
 
 /** A socket that delivers datagrams, with their decoder. */
 export class DatagramSocket implements SocketPort<BsdEvent> {
   readonly descriptor: number;
   readonly batch = 1;
   readonly #syscalls: Syscalls;
-  readonly #decode: (datagram: Uint8Array, events: BsdEvent[]) => void;
   readonly #what: string;
+  readonly #decode: (datagram: Uint8Array, events: BsdEvent[]) => void;
 
-  /** Takes over an open socket; `what` it delivers is for the error. */
+  /** Takes over an open socket. `what` it delivers is for the error; `decode` appends the events. */
   constructor(
     syscalls: Syscalls,
     descriptor: number,
@@ -75,34 +80,50 @@ export class DatagramSocket implements SocketPort<BsdEvent> {
 }
 
 /**
- * Opens a routing socket: it hears from now on.
+ * Opens a routing socket: the kernel queues messages from now on.
  *
- * @throws {SystemCallError} when the kernel refuses
+ * @throws {SystemCallError} if the kernel refuses
  */
 export function openRouteSocket(
-  kernel: Syscalls,
-  { layout, overflowOption, socketFlags }: Platform,
+  syscalls: Syscalls,
+  platform: Platform,
   receiveBufferBytes: number,
+  trace?: Trace,
 ): DatagramSocket {
-  // Protocol 0: with a family, link messages would not be delivered (they have none, xnu raw_input()).
-  const descriptor = kernel.socket(PF_ROUTE, SOCK_RAW | socketFlags, 0);
-  if (descriptor < 0) throw kernel.error("socket(PF_ROUTE)");
-  for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes = bytes >> 1) {
-    if (kernel.setOption(descriptor, SO_RCVBUF, bytes)) break;
+  const { overflowOption, socketFlags } = platform;
+  // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
+  const descriptor = syscalls.socket(PF_ROUTE, SOCK_RAW | socketFlags, 0);
+  if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
+  for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes >>= 1) {
+    if (syscalls.setOption(descriptor, SO_RCVBUF, bytes)) break;
   }
-  // Refused by FreeBSD 13: there, as on macOS, an overflow is silent.
-  if (overflowOption !== null) kernel.setOption(descriptor, overflowOption, 1);
-  return new DatagramSocket(
-    kernel,
-    descriptor,
-    "routing messages",
-    (datagram, events) => decodeDatagram(datagram, layout, events),
-  );
+  // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
+  if (overflowOption !== null) syscalls.setOption(descriptor, overflowOption, 1);
+  const decode = routeDecoder(platform, trace);
+  return new DatagramSocket(syscalls, descriptor, "routing messages", decode);
+}
+
+function routeDecoder(
+  { layout }: Platform,
+  trace: Trace | undefined,
+): (datagram: Uint8Array, events: BsdEvent[]) => void {
+  return (datagram, events) => {
+    try {
+      forEachMessage(datagram, (message) => {
+        events.push(decodeEvent(message, layout));
+        trace?.(formatMessage(message, layout));
+      });
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      events.push({ kind: "malformed" });
+      trace?.(error.message);
+    }
+  };
 }
 
 /**
- * A question for the route to nowhere. Its answer, an error too, is told to every routing socket of the
- * machine, and that is what it is for: it shows that ours hears. Asking needs no privilege.
+ * Encodes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an
+ * error, and so the answer proves that ours is not deaf. RTM_GET needs no privilege.
  */
 export function encodeCanary({ layout }: Platform, sequence: number): Uint8Array<ArrayBuffer> {
   const { addresses, sequence: at, size } = layout.headers[RTM_GET] as RouteHeader;
@@ -116,14 +137,4 @@ export function encodeCanary({ layout }: Platform, sequence: number): Uint8Array
   view.setUint8(size, SOCKADDR_IN_SIZE);
   view.setUint8(size + 1, AF_INET);
   return bytes;
-}
-
-/** Appends the events of a datagram; what cannot be decoded is one `malformed`. */
-function decodeDatagram(datagram: Uint8Array, layout: Layout, events: BsdEvent[]): void {
-  try {
-    forEachMessage(datagram, (message) => void events.push(decodeEvent(message, layout)));
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    events.push({ kind: "malformed" });
-  }
 }

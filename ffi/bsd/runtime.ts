@@ -1,6 +1,6 @@
 /**
- * The C library with what all monitors of the isolate share: the one blocked poll and the watch over
- * sleep. Counted: loaded by the first user, unloaded with the last.
+ * The C library, and what all monitors of the isolate share: the poll loop and the suspend clock. Reference
+ * counted: loaded for the first user, unloaded with the last.
  *
  * @module
  */
@@ -14,51 +14,48 @@ import { type Platform, PLATFORMS } from "./platforms.ts";
 
 /** What the monitors of an isolate share. */
 export class BsdRuntime {
-  /** The system calls. */
   readonly syscalls: Syscalls;
-  /** What is particular to the system. */
   readonly platform: Platform;
-  /** The one blocked poll. */
   readonly pollLoop: PollLoop;
-  /** Looked at after each poll, which the canary of each tick ends: nothing else tells of a wake from sleep. */
+  /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
   readonly clocks: SuspendClock;
   readonly #close: () => void;
   readonly #pipe: { reader: number; writer: number };
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0]! & 0xffffff;
 
-  /** Starts on loaded functions; `close` unloads them. */
+  /** Uses loaded functions; `close` unloads them. */
   constructor(functions: LibcFunctions, os: BsdSystemName, close: () => void) {
-    const kernel = this.syscalls = new Syscalls(functions, os);
+    const syscalls = this.syscalls = new Syscalls(functions, os);
     this.platform = PLATFORMS[os];
     this.#close = close;
-    const pipe = this.#pipe = kernel.pipe();
+    const pipe = this.#pipe = syscalls.pipe();
     const byte = Uint8Array.of(1);
-    // A pipe that can block must never be full: one byte in it says all.
+    // The pipe is blocking, so it must never be full: one byte at a time is enough.
     let woken = false;
     this.pollLoop = new PollLoop({
-      poll: (descriptors, count, timeoutMs) => kernel.poll(descriptors, count, timeoutMs),
+      poll: (descriptors, count, timeoutMs) => syscalls.poll(descriptors, count, timeoutMs),
       wakeDescriptor: pipe.reader,
       wake: () => {
-        if (!woken) woken = kernel.write(pipe.writer, byte) === 1;
+        if (!woken) woken = syscalls.write(pipe.writer, byte) === 1;
       },
       quiet: () => {
-        kernel.read(pipe.reader);
+        syscalls.read(pipe.reader);
         woken = false;
       },
     }, () => this.clocks.check(false));
     const { always, awake } = this.platform.clocks;
     this.clocks = new SuspendClock({
-      monotonic: () => kernel.clock(awake),
-      bootTime: () => kernel.clock(always),
+      monotonic: () => syscalls.clock(awake),
+      bootTime: () => syscalls.clock(always),
     });
   }
 
-  /** A number for a question, of which no other subscription of the process has the same. */
+  /** Returns a sequence number that no other subscription of the process uses. */
   nextSequence(): number {
     return this.#sequence = (this.#sequence + 1) & 0x7fffffff;
   }
 
-  /** Ends the poll and unloads the library. */
+  /** Ends the poll loop and unloads the library. */
   async dispose(): Promise<void> {
     await this.pollLoop.idle();
     this.syscalls.close(this.#pipe.reader);
@@ -67,13 +64,13 @@ export class BsdRuntime {
   }
 }
 
-/** The ones of the isolate, by system and by the path of the C library. */
+/** The runtimes of the isolate, by system and by the path of the C library. */
 export const bsdRuntimes: Readonly<Record<BsdSystemName, Refcounted<BsdRuntime>>> = {
-  darwin: new Refcounted((path) => loadSystem("darwin", path)),
-  freebsd: new Refcounted((path) => loadSystem("freebsd", path)),
+  darwin: new Refcounted((path) => loadRuntime("darwin", path)),
+  freebsd: new Refcounted((path) => loadRuntime("freebsd", path)),
 };
 
-async function loadSystem(os: BsdSystemName, path: string | undefined): Promise<BsdRuntime> {
+async function loadRuntime(os: BsdSystemName, path: string | undefined): Promise<BsdRuntime> {
   const library = await openLibrary(libcRequest(os, path));
   const close = () => library.close();
   try {

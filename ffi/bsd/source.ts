@@ -1,9 +1,9 @@
 /**
  * macOS and FreeBSD as a source: `AF_ROUTE`.
  *
- * No machine of this project runs either. What is here was written from the kernels' sources, decodes
- * captures of those systems, and is run against a model of their kernels and, through `Deno.dlopen`,
- * against a C library with their names, layouts and constants.
+ * This code has not run on either system. Its numbers are checked against the systems' headers, it decodes
+ * captures of them and of a NetBSD kernel, and it runs on a model of their kernels and, through
+ * `Deno.dlopen`, on a C library with Darwin's names and layouts.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { type BsdCounters, BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
 import { readDump } from "./dump.ts";
 
-/** The size of the receive buffer, when nothing is said. */
+/** The default size of the receive buffer. */
 const RECEIVE_BUFFER_BYTES = 262_144;
 
 /** How to open the source. */
@@ -54,13 +54,12 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     this.#release = release;
   }
 
-  /** Whether `open()` would need no answer from the user. */
+  /** Whether `open()` works without asking the user for a permission. */
   static async granted({ libc, os }: BsdSourceOptions): Promise<boolean> {
-    return bsdRuntimes[os].has(libc) ||
-      await libraryGranted(libcRequest(os, libc));
+    return bsdRuntimes[os].has(libc) || await libraryGranted(libcRequest(os, libc));
   }
 
-  /** Loads the C library, asking for the permission when that is possible. */
+  /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: BsdSourceOptions): Promise<BsdSource> {
     const { libc, os } = options;
     const runtimes = bsdRuntimes[os];
@@ -68,14 +67,16 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return new BsdSource(runtime, options, () => runtimes.release(libc));
   }
 
-  /** What listens at this moment: the routing socket, and the further wake-up sources that the system grants. */
+  /** What listens at this moment: the routing socket, and the other wake-up sources that the system grants. */
   get listeners(): readonly string[] {
     return this.#subscription?.listening ?? [];
   }
 
   /**
-   * Throws a SystemCallError where the kernel lets nobody listen or ask, as sandboxes do. `listens` is
-   * false where events are not wanted.
+   * Checks that the kernel lets this process listen and ask, which sandboxes refuse.
+   *
+   * @param listens Whether events are wanted, too.
+   * @throws {SystemCallError} if it does not
    */
   check(listens: boolean): void {
     const { platform, syscalls } = this.#runtime;
@@ -92,12 +93,12 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
       runtime: this.#runtime,
       receiveBufferBytes,
       stormPauseMs,
-      trace: trace && ((event) => trace(event.kind)),
+      trace,
       counters: this.counters,
     });
   }
 
-  /** Lists interfaces, addresses and routes. */
+  /** Reads interfaces, addresses and routes. */
   // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
@@ -105,7 +106,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return readDump(syscalls, platform, () => this.counters.malformed++);
   }
 
-  /** Ends what is open and gives the C library back. */
+  /** Closes the subscription and releases the C library. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
   }

@@ -5,15 +5,22 @@
  * @module
  */
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
 import { EventSocket } from "../event_socket.ts";
 import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
 import { clockEvent } from "../suspend_clock.ts";
 import type { BsdEvent } from "./classify.ts";
-import { type DatagramSocket, encodeCanary, openRouteSocket } from "./route_socket.ts";
+import { type DatagramSocket, encodeCanary, openRouteSocket, type Trace } from "./route_socket.ts";
 import type { BsdRuntime } from "./runtime.ts";
 import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
+
+/**
+ * xnu announces that an address is removed before it takes the address out of the list (inctl_ifaddr(),
+ * in.c), so the state is read again this much later.
+ */
+const RECHECK_MS = 50;
 
 /** Live counts over all subscriptions of a source. */
 export interface BsdCounters {
@@ -35,8 +42,8 @@ export interface SubscriptionContext {
   receiveBufferBytes: number;
   /** The longest pause between two polls in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
-  /** Receives each event, for the wire trace. */
-  trace?: ((event: BsdEvent) => void) | undefined;
+  /** Receives one line of text per message. */
+  trace?: Trace | undefined;
   /** Incremented. */
   counters: BsdCounters;
 }
@@ -55,6 +62,7 @@ export class BsdSubscription implements Subscription {
   readonly #loops: Promise<void>[] = [];
   readonly #listening = new Set<string>(["route"]);
   readonly #stopClock: () => void;
+  readonly #recheck = new Alarm(() => this.#post({ kind: "changed" }));
   /** The interfaces already reported. */
   #knownIndexes = new Set<number>();
   #isRef = true;
@@ -67,9 +75,9 @@ export class BsdSubscription implements Subscription {
    */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { receiveBufferBytes, runtime, stormPauseMs } = context;
+    const { receiveBufferBytes, runtime, stormPauseMs, trace } = context;
     const { clocks, platform, pollLoop, syscalls } = runtime;
-    this.#port = openRouteSocket(syscalls, platform, receiveBufferBytes);
+    this.#port = openRouteSocket(syscalls, platform, receiveBufferBytes, trace);
     this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
     this.#watches.add(this.#watch);
     this.#socket = new EventSocket(this.#port, this.#watch);
@@ -81,7 +89,9 @@ export class BsdSubscription implements Subscription {
     });
     this.#stopClock = clocks.listen((finding) => this.#post(clockEvent(finding)));
     if (!platform.hasWakeupSources) return;
-    for (const source of openWakeupSources(syscalls)) this.#loops.push(this.#listen(source));
+    for (const source of openWakeupSources(syscalls, trace)) {
+      this.#loops.push(this.#listen(source));
+    }
   }
 
   /** What listens at this moment. */
@@ -119,11 +129,13 @@ export class BsdSubscription implements Subscription {
 
   ref(): void {
     this.#isRef = true;
+    this.#recheck.ref();
     for (const watch of this.#watches) watch.ref();
   }
 
   unref(): void {
     this.#isRef = false;
+    this.#recheck.unref();
     for (const watch of this.#watches) watch.unref();
   }
 
@@ -135,6 +147,7 @@ export class BsdSubscription implements Subscription {
     this.#listening.clear();
     this.#canary.close();
     this.#stopClock();
+    this.#recheck.set(null);
     for (const socket of [this.#socket, ...this.#others]) socket.close();
     await Promise.all([...this.#watches].map((watch) => watch.close()));
     await Promise.all(this.#loops);
@@ -170,29 +183,32 @@ export class BsdSubscription implements Subscription {
 
   #take(events: readonly BsdEvent[], throughPoll: boolean): void {
     for (const event of events) {
-      this.#context.trace?.(event);
-      this.#takeOne(event, throughPoll);
+      if (event.kind === "overflow") {
+        this.#pending.add({ kind: "overflow" });
+        this.#canary.resend();
+      } else if (event.kind === "answer" && event.pid === Deno.pid) {
+        this.#canary.answered(event.sequence, throughPoll);
+      } else this.#count(event);
     }
   }
 
-  #takeOne(event: BsdEvent, throughPoll: boolean): void {
+  #count(event: BsdEvent): void {
     const { counters } = this.#context;
-    if (event.kind === "overflow") {
-      this.#pending.add({ kind: "overflow" });
-      this.#canary.resend();
-      return;
-    }
-    if (event.kind === "answer" && event.pid === Deno.pid) {
-      this.#canary.answered(event.sequence, throughPoll);
-      return;
-    }
     counters.events++;
-    if (event.kind === "malformed") counters.malformed++;
-    const changed = event.kind === "changed" || event.kind === "malformed" ||
-      event.kind === "joined" && this.#isNew(event.index);
-    // Without a table nothing is out of step, so a malformed message is worth no more than a change.
-    if (changed) this.#pending.add({ kind: "changed" });
-    else counters.ignored++;
+    switch (event.kind) {
+      case "malformed":
+        // Without a table nothing is out of step: a malformed message is worth no more than a change.
+        counters.malformed++;
+        return this.#pending.add({ kind: "changed" });
+      case "removed":
+        this.#recheck.set(RECHECK_MS);
+        return this.#pending.add({ kind: "changed" });
+      case "changed":
+        return this.#pending.add({ kind: "changed" });
+      case "joined":
+        if (this.#isNew(event.index)) return this.#pending.add({ kind: "changed" });
+    }
+    counters.ignored++;
   }
 
   #isNew(index: number): boolean {

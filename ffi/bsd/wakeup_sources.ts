@@ -1,52 +1,37 @@
 /**
- * What else macOS announces. Its routing socket says nothing of a cable that is pulled, an interface that
- * is created, an address that has passed its check, or a second address in a subnet; and what it says is
- * lost without a word when its buffer is full. Each witness is optional: a system that has it not, or
- * refuses it, is listened to without, and reconcile stands behind all of them.
+ * The wake-up sources of macOS beside the routing socket, which does not report an unplugged cable, a new
+ * interface, the end of duplicate address detection or a second address in a subnet, and whose overflow is
+ * silent. Each is optional: if the system lacks or refuses it, netwatch continues without it, and reconcile
+ * finds what no source reports.
  *
  * @module
  */
 import type { SocketPort } from "../event_socket.ts";
 import { POLLIN } from "../poll_loop.ts";
-import type { BsdEvent } from "./classify.ts";
+import { type BsdEvent, decodeKernelEvent } from "./classify.ts";
 import { DARWIN, SOCK_RAW } from "./constants.ts";
-import type { Syscalls } from "./syscalls.ts";
-import { DatagramSocket } from "./route_socket.ts";
+import { DatagramSocket, type Trace } from "./route_socket.ts";
 import { u32 } from "./sockaddr.ts";
+import type { Syscalls } from "./syscalls.ts";
 
-const {
-  KEV_ANY_SUBCLASS,
-  KEV_DL_SUBCLASS,
-  KEV_INET6_SUBCLASS,
-  KEV_INET_SUBCLASS,
-  KEV_MSG_HEADER_SIZE,
-  KEV_ND6_SUBCLASS,
-  KEV_NETWORK_CLASS,
-  KEV_VENDOR_APPLE,
-  PF_SYSTEM,
-  SIOCSKEVFILT,
-  SYSPROTO_EVENT,
-} = DARWIN;
-
-/** Something that announces changes through a descriptor. */
+/** A descriptor that becomes readable when the network changes. */
 export interface WakeupSource extends SocketPort<BsdEvent> {
-  /** As `health` shows it. */
+  /** As in `health.listeners`. */
   readonly name: string;
-  /** For the shared poll. */
-  readonly descriptor: number;
-  /** Stops it. No poll may be watching its descriptor any more. */
+  /** Closes it. No poll may be watching its descriptor. */
   close(): void;
 }
 
 /** Opens what the system has and grants. */
-export function openWakeupSources(kernel: Syscalls): WakeupSource[] {
-  return [openNotification(kernel), openKernelEvents(kernel)].filter((source) => source !== null);
+export function openWakeupSources(syscalls: Syscalls, trace?: Trace): WakeupSource[] {
+  return [openNotification(syscalls, trace), openKernelEvents(syscalls, trace)]
+    .filter((source) => source !== null);
 }
 
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = "com.apple.system.config.network_change";
 
-function openNotification(syscalls: Syscalls): WakeupSource | null {
+function openNotification(syscalls: Syscalls, trace: Trace | undefined): WakeupSource | null {
   const notification = syscalls.register(NETWORK_CHANGE);
   if (notification === null) return null;
   const { descriptor } = notification;
@@ -55,11 +40,12 @@ function openNotification(syscalls: Syscalls): WakeupSource | null {
     name: "network_change",
     descriptor,
     batch: 1,
-    // A pipe that stays full is closed by the other side for good, so it is drained whole. The tokens
-    // in it say only that the notification was posted.
+    // notifyd closes its end of a full pipe for good, so the pipe is drained whole. The tokens in it say
+    // only that the notification was posted.
     receive(events) {
       if (!isReadable() || syscalls.read(descriptor) <= 0) return 0;
       events.push({ kind: "changed" });
+      trace?.("network_change");
       return 1;
     },
     checkErrors: isReadable,
@@ -67,40 +53,31 @@ function openNotification(syscalls: Syscalls): WakeupSource | null {
   };
 }
 
-function openKernelEvents(syscalls: Syscalls): WakeupSource | null {
-  const descriptor = syscalls.socket(PF_SYSTEM, SOCK_RAW, SYSPROTO_EVENT);
+function openKernelEvents(syscalls: Syscalls, trace: Trace | undefined): WakeupSource | null {
+  const descriptor = syscalls.socket(DARWIN.PF_SYSTEM, SOCK_RAW, DARWIN.SYSPROTO_EVENT);
   if (descriptor < 0) return null;
-  // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Until it is set, no event matches.
+  // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Without a filter no event matches.
   const filter = new Uint8Array(
-    Uint32Array.of(KEV_VENDOR_APPLE, KEV_NETWORK_CLASS, KEV_ANY_SUBCLASS).buffer,
+    Uint32Array.of(
+      DARWIN.KEV_VENDOR_APPLE,
+      DARWIN.KEV_NETWORK_CLASS,
+      DARWIN.KEV_ANY_SUBCLASS,
+    ).buffer,
   );
-  if (!syscalls.control(descriptor, SIOCSKEVFILT, filter)) {
+  if (!syscalls.control(descriptor, DARWIN.SIOCSKEVFILT, filter)) {
     syscalls.close(descriptor);
     return null;
   }
-  const decode = (event: Uint8Array, events: BsdEvent[]): void =>
-    void events.push(matters(event) ? { kind: "changed" } : { kind: "noise" });
+  const decode = (bytes: Uint8Array, events: BsdEvent[]): void => {
+    events.push(decodeKernelEvent(bytes));
+    trace?.(formatKernelEvent(bytes));
+  };
   const socket = new DatagramSocket(syscalls, descriptor, "kernel events", decode);
   return Object.assign(socket, { name: "kernel-events" });
 }
 
-/** Codes that say nothing about the state, by subclass (net/net_kev.h); other codes of these do. */
-const NOISE: Readonly<Record<number, readonly number[]>> = {
-  // A collision, a neighbour that does or does not answer.
-  [KEV_INET_SUBCLASS]: [7, 8, 9, 10],
-  // Groups joined and left, wake flags, route counts, link quality, and AWDL's neighbours that come and
-  // go all day; radio states, quality of service, low power.
-  [KEV_DL_SUBCLASS]: [7, 8, 17, 18, 20, 21, 22, 24, 26, 27, 28, 29, 30],
-  // A question for the NAT64 prefix.
-  [KEV_INET6_SUBCLASS]: [7],
-  // Each router advertisement (every few seconds, tailscale#4223); neighbours that do or do not answer.
-  [KEV_ND6_SUBCLASS]: [1, 2, 3],
-};
-
-/** Whether a struct kern_event_msg may mean another state. One that cannot be understood may. */
-export function matters(event: Uint8Array): boolean {
-  if (event.length < KEV_MSG_HEADER_SIZE) return true;
-  const [subclass, code] = [u32(event, 12), u32(event, 20)];
-  const noise = NOISE[subclass];
-  return noise !== undefined && !noise.includes(code);
+function formatKernelEvent(bytes: Uint8Array): string {
+  if (bytes.length < DARWIN.KEV_MSG_HEADER_SIZE) return "kernel event cut short";
+  const { event_code, kev_subclass } = DARWIN.KERN_EVENT_MSG;
+  return `kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`;
 }

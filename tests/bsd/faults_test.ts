@@ -76,6 +76,42 @@ Deno.test("malformed bytes are counted, and lead to a read", async () => {
   assertEquals(machine.monitor.health.status, "live");
 });
 
+Deno.test("a receive that a signal interrupts is repeated in the same wake-up", async () => {
+  for (const os of SYSTEMS) {
+    await using machine = await startMachine({ os, without: ["kernel-events", "network_change"] });
+    const { clock, kernel, network } = machine;
+    await machine.pass(1_000);
+    const now = clock.monotonic();
+    const { poll_blocking } = kernel.calls;
+    kernel.interruptions = 2;
+    network.addAddress("en0", "198.51.100.7/24");
+    await machine.settle();
+    assertEquals(addresses(machine), ["192.0.2.7", "198.51.100.7"]);
+    assertEquals(
+      kernel.calls.poll_blocking! - poll_blocking!,
+      1,
+      "the next poll is after the wake-up",
+    );
+    assertEquals(clock.monotonic(), now);
+  }
+});
+
+Deno.test("the wire trace has a line for each message of each wake-up source", async () => {
+  const lines: string[] = [];
+  await using machine = await startMachine({ trace: (line) => lines.push(line) });
+  lines.length = 0;
+  machine.network.addAddress("en0", "198.51.100.7/24");
+  machine.kernel.deliver(Uint8Array.of(200, 0, 5, 12));
+  await machine.settle();
+  assertEquals(lines.toSorted(), [
+    "Cannot decode rtm_msglen at byte 0",
+    "address 2 198.51.100.7/24",
+    "kernel event 1.1",
+    "network_change",
+    "route add 2 198.51.100.0/24 flags 0x1",
+  ]);
+});
+
 Deno.test("FreeBSD reports an overflow with SO_RERROR, which leads to a full read", async () => {
   await using machine = await startMachine({
     os: "freebsd",

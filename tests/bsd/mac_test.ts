@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { encodeLiveNic, encodeRoute } from "../support/bsd_encode.ts";
+import { scaled } from "../support/timing.ts";
 import { addresses, type Machine, startMachine } from "./machine.ts";
 
 const INTERVAL_MS = 15_000;
@@ -49,10 +50,7 @@ Deno.test("a monitor on a Mac publishes a change at once, without a reconcile", 
 async function failInProduction(machine: Machine): Promise<void> {
   const { kernel, network } = machine;
   // A burst, faster than the monitor reads: the kernel drops most of it silently.
-  for (let i = 0; i < 5_000; i++) {
-    network.addAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
-    network.removeAddress("en0", `10.${i >> 8}.${i & 255}.1/24`);
-  }
+  for (let i = 0; i < 5_000; i++) network.setMtu("en0", 1_000 + i % 500);
   await machine.pass(1_000);
   // Then the socket goes deaf, without an error.
   kernel.stall();
@@ -216,6 +214,21 @@ Deno.test("what macOS announces nowhere is published within one interval", async
   await machine.pass(HEALED_MS);
   assertEquals(addresses(machine), ["192.0.2.7", "192.0.2.8"]);
   assert(machine.published.at(-1)!.causes.includes("reconcile"));
+});
+
+Deno.test("an address that xnu lists until after RTM_DELADDR is removed without a kernel event", async () => {
+  await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
+  const { monitor, network } = machine;
+  await machine.pass(1_000);
+  const finish = network.beginRemoval("en0", "192.0.2.7/24");
+  await machine.settle();
+  assertEquals(addresses(machine), ["192.0.2.7"], "the kernel has not removed it yet");
+  finish();
+  const { reconciles } = monitor.metrics;
+  await monitor.waitFor(({ localAddresses }) => localAddresses.regular.length === 0, {
+    signal: AbortSignal.timeout(scaled(5_000)),
+  });
+  assertEquals(monitor.metrics.reconciles, reconciles);
 });
 
 Deno.test("closing a monitor closes every descriptor on a Mac", async () => {

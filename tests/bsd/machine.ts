@@ -16,6 +16,8 @@ const STEP_MS = 500;
 
 /** The kernel's and the monitor's options. */
 export interface MachineOptions extends Partial<Omit<SimulatedKernelOptions, "clock">> {
+  /** Receives the wire trace. */
+  trace?: (line: string) => void;
   monitor?: Omit<MonitorOptions, "source" | "clock" | "logger">;
 }
 
@@ -40,7 +42,7 @@ export interface Machine extends AsyncDisposable {
  * monitor on it whose first coalescing window is over.
  */
 export async function startMachine(options: MachineOptions = {}): Promise<Machine> {
-  const { monitor: monitorOptions, os = "darwin", ...rest } = options;
+  const { monitor: monitorOptions, os = "darwin", trace, ...rest } = options;
   const clock = new ManualClock();
   const kernel = new SimulatedKernel({ os, clock, ...rest });
   const { network } = kernel;
@@ -51,7 +53,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const buffer = monitorOptions?.receiveBufferBytes;
   const source = new BsdSource(
     system,
-    { receiveBufferBytes: buffer, stormPauseMs: 0 },
+    { receiveBufferBytes: buffer, stormPauseMs: 0, trace },
     () => system.dispose(),
   );
   const log = new Log();

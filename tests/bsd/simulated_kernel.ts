@@ -15,6 +15,7 @@ import { RTF, SimulatedNetwork } from "./simulated_network.ts";
 
 const ERRNO = {
   esrch: 3,
+  eintr: 4,
   ebadf: 9,
   enomem: 12,
   eacces: 13,
@@ -60,6 +61,8 @@ export class SimulatedKernel {
   readonly openedAt: number[] = [];
   /** Every recv() of a routing socket fails with ENOTCONN, and every poll() returns POLLIN. */
   disconnected = false;
+  /** How many more calls of recv() a signal interrupts. */
+  interruptions = 0;
   /** One recv() returns all queued messages. */
   merges = false;
   /** How many more times the table grows between the call for its size and the one for its content. */
@@ -115,7 +118,10 @@ export class SimulatedKernel {
         this.#call("write", () => this.#write(this.#descriptor(fd), bytes)),
       close: (fd: number) => this.#call("close", () => this.#close(fd)),
       pipe: (pair: Int32Array) => this.#call("pipe", () => this.#pipe(pair)),
-      poll_blocking: (set: Bytes, count: number, ms: number) => this.#polls.start(set, count, ms),
+      poll_blocking: (set: Bytes, count: number, ms: number) => {
+        this.#call("poll_blocking", () => 0);
+        return this.#polls.start(set, count, ms);
+      },
       poll_now: (set: Bytes, count: number) =>
         this.#call("poll_now", () => this.#polls.lookAt(set, count)),
       sysctl: (name: Int32Array, _length: number, old: Bytes | null, size: BigUint64Array) =>
@@ -245,6 +251,10 @@ export class SimulatedKernel {
 
   #receive(descriptor: Descriptor, buffer: Uint8Array): number {
     if (descriptor.kind === "route" && this.disconnected) return this.#fail(ERRNO.enotconn);
+    if (descriptor.kind === "route" && this.interruptions > 0) {
+      this.interruptions--;
+      return this.#fail(ERRNO.eintr);
+    }
     const taken = descriptor.receive(buffer, this.merges);
     if (typeof taken === "number") return taken;
     return this.#fail(taken === "overflow" ? ERRNO.enobufs : ERRNO.eagain);

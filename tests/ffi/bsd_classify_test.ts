@@ -4,9 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { decodeEvent } from "../../ffi/bsd/classify.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/classify.ts";
 import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
-import { matters } from "../../ffi/bsd/wakeup_sources.ts";
 import {
   encodeAddress,
   encodeAnnouncement,
@@ -45,13 +44,13 @@ const DEFAULT: KernelRoute = {
   source: null,
 };
 
-function meaning(os: EncodedOs, bytes: Uint8Array): unknown {
+function event(os: EncodedOs, bytes: Uint8Array): unknown {
   const message = { type: bytes[3]!, version: bytes[2]!, bytes };
   return decodeEvent(message, LAYOUTS[os]);
 }
 
 function kind(os: EncodedOs, bytes: Uint8Array): string {
-  return (meaning(os, bytes) as { kind: string }).kind;
+  return (event(os, bytes) as { kind: string }).kind;
 }
 
 function route(
@@ -67,7 +66,7 @@ Deno.test("decodeEvent() finds a change in what changes the state", () => {
   for (const os of SYSTEMS) {
     const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
     assertEquals(kind(os, encodeAddress(os, 0xc, NIC, address, true)), "changed");
-    assertEquals(kind(os, encodeAddress(os, 0xd, NIC, address, true)), "changed");
+    assertEquals(kind(os, encodeAddress(os, 0xd, NIC, address, true)), "removed");
     assertEquals(kind(os, encodeLiveNic(os, NIC)), "changed");
     for (const type of [1, 2, 3]) {
       assertEquals(route(os, type), "changed");
@@ -111,9 +110,9 @@ Deno.test("decodeEvent() tells an answer by its question, and a group by its int
   for (const os of SYSTEMS) {
     const answer = encodeRoute(os, 4, DEFAULT, "answer", { pid: 77, sequence: 99 });
     for (const bytes of [answer, refuse(answer, 3)]) {
-      assertEquals(meaning(os, bytes), { kind: "answer", pid: 77, sequence: 99 });
+      assertEquals(event(os, bytes), { kind: "answer", pid: 77, sequence: 99 });
     }
-    assertEquals(meaning(os, encodeGroup(os, 0xf, NIC, "ff02::fb")), { kind: "joined", index: 5 });
+    assertEquals(event(os, encodeGroup(os, 0xf, NIC, "ff02::fb")), { kind: "joined", index: 5 });
   }
 });
 
@@ -133,8 +132,8 @@ Deno.test("decodeEvent() does not know types and versions of the future", () => 
   }
 });
 
-Deno.test("matters() tells kernel events from noise", () => {
-  const cases: [subclass: number, code: number, matters: boolean][] = [
+Deno.test("decodeKernelEvent() separates changes from noise", () => {
+  const cases: [subclass: number, code: number, changes: boolean][] = [
     [1, 1, true], // an IPv4 address
     [1, 7, false], // a collision
     [2, 9, true], // an interface attached
@@ -154,8 +153,9 @@ Deno.test("matters() tells kernel events from noise", () => {
     [4, 1, false], // a socket
     [8, 1, false], // policies
   ];
-  for (const [subclass, code, expected] of cases) {
-    assertEquals(matters(encodeKernelEvent(subclass, code)), expected, `${subclass}, ${code}`);
+  for (const [subclass, code, changes] of cases) {
+    const { kind } = decodeKernelEvent(encodeKernelEvent(subclass, code));
+    assertEquals(kind, changes ? "changed" : "noise", `${subclass}, ${code}`);
   }
-  assertEquals(matters(new Uint8Array(8)), true);
+  assertEquals(decodeKernelEvent(new Uint8Array(8)), { kind: "malformed" });
 });

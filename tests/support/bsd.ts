@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
-import { decodeEvent } from "../../ffi/bsd/classify.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/classify.ts";
 import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
 import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
 import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
@@ -24,7 +24,6 @@ import {
   type LinkSockaddr,
   sockaddrSlots,
 } from "../../ffi/bsd/sockaddr.ts";
-import { matters } from "../../ffi/bsd/wakeup_sources.ts";
 import { formatIp } from "../../state/ip.ts";
 
 /** The content of a message, with addresses as text. */
@@ -83,7 +82,7 @@ export function decodeDumps(bytes: Uint8Array, layout: Layout): void {
   for (const listed of decodeInterfaces(bytes, layout, () => {}).values()) {
     publishedInterface(listed, PLATFORMS.darwin, null);
   }
-  matters(bytes);
+  decodeKernelEvent(bytes);
 }
 
 /** An IP address, a link, the prefix length of a mask, or the family of something else. */
