@@ -10,6 +10,7 @@ import type { Clock } from "../../state/runtime.ts";
 import { formatIp } from "../../state/ip.ts";
 import { type EncodedOs, encodeKernelEvent, encodeRoute, refuse } from "../support/bsd_encode.ts";
 import { Descriptor, type DescriptorKind } from "./simulated_descriptor.ts";
+import { NotificationCentre } from "./simulated_notifications.ts";
 import { Polls } from "./simulated_poll.ts";
 import { RTF, SimulatedNetwork } from "./simulated_network.ts";
 
@@ -77,8 +78,7 @@ export class SimulatedKernel {
   readonly #errnoPointer = Object.create(null) as Deno.PointerObject;
   #errno = 0;
   #lastDescriptor = 2;
-  #lastToken = 0x1_0000;
-  readonly #tokens = new Map<number, number>();
+  readonly #notifications: NotificationCentre;
   #sleptMs = 0;
   #listening = true;
 
@@ -88,10 +88,18 @@ export class SimulatedKernel {
     this.#clock = options.clock;
     this.#without = new Set(options.without);
     this.#polls = new Polls(options.clock, (fd) => this.#revents(fd));
+    this.#notifications = new NotificationCentre({
+      open: () => this.#openDescriptor("notify"),
+      descriptor: (fd) => this.#descriptor(fd),
+      close: (fd) => this.#forget(fd, "A notification was cancelled"),
+    });
     this.network = new SimulatedNetwork(options.os, {
       route: (message) => this.deliver(message),
       kernelEvent: (subclass, code) => this.#postEvent(subclass, code),
-      networkChange: () => this.#postChange(),
+      networkChange: () => {
+        this.#notifications.post();
+        this.#polls.wake();
+      },
     });
   }
 
@@ -132,9 +140,9 @@ export class SimulatedKernel {
         this.#call("ioctl", () => this.#ioctl(fd, request, argument)),
       notify_register_file_descriptor: notifies
         ? (name: Bytes, fd: Int32Array, _flags: number, token: Int32Array) =>
-          this.#register(name, fd, token)
+          this.#notifications.register(name, fd, token)
         : null,
-      notify_cancel: notifies ? (token: number) => this.#cancel(token) : null,
+      notify_cancel: notifies ? (token: number) => this.#notifications.cancel(token) : null,
       __error: () => this.#errnoPointer,
       copy_from: (into: Int32Array) => {
         into[0] = this.#errno;
@@ -287,12 +295,14 @@ export class SimulatedKernel {
   }
 
   #close(fd: number): number {
-    if (this.#polls.watch(fd)) {
-      throw new Error(`Descriptor ${fd} was closed while a poll was watching it`);
-    }
     if (this.#descriptor(fd).kind === "notify") throw new Error("The pipe belongs to libnotify");
-    this.#descriptors.delete(fd);
+    this.#forget(fd, `Descriptor ${fd} was closed`);
     return 0;
+  }
+
+  #forget(fd: number, what: string): void {
+    if (this.#polls.watch(fd)) throw new Error(`${what} while a poll was watching it`);
+    this.#descriptors.delete(fd);
   }
 
   #pipe(pair: Int32Array): number {
@@ -368,37 +378,5 @@ export class SimulatedKernel {
       if (socket.filtered) socket.enqueue(encodeKernelEvent(subclass, code));
     }
     this.#polls.wake();
-  }
-
-  /** notifyd closes its end of a full pipe for good, and the reader gets no end of file. */
-  #postChange(): void {
-    for (const [token, fd] of this.#tokens) {
-      const descriptor = this.#descriptor(fd);
-      const bytes = new Uint8Array(4);
-      new DataView(bytes.buffer).setUint32(0, token);
-      if (!descriptor.hasRoom(bytes.length)) descriptor.stalled = true;
-      descriptor.enqueue(bytes);
-    }
-    this.#polls.wake();
-  }
-
-  #register(name: Uint8Array, fd: Int32Array, token: Int32Array): number {
-    const text = new TextDecoder().decode(name);
-    if (text !== "com.apple.system.config.network_change\0") return 1;
-    fd[0] = this.#openDescriptor("notify");
-    token[0] = ++this.#lastToken;
-    this.#tokens.set(token[0], fd[0]);
-    return 0;
-  }
-
-  #cancel(token: number): number {
-    const fd = this.#tokens.get(token);
-    if (fd === undefined) return 2;
-    if (this.#polls.watch(fd)) {
-      throw new Error("A notification was cancelled while a poll was watching it");
-    }
-    this.#tokens.delete(token);
-    this.#descriptors.delete(fd);
-    return 0;
   }
 }
