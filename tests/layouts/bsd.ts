@@ -38,7 +38,10 @@ const HEADERS = [
 /** What `ziglang` does not ship of xnu's headers; compared by hand with xnu 11417.101.15. */
 const NOT_SHIPPED: readonly (readonly [names: RegExp, condition: string])[] = [
   [/^(IN6_|SIOCGIFAFLAG_IN6$)/, "__has_include(<netinet6/in6_var.h>)"],
-  [/^(SIOCSKEVFILT$|KEV_(VENDOR|NETWORK|ANY|MSG)_)/, "__has_include(<sys/kern_event.h>)"],
+  [
+    /^(SIOCSKEVFILT$|KEV_(VENDOR|NETWORK|ANY|MSG)_|kern_event_msg\.)/,
+    "__has_include(<sys/kern_event.h>)",
+  ],
   [/^SYSPROTO_EVENT$/, "__has_include(<sys/sys_domain.h>)"],
   [/^KEV_ND6_/, "defined KEV_ND6_SUBCLASS"],
 ];
