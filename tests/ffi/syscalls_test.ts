@@ -86,8 +86,10 @@ skippable({
   fn: () =>
     withSocket(async ({ port, queue, socket, syscalls }) => {
       queue(0, 200);
-      const { value } = await socket.next();
-      assertEquals(value, Array.from({ length: 200 }, (_, i) => i));
+      const events: number[] = [];
+      // A slow machine needs more than one slice.
+      while (events.length < 200) events.push(...(await socket.next()).value ?? []);
+      assertEquals(events, Array.from({ length: 200 }, (_, i) => i));
       assertEquals(syscalls.readinesses(port.descriptor), 1);
 
       const next = socket.next();
