@@ -37,15 +37,22 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   /** Counts over all subscriptions. */
   readonly counters: LinuxCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: LinuxRuntime;
-  readonly #options: LinuxSourceOptions;
+  readonly #options: Omit<LinuxSourceOptions, "libc">;
+  readonly #release: () => Promise<void>;
   readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: LinuxSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  private constructor(runtime: LinuxRuntime, options: LinuxSourceOptions) {
+  /** Uses a loaded runtime; `release` releases it. */
+  constructor(
+    runtime: LinuxRuntime,
+    options: Omit<LinuxSourceOptions, "libc">,
+    release: () => Promise<void>,
+  ) {
     this.#runtime = runtime;
     this.#options = options;
+    this.#release = release;
   }
 
   /** Whether `open()` works without asking the user for a permission. */
@@ -55,7 +62,9 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
 
   /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: LinuxSourceOptions): Promise<LinuxSource> {
-    return new LinuxSource(await linuxRuntimes.acquire(options.libc), options);
+    const { libc } = options;
+    const runtime = await linuxRuntimes.acquire(libc);
+    return new LinuxSource(runtime, options, () => linuxRuntimes.release(libc));
   }
 
   /**
@@ -117,6 +126,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   async #dispose(): Promise<void> {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
-    await linuxRuntimes.release(this.#options.libc);
+    await this.#release();
   }
 }

@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum fault { NONE, RECV_AGAIN, RECV_ERROR, POLL_DEAF, SOCKET_FAILS, BIND_FAILS, TRUNCATE, DROP, EVERYTHING };
+enum fault { NONE, RECV_AGAIN, RECV_ERROR, POLL_DEAF, SOCKET_FAILS, BIND_FAILS, TRUNCATE, DROP, EVERYTHING,
+  THIRD };
 
 static volatile int fault, times, value;
 static volatile unsigned char is_event[65536];
@@ -61,16 +62,20 @@ int close(int fd) {
   return syscall(SYS_close, fd);
 }
 
-ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *length) {
-  if (event_socket(fd)) {
-    if (strikes(RECV_AGAIN)) return fails(EAGAIN);
-    if (strikes(RECV_ERROR)) return fails(value);
-    while (strikes(DROP) || fault == EVERYTHING) {
-      if (syscall(SYS_recvfrom, fd, buffer, size, flags, from, length) < 0) return -1;
-    }
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+  static unsigned calls;
+  char lost[65536];
+  if (!event_socket(fd)) return syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
+  if (strikes(RECV_AGAIN)) return fails(EAGAIN);
+  if (strikes(RECV_ERROR)) return fails(value);
+  if (fault == THIRD && ++calls % 3 == 0) return fails(value);
+  while (strikes(DROP) || fault == EVERYTHING) {
+    if (syscall(SYS_recvfrom, fd, lost, sizeof lost, flags, 0, 0) < 0) return -1;
   }
-  ssize_t got = syscall(SYS_recvfrom, fd, buffer, size, flags, from, length);
-  if (got > value && event_socket(fd) && strikes(TRUNCATE)) return value;
+  int got = syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
+  for (int i = 0; i < got; i++) {
+    if (messages[i].msg_len > (unsigned)value && strikes(TRUNCATE)) messages[i].msg_len = value;
+  }
   return got;
 }
 

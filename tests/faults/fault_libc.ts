@@ -8,9 +8,9 @@
 export const FAULTS = {
   /** Nothing. */
   none: 0,
-  /** `recv` says that nothing is there although data waits. */
+  /** A receive says that nothing is there although data waits. */
   receiveSaysEmpty: 1,
-  /** `recv` fails with the given error number. */
+  /** A receive fails with the given error number. */
   receiveFails: 2,
   /** `poll` never finds an event socket ready. */
   pollIsDeaf: 3,
@@ -24,6 +24,8 @@ export const FAULTS = {
   drop: 7,
   /** All of them are. */
   dropEverything: 8,
+  /** Every third receive fails with the given error number, and nothing else is wrong. */
+  everyThirdReceiveFails: 9,
 } as const;
 
 /** A fault library that is loaded beside the product, which opens the same file. */

@@ -43,6 +43,11 @@ const CASES: FaultCase[] = [
   { name: "recv fails with EIO", fault: "receiveFails", value: EIO },
   { name: "recv fails with ENOTCONN", fault: "receiveFails", value: ENOTCONN },
   { name: "recv fails three times with ENOBUFS", fault: "receiveFails", times: 3, value: ENOBUFS },
+  {
+    name: "every third recv fails with ENOBUFS",
+    fault: "everyThirdReceiveFails",
+    value: ENOBUFS,
+  },
   { name: "poll never finds the socket ready", fault: "pollIsDeaf" },
   {
     name: "socket fails five times",
@@ -126,6 +131,26 @@ function openOn(libc: FaultLibc): Promise<NetworkMonitor> {
     reconcileIntervalMs: INTERVAL_MS,
   });
 }
+
+namespaceTest(
+  import.meta.url,
+  "an ENOBUFS that the kernel does not confirm is no overflow",
+  async () => {
+    using libc = new FaultLibc();
+    await using monitor = await openOn(libc);
+    libc.inject("everyThirdReceiveFails", -1, ENOBUFS);
+    for (let i = 1; i <= 30; i++) {
+      await ip(`addr add 198.51.100.${i}/32 dev lo`);
+      await monitor.waitFor(
+        ({ interfaces }) => interfaces.lo!.addresses.length === i,
+        { signal: AbortSignal.timeout(scaled(INTERVAL_MS)) },
+      );
+    }
+    const { driftsFound, overflows, reopens } = monitor.metrics;
+    assertEquals({ driftsFound, overflows, reopens }, { driftsFound: 0, overflows: 0, reopens: 0 });
+  },
+  { needs: ["gcc"] },
+);
 
 namespaceTest(
   import.meta.url,
