@@ -7,9 +7,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
+import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
+import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
+import { LinuxSource } from "../../ffi/linux/source.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
+import { NetworkMonitor } from "../../mod.ts";
 import type { DefaultRoute, State } from "../../state/types.ts";
 import { withoutDad } from "../support/dad.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
+import { openLibc } from "../support/real_libc.ts";
 import { scaled } from "../support/timing.ts";
 import { WatchedMonitor } from "../support/watched_monitor.ts";
 
@@ -113,6 +119,51 @@ namespaceTest(
     await untilState(watched, ({ defaultRoute }) => defaultRoute.ipv4 !== null);
     await ip("addr del 192.0.2.7/24 dev v0");
     await untilState(watched, ({ defaultRoute }) => defaultRoute.ipv4 === null);
+  },
+);
+
+/** A kernel that is slow to remove routes: `late()` lets it show them as they are for a while longer. */
+class LateRuntime extends LinuxRuntime {
+  #last: DefaultRouteAnswer | null = null;
+  #lateUntil = 0;
+
+  late(ms: number): void {
+    this.#lateUntil = performance.now() + ms;
+  }
+
+  override askRoutes(...args: Parameters<LinuxRuntime["askRoutes"]>): DefaultRouteAnswer {
+    const answer = super.askRoutes(...args);
+    if (this.#last !== null && performance.now() < this.#lateUntil) return this.#last;
+    return this.#last = answer;
+  }
+}
+
+namespaceTest(
+  import.meta.url,
+  "routes that the kernel removes after it announced the change are looked up again",
+  async () => {
+    await makeCable();
+    const { close, libc } = openLibc();
+    const runtime = new LateRuntime(new Syscalls(libc), close);
+    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+    await using monitor = await NetworkMonitor.open({ source, reconcileIntervalMs: Infinity });
+    const until = (fits: (state: State) => boolean) =>
+      monitor.waitFor(fits, { signal: AbortSignal.timeout(scaled(2_000)) });
+    // the second one is later than the first recheck
+    for (
+      const [command, lateMs] of [["addr del 192.0.2.7/24 dev v0", 20], [
+        "link set v0 down",
+        120,
+      ]] as const
+    ) {
+      await ipBatch(["addr replace 192.0.2.7/24 dev v0", "route add default via 192.0.2.1"]);
+      await until(({ defaultRoute }) => defaultRoute.ipv4 !== null);
+      runtime.late(lateMs);
+      await ip(command);
+      await until(({ defaultRoute }) => defaultRoute.ipv4 === null);
+    }
+    await monitor.close();
+    await source[Symbol.asyncDispose]();
   },
 );
 
