@@ -6,18 +6,16 @@
 import { buildState } from "./build.ts";
 import { sortedInterfaces } from "./interface_list.ts";
 import { INTERFACE_FIELDS, normalizeAddress, normalizeInterface } from "./normalize.ts";
-import type { Address, Change, DefaultRoutes, Interface, Knows, State } from "./types.ts";
-
-/** A state under change. */
-interface Draft {
-  readonly interfaces: Map<string, Interface>;
-  /** The addresses of the interfaces touched so far, by CIDR. */
-  readonly addresses: Map<string, Map<string, Address>>;
-  defaultRoute: DefaultRoutes;
-  resumedAt: number | null;
-  sleptMs: number | null;
-  knows: Knows;
-}
+import type {
+  Address,
+  AddressChange,
+  AddressFlagsChange,
+  Change,
+  Interface,
+  InterfaceChange,
+  InterfaceFieldsChange,
+  State,
+} from "./types.ts";
 
 /**
  * Applies changes: `applyChanges(a, diffStates(a, b))` equals `b`. A change that does not fit, such as the
@@ -38,49 +36,48 @@ interface Draft {
  * ```
  */
 export function applyChanges(previous: State, changes: readonly Change[]): State {
-  const draft: Draft = {
-    interfaces: new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic])),
-    addresses: new Map(),
-    defaultRoute: previous.defaultRoute,
-    resumedAt: previous.resumedAt,
-    sleptMs: previous.sleptMs,
-    knows: previous.knows,
-  };
-  for (const change of changes) applyChange(draft, change);
-  const { resumedAt: at, sleptMs, defaultRoute, knows } = draft;
-  const resumed = at === null || sleptMs === null ? null : { at, sleptMs };
-  return buildState({ interfaces: interfacesOf(draft), defaultRoute, knows }, resumed, previous);
+  const interfaces = new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic]));
+  const addresses: AddressesByName = new Map();
+  let { defaultRoute, knows, resumedAt, sleptMs } = previous;
+  for (const change of changes) {
+    switch (change.kind) {
+      case "interface-added":
+      case "interface-removed":
+      case "interface-changed":
+        applyToInterfaces(interfaces, addresses, change);
+        break;
+      case "address-added":
+      case "address-removed":
+      case "address-changed":
+        applyToAddresses(interfaces, addresses, change);
+        break;
+      case "default-route-changed": {
+        const family = change.family === "IPv4" ? "ipv4" : "ipv6";
+        defaultRoute = { ...defaultRoute, [family]: change.to };
+        break;
+      }
+      case "resumed":
+        ({ at: resumedAt, sleptMs } = change);
+        break;
+      case "source-changed":
+        ({ knows, resumedAt, sleptMs } = change);
+    }
+  }
+  const list = Array.from(interfaces.values(), (nic) => {
+    const changed = addresses.get(nic.name);
+    return changed === undefined ? nic : { ...nic, addresses: [...changed.values()] };
+  });
+  const resumed = resumedAt === null || sleptMs === null ? null : { at: resumedAt, sleptMs };
+  return buildState({ interfaces: list, defaultRoute, knows }, resumed, previous);
 }
 
-function applyChange(draft: Draft, change: Change): void {
-  switch (change.kind) {
-    case "interface-added":
-    case "interface-removed":
-    case "interface-changed":
-      return applyToInterfaces(draft, change);
-    case "address-added":
-    case "address-removed":
-    case "address-changed":
-      return applyToAddresses(draft, change);
-    case "default-route-changed": {
-      const family = change.family === "IPv4" ? "ipv4" : "ipv6";
-      draft.defaultRoute = { ...draft.defaultRoute, [family]: change.to };
-      return;
-    }
-    case "resumed":
-      draft.resumedAt = change.at;
-      draft.sleptMs = change.sleptMs;
-      return;
-    case "source-changed":
-      draft.knows = change.knows;
-      draft.resumedAt = change.resumedAt;
-      draft.sleptMs = change.sleptMs;
-  }
-}
+/** The addresses of the interfaces that have address changes: by interface name, then CIDR. */
+type AddressesByName = Map<string, Map<string, Address>>;
 
 function applyToInterfaces(
-  { interfaces, addresses }: Draft,
-  change: Extract<Change, { kind: `interface-${string}` }>,
+  interfaces: Map<string, Interface>,
+  addresses: AddressesByName,
+  change: InterfaceChange | InterfaceFieldsChange,
 ): void {
   if (change.kind === "interface-changed") {
     const nic = interfaces.get(change.interface);
@@ -100,28 +97,21 @@ function applyToInterfaces(
 }
 
 function applyToAddresses(
-  draft: Draft,
-  change: Extract<Change, { kind: `address-${string}` }>,
+  interfaces: ReadonlyMap<string, Interface>,
+  addresses: AddressesByName,
+  change: AddressChange | AddressFlagsChange,
 ): void {
-  const nic = draft.interfaces.get(change.interface);
+  const nic = interfaces.get(change.interface);
   if (nic === undefined) return;
-  const address = normalizeAddress(
-    change.kind === "address-changed" ? change.to : change.address,
-    change.interface,
-  );
-  let addresses = draft.addresses.get(nic.name);
-  if (addresses === undefined) {
-    addresses = new Map(normalizeInterface(nic).addresses.map((a) => [a.cidr, a]));
-    draft.addresses.set(nic.name, addresses);
+  let byCidr = addresses.get(nic.name);
+  if (byCidr === undefined) {
+    byCidr = new Map(normalizeInterface(nic).addresses.map((held) => [held.cidr, held]));
+    addresses.set(nic.name, byCidr);
   }
-  const exists = addresses.has(address.cidr);
-  if (change.kind === "address-removed") addresses.delete(address.cidr);
-  else if (exists === (change.kind === "address-changed")) addresses.set(address.cidr, address);
-}
-
-function interfacesOf({ interfaces, addresses }: Draft): Interface[] {
-  return Array.from(interfaces.values(), (nic) => {
-    const changed = addresses.get(nic.name);
-    return changed === undefined ? nic : { ...nic, addresses: [...changed.values()] };
-  });
+  const given = change.kind === "address-changed" ? change.to : change.address;
+  const address = normalizeAddress(given, nic.name);
+  if (change.kind === "address-removed") byCidr.delete(address.cidr);
+  else if (byCidr.has(address.cidr) === (change.kind === "address-changed")) {
+    byCidr.set(address.cidr, address);
+  }
 }

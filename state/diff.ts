@@ -12,7 +12,7 @@ import {
   INTERFACE_FIELDS,
   normalizeRoute,
 } from "./normalize.ts";
-import type { Address, Change, Interface, State } from "./types.ts";
+import type { Change, Interface, State } from "./types.ts";
 
 /**
  * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
@@ -105,36 +105,28 @@ function addressChanges(pairs: readonly { from: Interface; to: Interface }[]): C
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
-  for (const { from, to } of pairs) {
-    walk(from.addresses, to.addresses, (a, b) => {
-      if (b === null) {
-        if (a !== null) removed.push({ kind: "address-removed", interface: to.name, address: a });
-      } else if (a === null) {
-        added.push({ kind: "address-added", interface: to.name, address: b });
-      } else if (!equalAddresses(a, b)) {
-        changed.push({ kind: "address-changed", interface: to.name, from: a, to: b });
+  for (const { from: { addresses: before }, to: { addresses: after, name } } of pairs) {
+    for (let i = 0, j = 0; i < before.length || j < after.length;) {
+      const a = before[i];
+      const b = after[j];
+      const order = a === b
+        ? 0
+        : a === undefined
+        ? 1
+        : b === undefined
+        ? -1
+        : compareAddresses(a, b);
+      if (order <= 0) i++;
+      if (order >= 0) j++;
+      if (a === b) continue;
+      if (order < 0) removed.push({ kind: "address-removed", interface: name, address: a! });
+      else if (order > 0) added.push({ kind: "address-added", interface: name, address: b! });
+      else if (!equalAddresses(a!, b!)) {
+        changed.push({ kind: "address-changed", interface: name, from: a!, to: b! });
       }
-    });
+    }
   }
   return [...removed, ...added, ...changed];
-}
-
-/** Visits two sorted lists side by side: null where one of them lacks an address. */
-function walk(
-  before: readonly Address[],
-  after: readonly Address[],
-  visit: (a: Address | null, b: Address | null) => void,
-): void {
-  let i = 0;
-  let j = 0;
-  while (i < before.length || j < after.length) {
-    const a = before[i] ?? null;
-    const b = after[j] ?? null;
-    const order = a === b ? 0 : a === null ? 1 : b === null ? -1 : compareAddresses(a, b);
-    visit(order <= 0 ? a : null, order >= 0 ? b : null);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
-  }
 }
 
 function routeChanges(previous: State, next: State): Change[] {

@@ -1,33 +1,33 @@
 /**
- * The errors that a caller may want to tell apart. A missing permission is `Deno.errors.NotCapable`
- * and a bad option is a TypeError or a RangeError: those classes exist already.
+ * Errors that a caller may want to catch by class. A missing permission is `Deno.errors.NotCapable`, a bad
+ * option a TypeError or RangeError.
  *
  * @module
  */
 
-/** Thrown by `refresh()` and `waitFor()` of a monitor that is closed, or that closes meanwhile. */
+/** `refresh()` and `waitFor()` reject with it if the monitor is closed, or closes before they resolve. */
 export class MonitorClosedError extends Error {
-  /** Always `"MonitorClosedError"`. */
+  /** The name of the class. */
   override readonly name = "MonitorClosedError";
 
-  /** Makes the error; the message says what to do. */
+  /** Creates the error. */
   constructor() {
     super("The monitor is closed: open another one with NetworkMonitor.open()");
   }
 }
 
-/** A function of the operating system failed. */
+/** A call into the operating system failed. */
 export class SystemCallError extends Error {
-  /** Always `"SystemCallError"`. */
+  /** The name of the class. */
   override readonly name = "SystemCallError";
-  /** What failed, such as `"bind"` or `"RTM_GETLINK dump"`. */
+  /** The operation, such as `"bind"` or `"RTM_GETLINK dump"`. */
   readonly operation: string;
-  /** The operating system's error number; 0 where it gave none. */
+  /** The system's error number; 0 if it gave none. */
   readonly code: number;
-  /** The symbolic name of the code, such as `"EPERM"`; `"E?"` and the number where it is not known. */
+  /** The name of the code, such as `"EPERM"`; `"E?"` and the number if it is not known. */
   readonly codeName: string;
 
-  /** Makes the error out of the failed operation and what the system answered. */
+  /** Creates the error from the operation and the system's answer. */
   constructor(
     operation: string,
     code: number,
@@ -42,16 +42,16 @@ export class SystemCallError extends Error {
   }
 }
 
-/** Bytes of the operating system could not be understood. */
+/** Bytes from the operating system could not be decoded. */
 export class DecodeError extends Error {
-  /** Always `"DecodeError"`. */
+  /** The name of the class. */
   override readonly name = "DecodeError";
-  /** What was being read, such as `"nlmsghdr"`. */
+  /** The structure, such as `"nlmsghdr"`. */
   readonly what: string;
-  /** Where in the buffer, in bytes from its start. */
+  /** The offset in the buffer, in bytes. */
   readonly offset: number;
 
-  /** Makes the error out of what was read and where. */
+  /** Creates the error from the structure and its offset. */
   constructor(what: string, offset: number, options?: ErrorOptions) {
     super(`Cannot decode ${what} at byte ${offset}`, options);
     this.what = what;

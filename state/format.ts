@@ -1,28 +1,28 @@
 /**
- * One line of plain text for each thing that is told, for logs and terminals.
+ * One-line text for changes, interfaces and routes. Names in it are untrusted, so the text is escaped.
  *
  * @module
  */
 import { escapeText } from "./escape.ts";
 import type { Address, Change, DefaultRoute, Interface } from "./types.ts";
 
-/** A name that cannot be taken for anything else in a line. */
+/** A name that needs no quotes. */
 const PLAIN_NAME = /^[\w.:@+-]+$/;
 
 const ADDRESS_FLAGS = ["tentative", "duplicated", "deprecated", "temporary"] as const;
 const ADDRESS_FIELDS = ["peer", "scopeId", ...ADDRESS_FLAGS, "permanent"] as const;
 
-/** A change, as `address added: eth0 192.0.2.1/24`: one line, nothing in it that a terminal obeys. */
+/** Formats a change, as in `address added: eth0 192.0.2.1/24`. */
 export function formatChange(change: Change): string {
   return escapeText(changeText(change));
 }
 
-/** An interface, as `eth0: index 2, ethernet, up, running, mtu 1500, 192.0.2.1/24`: one line as above. */
+/** Formats an interface, as in `eth0: index 2, ethernet, up, running, mtu 1500, 192.0.2.1/24`. */
 export function formatInterface(nic: Interface): string {
   return escapeText(interfaceText(nic));
 }
 
-/** A default route, as `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`, or `none`: one line as above. */
+/** Formats a default route, as in `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`; null is `none`. */
 export function formatRoute(route: DefaultRoute | null): string {
   return escapeText(routeText(route));
 }
@@ -101,7 +101,7 @@ function differing(from: Address, to: Address): string[] {
   return ADDRESS_FIELDS.filter((field) => from[field] !== to[field]);
 }
 
-/** Quoted where it could be taken for other words: a name may hold spaces on Windows. */
+/** Quotes a name that could be mistaken for other words: on Windows names contain spaces. */
 function nameText(name: string): string {
   return PLAIN_NAME.test(name) ? name : `"${name.replaceAll('"', '\\"')}"`;
 }

@@ -1,14 +1,14 @@
 /**
- * What sort of interface a name suggests.
+ * The kind of interface that a name suggests.
  *
  * @module
  */
 import type { InterfaceKind } from "./types.ts";
 
 /**
- * First match wins. Every pattern is anchored and says what a name is, never what is left after
- * trimming: net-tools' netwatch trims digits with `trim_end_matches("0123456789")`, which removes that
- * very string only, so its list of Apple interfaces never matched "awdl0".
+ * The first match wins. Every pattern matches a whole name or an anchored prefix. Trimming the digits first
+ * is error-prone: net-tools' netwatch calls `trim_end_matches("0123456789")`, which removes only that
+ * exact string, so its list of Apple interfaces never matched "awdl0".
  */
 const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
   ["loopback", [
@@ -23,7 +23,7 @@ const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
   ["virtual", [
     /^(veth|vnet|vmnet|vboxnet|ifb|dummy|bond|team|nlmon|macvlan|macvtap|ipvlan|vxlan|vlan|vrf)/,
     /^(cali|cilium_|flannel|kube-|lxc|geneve|venet|fwbr|fwln|fwpr)/,
-    /^epair\d+[ab]$/, // FreeBSD: the two ends of a virtual cable, as jails have them
+    /^epair\d+[ab]$/, // FreeBSD: the two ends of a virtual cable, used by jails
     /^(lagg|trunk|disc|edsc|pflog|pfsync|ipfw|usbus)\d+$/, // FreeBSD and OpenBSD
     /^(anpi|feth|vmenet)\d+$/, // Apple: internal processor link, fake Ethernet, virtual machines
     /^(vEthernet|VMware|VirtualBox)\b/, // Windows: Hyper-V (WSL too), VMware and VirtualBox adapters
@@ -32,14 +32,14 @@ const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
   ["tunnel", [
     /^(tun|tap|wg|ppp|utun|ipsec|gif|stf|gre|gretap|erspan|ip6gre|ip6gretap|sit|vti|xfrm)\d*$/,
     /^(tunl|ip6tnl|ip_vti|ip6_vti|ng|wt|nebula)\d+$/,
-    /^enc0$/, // IPsec of the BSDs; on s390 "enc" goes before a longer device number
+    /^enc0$/, // IPsec of the BSDs; on s390 "enc" precedes a longer device number
     /^(tun|tap|wg|ppp|ipsec)[-_]/,
     /^(tailscale|nordlynx|proton|CloudflareWARP)/i,
     /^zt[0-9a-z]{8}$/, // ZeroTier
   ]],
   ["wifi", [
     /^wl/,
-    /^(awdl|llw|ap)\d+$/, // Apple: peer to peer, low latency, access point; all on the Wi-Fi radio
+    /^(awdl|llw|ap)\d+$/, // Apple: peer to peer, low latency, access point; all use the Wi-Fi radio
     /^(wifi|ath)\d+$/,
     /^(Wi-?Fi|Wireless Network Connection)\b/i,
   ]],
@@ -60,10 +60,10 @@ const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
   ]],
 ];
 
-/** An 802.1Q sub-interface, named after its parent and the VLAN's number. */
+/** An 802.1Q sub-interface: its parent's name and the VLAN ID. */
 const VLAN = /.\.\d+$/;
 
-/** What sort of interface a name suggests: a heuristic, for where the system says nothing better. */
+/** The kind of interface that a name suggests: a heuristic, used if the system says nothing better. */
 export function kindByName(name: string): InterfaceKind {
   if (VLAN.test(name)) return "virtual";
   for (const [kind, patterns] of PATTERNS) {

@@ -1,5 +1,5 @@
 /**
- * Interface names: from bytes to text without loss, and from hostile text to what may be printed.
+ * Interface names from bytes to text, without loss.
  *
  * @module
  */
@@ -9,10 +9,10 @@ const BACKSLASH = 0x5c;
 const LETTER_X = 0x78;
 
 /**
- * The name of an interface as text. The kernel takes any byte but NUL, `/`, `:` and white space
- * (`dev_valid_name` in net/core/dev.c), so a name need not be UTF-8: each byte that is no part of valid
- * UTF-8 becomes `\xhh`. Two different names never give the same text: a backslash that is followed by
- * `x` and two hexadecimal digits in the name itself is written `\x5c`.
+ * Decodes the name of an interface. The kernel accepts any byte but NUL, `/`, `:` and white space
+ * (`dev_valid_name` in net/core/dev.c), so a name need not be UTF-8: a byte that is not part of valid UTF-8
+ * becomes `\xhh`. Different names never yield the same text: a backslash that precedes `x` and two
+ * hexadecimal digits in the name itself becomes `\x5c`.
  */
 export function interfaceName(bytes: Uint8Array): string {
   let text = "";
@@ -47,7 +47,7 @@ function isHexDigit(byte: number | undefined): boolean {
     (byte >= 0x61 && byte <= 0x66);
 }
 
-/** The length of the well-formed sequence that begins here; 0 where none does (Unicode, table 3-7). */
+/** The length of the well-formed sequence at `start`; 0 if there is none (Unicode, table 3-7). */
 function sequenceLength(bytes: Uint8Array, start: number): number {
   const first = bytes[start] as number;
   const length = first >= 0xc2 && first <= 0xdf

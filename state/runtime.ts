@@ -1,39 +1,39 @@
 /**
- * Time and log as the monitor sees them: types only, so that tests can bring their own.
+ * The ports for time and logging: types only. Tests bring implementations of their own.
  *
  * @module
  */
 
-/** Where a monitor takes its time from. */
+/** The clock of a monitor. */
 export interface Clock {
-  /** The wall clock, in epoch milliseconds; it can step. */
+  /** The wall clock, in epoch milliseconds. It can step. */
   now(): number;
-  /** Milliseconds from any origin; never steps back. */
+  /** Milliseconds since any fixed moment. It never steps back. */
   monotonic(): number;
-  /** Calls once, after so many milliseconds. */
+  /** Calls the function once, after that many milliseconds. */
   setTimeout(f: () => void, ms: number): Timer;
-  /** Calls again and again, every so many milliseconds. */
+  /** Calls the function every that many milliseconds. */
   setInterval(f: () => void, ms: number): Timer;
 }
 
 /** A running timer. */
 export interface Timer {
-  /** Stops it. Harmless on one that has fired. */
+  /** Stops it. No effect after it has fired. */
   cancel(): void;
-  /** Lets it keep the process alive. */
+  /** Makes it keep the process alive. */
   ref(): void;
   /** Lets the process end before it fires. */
   unref(): void;
 }
 
-/** Where a monitor writes its log. `@std/log` loggers and `console` fit. */
+/** The log of a monitor. Loggers of `@std/log` fit, and so does `console`. */
 export interface Logger {
-  /** For the developer of the module. */
+  /** For developers of this module. */
   debug(message: string): void;
-  /** For the operator, when asked. */
+  /** For operators who ask for detail. */
   info(message: string): void;
-  /** Something went wrong and was mended. */
+  /** A failure that the monitor recovered from. */
   warn(message: string): void;
-  /** Something went wrong and was not. */
+  /** A failure that it did not recover from. */
   error(message: string): void;
 }

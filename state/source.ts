@@ -1,47 +1,55 @@
 /**
- * The port between the operating system and the actor: types only. Public: bring your own source.
+ * The port between the operating system and the actor: types only. It is public, so that programs can
+ * bring a source of their own.
  *
  * @module
  */
-import type { DefaultRoutes, Interface, Knows } from "./types.ts";
+import type { DefaultRoutes, Interface, Knows, Metrics } from "./types.ts";
 
-/** A witness of the network: what announces changes and can be asked for the truth. */
+/** A source of network state: it reports events and reads the kernel's state on request. */
 export interface NetworkSource {
-  /** `"netlink"`, `"af_route"`, `"iphlpapi"`, `"polling"` or your own. */
+  /** `"netlink"`, `"af_route"`, `"iphlpapi"`, `"polling"` or a name of your own. */
   readonly name: string;
-  /** Live counts over all subscriptions of this source; leave it out where nothing is counted. */
+  /** Live counters over all subscriptions; omit them if the source does not count. */
   readonly counters?: SourceCounters;
-  /** What listens at this moment, where that is more than one thing; leave it out where it is one. */
+  /** The open wake-up sources, if there can be several; shown as `health.listeners`. */
   readonly listeners?: readonly string[];
-  /** Hears from now on; called again after the last subscription ended. */
+  /**
+   * Starts to receive events. The monitor calls it again after the last subscription has ended.
+   *
+   * @param signal Aborts the attempt.
+   */
   subscribe(signal: AbortSignal): Promise<Subscription>;
-  /** The whole truth, asked from the operating system, never from the table that events keep. */
+  /**
+   * Reads the whole state from the operating system, never from the table that events keep up to date.
+   *
+   * @param signal Aborts the read.
+   */
   read(signal: AbortSignal): Promise<Reading>;
 }
 
-/** What a source has heard so far. Each only rises. */
-export interface SourceCounters {
-  /** Messages heard. */
-  readonly events: number;
-  /** Of those, the ones that say nothing about the state. */
-  readonly ignored: number;
-  /** Messages that could not be understood. */
-  readonly malformed: number;
-  /** Messages from somebody else than the kernel. */
-  readonly spoofed: number;
-}
+/** What a source counts itself; the meanings are those of `Metrics`. */
+export type SourceCounters = Pick<Metrics, "events" | "ignored" | "malformed" | "spoofed">;
 
-/** A socket that hears. Its iteration ends when the socket is lost and throws when it is lost with an error. */
+/** A stream of events. It ends if the socket is lost, and throws if it is lost with an error. */
 export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent> {
-  /** Drains now; the table plus fresh default routes. null: it keeps none, use `read()`. */
+  /**
+   * Drains the socket, then returns the table with default routes looked up now.
+   *
+   * @returns Null if the source keeps no table: the monitor calls `read()` instead.
+   */
   view(): Reading | null;
-  /** The truth replaces the table. */
+  /** Replaces the table by a full read. */
   adopt(reading: Reading): void;
-  /** The canary: does it hear? True where there is no way to know. */
+  /**
+   * Sends a canary: does the socket still receive?
+   *
+   * @returns True if it does, or if there is no way to find out.
+   */
   probe(signal: AbortSignal): Promise<boolean>;
-  /** Keeps the process alive. */
+  /** Makes the subscription keep the process alive. */
   ref(): void;
-  /** Lets the process end. */
+  /** Lets the process end while the subscription is open. */
   unref(): void;
 }
 
@@ -56,9 +64,9 @@ export type SourceEvent =
   | { readonly kind: "resumed"; readonly at: number; readonly sleptMs: number }
   | { readonly kind: "clock-stepped" };
 
-/** The truth at one moment, as far as the source can know it. */
+/** The kernel's state at one moment, as far as the source can know it. */
 export interface Reading {
-  /** All interfaces with their addresses, in any order. */
+  /** The interfaces with their addresses, in any order. */
   readonly interfaces: readonly Interface[];
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;

@@ -1,6 +1,6 @@
 /**
- * What a monitor delivers: plain data, the same shapes on every operating system. Everything
- * delivered is deeply frozen, JSON-safe and structuredClone-safe.
+ * What a monitor delivers: plain data, the same on every operating system. Everything delivered is deeply
+ * frozen and survives JSON and `structuredClone()`.
  *
  * @module
  */
@@ -15,75 +15,79 @@ export type Cause =
   | "overflow"
   | "reopen";
 
-/** One published state of the network, and what changed. */
+/** A published state of the network and its difference to the one before. */
 export interface Snapshot {
-  /** 1, 2, 3 … of the monitor. Order by this: the wall clock can step back. */
+  /** 1, 2, 3 … for each monitor. Order snapshots by this, not by `at`: the wall clock can step back. */
   readonly sequence: number;
   /** When it was published, in epoch milliseconds. */
   readonly at: number;
   /** The first that applies of: initial, resume, reopen, overflow, reconcile, refresh, event. */
   readonly cause: Cause;
-  /** All of the causes; for a subscriber, all since its last delivery. */
+  /** All causes; for a subscriber, all since its last delivery. */
   readonly causes: readonly Cause[];
   /**
-   * For a subscriber: against what it got last (its first has none). In `current`, `refresh()` and
-   * `waitFor()`: against the publication before.
+   * For a subscriber: the changes since its last delivery; none in its first. In `current`, `refresh()`
+   * and `waitFor()`: the changes since the publication before.
    */
   readonly changes: readonly Change[];
-  /** Whether those changes are major, in the sense of `isMajorChange()`. */
+  /** Whether `isMajorChange()` holds for those changes. */
   readonly major: boolean;
   /** The whole state. */
   readonly state: State;
 }
 
-/** What a source can know. Where false, the fields concerned hold neutral values, never a guess. */
+/** What a source can know. The fields that it cannot know hold neutral values, never a guess. */
 export interface Knows {
-  /** Index, MTU, flags, up and running of interfaces (else index 0, mtu 0, flags 0, up and running true). */
+  /** Index, MTU, flags, up and running of interfaces; else index, MTU and flags 0, up and running true. */
   readonly links: boolean;
-  /** Tentative, duplicated, deprecated, temporary and permanent (else false). */
+  /** Tentative, duplicated, deprecated, temporary and permanent addresses; else all false. */
   readonly addressFlags: boolean;
-  /** Default routes (else null). */
+  /** Default routes; else null. */
   readonly routes: boolean;
 }
 
-/** The default routes, one per family. */
+/** The default routes by family. */
 export interface DefaultRoutes {
-  /** The way to IPv4 destinations that no other route covers; null where there is none. */
+  /** The route of IPv4 packets that no other route matches; null if there is none. */
   readonly ipv4: DefaultRoute | null;
   /** The same for IPv6. */
   readonly ipv6: DefaultRoute | null;
 }
 
-/** What the network looks like. */
+/** The state of the network at one moment. */
 export interface State {
-  /** By name; null prototype. The order means nothing: sort by index. */
+  /** The interfaces by name. The record has no prototype, and its order means nothing: sort by index. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;
-  /** The interface of the IPv4 default route, else that of the IPv6 one. */
+  /** The interface of the IPv4 default route; without one, that of the IPv6 default route. */
   readonly defaultRouteInterface: string | null;
-  /** Addresses of interfaces that are up, by index; `regular` has neither loopback nor (mostly) link-local. */
+  /**
+   * The addresses of interfaces that are up, by interface index, without duplicated ones. `regular` leaves
+   * out loopback and link-local addresses. Unique-local IPv6 addresses, then link-local IPv4 addresses
+   * take their place if there is nothing better.
+   */
   readonly localAddresses: {
     readonly loopback: readonly string[];
     readonly regular: readonly string[];
   };
-  /** A usable IPv4 address exists. */
+  /** Whether there is a usable IPv4 address. */
   readonly haveIpv4: boolean;
-  /** A usable IPv6 address exists. */
+  /** Whether there is a usable IPv6 address. */
   readonly haveIpv6: boolean;
-  /** The IPv4 default gateway, when it is in 10/8, 172.16/12 or 192.168/16, and our address towards it. */
+  /** The IPv4 default gateway and our address towards it, if it is in 10/8, 172.16/12 or 192.168/16. */
   readonly homeRouter: { readonly gateway: string; readonly source: string | null } | null;
-  /** True behind a cellular default interface; `"unknown"` where the operating system does not say. */
+  /** True if the default interface is cellular; `"unknown"` if nothing says whether traffic is metered. */
   readonly isExpensive: boolean | "unknown";
-  /** When the machine last woke from sleep, in epoch milliseconds. */
+  /** When the machine last woke from sleep, in epoch milliseconds; null if it has not slept. */
   readonly resumedAt: number | null;
-  /** How long that sleep was, in milliseconds. */
+  /** The length of that sleep, in milliseconds. */
   readonly sleptMs: number | null;
-  /** What the source can know. */
+  /** What the source of this state can know. */
   readonly knows: Knows;
 }
 
-/** What sort of interface it is: a heuristic, partly by name. */
+/** The kind of an interface: a heuristic, partly by name. */
 export type InterfaceKind =
   | "loopback"
   | "ethernet"
@@ -94,47 +98,47 @@ export type InterfaceKind =
   | "virtual"
   | "unknown";
 
-/** A network interface with its addresses. */
+/** A network interface and its addresses. */
 export interface Interface {
-  /** Its name; bytes that are not UTF-8 stand as `\xHH`. Hostile: escape it before printing. */
+  /** Untrusted: may contain control characters. Bytes that are not UTF-8 appear as `\xHH`. */
   readonly name: string;
-  /** The operating system's index; 0 where it is not known. */
+  /** The system's interface index; 0 if it is not known. */
   readonly index: number;
-  /** What sort of interface it is. */
+  /** A heuristic, partly by name. */
   readonly kind: InterfaceKind;
-  /** Administratively up. */
+  /** Whether it is administratively up. */
   readonly up: boolean;
-  /** Has carrier. */
+  /** Whether it has carrier. */
   readonly running: boolean;
-  /** The operating system's IFF_* bits. */
+  /** The system's IFF_* bits. */
   readonly flags: number;
-  /** The hardware address, when it is of 6 bytes and not all zero. */
+  /** The hardware address, if it has 6 bytes that are not all zero. */
   readonly mac: string | null;
-  /** The largest packet, in bytes; 0 where it is not known. */
+  /** The largest packet, in bytes; 0 if it is not known. */
   readonly mtu: number;
-  /** By family, then bytes, then prefix length. */
+  /** The addresses by family (IPv4 first), then bytes, then prefix length. */
   readonly addresses: readonly Address[];
 }
 
 /** An address of an interface. */
 export interface Address {
-  /** IPv4 or IPv6. */
+  /** The address family. */
   readonly family: "IPv4" | "IPv6";
-  /** The address, in the form of RFC 5952. */
+  /** The address as RFC 5952 writes it, without a zone. */
   readonly address: string;
-  /** How many bits of it name the network. */
+  /** The number of leading bits that the addresses of its network share. */
   readonly prefixLength: number;
-  /** Address and prefix length, as `192.0.2.1/24`. */
+  /** Address and prefix length, as in `192.0.2.1/24`. */
   readonly cidr: string;
-  /** The other end of a point-to-point link. */
+  /** The address of the other end of a point-to-point link. */
   readonly peer: string | null;
   /** The interface index, for link-local IPv6. */
   readonly scopeId: number | null;
-  /** Duplicate address detection has not finished; an optimistic address (RFC 4429) is not tentative. */
+  /** Duplicate address detection is under way. An optimistic address (RFC 4429) is not tentative. */
   readonly tentative: boolean;
-  /** Another host has it. */
+  /** Another host has this address. */
   readonly duplicated: boolean;
-  /** Not to be used for new connections. */
+  /** The preferred lifetime is over: not for new connections. */
   readonly deprecated: boolean;
   /** A privacy address (RFC 8981). */
   readonly temporary: boolean;
@@ -142,19 +146,19 @@ export interface Address {
   readonly permanent: boolean;
 }
 
-/** The way to destinations that no other route covers. */
+/** The route of packets that no other route matches. */
 export interface DefaultRoute {
-  /** The name of the interface. */
+  /** The name of the outgoing interface. */
   readonly interface: string;
-  /** The next hop; null where the link itself is the way. May be of the other family (RFC 5549). */
+  /** The next hop; null if destinations are on the link. An IPv4 route may have an IPv6 one (RFC 5549). */
   readonly gateway: string | null;
-  /** The address that the kernel would send from. */
+  /** The source address that the kernel selects. */
   readonly source: string | null;
-  /** The route's metric, lower is better; null where there is none. */
+  /** The lower, the better; null if the system has no metrics. */
   readonly metric: number | null;
 }
 
-/** One difference between two states. */
+/** A difference between two states. */
 export type Change =
   | InterfaceChange
   | InterfaceFieldsChange
@@ -164,138 +168,112 @@ export type Change =
   | ResumedChange
   | SourceChange;
 
-/** An interface came or went, with its addresses: no change of an address stands beside it. */
-export interface InterfaceChange {
-  /** Which of the two. */
+/** An interface came or went with its addresses: no change of an address accompanies it. */
+export type InterfaceChange = {
   readonly kind: "interface-added" | "interface-removed";
-  /** The interface, as it is or was. */
   readonly interface: Interface;
-}
+};
 
-/** Fields of an interface other than its name and addresses differ. */
-export interface InterfaceFieldsChange {
-  /** Always this. */
+/** Fields of an interface other than its name and addresses changed. */
+export type InterfaceFieldsChange = {
   readonly kind: "interface-changed";
-  /** The name of the interface. */
   readonly interface: string;
-  /** The names of the fields that differ. */
   readonly fields: readonly string[];
-  /** The interface as it was. */
   readonly from: Interface;
-  /** The interface as it is. */
   readonly to: Interface;
-}
+};
 
 /** An address came or went. */
-export interface AddressChange {
-  /** Which of the two. */
+export type AddressChange = {
   readonly kind: "address-added" | "address-removed";
-  /** The name of its interface. */
   readonly interface: string;
-  /** The address, as it is or was. */
   readonly address: Address;
-}
+};
 
-/** The same address with the same prefix length has other flags, another peer or scope. */
-export interface AddressFlagsChange {
-  /** Always this. */
+/** The flags, peer or scope of an address changed. */
+export type AddressFlagsChange = {
   readonly kind: "address-changed";
-  /** The name of its interface. */
   readonly interface: string;
-  /** The address as it was. */
   readonly from: Address;
-  /** The address as it is. */
   readonly to: Address;
-}
+};
 
-/** A family's default route differs. */
-export interface DefaultRouteChange {
-  /** Always this. */
+/** The default route of a family changed. */
+export type DefaultRouteChange = {
   readonly kind: "default-route-changed";
-  /** Whose default route. */
   readonly family: "IPv4" | "IPv6";
-  /** As it was. */
   readonly from: DefaultRoute | null;
-  /** As it is. */
   readonly to: DefaultRoute | null;
-}
+};
 
-/** The machine slept and woke. */
-export interface ResumedChange {
-  /** Always this. */
+/** The machine woke from sleep: when, in epoch milliseconds, and after how many milliseconds. */
+export type ResumedChange = {
   readonly kind: "resumed";
-  /** When it woke, in epoch milliseconds. */
   readonly at: number;
-  /** How long it slept, in milliseconds. */
   readonly sleptMs: number;
-}
+};
 
 /**
- * What the source knows differs, or the later state has not heard of a wake-up that the earlier one had:
- * seen between states of different monitors. With it `applyChanges(a, diffStates(a, b))` equals `b` for
- * any two states.
+ * What the source knows changed, or the later state lacks a wake-up of the earlier one. It occurs between
+ * states of different monitors, and makes `applyChanges(a, diffStates(a, b))` equal `b` for any two.
  */
-export interface SourceChange {
-  /** Always this. */
+export type SourceChange = {
   readonly kind: "source-changed";
-  /** What the source knows now. */
   readonly knows: Knows;
-  /** The last wake-up that it has heard of. */
   readonly resumedAt: number | null;
-  /** How long that sleep was. */
   readonly sleptMs: number | null;
-}
+};
 
-/** How the monitor itself is. All times are epoch milliseconds. */
+/** The monitor's own health: is it receiving events, and if not, why? All times are epoch milliseconds. */
 export interface Health {
-  /** `live`: events are heard. `degraded`: they are not, reconcile keeps the state. */
+  /** `live`: events arrive. `degraded`: they do not, and reconcile keeps the state right. */
   readonly status: "live" | "degraded" | "polling" | "closed";
   /** The name of the source. */
   readonly source: string;
-  /** Why the status is what it is; null when it is live. */
+  /** The reason for the status; null while it is live. */
   readonly reason: string | null;
-  /** Since when it has this status. */
+  /** When the status last changed. */
   readonly since: number;
-  /** When the source last announced something. */
+  /** When the source last reported an event. */
   readonly lastEventAt: number | null;
-  /** When the state was last compared with the truth. */
+  /** When the state was last compared with the kernel's. */
   readonly lastReconcileAt: number | null;
-  /** The last error, in words. */
+  /** The message of the last error. */
   readonly lastError: string | null;
   /**
-   * What listens at this moment, of a source that listens to several things: on macOS `"route"`,
-   * `"network_change"` and `"kernel-events"`, each of which the system may refuse.
+   * The open wake-up sources of a source that has several. On macOS `"route"`, `"network_change"` and
+   * `"kernel-events"`: the system may refuse each of them.
    */
   readonly listeners?: readonly string[];
 }
 
-/** Counters of a monitor. Each only rises. */
+/** Counters of a monitor. They never decrease. */
 export interface Metrics {
-  /** Messages and announcements heard. */
+  /** Messages received from the operating system. */
   readonly events: number;
-  /** Of those, the ones that say nothing about the state, such as lifetime refreshes. */
+  /** Those that say nothing about the state, such as lifetime refreshes. */
   readonly ignored: number;
-  /** Messages that could not be understood. */
+  /** Those that could not be decoded. */
   readonly malformed: number;
-  /** Datagrams that the kernel did not send. */
+  /** Datagrams from a sender other than the kernel. */
   readonly spoofed: number;
-  /** Complete reads of the truth. */
+  /** Full reads of the kernel's state. */
   readonly fullReads: number;
   /** Reads that failed or took too long. */
   readonly readFailures: number;
-  /** Comparisons of the state with the truth. */
+  /** Comparisons of the state with the kernel's. */
   readonly reconciles: number;
-  /** Comparisons that found what an event should have announced. */
+  /** Comparisons that found a change which an event should have announced. */
   readonly driftsFound: number;
-  /** Default routes found changed with no message at all. */
+  /** Changes of a default route that no message announced. */
   readonly routeSurprises: number;
-  /** Receive buffers that overflowed. */
+  /** Overflows of the receive buffer. */
   readonly overflows: number;
-  /** Sockets that were replaced. */
+  /** Sockets opened to replace one. */
   readonly reopens: number;
-  /** Canaries sent. */
+  /** Canaries sent: requests whose answer must come through the event socket. */
   readonly canaries: number;
-  /** Canaries that nothing answered. */
+  /** Canaries without an answer. */
   readonly canariesMissed: number;
   /** Wake-ups from sleep. */
   readonly resumes: number;
