@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@std/log/get-logger";
 import type { Logger } from "../state/runtime.ts";
-import { escapeText } from "../state/escape.ts";
+import { escapeText } from "../state/format.ts";
 import type { Interface } from "../state/types.ts";
 
 /** Takes an interface out of major decisions when it answers true. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Logger, type MonitorOptions, NetworkMonitor, type Snapshot } from "../mod.ts";
-import { escapeText } from "../state/escape.ts";
+import { escapeText } from "../state/format.ts";
 import { HELP, parseOptions, UsageError, type WatchOptions } from "./watch/options.ts";
 import { isClosedPipe, Output } from "./watch/output.ts";
 import { formatChanges } from "./watch/changes.ts";

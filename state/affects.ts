@@ -5,7 +5,7 @@
  */
 import { addressesOf, isBindable, isUsable } from "./derived.ts";
 import { sleptLongBetween } from "./diff.ts";
-import { escapeText } from "./escape.ts";
+import { escapeText } from "./format.ts";
 import { findInterface, sortedInterfaces } from "./interface_list.ts";
 import { formatIp, isLinkLocal, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
 import type { Interface, State } from "./types.ts";

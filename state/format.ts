@@ -1,16 +1,33 @@
 /**
- * One-line text for changes, interfaces and routes. Names in it are untrusted, so the text is escaped.
+ * One-line text for changes, interfaces and routes, safe to print although names are untrusted.
  *
  * @module
  */
-import { escapeText } from "./escape.ts";
 import type { Address, Change, DefaultRoute, Interface } from "./types.ts";
+
+/**
+ * Control characters (terminal escape sequences), format characters (bidirectional overrides, zero width,
+ * byte order mark), lone surrogates, line and paragraph separators, and whatever is invisible by default.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** A name that needs no quotes. */
 const PLAIN_NAME = /^[\w.:@+-]+$/;
 
 const ADDRESS_FLAGS = ["tentative", "duplicated", "deprecated", "temporary"] as const;
 const ADDRESS_FIELDS = ["peer", "scopeId", ...ADDRESS_FLAGS, "permanent"] as const;
+
+/**
+ * Makes text safe to print and to log: each control, format, separator and invisible character, and each
+ * lone surrogate, becomes `\u{hex}`. Whoever may create an interface chooses its name, and the name can
+ * clear the operator's terminal.
+ */
+export function escapeText(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
+  );
+}
 
 /** Formats a change, as in `address added: eth0 192.0.2.1/24`. */
 export function formatChange(change: Change): string {

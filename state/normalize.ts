@@ -6,7 +6,7 @@
  * @module
  */
 import { compareBytes, formatIp, parseIp, readIp } from "./ip.ts";
-import { escapeText } from "./escape.ts";
+import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
 /** The fields of an interface other than its name and addresses, in the order in which changes list them. */

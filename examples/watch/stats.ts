@@ -4,7 +4,7 @@
  * @module
  */
 import type { Health, Metrics } from "../../mod.ts";
-import { escapeText } from "../../state/escape.ts";
+import { escapeText } from "../../state/format.ts";
 import type { Style } from "./style.ts";
 import { formatTime } from "./time.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { Address, Health, Interface, Snapshot, State } from "../../mod.ts";
 import { formatRoute } from "../../state/format.ts";
-import { escapeText } from "../../state/escape.ts";
+import { escapeText } from "../../state/format.ts";
 import { type Paint, plain, type Style } from "./style.ts";
 import { formatDate, formatTime } from "./time.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { escapeText } from "../../state/escape.ts";
+import { escapeText } from "../../state/format.ts";
 import { formatIp } from "../../state/ip.ts";
 import type { KernelEvent } from "./classify.ts";
 

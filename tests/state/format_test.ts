@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
-import { formatChange, formatInterface, formatRoute } from "../../state/format.ts";
+import { escapeText, formatChange, formatInterface, formatRoute } from "../../state/format.ts";
 import type { Change } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomState } from "../support/random_states.ts";
@@ -111,4 +111,42 @@ Deno.test("formatChange() never lets a control character through", () => {
       assert(!/[\p{Cc}\p{Bidi_Control}]/u.test(formatChange(change)));
     }
   });
+});
+
+const UNSAFE: [name: string, text: string, escaped: string][] = [
+  ["terminal escape sequence", "\x1b[2Jeth0", "\\u{1b}[2Jeth0"],
+  ["line break", "a\r\nb", "a\\u{d}\\u{a}b"],
+  ["NUL and DEL", "\0\x7f", "\\u{0}\\u{7f}"],
+  ["C1: the one-byte CSI", "\x9b2J", "\\u{9b}2J"],
+  ["right-to-left override", "eth\u202egnp", "eth\\u{202e}gnp"],
+  ["isolates", "\u2066\u2067\u2068\u2069", "\\u{2066}\\u{2067}\\u{2068}\\u{2069}"],
+  ["direction marks", "\u200e\u200f\u061c", "\\u{200e}\\u{200f}\\u{61c}"],
+  ["line and paragraph separators", "\u2028\u2029", "\\u{2028}\\u{2029}"],
+  [
+    "zero width and byte order mark",
+    "\u200b\u200c\u200d\u2060\ufeff",
+    "\\u{200b}\\u{200c}\\u{200d}\\u{2060}\\u{feff}",
+  ],
+  ["soft hyphen and tags", "\u00ad\u{e0041}", "\\u{ad}\\u{e0041}"],
+  ["an invisible letter", "\u3164", "\\u{3164}"],
+  ["lone surrogates", "\ud800a\udfff", "\\u{d800}a\\u{dfff}"],
+  [
+    "what is harmless stays",
+    "vEthernet (WSL) ünï 网络 📡 \\x41",
+    "vEthernet (WSL) ünï 网络 📡 \\x41",
+  ],
+];
+
+Deno.test("escapeText() leaves nothing that a terminal obeys or a reader cannot see", async (t) => {
+  for (const [name, text, escaped] of UNSAFE) {
+    await t.step(name, () => assertEquals(escapeText(text), escaped));
+  }
+});
+
+Deno.test("escapeText() is safe for every character of the basic plane", () => {
+  for (let code = 0; code <= 0xffff; code++) {
+    const escaped = escapeText(String.fromCharCode(code));
+    assert(!/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u.test(escaped), code.toString(16));
+    assert(escaped.isWellFormed(), code.toString(16));
+  }
 });
