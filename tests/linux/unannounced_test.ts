@@ -146,7 +146,11 @@ namespaceTest(
     const { close, libc } = openLibc();
     const runtime = new LateRuntime(new Syscalls(libc), close);
     const source = new LinuxSource(runtime, {}, () => runtime.dispose());
-    await using monitor = await NetworkMonitor.open({ source, reconcileIntervalMs: Infinity });
+    await using monitor = await NetworkMonitor.open({
+      source,
+      coalesceMs: 0,
+      reconcileIntervalMs: Infinity,
+    });
     const until = (fits: (state: State) => boolean) =>
       monitor.waitFor(fits, { signal: AbortSignal.timeout(scaled(2_000)) });
     // the second one is later than the first recheck
