@@ -28,6 +28,8 @@ import { linkKind } from "./link_kind.ts";
 const PUBLISHED_FLAGS = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED | IFA_F_DEPRECATED |
   IFA_F_TEMPORARY | IFA_F_PERMANENT;
 
+const ADDRESSES_PER_STEP = 256;
+
 /** An address of a link; its text is made when an interface is built. */
 interface Entry {
   readonly message: AddressMessage;
@@ -42,8 +44,10 @@ interface Row {
   sorted: readonly Entry[];
   readonly added: Set<Entry>;
   readonly removed: Set<Entry>;
-  /** As published; null if the link or an address has changed since. */
+  /** As published last. */
   built: Interface | null;
+  /** The link or an address has changed since. */
+  stale: boolean;
 }
 
 /** Links by index, never by name: a name can pass to another link. */
@@ -55,7 +59,7 @@ export class LinkTable {
     const row = this.#row(link.index);
     if (row.link !== null && sameLink(row.link, link)) return false;
     row.link = link;
-    row.built = null;
+    row.stale = true;
     return true;
   }
 
@@ -79,7 +83,7 @@ export class LinkTable {
     const entry = { message, address: null };
     row.addresses.set(key, entry);
     row.added.add(entry);
-    row.built = null;
+    row.stale = true;
     return true;
   }
 
@@ -91,7 +95,7 @@ export class LinkTable {
     if (row === undefined || known === undefined) return false;
     row.addresses.delete(key);
     forget(row, known);
-    row.built = null;
+    row.stale = true;
     return true;
   }
 
@@ -136,26 +140,29 @@ export class LinkTable {
   interfaces(): Interface[] {
     const all: Interface[] = [];
     for (const row of this.#rows.values()) {
-      if (row.link !== null) all.push(row.built ??= buildInterface(row.link, row));
+      if (row.link !== null) all.push(builtInterface(row.link, row));
     }
     return all;
   }
 
   /**
-   * Builds one interface per step, so that the caller can pause in between. What is as in `live` is taken
-   * from there, the same object.
+   * Builds the interfaces in small steps, so that the caller can pause in between. Those that are as in
+   * `live` are taken from there.
    */
   *build(live: LinkTable | null): Generator<void, void> {
     for (const [index, row] of this.#rows) {
-      if (row.link === null || row.built !== null) continue;
+      if (row.link === null || !row.stale) continue;
       const known = live === null ? undefined : live.#rows.get(index);
-      if (
-        known?.link && known.built !== null && sameLink(known.link, row.link) &&
-        sameRows(known, row)
-      ) {
+      if (known?.link && !known.stale && sameLink(known.link, row.link) && sameRows(known, row)) {
         row.built = known.built;
+        row.stale = false;
       } else {
-        row.built = buildInterface(row.link, row);
+        let built = 0;
+        for (const entry of row.added) {
+          entry.address ??= buildAddress(entry.message);
+          if (++built % ADDRESSES_PER_STEP === 0) yield;
+        }
+        builtInterface(row.link, row);
       }
       yield;
     }
@@ -171,6 +178,7 @@ export class LinkTable {
         added: new Set(),
         removed: new Set(),
         built: null,
+        stale: true,
       };
       this.#rows.set(index, row);
     }
@@ -257,9 +265,10 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
   return (dormant ? flags : flags & ~IFF_LOWER_UP) >>> 0;
 }
 
-function buildInterface(link: LinkMessage, row: Row): Interface {
+function builtInterface(link: LinkMessage, row: Row): Interface {
+  if (!row.stale && row.built !== null) return row.built;
   const flags = steadyFlags(link);
-  return normalizeInterface({
+  const nic = {
     name: link.name,
     index: link.index,
     kind: linkKind(link),
@@ -269,7 +278,9 @@ function buildInterface(link: LinkMessage, row: Row): Interface {
     mac: link.mac,
     mtu: link.mtu,
     addresses: sortedEntries(row).map((entry) => entry.address ??= buildAddress(entry.message)),
-  });
+  };
+  row.stale = false;
+  return row.built = normalizeInterface(nic, row.built ?? undefined);
 }
 
 function buildAddress(message: AddressMessage): Address {

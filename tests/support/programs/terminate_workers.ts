@@ -1,22 +1,33 @@
 /**
- * Terminates Workers that have a monitor open, then uses one itself, and prints how many interfaces there
- * are.
+ * Terminates Workers that have a monitor open, then uses one itself. Prints how many descriptors each Worker
+ * leaves behind, and how many interfaces there are.
  *
  * @module
  */
 import { NetworkMonitor, readNetworkState } from "../../../mod.ts";
 
+const WORKERS = 8;
+
+function descriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+async function terminateOne(): Promise<void> {
+  const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  worker.terminate();
+  await readNetworkState();
+}
+
 async function main(): Promise<void> {
-  for (let round = 0; round < 8; round++) {
-    const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
-    await new Promise((resolve) => worker.onmessage = resolve);
-    worker.terminate();
-    await readNetworkState();
-  }
+  await terminateOne(); // the first one also opens what the runtime keeps
+  const before = descriptors();
+  for (let i = 0; i < WORKERS; i++) await terminateOne();
+  const left = (descriptors() - before) / WORKERS;
   const monitor = await NetworkMonitor.open({ source: "events" });
   const { state } = await monitor.refresh();
   await monitor.close();
-  console.log(Object.keys(state.interfaces).length > 0 ? "well" : "empty");
+  console.log(JSON.stringify({ left, interfaces: Object.keys(state.interfaces).length }));
 }
 
 main();
