@@ -89,6 +89,43 @@ export function normalizeAddress(address: Address, interfaceName: string): Addre
 }
 
 /**
+ * An address in normal form, straight from its bytes.
+ *
+ * @param bytes 4 or 16 bytes.
+ * @param fields The fields that do not follow from the bytes; the peer as `formatIp()` writes it.
+ */
+export function makeAddress(
+  bytes: Uint8Array,
+  fields: Omit<Address, "family" | "address" | "cidr">,
+): Address {
+  const address = formatIp(bytes);
+  return Object.freeze({
+    family: bytes.length === 4 ? "IPv4" : "IPv6",
+    address,
+    prefixLength: fields.prefixLength,
+    cidr: `${address}/${fields.prefixLength}`,
+    peer: fields.peer,
+    scopeId: fields.scopeId,
+    tentative: fields.tentative,
+    duplicated: fields.duplicated,
+    deprecated: fields.deprecated,
+    temporary: fields.temporary,
+    permanent: fields.permanent,
+  });
+}
+
+/**
+ * Freezes an interface that is in normal form already: its addresses come from `makeAddress()`, sorted as
+ * `normalizeInterface()` sorts them, each CIDR once. For sources that keep them so, since checking
+ * 10,000 addresses takes 20 ms.
+ */
+export function assumeNormal(nic: Interface): Interface {
+  NORMAL.add(nic);
+  Object.freeze(nic.addresses);
+  return Object.freeze(nic);
+}
+
+/**
  * A frozen copy of the default route; null stays null.
  *
  * @throws {TypeError} If its gateway or source cannot be parsed.

@@ -5,7 +5,7 @@
  * @module
  */
 import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
-import { normalizeAddress, normalizeInterface } from "../../state/normalize.ts";
+import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
 import {
@@ -277,20 +277,28 @@ function builtInterface(link: LinkMessage, row: Row): Interface {
     flags,
     mac: link.mac,
     mtu: link.mtu,
-    addresses: sortedEntries(row).map((entry) => entry.address ??= buildAddress(entry.message)),
+    addresses: uniqueAddresses(sortedEntries(row)),
   };
   row.stale = false;
-  return row.built = normalizeInterface(nic, row.built ?? undefined);
+  return row.built = assumeNormal(nic);
+}
+
+/** `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` are published once, with the lowest peer. */
+function uniqueAddresses(entries: readonly Entry[]): Address[] {
+  const addresses: Address[] = [];
+  let last: Address | null = null;
+  for (const entry of entries) {
+    const address = entry.address ??= buildAddress(entry.message);
+    if (address.cidr !== last?.cidr) addresses.push(address);
+    last = address;
+  }
+  return addresses;
 }
 
 function buildAddress(message: AddressMessage): Address {
   const { family, flags, index, local, peer, prefixLength } = message;
-  const address = formatIp(local);
-  return normalizeAddress({
-    family,
-    address,
+  return makeAddress(local, {
     prefixLength,
-    cidr: `${address}/${prefixLength}`,
     peer: peer === null ? null : formatIp(peer),
     scopeId: family === "IPv6" && isLinkLocal(local) ? index : null,
     tentative: isTentative(message),
@@ -299,5 +307,5 @@ function buildAddress(message: AddressMessage): Address {
     // The same bit means "secondary" for IPv4 (linux/if_addr.h).
     temporary: family === "IPv6" && (flags & IFA_F_TEMPORARY) !== 0,
     permanent: (flags & IFA_F_PERMANENT) !== 0,
-  }, "");
+  });
 }
