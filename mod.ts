@@ -1,7 +1,7 @@
 /**
- * What the network of this machine looks like, and what just changed: interfaces, addresses, default
- * routes, wake from sleep. It listens on the operating system's routing socket, compares its state with
- * the kernel's truth on an interval, and heals itself, so that a snapshot never goes stale.
+ * netwatch tells a Deno program what the machine's network looks like and what just changed: interfaces,
+ * addresses, default routes, wake-ups from sleep. It listens for events of the operating system and regularly
+ * compares its state with the kernel's, so that no snapshot goes stale.
  *
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
@@ -9,13 +9,13 @@
  * await using monitor = await NetworkMonitor.open();
  * console.log(monitor.current.state.localAddresses.regular);
  *
- * const ended = AbortSignal.timeout(100); // leave it out to go on for ever
+ * const ended = AbortSignal.timeout(100); // remove this line to keep watching
  * for await (const { major, changes } of monitor.snapshots({ signal: ended })) {
  *   console.log(major ? "major" : "minor", changes);
  * }
  * ```
  *
- * On Linux it needs `--allow-ffi`, or `--allow-ffi=` with the absolute path of the C library.
+ * It needs the permission `--allow-ffi`, or `--allow-ffi=` with the absolute path of the C library.
  *
  * @module
  */
@@ -25,13 +25,14 @@ import {
   type ReadOptions,
   type ResolvedOptions,
   resolveMonitorOptions,
+  resolvePredicate,
   resolveReadOptions,
   resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
-import { valueText } from "./actor/user_code.ts";
+import { SnapshotStream } from "./actor/streams/snapshot_stream.ts";
 import { openSource, type OpenSourceOptions } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
@@ -78,15 +79,14 @@ export { diffStates } from "./state/diff.ts";
 export { isMajorChange } from "./state/major.ts";
 export { usableAddresses } from "./state/derived.ts";
 
-/** A read that takes longer has failed. */
+/** The longest that the read of `readNetworkState()` may take, in milliseconds. */
 const READ_LIMIT_MS = 5_000;
 
 /**
- * Watches the network until it is closed. One is enough for a program; any number of readers can
- * subscribe to it.
+ * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.
  *
- * - `current` always answers, after `close()` too: the last good state is never lost.
- * - Nothing is queued: a reader that is slow gets the newest snapshot, with all changes since its last.
+ * - `current` always answers, also after `close()`, with the last good state.
+ * - Nothing is queued: a slow reader gets one snapshot with every change since its last read.
  * - `close()` may be called from anywhere, also from a loop over its snapshots.
  *
  * @example Print what changes
@@ -102,7 +102,7 @@ const READ_LIMIT_MS = 5_000;
  */
 export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> {
   readonly #runner: Runner;
-  /** Resolves when the monitor is closed; never rejects. */
+  /** Resolves when the monitor is closed and everything released. Never rejects. */
   readonly closed: Promise<void>;
 
   private constructor(runner: Runner) {
@@ -111,121 +111,177 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
   }
 
   /**
-   * Opens a monitor; resolves when its first snapshot exists.
+   * Opens a monitor.
    *
-   * @throws {Deno.errors.NotCapable} Without the permission; the message has the flag to give.
-   * @throws {Deno.errors.NotFound} When the C library is in none of the usual places; they are listed.
-   * @throws {Deno.errors.NotSupported} Where this system has no events, and they were asked for.
-   * @throws {SystemCallError} When the kernel refuses.
-   * @throws {RangeError} When a number among the options is out of range.
-   * @throws {TypeError} When an option is of the wrong type.
-   * @throws The reason of `options.signal`, when it is aborted before the first snapshot exists.
+   * @param options How to watch; see `MonitorOptions` for the defaults.
+   * @returns The monitor, as soon as its first snapshot exists.
+   * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
+   * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
+   * @throws {Deno.errors.NotSupported} if this system has no event source, and `source` is `"events"`.
+   * @throws {SystemCallError} if the operating system refuses the socket or the first read.
+   * @throws {DOMException} a `TimeoutError`, if subscribing or the first read takes more than 5 seconds; an
+   * `AbortError`, or the reason given, if `options.signal` is aborted before the first snapshot exists.
+   * @throws {RangeError} if a number among the options is out of range.
+   * @throws {TypeError} if an option is of the wrong type.
+   *
+   * @example Open, use and close
+   * ```ts
+   * import { NetworkMonitor } from "@netwatch/netwatch";
+   *
+   * await using monitor = await NetworkMonitor.open({ coalesceMs: 100 });
+   * console.log(monitor.current.state.defaultRoute);
+   * ```
    */
   static async open(options?: MonitorOptions): Promise<NetworkMonitor> {
-    const resolved = resolveMonitorOptions(options);
-    resolved.signal?.throwIfAborted();
-    const opened = await openSource(sourceOptions(resolved, true));
-    if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-    return new NetworkMonitor(await Runner.open(opened, resolved));
+    return new NetworkMonitor(await openRunner(options));
   }
 
-  /** The newest snapshot; its changes are those of the publication itself. */
+  /** The newest snapshot. Its changes are those since the publication before; the first has none. */
   get current(): Snapshot {
     return this.#runner.current;
   }
 
   /**
-   * Subscribes. The stream has no queue: each read gives the newest snapshot that the subscriber has not
-   * seen, and waits where there is none. `tee()` brings a queue of its own: for two readers, call this
-   * twice.
+   * Subscribes. Each read gives the newest snapshot that this stream has not delivered, or waits for one.
+   * Avoid `tee()`, which buffers; call `snapshots()` once per reader.
    *
-   * @throws {RangeError} When a number among the options is out of range.
-   * @throws {TypeError} When an option is of the wrong type.
+   * @param options Which snapshots to deliver, and when.
+   * @returns A stream of its own; it has ended already if the monitor is closed.
+   * @throws {RangeError} if a number among the options is out of range.
+   * @throws {TypeError} if an option is of the wrong type.
+   *
+   * @example The next major change
+   * ```ts
+   * import { NetworkMonitor } from "@netwatch/netwatch";
+   *
+   * await using monitor = await NetworkMonitor.open();
+   * const signal = AbortSignal.timeout(50); // remove this line to keep waiting
+   * for await (const { changes } of monitor.snapshots({ initial: false, majorOnly: true, signal })) {
+   *   console.log(changes);
+   *   break;
+   * }
+   * ```
    */
   snapshots(options?: SnapshotOptions): ReadableStream<Snapshot> {
-    return this.#runner.snapshots(resolveSnapshotOptions(options));
+    return this.#runner.follow(new SnapshotStream(), resolveSnapshotOptions(options));
   }
 
-  /** Subscribes with default options. Leaving the loop ends the subscription, not the monitor. */
+  /**
+   * Subscribes with default options. Leaving the loop ends the subscription, not the monitor.
+   *
+   * @returns An iterator over a new stream.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Snapshot> {
     return this.snapshots()[Symbol.asyncIterator]();
   }
 
   /**
-   * Reads everything from the operating system, in a read that begins after the call. Resolves with the
-   * snapshot that has it, or with the current one where nothing is new.
+   * Reads everything from the operating system, in a read that begins after the call.
    *
-   * @throws {MonitorClosedError} When the monitor is closed, also meanwhile.
-   * @throws The error of the read, when it fails.
+   * @returns The snapshot that shows what was read, or the current one if nothing differs.
+   * @throws {MonitorClosedError} if the monitor is closed, or closes before the read completes.
+   * @throws {Error} the error of the read, if it fails.
+   *
+   * @example Read now
+   * ```ts
+   * import { NetworkMonitor } from "@netwatch/netwatch";
+   *
+   * await using monitor = await NetworkMonitor.open();
+   * const { state } = await monitor.refresh();
+   * console.log(state.localAddresses.regular);
+   * ```
    */
   refresh(): Promise<Snapshot> {
     return this.#runner.refresh();
   }
 
   /**
-   * Waits for a state. The predicate sees the current state first, then each that is published.
+   * Waits for a state. The predicate sees the current state first, then each one that is published.
    *
-   * @throws {MonitorClosedError} When the monitor is closed, also meanwhile.
-   * @throws The reason of the signal, or what the predicate throws.
+   * @param predicate Whether this is the state.
+   * @param options `signal` ends the wait.
+   * @returns The first snapshot whose state satisfies the predicate.
+   * @throws {MonitorClosedError} if the monitor is closed, or closes meanwhile.
+   * @throws {DOMException} an `AbortError`, or the reason given, if the signal is aborted.
+   * @throws {TypeError} if the predicate is not a function or the signal not an AbortSignal.
+   * @throws {Error} what the predicate throws.
+   *
+   * @example Wait for an address
+   * ```ts
+   * import { NetworkMonitor } from "@netwatch/netwatch";
+   *
+   * await using monitor = await NetworkMonitor.open();
+   * const signal = AbortSignal.timeout(5_000);
+   * await monitor.waitFor(({ localAddresses }) => localAddresses.loopback.length > 0, { signal });
+   * ```
    */
-  async waitFor(
+  waitFor(
     predicate: (state: State) => boolean,
     options: { signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
-    if (typeof predicate !== "function") {
-      throw new TypeError(`The predicate must be a function, not ${valueText(predicate)}`);
+    try {
+      return this.#runner.waitFor(resolvePredicate(predicate), resolveSignal(options.signal));
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return await this.#runner.waitFor(predicate, resolveSignal(options.signal));
   }
 
-  /** How the monitor itself is: whether it hears, and why not. */
+  /** The monitor's own health: is it receiving events, and if not, why? */
   get health(): Health {
     return this.#runner.health;
   }
 
-  /** What the monitor has done so far. */
+  /** What the monitor has done since it was opened. */
   get metrics(): Metrics {
     return this.#runner.metrics;
   }
 
-  /** Lets the monitor keep the process alive, as it does from the start. */
+  /** Lets the monitor keep the process alive, as it does by default. */
   ref(): void {
-    this.#runner.ref();
+    this.#runner.setPersistent(true);
   }
 
   /**
-   * Lets the process end while the monitor is open: for programs with other work. A loop over its
-   * snapshots alone does not keep such a program alive.
+   * Lets the process end while the monitor is open: for programs that have other work. A loop over the
+   * snapshots does not keep the process alive then.
    */
   unref(): void {
-    this.#runner.unref();
+    this.#runner.setPersistent(false);
   }
 
   /**
-   * Closes it: streams end, pending `refresh()` and `waitFor()` reject. When it resolves, nothing of the
-   * monitor runs any more. Calling it again gives the same.
+   * Closes the monitor: streams end, pending `refresh()` and `waitFor()` calls reject. It can be called again.
+   *
+   * @returns Resolves when nothing of the monitor runs any more. Never rejects.
    */
   close(): Promise<void> {
     return this.#runner.close();
   }
 
-  /** Closes it at the end of an `await using` block. */
+  /**
+   * Closes the monitor at the end of an `await using` block.
+   *
+   * @returns As `close()`.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
 
 /**
- * Opens a monitor and subscribes to it: the shortest way to watch. The monitor is closed when the stream
- * is cancelled, as by leaving the loop; a failure to open errors the stream.
+ * Opens a monitor and returns its stream. Cancelling the stream, as by leaving a loop, closes the monitor.
  *
- * @example The next major change
+ * @param options Those of the monitor and of the subscription; `signal` ends both.
+ * @returns The stream. If the monitor cannot be opened, reading rejects with the error of
+ * `NetworkMonitor.open()`.
+ *
+ * @example The state, then each major change
  * ```ts
  * import { watchNetwork } from "@netwatch/netwatch";
  *
  * for await (const snapshot of watchNetwork({ majorOnly: true })) {
  *   console.log(snapshot.state.defaultRoute);
- *   break; // the first one is the state as it is
+ *   break; // remove this line to keep watching
  * }
  * ```
  */
@@ -233,49 +289,52 @@ export function watchNetwork(
   options: MonitorOptions & SnapshotOptions = {},
 ): ReadableStream<Snapshot> {
   const cancelled = new AbortController();
-  const opening = openAndSubscribe(options, cancelled.signal);
-  return new ReadableStream<Snapshot>({
-    start: (controller) => void opening.catch((error) => controller.error(error)),
-    async pull(controller) {
-      const { monitor, reader } = await opening;
-      const { done, value } = await reader.read();
-      if (!done) return controller.enqueue(value);
-      await monitor.close();
-      controller.close();
-    },
-    async cancel(reason) {
-      cancelled.abort(reason);
-      const opened = await opening.catch(() => null);
-      await opened?.monitor.close();
-    },
-  }, { highWaterMark: 0 });
+  const stream = new SnapshotStream(async (reason) => {
+    cancelled.abort(reason);
+    await (await opening)?.closed;
+  });
+  const opening = openFor(stream, options, cancelled.signal).catch((error) => {
+    stream.fail(error);
+    return null;
+  });
+  return stream.readable;
 }
 
-/** Async from the start, so that a bad option errors the stream as every failure does. */
-async function openAndSubscribe(
+/** Async, so that a bad option errors the stream as every failure does. */
+async function openFor(
+  stream: SnapshotStream,
   options: MonitorOptions & SnapshotOptions,
   cancelled: AbortSignal,
-): Promise<{ monitor: NetworkMonitor; reader: ReadableStreamDefaultReader<Snapshot> }> {
-  const { initial, majorOnly, settleMaxMs, settleMs, ...rest } = options;
-  const subscription = defined({ initial, majorOnly, settleMaxMs, settleMs });
-  resolveSnapshotOptions(subscription); // before anything is opened
-  const signal = rest.signal === undefined ? cancelled : AbortSignal.any([rest.signal, cancelled]);
-  const monitor = await NetworkMonitor.open({ ...rest, signal });
-  return { monitor, reader: monitor.snapshots(subscription).getReader() };
+): Promise<Runner> {
+  const subscription = resolveSnapshotOptions(options); // before anything is opened
+  const signals = [cancelled, ...(options.signal === undefined ? [] : [options.signal])];
+  const runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
+  runner.follow(stream, subscription);
+  return runner;
+}
+
+async function openRunner(options?: MonitorOptions): Promise<Runner> {
+  const resolved = resolveMonitorOptions(options);
+  resolved.signal?.throwIfAborted();
+  const opened = await openSource(sourceOptions(resolved, true));
+  if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
+  return await Runner.open(opened, resolved);
 }
 
 /**
  * Reads the state of the network once.
  *
- * @example
+ * @param options How to read.
+ * @returns The state.
+ * @throws As `NetworkMonitor.open()` does.
+ *
+ * @example Gateway and addresses
  * ```ts
  * import { readNetworkState } from "@netwatch/netwatch";
  *
  * const { defaultRoute, localAddresses } = await readNetworkState();
  * console.log(defaultRoute.ipv4?.gateway, localAddresses.regular);
  * ```
- *
- * @throws As `NetworkMonitor.open()` does, and a `TimeoutError` after 5 seconds.
  */
 export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const { signal, ...read } = resolveReadOptions(options);
@@ -305,11 +364,4 @@ function sourceOptions(options: ResolvedOptions, listens: boolean): OpenSourceOp
     libc: libc ?? undefined,
     receiveBufferBytes: receiveBufferBytes ?? undefined,
   };
-}
-
-/** Without the properties that are undefined. */
-function defined<T extends object>(options: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]: NonNullable<T[K]> };
 }

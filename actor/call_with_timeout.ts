@@ -1,23 +1,37 @@
 /**
- * Calls into a source that may take too long, or never come back.
+ * Calls of a source, each with a time limit: a source may take too long, or never come back.
  *
  * @module
  */
-import type { TimerSet } from "./timers.ts";
+import type { TimerSet } from "./clock.ts";
 
 /**
- * A limit is waited for in so many parts, one after the other. While the event loop is blocked, answers wait
- * as timers do, and afterwards the timers come first: a part that ends late leaves time for the answer.
+ * The time limit is split into slices, so that time during which the event loop was blocked is not charged to
+ * the call: after a block timers fire before answers are delivered, and a slice that ends late leaves time
+ * for the answer.
  */
 const SLICES = 5;
 
-/** How a bounded call ended. */
+/** How a call ended. */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown };
 
-/** Calls that are under way, each with a limit of its own. */
-export class BoundedCalls {
+/** A call with its time limit and what becomes of it. */
+export interface TimedCall<T> {
+  /** What it does, for the error: `"Reading the network"`. */
+  readonly what: string;
+  /** Milliseconds. */
+  readonly limitMs: number;
+  call(signal: AbortSignal): Promise<T>;
+  /** Called once: with the value, with what was thrown, or with a `TimeoutError`. */
+  done(outcome: Outcome<T>): void;
+  /** Called with a value that came after the limit or after `abort()`. */
+  late?(value: T): void;
+}
+
+/** The calls of one monitor that are under way. */
+export class TimedCalls {
   readonly #timers: TimerSet;
   readonly #pending = new Set<AbortController>();
 
@@ -26,48 +40,39 @@ export class BoundedCalls {
     this.#timers = timers;
   }
 
-  /**
-   * Calls, and hands the outcome to `done` once: the value, what was thrown, or a `TimeoutError` after
-   * `limitMs`, upon which the call's signal is aborted. A value that comes after that, or after
-   * `abort()`, goes to `late`. Time for which the event loop was blocked hardly counts: a busy program is
-   * no reason to give up a source.
-   */
-  start<T>(
-    what: string,
-    limitMs: number,
-    call: (signal: AbortSignal) => Promise<T>,
-    done: (outcome: Outcome<T>) => void,
-    late: (value: T) => void = () => {},
-  ): void {
+  /** Starts a call. At its limit, and by `abort()`, its signal is aborted. */
+  start<T>(timed: TimedCall<T>): void {
+    const { what, limitMs } = timed;
     const controller = new AbortController();
     this.#pending.add(controller);
+    let cancel = (): void => {};
     const finish = (outcome: Outcome<T>): void => {
       cancel();
-      if (this.#pending.delete(controller)) done(outcome);
-      else if (outcome.ok) late(outcome.value);
+      if (this.#pending.delete(controller)) timed.done(outcome);
+      else if (outcome.ok) timed.late?.(outcome.value);
     };
+    const fail = (error: unknown): void =>
+      finish({ ok: false, error: error ?? new Error(`${what} failed without a reason`) });
     const expire = (): void => {
       const error = new DOMException(`${what} took longer than ${limitMs} ms`, "TimeoutError");
-      // first, because what comes next may call the source again
+      // aborted first, because what follows from the failure may call the source again
       controller.abort(error);
-      finish({ ok: false, error });
+      fail(error);
     };
-    let cancel = (): void => {};
     const wait = (leftMs: number): void => {
       const ms = Math.min(leftMs, Math.ceil(limitMs / SLICES));
       cancel = this.#timers.once(() => leftMs > ms ? wait(leftMs - ms) : expire(), ms);
     };
     wait(limitMs);
-    const fail = (error: unknown): void =>
-      finish({ ok: false, error: error ?? new Error(`${what} failed without a reason`) });
     try {
-      Promise.resolve(call(controller.signal)).then((value) => finish({ ok: true, value }), fail);
+      Promise.resolve(timed.call(controller.signal))
+        .then((value) => finish({ ok: true, value }), fail);
     } catch (error) {
       fail(error);
     }
   }
 
-  /** Aborts all calls; none of them is done any more. */
+  /** Aborts all calls: their outcomes are dropped. */
   abort(reason: unknown): void {
     const pending = [...this.#pending];
     this.#pending.clear();

@@ -7,7 +7,7 @@ import type { Clock, Logger } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
 import type { Interface } from "../state/types.ts";
 import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
-import { guardIgnoreInterface, guardLogger, type IgnoreInterface, valueText } from "./user_code.ts";
+import { guardLogger, IgnoredInterfaces, valueText } from "./user_code.ts";
 
 /**
  * Where the network is watched: what the operating system has, one way of it, or a source of your
@@ -135,8 +135,8 @@ export interface ResolvedOptions {
   readonly libc: string | null;
   /** Bytes of the receive buffer; null where the source decides. */
   readonly receiveBufferBytes: number | null;
-  /** Never throws. */
-  readonly ignoreInterface: IgnoreInterface;
+  /** Null without the option `ignoreInterface`. */
+  readonly ignored: IgnoredInterfaces | null;
   /** Keeps the process alive. */
   readonly persistent: boolean;
   /** Never throws. */
@@ -188,7 +188,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
     coalesceMs: integer("coalesceMs", options.coalesceMs, 0) ?? 250,
     pollingIntervalMs: integer("pollingIntervalMs", options.pollingIntervalMs, 1) ?? 5_000,
     receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1) ?? null,
-    ignoreInterface: guardIgnoreInterface(ignore, logger),
+    ignored: ignore === undefined ? null : new IgnoredInterfaces(ignore, logger),
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
     clock: methods("clock", options.clock, ["now", "monotonic", "setTimeout", "setInterval"]) ??
@@ -261,6 +261,16 @@ function boolean(name: string, value: boolean | undefined): boolean | undefined 
 export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
   return optional("signal", value, "an AbortSignal", (given) => given instanceof AbortSignal) ??
     null;
+}
+
+/**
+ * Checks the predicate of `waitFor()`.
+ *
+ * @throws {TypeError} if it is not a function.
+ */
+export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
+  if (isFunction(value)) return value;
+  throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
 }
 
 function source(value: SourceOption | undefined): SourceOption | undefined {

@@ -5,69 +5,70 @@
  */
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
+import { orderedInterfaces } from "../state/interface_list.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
-import { BoundedCalls } from "./call_with_timeout.ts";
+import { TimedCalls } from "./call_with_timeout.ts";
+import { TimerSet } from "./clock.ts";
+import { pendingMs } from "./machine/coalesce.ts";
 import {
   createModel,
   type Effect,
   type Input,
   type Model,
+  type Now,
   PROBE_LIMIT_MS,
-  type Seen,
+  type Publication,
   type TimerName,
 } from "./machine/model.ts";
+import { READ_LIMIT_MS } from "./machine/reads.ts";
 import { step } from "./machine/step.ts";
 import { backoffMs } from "./machine/subscription.ts";
 import type { ResolvedOptions, ResolvedSnapshotOptions } from "./options.ts";
 import { Broadcast } from "./streams/broadcast.ts";
 import { SnapshotStream } from "./streams/snapshot_stream.ts";
-import { TimerSet } from "./timers.ts";
 import { errorText } from "./user_code.ts";
-
-/** The longest that a read or a subscribe may take, in milliseconds. */
-const READ_LIMIT_MS = 5_000;
 
 /** Runs one machine against one source. */
 export class Runner {
   readonly #opened: OpenedSource;
   readonly #options: ResolvedOptions;
   readonly #timers: TimerSet;
+  readonly #calls: TimedCalls;
   readonly #broadcast: Broadcast;
-  readonly #calls: BoundedCalls;
-  readonly #limitMs: number;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #releases = new Set<Promise<void>>();
   readonly #armed = new Map<TimerName, () => void>();
   readonly #refreshes = new Map<number, PromiseWithResolvers<Snapshot>>();
   readonly #opening = Promise.withResolvers<void>();
   readonly #released = Promise.withResolvers<void>();
-  #lastToken = 0;
+  readonly #inputs: Input[] = [];
   #model: Model;
-  #inputs: Input[] = [];
   #running = false;
+  #lastToken = 0;
 
   private constructor(opened: OpenedSource, options: ResolvedOptions) {
     this.#opened = opened;
     this.#options = options;
     this.#timers = new TimerSet(options.clock, options.persistent);
-    this.#broadcast = new Broadcast(options.ignoreInterface, () => this.#pendingMs());
-    this.#calls = new BoundedCalls(this.#timers);
-    this.#limitMs = Math.min(READ_LIMIT_MS, options.reconcileIntervalMs);
-    const { source, polling, reason } = opened;
-    const config = { source: source.name, polling, reason, coalesceMs: options.coalesceMs };
+    this.#calls = new TimedCalls(this.#timers);
+    const ignores = options.ignored?.has ?? (() => false);
+    this.#broadcast = new Broadcast(ignores, () => pendingMs(this.#model, this.#now()));
+    const { polling, reason, source } = opened;
+    const { coalesceMs, reconcileIntervalMs } = options;
+    const config = { source: source.name, polling, reason, coalesceMs, reconcileIntervalMs };
     this.#model = createModel(config, this.#now());
-    this.#opening.promise.catch(() => {}); // if closed before open() was called, nobody waits
+    this.#opening.promise.catch(() => {}); // nobody awaits it if the signal is aborted already
   }
 
   /**
-   * Subscribes, reads, and resolves when the first snapshot exists. When it rejects, everything is
-   * released, the opened source included.
+   * Subscribes, reads, and resolves when the first snapshot exists. When it rejects, everything is released,
+   * the opened source included.
    *
    * @param opened The source; the runner disposes it in the end.
    * @param options Checked options.
-   * @throws What subscribing or the first read threw, a `TimeoutError` if they take too long, or the
-   * reason of `options.signal`.
+   * @throws What subscribing or the first read threw, a `TimeoutError` if they take too long, or the reason
+   * of `options.signal`.
    */
   static async open(opened: OpenedSource, options: ResolvedOptions): Promise<Runner> {
     const runner = new Runner(opened, options);
@@ -87,10 +88,10 @@ export class Runner {
 
   /** The snapshot published last; also after close. */
   get current(): Snapshot {
-    return this.#broadcast.current;
+    return this.#broadcast.newest.snapshot;
   }
 
-  /** How the monitor is. */
+  /** The monitor's own health. */
   get health(): Health {
     const { health } = this.#model;
     const { listeners } = this.#opened.source;
@@ -98,18 +99,24 @@ export class Runner {
     return Object.freeze({ ...health, listeners: Object.freeze([...listeners]) });
   }
 
-  /** The counters; those of the wire are the source's own where it has some. */
+  /** The counters; those of messages are the source's own, if it has some. */
   get metrics(): Metrics {
     const { metrics } = this.#model;
-    const counters = this.#opened.source.counters;
+    const { counters } = this.#opened.source;
     if (counters === undefined) return Object.freeze({ ...metrics });
     const { events, ignored, malformed, spoofed } = counters;
     return Object.freeze({ ...metrics, events, ignored, malformed, spoofed });
   }
 
-  /** A full read that begins from now on; resolves with what it led to. */
+  /** Lets the stream follow; after close it ends. */
+  follow(stream: SnapshotStream, options: ResolvedSnapshotOptions): ReadableStream<Snapshot> {
+    stream.follow(this.#broadcast, this.#timers, options);
+    return stream.readable;
+  }
+
+  /** A full read that begins from now on; resolves with the snapshot that shows it. */
   refresh(): Promise<Snapshot> {
-    if (this.#broadcast.closed) return Promise.reject(new MonitorClosedError());
+    if (this.#closed) return Promise.reject(new MonitorClosedError());
     const token = ++this.#lastToken;
     const refresh = Promise.withResolvers<Snapshot>();
     this.#refreshes.set(token, refresh);
@@ -117,63 +124,54 @@ export class Runner {
     return refresh.promise;
   }
 
-  /** A new subscription; after close it has ended already. */
-  snapshots(options: ResolvedSnapshotOptions): ReadableStream<Snapshot> {
-    return new SnapshotStream(this.#broadcast, this.#timers, options).stream;
-  }
-
-  /**
-   * The first snapshot, from the current one on, whose state satisfies the predicate. Rejects with
-   * what the predicate throws, the signal's reason, or MonitorClosedError.
-   */
-  waitFor(
-    predicate: (state: State) => boolean,
-    signal: AbortSignal | null,
-  ): Promise<Snapshot> {
+  /** The first snapshot, from the current one on, whose state satisfies the predicate. */
+  waitFor(predicate: (state: State) => boolean, signal: AbortSignal | null): Promise<Snapshot> {
     return this.#broadcast.waitFor(predicate, signal);
   }
 
-  /** Keeps the process alive. */
-  ref(): void {
-    this.#timers.ref();
+  /** Timers and subscription keep the process alive, or let it end. */
+  setPersistent(persistent: boolean): void {
+    if (persistent) this.#timers.ref();
+    else this.#timers.unref();
     for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
   }
 
-  /** Lets the process end while the monitor is open. */
-  unref(): void {
-    this.#timers.unref();
-    for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
-  }
-
-  /** Resolves when the monitor is closed and released; never rejects. */
+  /** Resolves when the monitor is closed and everything released; never rejects. */
   get closed(): Promise<void> {
     return this.#released.promise;
   }
 
-  /** Streams end, and whoever waits is rejected. Resolves when nothing of it runs any more. */
+  /** Ends the streams and rejects whoever waits. Resolves when nothing of the monitor runs any more. */
   close(): Promise<void> {
     return this.#close(new MonitorClosedError());
+  }
+
+  get #closed(): boolean {
+    return this.#broadcast.closed;
   }
 
   readonly #onAbort = (): void => void this.#close(this.#options.signal?.reason);
 
   #close(reason: unknown): Promise<void> {
-    if (this.#broadcast.closed) return this.#released.promise;
+    if (this.#closed) return this.closed;
     this.#broadcast.close();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     [this.#model] = step(this.#model, { kind: "close" }, this.#now());
-    this.#inputs = [];
+    this.#inputs.length = 0;
     this.#timers.clear();
     this.#calls.abort(reason);
     this.#opening.reject(reason);
-    for (const refresh of this.#refreshes.values()) refresh.reject(new MonitorClosedError());
+    for (const { promise, reject } of this.#refreshes.values()) {
+      promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
+      reject(new MonitorClosedError());
+    }
     this.#refreshes.clear();
     for (const id of [...this.#subscriptions.keys()]) this.#release(id);
     void this.#releaseAll();
-    return this.#released.promise;
+    return this.closed;
   }
 
-  /** Waits for the subscriptions that were given up, and for no other call of the source. */
+  /** Waits for subscriptions that are being disposed, and for no other call of the source. */
   async #releaseAll(): Promise<void> {
     await Promise.all(this.#releases);
     try {
@@ -184,8 +182,9 @@ export class Runner {
     this.#released.resolve();
   }
 
+  /** Runs to completion: an input that comes while effects are performed waits for its turn. */
   #dispatch(input: Input): void {
-    if (this.#broadcast.closed) return;
+    if (this.#closed) return;
     this.#inputs.push(input);
     if (this.#running) return;
     this.#running = true;
@@ -193,7 +192,7 @@ export class Runner {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         const [model, effects] = step(this.#model, next, this.#now());
         this.#model = model;
-        for (const effect of effects) if (!this.#broadcast.closed) this.#perform(effect);
+        for (const effect of effects) if (!this.#closed) this.#perform(effect);
       }
     } finally {
       this.#running = false;
@@ -207,11 +206,11 @@ export class Runner {
       case "dispose":
         return this.#release(effect.id);
       case "read":
-        return this.#read(effect.id);
+        return this.#read(effect.id, effect.limitMs);
       case "adopt":
-        return this.#onSubscription(effect.id, (one) => one.adopt(effect.reading));
+        return this.#onSubscription(effect.id, (it) => it.adopt(effect.reading));
       case "view":
-        return this.#view(effect);
+        return this.#view(effect.id);
       case "probe":
         return this.#probe(effect.id);
       case "arm":
@@ -221,9 +220,9 @@ export class Runner {
       case "disarm":
         return this.#disarm(effect.timer);
       case "publish":
-        return this.#publish(effect);
+        return this.#publish(effect.publication);
       case "settle":
-        return this.#settle(effect.tokens, (refresh) => refresh.resolve(this.#broadcast.current));
+        return this.#settle(effect.tokens, (refresh) => refresh.resolve(this.current));
       case "reject":
         return this.#settle(effect.tokens, (refresh) => refresh.reject(effect.error));
       case "fail":
@@ -234,31 +233,29 @@ export class Runner {
   }
 
   #subscribe(id: number): void {
-    this.#calls.start(
-      "Subscribing",
-      this.#limitMs,
-      (signal) => this.#opened.source.subscribe(signal),
-      (outcome) => {
-        if (!outcome.ok) {
-          this.#dispatch({ kind: "subscribe-failed", error: outcome.error });
-          return;
-        }
+    this.#calls.start({
+      what: "Subscribing",
+      limitMs: READ_LIMIT_MS,
+      call: (signal) => this.#opened.source.subscribe(signal),
+      done: (outcome) => {
+        if (!outcome.ok) return this.#dispatch({ kind: "subscribe-failed", error: outcome.error });
         const subscription = outcome.value;
         this.#subscriptions.set(id, subscription);
         if (!this.#timers.refd) this.#applyRef(subscription);
         this.#dispatch({ kind: "subscribed", id });
         void this.#pump(id, subscription);
       },
-      (subscription) => void this.#dispose(subscription),
-    );
+      late: (subscription) => void this.#dispose(subscription),
+    });
   }
 
+  /** Dispatches the events of a subscription until it ends. */
   async #pump(id: number, subscription: Subscription): Promise<void> {
     let error: unknown = new Error("The subscription ended");
     try {
       for await (const event of subscription) {
         if (!this.#subscriptions.has(id)) return;
-        this.#dispatch({ kind: "heard", id, event });
+        this.#dispatch({ kind: "event", id, event });
       }
     } catch (thrown) {
       error = thrown ?? new Error("The subscription failed without a reason");
@@ -266,42 +263,58 @@ export class Runner {
     this.#dispatch({ kind: "lost", id, error });
   }
 
-  #read(id: number): void {
-    this.#calls.start(
-      "Reading the network",
-      this.#limitMs,
-      async (signal) => this.#see(await this.#opened.source.read(signal)),
-      (outcome) =>
+  #read(id: number, limitMs: number): void {
+    this.#calls.start({
+      what: "Reading the network",
+      limitMs,
+      call: async (signal) => {
+        const reading = await this.#opened.source.read(signal);
+        return { reading, state: this.#build(reading) };
+      },
+      done: (outcome) =>
         this.#dispatch(
           outcome.ok
-            ? { kind: "read", id, seen: outcome.value }
+            ? { kind: "read", id, observation: outcome.value }
             : { kind: "read-failed", id, error: outcome.error },
         ),
-    );
+    });
+  }
+
+  #view(id: number): void {
+    let state: State | null = null;
+    this.#onSubscription(id, (subscription) => {
+      const reading = subscription.view();
+      if (reading !== null) state = this.#build(reading);
+    });
+    this.#dispatch({ kind: "viewed", id, state });
+  }
+
+  /**
+   * The state that a reading makes, without resume. Only here is the user's predicate called: it may close the
+   * monitor, and then nothing is dispatched any more.
+   */
+  #build(reading: Reading): State {
+    const { newest } = this.#model; // states share what did not change
+    const state = buildState(reading, null, newest);
+    if (state.interfaces !== newest?.interfaces) {
+      this.#options.ignored?.remember(orderedInterfaces(state).interfaces);
+    }
+    return state;
   }
 
   #probe(id: number): void {
     this.#onSubscription(id, (subscription) => {
-      this.#calls.start(
-        "The answer to the canary",
-        PROBE_LIMIT_MS,
-        (signal) => subscription.probe(signal),
-        (outcome) => {
-          const deaf = new Error("The canary was not heard");
-          const error = !outcome.ok ? outcome.error : outcome.value ? null : deaf;
+      this.#calls.start({
+        what: "The answer to the canary",
+        limitMs: PROBE_LIMIT_MS,
+        call: (signal) => subscription.probe(signal),
+        done: (outcome) => {
+          const missed = new Error("The canary was not answered");
+          const error = !outcome.ok ? outcome.error : outcome.value ? null : missed;
           this.#dispatch({ kind: "probed", id, error });
         },
-      );
+      });
     });
-  }
-
-  #view({ id, use }: Effect & { kind: "view" }): void {
-    let seen: Seen | null = null;
-    this.#onSubscription(id, (subscription) => {
-      const reading = subscription.view();
-      if (use.for !== "drain" && reading !== null) seen = this.#see(reading);
-    });
-    if (use.for !== "drain") this.#dispatch({ kind: "viewed", id, use, seen });
   }
 
   /** Calls the subscription if it is still there; what it throws is its end. */
@@ -316,9 +329,9 @@ export class Runner {
     }
   }
 
-  #publish({ publication }: Effect & { kind: "publish" }): void {
+  #publish(publication: Publication): void {
     this.#broadcast.publish(publication);
-    if (this.#broadcast.closed || publication.sequence > 1) return;
+    if (this.#closed || publication.sequence > 1) return;
     const { reconcileIntervalMs } = this.#options;
     if (reconcileIntervalMs !== Infinity) {
       this.#timers.every(() => this.#dispatch({ kind: "tick" }), reconcileIntervalMs);
@@ -328,12 +341,12 @@ export class Runner {
 
   #settle(
     tokens: readonly number[],
-    how: (refresh: PromiseWithResolvers<Snapshot>) => void,
+    settle: (refresh: PromiseWithResolvers<Snapshot>) => void,
   ): void {
     for (const token of tokens) {
       const refresh = this.#refreshes.get(token);
       this.#refreshes.delete(token);
-      if (refresh !== undefined) how(refresh);
+      if (refresh !== undefined) settle(refresh);
     }
   }
 
@@ -376,19 +389,7 @@ export class Runner {
     }
   }
 
-  /** The window may end a moment late, and a read may follow it: never less than a moment. */
-  #pendingMs(): number {
-    const { causes, publishedAt, window } = this.#model;
-    if (!window && causes.length === 0) return 0;
-    return Math.max(1, publishedAt + this.#options.coalesceMs + 1 - this.#now().monotonic);
-  }
-
-  /** The newest state is handed on because states share what did not change. */
-  #see(reading: Reading): Seen {
-    return { reading, state: buildState(reading, null, this.#model.newest?.state ?? null) };
-  }
-
-  #now(): { wall: number; monotonic: number } {
+  #now(): Now {
     const { clock } = this.#options;
     return { wall: clock.now(), monotonic: clock.monotonic() };
   }

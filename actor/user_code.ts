@@ -1,5 +1,5 @@
 /**
- * Fences around code of the user: what it throws stays with it.
+ * Guards around the user's logger and predicate: what they throw goes no further.
  *
  * @module
  */
@@ -8,12 +8,9 @@ import type { Logger } from "../state/runtime.ts";
 import { escapeText } from "../state/format.ts";
 import type { Interface } from "../state/types.ts";
 
-/** Takes an interface out of major decisions when it answers true. */
-export type IgnoreInterface = (nic: Interface) => boolean;
-
 /**
- * A logger that never throws. Without one given, the logger `netwatch` of `@std/log` is asked for
- * at every call: `setup()` of `@std/log` replaces the loggers that it gave out before.
+ * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call:
+ * `setup()` of `@std/log` replaces the loggers that it gave out before.
  */
 export function guardLogger(logger: Logger | undefined): Logger {
   const write = (level: keyof Logger) => (message: string): void => {
@@ -22,33 +19,55 @@ export function guardLogger(logger: Logger | undefined): Logger {
       const written: unknown = target[level](message);
       if (written instanceof Promise) written.catch(() => {});
     } catch {
-      // there is nowhere left to report it
+      // nowhere is left to report it
     }
   };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
-/** A predicate that never throws: the first error is logged, each counts as false. */
-export function guardIgnoreInterface(
-  ignore: IgnoreInterface | undefined,
-  logger: Logger,
-): IgnoreInterface {
-  if (ignore === undefined) return () => false;
-  let reported = false;
-  return (nic) => {
+/**
+ * A predicate that never throws and is called once for each interface object: `remember()` calls it, and the
+ * decisions use the answers, so that none of the user's code runs while a snapshot is delivered. The first
+ * error is logged, and each counts as false.
+ */
+export class IgnoredInterfaces {
+  readonly #predicate: (nic: Interface) => boolean;
+  readonly #logger: Logger;
+  readonly #ignored = new WeakMap<Interface, boolean>();
+  #reported = false;
+
+  /** Errors of the predicate go to the logger. */
+  constructor(predicate: (nic: Interface) => boolean, logger: Logger) {
+    this.#predicate = predicate;
+    this.#logger = logger;
+  }
+
+  /** Asks the predicate about interfaces that it has not seen yet. */
+  remember(interfaces: readonly Interface[]): void {
+    for (const nic of interfaces) {
+      if (!this.#ignored.has(nic)) this.#ignored.set(nic, this.#ask(nic));
+    }
+  }
+
+  /** The remembered answer; false if there is none. */
+  readonly has = (nic: Interface): boolean => this.#ignored.get(nic) ?? false;
+
+  #ask(nic: Interface): boolean {
     try {
-      return Boolean(ignore(nic));
+      return Boolean(this.#predicate(nic));
     } catch (error) {
-      if (!reported) {
-        reported = true;
-        logger.error(`The option ignoreInterface threw and counts as false: ${errorText(error)}`);
+      if (!this.#reported) {
+        this.#reported = true;
+        this.#logger.error(
+          `The option ignoreInterface threw and counts as false: ${errorText(error)}`,
+        );
       }
       return false;
     }
-  };
+  }
 }
 
-/** What was thrown, in words that are safe to print. */
+/** The message of what was thrown, safe to print. */
 export function errorText(error: unknown): string {
   try {
     return escapeText(error instanceof Error ? error.message || error.name : String(error));
@@ -57,7 +76,7 @@ export function errorText(error: unknown): string {
   }
 }
 
-/** What was given for an option, for an error message: short, and safe to print. */
+/** The value of an option for an error message: short, and safe to print. */
 export function valueText(value: unknown): string {
   if (typeof value === "string") return escapeText(JSON.stringify(value));
   if (typeof value === "function") return "a function";

@@ -1,15 +1,15 @@
 /**
- * The one window that every publication goes through. It is moved by nothing, so that a storm of
- * any length is told every `coalesceMs` (a window that restarts on every event never ends in one),
- * and it begins with a publication, so that what changes nothing costs the next change no time.
+ * The one window that every publication goes through. Nothing moves it, so a storm of any length is published
+ * every `coalesceMs` (a window that restarts with every event never ends in one). It begins with a
+ * publication, so what changes nothing delays no later change.
  *
  * @module
  */
-import { equalStates } from "../../state/diff.ts";
-import type { Cause, State } from "../../state/types.ts";
-import type { Draft, Hearing, Resume, Seen } from "./model.ts";
+import { diffStates } from "../../state/diff.ts";
+import type { Cause, Change, State } from "../../state/types.ts";
+import type { Draft, Model, Now, OpenSocket, Resume, Viewing } from "./model.ts";
 
-/** All causes, the one that names a snapshot first. */
+/** All causes; the first that applies names a snapshot. */
 export const CAUSES: readonly Cause[] = [
   "initial",
   "resume",
@@ -20,53 +20,78 @@ export const CAUSES: readonly Cause[] = [
   "event",
 ];
 
-/** The subscription whose view counts; null while there is none. */
-export function basedSocket(draft: Draft): Hearing | null {
-  return draft.socket.kind === "hearing" && draft.socket.based ? draft.socket : null;
+/** The subscription whose view can be published; null if there is none. */
+export function syncedSocket({ socket }: Model): OpenSocket | null {
+  return socket.kind === "open" && socket.synced ? socket : null;
 }
 
-/** Something may have changed: publishes now, or at the end of the window. */
+/** Something may have changed: takes a view now, or at the end of the window. */
 export function considerPublication(draft: Draft, cause: Cause): void {
   addCauses(draft, [cause]);
-  if (isDue(draft)) takeView(draft);
-  else openWindow(draft);
+  if (viewInMs(draft, draft.now) > 0) openWindow(draft);
+  else takeView(draft);
 }
 
-/** The window ends: the candidate is what is newest now. */
+/** The window is over. A timer of the runtime may fire a fraction of a millisecond early. */
 export function onWindowEnd(draft: Draft): void {
   draft.window = false;
-  // a timer of the runtime may fire a fraction of a millisecond early
-  if (isDue(draft)) takeView(draft);
-  else openWindow(draft);
+  if (viewInMs(draft, draft.now) > 0) openWindow(draft);
+  else takeView(draft);
 }
 
-/** Publishes what differs from the publication before, now or at the end of the window. */
+/**
+ * Publishes the state if it differs from the publication before, now or at the end of the window.
+ *
+ * @param draft The model.
+ * @param newest The state, without resume.
+ * @param causes Added to those gathered since the last publication.
+ * @param tokens The `refresh()` calls that it answers.
+ */
 export function offer(
   draft: Draft,
-  seen: Seen,
+  newest: State,
   causes: readonly Cause[] = [],
   tokens: readonly number[] = [],
 ): void {
-  draft.newest = seen;
-  const state = withResume(seen.state, draft.resumes[0] ?? draft.resumed);
-  if (draft.published !== null && equalStates(state, draft.published)) {
+  draft.newest = newest;
+  const { published, window } = draft;
+  const isFirst = published === null;
+  const state = withResume(newest, draft.resumes[0] ?? draft.resumed);
+  const changes = isFirst ? [] : diffStates(published, state);
+  if (!isFirst && changes.length === 0) {
     settle(draft, tokens);
-    if (!draft.window) {
-      settle(draft, draft.awaiting);
-      draft.awaiting = [];
-      draft.causes = [];
-    }
+    if (window) return;
+    settle(draft, draft.awaiting);
+    draft.awaiting = [];
+    draft.causes = [];
     return;
   }
-  if (draft.resumes.length === 0 || !isPublished(draft, seen)) addCauses(draft, causes);
+  if (isFirst || changes.some(({ kind }) => kind !== "resumed")) addCauses(draft, causes);
   draft.awaiting = [...draft.awaiting, ...tokens];
-  if (isDue(draft)) publish(draft, state);
-  else openWindow(draft);
+  if (publishInMs(draft, draft.now) > 0) openWindow(draft);
+  else publish(draft, state, changes);
 }
 
-function publish(draft: Draft, state: State): void {
+/** Requests a view, unless one is under way: then its result serves this purpose too. */
+export function requestView(
+  draft: Draft,
+  socket: OpenSocket,
+  purpose: { [Kind in Viewing["for"]]: Omit<Viewing & { for: Kind }, "since"> }[Viewing["for"]],
+): void {
+  const { viewing } = draft;
+  if (viewing !== null && purpose.for === "publication") return;
+  if (viewing === null) draft.effects.push({ kind: "view", id: socket.id });
+  draft.viewing = { ...purpose, since: viewing?.since ?? draft.now.monotonic };
+}
+
+/** Milliseconds until the events so far are published; 0 if nothing is pending. */
+export function pendingMs(model: Model, now: Now): number {
+  if (!model.window && model.causes.length === 0) return 0;
+  return Math.max(1, viewInMs(model, now) + 1);
+}
+
+function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   const [resume, ...resumes] = draft.resumes;
-  draft.sequence++;
   draft.metrics.published++;
   draft.published = state;
   draft.publishedAt = draft.now.monotonic;
@@ -75,10 +100,11 @@ function publish(draft: Draft, state: State): void {
   draft.effects.push({
     kind: "publish",
     publication: {
-      sequence: draft.sequence,
+      sequence: draft.metrics.published,
       at: draft.now.wall,
       publishedAt: draft.publishedAt,
       causes: CAUSES.filter((cause) => draft.causes.includes(cause)),
+      changes,
       state,
     },
   });
@@ -90,30 +116,24 @@ function publish(draft: Draft, state: State): void {
   if (resumes.length > 0) considerPublication(draft, "resume");
 }
 
-/** Whether a wake-up that waits for its publication is all that is new. */
-function isPublished(draft: Draft, seen: Seen): boolean {
-  return draft.published !== null &&
-    equalStates(withResume(seen.state, draft.resumed), draft.published);
-}
-
 function takeView(draft: Draft): void {
-  const socket = basedSocket(draft);
-  if (socket !== null) {
-    draft.effects.push({ kind: "view", id: socket.id, use: { for: "publication" } });
-  } else if (draft.newest !== null) {
-    offer(draft, draft.newest);
-  }
+  const socket = syncedSocket(draft);
+  if (socket !== null) requestView(draft, socket, { for: "publication" });
+  else if (draft.newest !== null) offer(draft, draft.newest);
 }
 
 function openWindow(draft: Draft): void {
   if (draft.window) return;
   draft.window = true;
-  const ms = draft.publishedAt + draft.config.coalesceMs - draft.now.monotonic;
-  draft.effects.push({ kind: "arm", timer: "window", ms });
+  draft.effects.push({ kind: "arm", timer: "window", ms: viewInMs(draft, draft.now) });
 }
 
-function isDue(draft: Draft): boolean {
-  return draft.now.monotonic - draft.publishedAt >= draft.config.coalesceMs;
+function publishInMs({ publishedAt, config }: Model, now: Now): number {
+  return publishedAt + config.coalesceMs - now.monotonic;
+}
+
+function viewInMs(model: Model, now: Now): number {
+  return Math.max(publishInMs(model, now), model.viewsFrom - now.monotonic);
 }
 
 function addCauses(draft: Draft, causes: readonly Cause[]): void {

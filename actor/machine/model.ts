@@ -1,48 +1,47 @@
 /**
- * What the machine knows, hears and wants: data only.
+ * Model, inputs and effects of the machine: data only.
  *
  * @module
  */
 import type { Logger } from "../../state/runtime.ts";
 import type { Reading, SourceEvent } from "../../state/source.ts";
-import type { Cause, Health, Metrics, State } from "../../state/types.ts";
+import type { Cause, Change, Health, Metrics, State } from "../../state/types.ts";
 
 /** How long a subscription may take to answer its canary, in milliseconds. */
 export const PROBE_LIMIT_MS = 1_000;
 
 /** The time of a step. */
 export interface Now {
-  /** Epoch milliseconds: what snapshots and health show. */
+  /** Epoch milliseconds, for snapshots and health. */
   readonly wall: number;
-  /** Monotonic milliseconds: what decides. */
+  /** Monotonic milliseconds, for every decision. */
   readonly monotonic: number;
 }
 
-/** What the machine is told once. */
+/** What stays the same for the life of a monitor. */
 export interface Config {
   /** The name of the source. */
   readonly source: string;
-  /** The source polls: its view is the truth, and its status is never better than `polling`. */
+  /** The source polls: its view is the kernel state, and the status is never better than `polling`. */
   readonly polling: boolean;
   /** Why it polls. */
   readonly reason: string | null;
   /** Least milliseconds between two publications. */
   readonly coalesceMs: number;
+  /** Milliseconds between two reconcile ticks; bounds their reads. */
+  readonly reconcileIntervalMs: number;
 }
 
-/** What a source answered, and the state that it makes (without a wake-up from sleep). */
-export interface Seen {
-  /** As the source gave it, for `adopt()`. */
+/** The result of a full read: the reading, for `adopt()`, and the state built from it, without resume. */
+export interface Observation {
   readonly reading: Reading;
-  /** What it means. */
   readonly state: State;
 }
 
-/** The last wake-up from sleep. */
+/** A wake-up from sleep. */
 export interface Resume {
   /** Epoch milliseconds. */
   readonly at: number;
-  /** How long it slept, in milliseconds. */
   readonly sleptMs: number;
 }
 
@@ -51,80 +50,82 @@ export type Socket =
   | { readonly kind: "none" }
   | { readonly kind: "subscribing"; readonly id: number }
   | { readonly kind: "waiting" }
-  | Hearing;
+  | OpenSocket;
 
-/** A subscription that hears. */
-export interface Hearing {
-  /** Always this. */
-  readonly kind: "hearing";
-  /** Which subscription. */
+/** A subscription that delivers events. */
+export interface OpenSocket {
+  readonly kind: "open";
   readonly id: number;
-  /** Monotonic milliseconds since when. */
+  /** Monotonic milliseconds of the subscription. */
   readonly since: number;
-  /** The truth was adopted, so that its view counts. */
-  readonly based: boolean;
-  /** It is the first one, or has answered a canary. */
-  readonly proven: boolean;
-  /** A canary is on its way. */
+  /** A full read was adopted, so its view can be published. */
+  readonly synced: boolean;
+  /** It is the monitor's first, or has answered a canary. */
+  readonly verified: boolean;
+  /** A canary is under way. */
   readonly probing: boolean;
 }
 
-/** What a full read is wanted for. */
-export interface Request {
-  /** Why, when it brings something new. */
+/** A full read that is wanted. */
+export interface ReadRequest {
+  /** The causes of a publication that follows from it. */
   readonly causes: readonly Cause[];
-  /** The refresh() calls that wait for it. */
+  /** The `refresh()` calls that wait for it. */
   readonly tokens: readonly number[];
-  /** The subscription whose table it replaces. */
+  /** The subscription that adopts it. */
   readonly base: number | null;
-  /** It is compared with the table. */
+  /** Reconcile: it is compared with the table. */
   readonly check: boolean;
 }
 
 /** A full read that is under way. */
-export interface ReadInFlight extends Request {
-  /** Which read. */
+export interface ReadInFlight extends ReadRequest {
   readonly id: number;
-  /** How many events had been heard when it began. */
-  readonly heard: number;
-  /** How many snapshots had been published when it began. */
-  readonly sequence: number;
+  /** Monotonic milliseconds of its beginning. */
+  readonly since: number;
+  /** `metrics.events` and `metrics.published` at its beginning. */
+  readonly events: number;
+  readonly published: number;
 }
 
-/** A comparison of table and truth that is not over yet. */
+/** A view that is being taken, and what its result is for. */
+export type Viewing =
+  & {
+    /** Monotonic milliseconds of its beginning. */
+    readonly since: number;
+  }
+  & (
+    | { readonly for: "publication" }
+    | {
+      readonly for: "adoption" | "check";
+      readonly observation: Observation;
+      readonly read: ReadInFlight;
+    }
+  );
+
+/** A comparison of table and kernel state that is not over yet. */
 export interface Check {
-  /** How many looks found a difference so far. */
-  readonly looks: number;
-  /** What differed in the same way in each of them: key and words for the log. */
+  /** How many comparisons found a difference. */
+  readonly rounds: number;
+  /** The records that differed in the same way each time: key and words for the log. */
   readonly suspects: ReadonlyMap<string, string>;
-  /** How many events had been heard at the last look. */
-  readonly heard: number;
+  /** `metrics.events` at the last comparison. */
+  readonly events: number;
 }
-
-/** What a view is taken for. */
-export type ViewUse =
-  | { readonly for: "drain" }
-  | { readonly for: "publication" }
-  | { readonly for: "read"; readonly seen: Seen; readonly read: ReadInFlight }
-  | { readonly for: "check"; readonly seen: Seen; readonly read: ReadInFlight };
 
 /** The timers of the machine. */
-export type TimerName = "window" | "retry" | "look";
+export type TimerName = "window" | "retry" | "recheck" | "read";
 
 /** What happens to the machine. */
 export type Input =
   | { readonly kind: "open" }
   | { readonly kind: "subscribed"; readonly id: number }
   | { readonly kind: "subscribe-failed"; readonly error: unknown }
-  | { readonly kind: "heard"; readonly id: number; readonly event: SourceEvent }
+  | { readonly kind: "event"; readonly id: number; readonly event: SourceEvent }
   | { readonly kind: "lost"; readonly id: number; readonly error: unknown }
-  | {
-    readonly kind: "viewed";
-    readonly id: number;
-    readonly use: ViewUse;
-    readonly seen: Seen | null;
-  }
-  | { readonly kind: "read"; readonly id: number; readonly seen: Seen }
+  /** One for each view effect; the state is null if the subscription keeps no table or was lost. */
+  | { readonly kind: "viewed"; readonly id: number; readonly state: State | null }
+  | { readonly kind: "read"; readonly id: number; readonly observation: Observation }
   | { readonly kind: "read-failed"; readonly id: number; readonly error: unknown }
   | { readonly kind: "probed"; readonly id: number; readonly error: unknown }
   | { readonly kind: "timer"; readonly timer: TimerName }
@@ -132,27 +133,27 @@ export type Input =
   | { readonly kind: "refresh"; readonly token: number }
   | { readonly kind: "close" };
 
-/** A publication, before it is compared with the one before. */
+/** A publication, before it becomes a snapshot. */
 export interface Publication {
-  /** 1, 2, 3 … */
   readonly sequence: number;
   /** Epoch milliseconds. */
   readonly at: number;
   /** Monotonic milliseconds. */
   readonly publishedAt: number;
-  /** All causes, in their order; never empty. */
+  /** In their order; never empty. */
   readonly causes: readonly Cause[];
-  /** What is published. */
+  /** Against the publication before. */
+  readonly changes: readonly Change[];
   readonly state: State;
 }
 
-/** What the machine wants done. */
+/** What the runner has to do. */
 export type Effect =
   | { readonly kind: "subscribe"; readonly id: number }
   | { readonly kind: "dispose"; readonly id: number }
-  | { readonly kind: "read"; readonly id: number }
+  | { readonly kind: "read"; readonly id: number; readonly limitMs: number }
   | { readonly kind: "adopt"; readonly id: number; readonly reading: Reading }
-  | { readonly kind: "view"; readonly id: number; readonly use: ViewUse }
+  | { readonly kind: "view"; readonly id: number }
   | { readonly kind: "probe"; readonly id: number }
   | { readonly kind: "arm"; readonly timer: TimerName; readonly ms: number }
   | { readonly kind: "retry"; readonly attempt: number }
@@ -163,71 +164,76 @@ export type Effect =
   | { readonly kind: "fail"; readonly error: unknown }
   | { readonly kind: "log"; readonly level: keyof Logger; readonly message: string };
 
-/** All that the machine knows. */
+/** Everything that the machine remembers. */
 export interface Model {
   readonly config: Config;
   readonly socket: Socket;
-  /** The id of the last subscription asked for. */
-  readonly lastSubscription: number;
+  /** The id given last to a subscription or a read. */
+  readonly lastId: number;
   /** Failed attempts to subscribe since a subscription last lived long. */
   readonly attempt: number;
+  /** Why events may be missing, as `health.reason` shows it; null if the socket is verified. */
+  readonly socketFault: string | null;
   readonly reading: ReadInFlight | null;
-  /** What the read after the one in flight is for. */
-  readonly next: Request | null;
-  readonly lastRead: number;
-  /** The last read failed: further failures are logged quietly. */
-  readonly readFailing: boolean;
+  /** The read after the one in flight. */
+  readonly nextRead: ReadRequest | null;
+  /** Monotonic milliseconds for which the timer of the next read is armed. */
+  readonly nextReadAt: number | null;
+  /** When the last read ended, in monotonic milliseconds, and how long the last that succeeded took. */
+  readonly lastRead: { readonly endedAt: number; readonly ms: number };
+  /** Reads that failed in a row. */
+  readonly readFailures: number;
+  readonly viewing: Viewing | null;
+  /** Monotonic milliseconds before which no view begins. */
+  readonly viewsFrom: number;
   readonly check: Check | null;
-  /** Events came while the table was being replaced: what they told may have been overwritten. */
-  readonly unsure: boolean;
-  /** Events heard so far. */
-  readonly heard: number;
+  /** Events came during the read that was adopted, so the table may be older than they were. */
+  readonly mayBeStale: boolean;
   /** The source's last view was null: it keeps no table. */
   readonly tableless: boolean;
-  /** An event came and no view or read has begun since. */
-  readonly stale: boolean;
-  /** The newest that any view or read showed. */
-  readonly newest: Seen | null;
+  /** An event came, and no view or read has begun since. */
+  readonly changePending: boolean;
+  /** The newest state that a view or a read has shown, without resume. */
+  readonly newest: State | null;
   /** The state published last. */
   readonly published: State | null;
-  readonly sequence: number;
   /** Monotonic milliseconds of the last publication. */
   readonly publishedAt: number;
   /** The window timer runs. */
   readonly window: boolean;
   /** Causes gathered since the last publication. */
   readonly causes: readonly Cause[];
-  /** The refresh() calls that wait for the next publication. */
+  /** The `refresh()` calls that wait for the next publication. */
   readonly awaiting: readonly number[];
-  /** The wake-up that is published. */
+  /** The resume in the state published last. */
   readonly resumed: Resume | null;
-  /** Wake-ups that are not published yet: each gets a publication of its own. */
+  /** Resumes that are not published yet: each gets a publication of its own. */
   readonly resumes: readonly Resume[];
-  readonly health: Mutable<Health>;
-  readonly metrics: Mutable<Metrics>;
+  readonly health: Health;
+  readonly metrics: Metrics;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** The machine before it is opened. */
+/** The model of a monitor that is not open yet. */
 export function createModel(config: Config, now: Now): Model {
   return {
     config,
     socket: { kind: "none" },
-    lastSubscription: 0,
+    lastId: 0,
     attempt: 0,
+    socketFault: null,
     reading: null,
-    next: null,
-    lastRead: 0,
-    readFailing: false,
+    nextRead: null,
+    nextReadAt: null,
+    lastRead: { endedAt: -Infinity, ms: 0 },
+    readFailures: 0,
+    viewing: null,
+    viewsFrom: -Infinity,
     check: null,
-    unsure: false,
-    heard: 0,
+    mayBeStale: false,
     tableless: false,
-    stale: false,
+    changePending: false,
     newest: null,
     published: null,
-    sequence: 0,
     publishedAt: -Infinity,
     window: false,
     causes: [],
@@ -263,10 +269,24 @@ export function createModel(config: Config, now: Now): Model {
   };
 }
 
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+/** The next model while a step writes it, with the time and the effects so far. */
+export interface Draft extends Writable<Omit<Model, "health" | "metrics">> {
+  readonly health: Writable<Health>;
+  readonly metrics: Writable<Metrics>;
+  readonly now: Now;
+  readonly effects: Effect[];
+}
+
+/** The longest rest, in milliseconds: work may only seem to take long, as when the process was stopped. */
+const LONGEST_REST_MS = 3_000;
+
 /**
- * A step in the making: a copy of the model that may be written to, the time, and what is to be
- * done.
+ * How long to rest after work that took so many milliseconds. Views and reads take at most a quarter of the
+ * time. They rest for at least a millisecond, which only a timer can end, so that the program's own timers and
+ * I/O get their turn. Work that took no time by the clock needs no rest: that is a manual clock.
  */
-export type Draft =
-  & { -readonly [Field in keyof Model]: Model[Field] }
-  & { readonly now: Now; readonly effects: Effect[] };
+export function restMs(tookMs: number): number {
+  return tookMs > 0 ? Math.min(Math.max(3 * tookMs, 1), LONGEST_REST_MS) : 0;
+}

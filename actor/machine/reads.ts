@@ -1,64 +1,103 @@
 /**
- * Full reads: one at a time, and one more for all that asked meanwhile.
+ * Full reads: one at a time, and one more for everything that is asked for meanwhile.
  *
  * @module
  */
-import type { Draft, ReadInFlight, Request } from "./model.ts";
-import { basedSocket } from "./coalesce.ts";
+import { syncedSocket } from "./coalesce.ts";
+import { type Check, type Draft, type ReadInFlight, type ReadRequest, restMs } from "./model.ts";
 
-/** Wants a full read that begins from now on. */
-export function requestRead(draft: Draft, wanted: Partial<Request>): void {
+/** The longest that a read or a subscribe may take, in milliseconds. */
+export const READ_LIMIT_MS = 5_000;
+
+/** How long a message may arrive after a read has shown its change, in milliseconds. */
+const RECHECK_MS = 50;
+
+/** Requests a full read that begins from now on. */
+export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
   const request = { causes: [], tokens: [], base: null, check: false, ...wanted };
-  if (draft.reading === null) beginRead(draft, request);
-  else draft.next = draft.next === null ? request : merge(draft.next, request);
+  draft.nextRead = draft.nextRead === null ? request : merge(draft.nextRead, request);
+  beginNextRead(draft);
 }
 
-/** Begins the read that waited for the one before. */
+/** Begins the requested read, unless another one is under way or the pace forbids it yet. */
 export function beginNextRead(draft: Draft): void {
-  if (draft.reading !== null || draft.next === null) return;
-  const request = draft.next;
-  draft.next = null;
-  beginRead(draft, request);
+  const request = draft.nextRead;
+  if (draft.reading !== null || request === null) return;
+  const at = earliest(draft, request);
+  if (at > draft.now.monotonic) {
+    if (at !== draft.nextReadAt) {
+      draft.effects.push({ kind: "arm", timer: "read", ms: at - draft.now.monotonic });
+    }
+    draft.nextReadAt = at;
+    return;
+  }
+  if (draft.nextReadAt !== null) draft.effects.push({ kind: "disarm", timer: "read" });
+  draft.nextReadAt = null;
+  draft.nextRead = null;
+  begin(draft, request);
 }
 
-/** Starts a comparison with the truth, unless one is at work. */
+/** Starts a comparison, unless one is under way. */
 export function startCheck(draft: Draft): void {
   if (draft.check !== null) return;
-  draft.check = { looks: 0, suspects: new Map(), heard: draft.heard };
+  draft.check = { rounds: 0, suspects: new Map(), events: draft.metrics.events };
   requestRead(draft, { check: true });
 }
 
-/** The comparison is over, or what it compared is gone. */
+/** The comparison is complete, or its table is gone. */
 export function endCheck(draft: Draft): void {
-  if (draft.check !== null) draft.effects.push({ kind: "disarm", timer: "look" });
+  if (draft.check !== null) draft.effects.push({ kind: "disarm", timer: "recheck" });
   draft.check = null;
 }
 
-/**
- * Whether something was heard or published while the read was under way, so that it may be the
- * older truth.
- */
-export function isRaced(draft: Draft, read: ReadInFlight): boolean {
-  return draft.heard !== read.heard || draft.sequence !== read.sequence;
+/** Compares again when the messages of what a read has shown must have arrived. */
+export function recheckLater(draft: Draft, check: Check): void {
+  draft.check = check;
+  draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
 }
 
-function beginRead(draft: Draft, request: Request): void {
-  const socket = basedSocket(draft);
-  // without a table, what an event announced is found by a read, and a failure of it must not pass
-  const covers = draft.stale && draft.tableless && socket !== null;
-  if (covers) draft.stale = false;
-  draft.lastRead++;
+/** Whether anything arrived or was published during the read, so that it may show an older state. */
+export function isRaced({ metrics }: Draft, read: ReadInFlight): boolean {
+  return metrics.events !== read.events || metrics.published !== read.published;
+}
+
+function begin(draft: Draft, request: ReadRequest): void {
+  const socket = syncedSocket(draft);
+  // without a table this read shows what an event announced, so its failure has to count
+  const covers = draft.changePending && draft.tableless && socket !== null;
+  if (covers) draft.changePending = false;
+  draft.lastId++;
   draft.reading = {
     ...request,
     ...(covers ? { base: socket.id, causes: [...request.causes, "event"] } : {}),
-    id: draft.lastRead,
-    heard: draft.heard,
-    sequence: draft.sequence,
+    id: draft.lastId,
+    since: draft.now.monotonic,
+    events: draft.metrics.events,
+    published: draft.metrics.published,
   };
-  draft.effects.push({ kind: "read", id: draft.lastRead });
+  draft.effects.push({ kind: "read", id: draft.lastId, limitMs: limitMs(draft, request) });
 }
 
-function merge(a: Request, b: Request): Request {
+/** Only a read that a reconcile tick alone wants is bounded by the interval. */
+function limitMs({ config }: Draft, { causes, check }: ReadRequest): number {
+  const isReconcile = check && causes.length === 0;
+  return isReconcile ? Math.min(READ_LIMIT_MS, config.reconcileIntervalMs) : READ_LIMIT_MS;
+}
+
+/**
+ * When the read may begin, in monotonic milliseconds. One that somebody waits for begins as soon as the event
+ * loop has had a turn since the last read; all others leave three quarters of the time to the program.
+ */
+function earliest(draft: Draft, request: ReadRequest): number {
+  const { endedAt, ms } = draft.lastRead;
+  const { base, tokens } = request;
+  const isRecheck = draft.check !== null && draft.check.rounds > 0;
+  const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
+  const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
+  return endedAt + (isUrgent ? Math.min(restMs(ms), 1) : restMs(ms));
+}
+
+function merge(a: ReadRequest, b: ReadRequest): ReadRequest {
   return {
     causes: [...new Set([...a.causes, ...b.causes])],
     tokens: [...a.tokens, ...b.tokens],

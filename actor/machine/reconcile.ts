@@ -1,55 +1,57 @@
 /**
- * Reconcile: the table that events keep is compared with the truth, whatever the events said
+ * Reconcile: compares the table that events keep with the kernel state, whatever the events said
  * (net-tools#158: a missed event froze a process on an old address for the rest of its life).
  *
  * @module
  */
-import { diffStates } from "../../state/diff.ts";
-import { sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Change, State } from "../../state/types.ts";
-import type { Check, Draft, ReadInFlight, Seen } from "./model.ts";
-import { basedSocket, offer } from "./coalesce.ts";
-import { endCheck, isRaced, requestRead, startCheck } from "./reads.ts";
-import { adopt, LOOK_AGAIN_MS, probe, replaceSocket, retryNow } from "./subscription.ts";
+import { offer, syncedSocket } from "./coalesce.ts";
+import type { Check, Draft, Observation, ReadInFlight } from "./model.ts";
+import { endCheck, isRaced, recheckLater, requestRead, startCheck } from "./reads.ts";
+import { adopt, probe, replaceSocket, retryNow } from "./subscription.ts";
 
-/** A difference that survives so many looks is drift even when events came between them. */
-const LOOKS_MAX = 4;
+/** A difference that persists for so many rounds is drift even if events came between them. */
+const MAX_ROUNDS = 4;
 
-/** The interval has passed: canary and comparison, side by side. */
+/** The interval is over: canary and comparison, side by side. */
 export function onTick(draft: Draft): void {
   retryNow(draft);
   probe(draft);
   startCheck(draft);
 }
 
-/** Time to look again. */
-export function onLook(draft: Draft): void {
+/** Time for the next round of the comparison. */
+export function onRecheck(draft: Draft): void {
   if (draft.check !== null) requestRead(draft, { check: true });
 }
 
-/** There is no table to compare with: the truth is the state. */
-export function withoutTable(draft: Draft, seen: Seen, read: ReadInFlight): void {
+/** Publishes a read while no socket is synced: there is no table to compare it with. */
+export function offerRead(draft: Draft, { state }: Observation, read: ReadInFlight): void {
   if (isRaced(draft, read)) {
-    // what was published meanwhile is newer than what this read began with
-    requestRead(draft, read);
+    requestRead(draft, read); // what was published meanwhile is newer than this read
     return;
   }
   if (read.check) {
     countReconcile(draft);
     endCheck(draft);
   }
-  offer(draft, seen, read.check ? [...read.causes, "reconcile"] : read.causes, read.tokens);
+  offer(draft, state, read.check ? [...read.causes, "reconcile"] : read.causes, read.tokens);
 }
 
 /**
- * Compares the truth with the view that was taken right after it; null: the source keeps no
- * table.
+ * Compares a read with the view taken right after it.
+ *
+ * @param draft The model.
+ * @param observation The read.
+ * @param view Null if the source keeps no table.
+ * @param read Its request.
  */
 export function compare(
   draft: Draft,
-  truth: Seen,
-  view: Seen | null,
+  observation: Observation,
+  view: State | null,
   read: ReadInFlight,
 ): void {
   countReconcile(draft);
@@ -58,100 +60,95 @@ export function compare(
     offer(draft, view, ["reconcile"]);
     return;
   }
-  // without a table: what was read last, which may wait for its window still
-  const table = (view ?? draft.newest as Seen).state;
-  if (sameInterfaces(table, truth.state)) {
+  const kernel = observation.state;
+  // without a table: the read before, which may still wait for its window
+  const table = view ?? draft.newest as State;
+  if (sameInterfaces(table, kernel)) {
     endCheck(draft);
-    draft.unsure = false;
-    publishFound(draft, view ?? truth);
+    draft.mayBeStale = false;
+    publishFound(draft, view ?? kernel);
     return;
   }
   if (view !== null) publishFound(draft, view);
-  const { heard } = draft;
-  const before = draft.check ?? { looks: 0, suspects: new Map(), heard };
-  const quiet = before.looks > 0 && before.heard === heard;
-  const found = differences(table, truth.state);
-  // without a table every change that no event came with counts, not only one that stays the same
-  const afresh = before.looks === 0 || (quiet && view === null);
+  const { events } = draft.metrics;
+  const before = draft.check ?? { rounds: 0, suspects: new Map(), events };
+  const quiet = before.rounds > 0 && before.events === events;
+  const found = differences(table, kernel);
+  // without a table every change that no event announced counts, not only one that stays the same
+  const afresh = before.rounds === 0 || (quiet && view === null);
   const suspects = afresh ? found : intersection(before.suspects, found);
-  if (draft.unsure && suspects.size === 0) {
-    // nobody may have told of these: the table that a read overwrote is not left before it is right
-    lookAgain(draft, truth, { looks: 1, suspects: found, heard }, false, read);
+  if (draft.mayBeStale && suspects.size === 0) {
+    // no event may announce these: the table that a read overwrote is compared until it is right
+    nextRound(draft, observation, { rounds: 1, suspects: found, events }, false, read);
     return;
   }
-  lookAgain(draft, truth, { looks: before.looks + 1, suspects, heard }, quiet, read);
+  nextRound(draft, observation, { rounds: before.rounds + 1, suspects, events }, quiet, read);
 }
 
 /**
- * A read sees a change before its message has arrived, so one difference means nothing: what the
- * same records show in every look, while nothing arrives, is what no message will ever tell.
+ * A read sees a change before its message arrives, so a single mismatch is not drift; a mismatch that persists
+ * across rounds with no event in between is.
  */
-function lookAgain(
+function nextRound(
   draft: Draft,
-  truth: Seen,
+  observation: Observation,
   check: Check,
   quiet: boolean,
   read: ReadInFlight,
 ): void {
   if (check.suspects.size === 0) {
     endCheck(draft);
-    return;
+  } else if (quiet || check.rounds >= MAX_ROUNDS) {
+    onDrift(draft, observation, check, read);
+  } else {
+    recheckLater(draft, check);
   }
-  if (quiet || check.looks >= LOOKS_MAX) {
-    remedy(draft, truth, check, read);
-    return;
-  }
-  draft.check = check;
-  draft.effects.push({ kind: "arm", timer: "look", ms: LOOK_AGAIN_MS });
 }
 
-function remedy(draft: Draft, truth: Seen, check: Check, read: ReadInFlight): void {
-  const socket = basedSocket(draft);
+function onDrift(draft: Draft, observation: Observation, check: Check, read: ReadInFlight): void {
+  const socket = syncedSocket(draft);
   endCheck(draft);
-  if (draft.unsure && socket !== null) {
-    // the view just taken may have drained what is newer than this truth: it counts as raced
-    adopt(draft, socket, truth, { ...read, heard: -1 }, ["reconcile"]);
+  if (draft.mayBeStale && socket !== null) {
+    // the view just taken may have drained newer events than this read shows: it counts as raced
+    adopt(draft, socket, observation, { ...read, causes: ["reconcile"], events: -1 });
     return;
   }
   draft.metrics.driftsFound++;
   const words = [...check.suspects.values()].join("; ");
-  replaceSocket(draft, `Reconcile found what no event had announced: ${words}`, "warn");
-  offer(draft, truth, ["reconcile"]);
+  replaceSocket(draft, `Reconcile found changes that no event had announced: ${words}`, "warn");
+  offer(draft, observation.state, ["reconcile"]);
 }
 
-/** Publishes a view that agrees with the truth, with the reason why it was not published yet. */
-function publishFound(draft: Draft, seen: Seen): void {
+/** Publishes a view that agrees with the read, with the reason why it is not published yet. */
+function publishFound(draft: Draft, state: State): void {
   const published = draft.published as State;
-  if (!sameInterfaces(seen.state, published)) {
-    offer(draft, seen, ["event"]); // it came with the drain just now, or waits for its window
+  if (!sameInterfaces(state, published)) {
+    offer(draft, state, ["event"]); // it came with the drain just now, or waits for its window
     return;
   }
   const pending = draft.causes.some((cause) => cause !== "resume");
-  if (!pending && !sameRoutes(seen.state, published)) draft.metrics.routeSurprises++;
-  offer(draft, seen, pending ? [] : ["reconcile"]);
+  if (!pending && !sameRoutes(state, published)) draft.metrics.routeSurprises++;
+  offer(draft, state, pending ? [] : ["reconcile"]);
 }
 
-/** A comparison with the truth is complete. */
+/** Counts a complete comparison. */
 export function countReconcile(draft: Draft): void {
   draft.metrics.reconciles++;
   draft.health.lastReconcileAt = draft.now.wall;
 }
 
-/**
- * What the table does not have as the truth has it, one entry a record and field: key, and words
- * for the log.
- */
-function differences(table: State, truth: State): Map<string, string> {
+/** The records and fields in which the table differs from the kernel state: key, and words for the log. */
+function differences(table: State, kernel: State): Map<string, string> {
   const found = new Map<string, string>();
-  for (const change of diffStates(table, truth)) {
-    for (const key of recordKeys(change, truth)) found.set(key, formatChange(change));
+  for (const change of diffStates(table, kernel)) {
+    for (const key of recordKeys(change, kernel)) found.set(key, formatChange(change));
   }
   return found;
 }
 
-function recordKeys(change: Change, truth: State): string[] {
-  // by index, where one is known: an interface may be renamed between two looks
-  const holder = (name: string): number | string => truth.interfaces[name]?.index || name;
+function recordKeys(change: Change, kernel: State): string[] {
+  // by index, if known: an interface may be renamed between two rounds
+  const holder = (name: string): number | string => kernel.interfaces[name]?.index || name;
   switch (change.kind) {
     case "interface-added":
     case "interface-removed":
@@ -167,7 +164,7 @@ function recordKeys(change: Change, truth: State): string[] {
     case "address-changed":
       return [JSON.stringify([change.kind, holder(change.interface), change.from, change.to])];
     default:
-      return []; // routes and what the source knows are asked for afresh: no table holds them
+      return []; // no table holds default routes and `knows`: each view asks for them
   }
 }
 

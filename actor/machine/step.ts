@@ -1,14 +1,25 @@
 /**
- * The machine: what happens goes in, what is to be done comes out. Pure; the runner performs it.
+ * `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them.
  *
  * @module
  */
 import type { SourceEvent } from "../../state/source.ts";
+import type { State } from "../../state/types.ts";
 import { errorText } from "../user_code.ts";
-import type { Draft, Effect, Input, Model, Now, Seen } from "./model.ts";
-import { basedSocket, considerPublication, offer, onWindowEnd } from "./coalesce.ts";
-import { compare, countReconcile, onLook, onTick, withoutTable } from "./reconcile.ts";
+import { considerPublication, offer, onWindowEnd, requestView, syncedSocket } from "./coalesce.ts";
+import {
+  type Draft,
+  type Effect,
+  type Input,
+  type Model,
+  type Now,
+  type Observation,
+  type ReadInFlight,
+  restMs,
+  type TimerName,
+} from "./model.ts";
 import { beginNextRead, endCheck, requestRead, startCheck } from "./reads.ts";
+import { compare, countReconcile, offerRead, onRecheck, onTick } from "./reconcile.ts";
 import {
   adopt,
   log,
@@ -17,26 +28,24 @@ import {
   onSubscribed,
   onSubscribeFailed,
   retryNow,
-  setStatus,
   subscribe,
+  updateStatus,
 } from "./subscription.ts";
 
 /**
- * What the machine knows after the input, and what it wants done, in order. The model is not
- * changed.
+ * The model after an input, and what is to be done, in order.
+ *
+ * @param model The model before; it is not changed.
+ * @param input What happened.
+ * @param now When.
  */
 export function step(model: Model, input: Input, now: Now): [Model, readonly Effect[]] {
-  const { health, metrics } = model;
-  const draft: Draft = {
-    ...model,
-    health: { ...health },
-    metrics: { ...metrics },
-    now,
-    effects: [],
-  };
+  const health = { ...model.health };
+  const metrics = { ...model.metrics };
+  // one copy: the next model keeps time and effects of this step, and the step after it replaces both
+  const draft: Draft = { ...model, health, metrics, now, effects: [] };
   take(draft, input);
-  const { now: _now, effects, ...next } = draft;
-  return [next, effects];
+  return [draft, draft.effects];
 }
 
 function take(draft: Draft, input: Input): void {
@@ -47,14 +56,14 @@ function take(draft: Draft, input: Input): void {
       return onSubscribed(draft, input.id);
     case "subscribe-failed":
       return onSubscribeFailed(draft, input.error);
-    case "heard":
-      return onHeard(draft, input.id, input.event);
+    case "event":
+      return onEvent(draft, input.id, input.event);
     case "lost":
       return loseSocket(draft, input.id, input.error);
     case "viewed":
-      return onViewed(draft, input);
+      return onViewed(draft, input.id, input.state);
     case "read":
-      return onRead(draft, input.id, input.seen);
+      return onRead(draft, input.id, input.observation);
     case "read-failed":
       return onReadFailed(draft, input.id, input.error);
     case "probed":
@@ -66,42 +75,43 @@ function take(draft: Draft, input: Input): void {
     case "refresh":
       return requestRead(draft, { causes: ["refresh"], tokens: [input.token] });
     case "close":
-      return setStatus(draft, "closed", "The monitor was closed");
+      return updateStatus(draft, "closed");
   }
 }
 
-function onTimer(draft: Draft, timer: "window" | "retry" | "look"): void {
+function onTimer(draft: Draft, timer: TimerName): void {
   switch (timer) {
     case "window":
       return onWindowEnd(draft);
     case "retry":
       return retryNow(draft);
-    case "look":
-      return onLook(draft);
+    case "recheck":
+      return onRecheck(draft);
+    case "read":
+      draft.nextReadAt = null;
+      return beginNextRead(draft);
   }
 }
 
-function onHeard(draft: Draft, id: number, event: SourceEvent): void {
-  if (draft.socket.kind !== "hearing" || draft.socket.id !== id) return;
-  draft.heard++;
-  draft.metrics.events++;
+function onEvent(draft: Draft, id: number, event: SourceEvent): void {
+  const { socket, metrics } = draft;
+  if (socket.kind !== "open" || socket.id !== id) return;
+  metrics.events++;
   draft.health.lastEventAt = draft.now.wall;
   switch (event.kind) {
     case "changed":
-      draft.stale = true;
-      // before the table has its base there is nothing to look at: the read that is under way tells
-      if (draft.socket.based) considerPublication(draft, "event");
+      draft.changePending = true;
+      // before a read is adopted there is no table to view: the read under way shows the change
+      if (socket.synced) considerPublication(draft, "event");
       return;
     case "overflow":
-      draft.metrics.overflows++;
-      draft.effects.push({ kind: "view", id, use: { for: "drain" } });
+      metrics.overflows++;
       return requestRead(draft, { causes: ["overflow"], base: id });
     case "resync":
-      draft.metrics.malformed++;
-      draft.effects.push({ kind: "view", id, use: { for: "drain" } });
+      metrics.malformed++;
       return requestRead(draft, { causes: ["event"], base: id });
     case "resumed":
-      draft.metrics.resumes++;
+      metrics.resumes++;
       onResumed(draft, event.at, event.sleptMs);
       return startCheck(draft);
     case "clock-stepped":
@@ -116,72 +126,82 @@ function onResumed(draft: Draft, at: number, sleptMs: number): void {
   considerPublication(draft, "resume");
 }
 
-function onViewed(draft: Draft, { id, use, seen }: Input & { kind: "viewed" }): void {
-  const current = basedSocket(draft)?.id === id;
-  if (current) {
-    draft.tableless = seen === null;
-    if (seen !== null) draft.stale = false;
+function onViewed(draft: Draft, id: number, state: State | null): void {
+  const { viewing } = draft;
+  if (viewing === null) return;
+  draft.viewing = null;
+  draft.viewsFrom = draft.now.monotonic + restMs(draft.now.monotonic - viewing.since);
+  const synced = syncedSocket(draft)?.id === id;
+  const view = synced ? state : null; // nothing that a lost socket showed counts
+  if (synced) draft.tableless = view === null;
+  if (view !== null) draft.changePending = false;
+  if (viewing.for === "publication") return onPublicationView(draft, view);
+  const { observation, read } = viewing;
+  if (viewing.for === "adoption") {
+    return offer(draft, view ?? observation.state, read.causes, read.tokens);
   }
-  switch (use.for) {
-    case "drain":
-      return;
-    case "publication":
-      return onPublicationView(draft, current ? seen : draft.newest);
-    case "read":
-      return offer(draft, (current ? seen : null) ?? use.seen, use.read.causes, use.read.tokens);
-    case "check":
-      return current
-        ? compare(draft, use.seen, seen, use.read)
-        : withoutTable(draft, use.seen, use.read);
-  }
+  if (synced) compare(draft, observation, view, read);
+  else offerRead(draft, observation, read);
 }
 
-/**
- * Without a table, an announcement is looked into by a read; until then the newest reading is the
- * state.
- */
-function onPublicationView(draft: Draft, seen: Seen | null): void {
-  if (seen !== null) return offer(draft, seen);
-  const socket = basedSocket(draft);
-  if (draft.stale && socket !== null) {
+/** Without a table, a change is found by a read; until then the newest reading is the state. */
+function onPublicationView(draft: Draft, view: State | null): void {
+  const socket = syncedSocket(draft);
+  if (view === null && draft.changePending && socket !== null) {
     requestRead(draft, { causes: ["event"], base: socket.id });
   }
-  if (draft.newest !== null) offer(draft, draft.newest);
+  const state = view ?? draft.newest;
+  if (state !== null) offer(draft, state);
 }
 
-function onRead(draft: Draft, id: number, seen: Seen): void {
-  const read = draft.reading;
-  if (read?.id !== id) return;
-  draft.reading = null;
-  draft.readFailing = false;
+function onRead(draft: Draft, id: number, observation: Observation): void {
+  const read = endRead(draft, id);
+  if (read === null) return;
+  draft.lastRead = { ...draft.lastRead, ms: draft.now.monotonic - read.since };
+  draft.readFailures = 0;
   draft.metrics.fullReads++;
-  const socket = draft.socket.kind === "hearing" ? draft.socket : null;
-  if (socket !== null && (read.base === socket.id || (socket.based && read.tokens.length > 0))) {
+  updateStatus(draft);
+  const { socket } = draft;
+  const synced = syncedSocket(draft);
+  if (
+    socket.kind === "open" &&
+    (read.base === socket.id || (socket.synced && read.tokens.length > 0))
+  ) {
     if (read.check) countReconcile(draft);
-    adopt(draft, socket, seen, read, read.causes);
-  } else if (socket?.based) {
-    draft.effects.push({ kind: "view", id: socket.id, use: { for: "check", seen, read } });
+    adopt(draft, socket, observation, read);
+  } else if (synced !== null) {
+    requestView(draft, synced, { for: "check", observation, read });
   } else {
-    withoutTable(draft, seen, read);
+    offerRead(draft, observation, read);
   }
   beginNextRead(draft);
 }
 
 function onReadFailed(draft: Draft, id: number, error: unknown): void {
-  const read = draft.reading;
-  if (read?.id !== id) return;
-  draft.reading = null;
+  const read = endRead(draft, id);
+  if (read === null) return;
+  draft.readFailures++;
   draft.metrics.readFailures++;
   draft.health.lastError = errorText(error);
   if (draft.published === null) {
     draft.effects.push({ kind: "fail", error });
     return;
   }
-  log(draft, draft.readFailing ? "debug" : "warn", `Cannot read the truth: ${errorText(error)}`);
-  draft.readFailing = true;
+  const level = draft.readFailures === 1 ? "warn" : "debug";
+  log(draft, level, `Cannot read the network: ${errorText(error)}`);
+  updateStatus(draft);
   if (read.tokens.length > 0) draft.effects.push({ kind: "reject", tokens: read.tokens, error });
   if (read.check) endCheck(draft);
-  // nobody else would tell what this read was to tell: the table is not to be trusted
+  // the table lacks what this read was to bring, so a new socket begins with another one
   if (read.base !== null) loseSocket(draft, read.base, error);
   beginNextRead(draft);
+}
+
+/** The read is over; null if it is not the one in flight. */
+function endRead(draft: Draft, id: number): ReadInFlight | null {
+  const read = draft.reading;
+  if (read?.id !== id) return null;
+  draft.reading = null;
+  draft.lastRead = { ...draft.lastRead, endedAt: draft.now.monotonic };
+  return read;
 }

@@ -1,37 +1,36 @@
 /**
- * The life of the one subscription: opened, given the truth, proven by a canary, lost, replaced.
+ * The life of the one subscription: opened, synced by a full read, verified by a canary, lost, replaced.
  *
  * @module
  */
 import type { Logger } from "../../state/runtime.ts";
 import { errorText } from "../user_code.ts";
-import type { Draft, Hearing, ReadInFlight, Seen } from "./model.ts";
-import { considerPublication } from "./coalesce.ts";
-import { endCheck, isRaced, requestRead } from "./reads.ts";
-import type { Cause } from "../../state/types.ts";
+import { requestView } from "./coalesce.ts";
+import type { Draft, Observation, OpenSocket, ReadInFlight } from "./model.ts";
+import { endCheck, isRaced, recheckLater, requestRead } from "./reads.ts";
 
-/** A subscription that lived so long starts the backoff anew when it is lost, in milliseconds. */
+/** A subscription that lived so long restarts the backoff when it is lost, in milliseconds. */
 const LONG_LIFE_MS = 30_000;
 
 /** The waits before a lost socket is opened again, in milliseconds. */
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 30_000;
 
-/** How long after a doubtful or differing look the next one comes, in milliseconds. */
-export const LOOK_AGAIN_MS = 50;
+/** Reads that fail in a row until the monitor is degraded. */
+const FAILURES_MAX = 2;
 
 /** Asks the source for a new subscription. */
 export function subscribe(draft: Draft): void {
-  draft.lastSubscription++;
-  draft.socket = { kind: "subscribing", id: draft.lastSubscription };
-  draft.effects.push({ kind: "subscribe", id: draft.lastSubscription });
+  draft.lastId++;
+  draft.socket = { kind: "subscribing", id: draft.lastId };
+  draft.effects.push({ kind: "subscribe", id: draft.lastId });
 }
 
-/** The source has subscribed: it hears, and the truth read from now on misses nothing. */
+/** The source has subscribed. It delivers events, so a read that begins from now on misses none. */
 export function onSubscribed(draft: Draft, id: number): void {
   const first = draft.published === null;
   const since = draft.now.monotonic;
-  draft.socket = { kind: "hearing", id, since, based: false, proven: first, probing: false };
+  draft.socket = { kind: "open", id, since, synced: false, verified: first, probing: false };
   if (!first) draft.metrics.reopens++;
   requestRead(draft, { causes: [first ? "initial" : "reopen"], base: id });
 }
@@ -47,9 +46,9 @@ export function onSubscribeFailed(draft: Draft, error: unknown): void {
   retryLater(draft);
 }
 
-/** The subscription is gone: opens another one after a wait. */
+/** The subscription has ended: opens another one after a wait. */
 export function loseSocket(draft: Draft, id: number, error: unknown): void {
-  if (draft.socket.kind !== "hearing" || draft.socket.id !== id) return;
+  if (draft.socket.kind !== "open" || draft.socket.id !== id) return;
   draft.health.lastError = errorText(error);
   if (draft.published === null) {
     draft.effects.push({ kind: "fail", error });
@@ -60,110 +59,91 @@ export function loseSocket(draft: Draft, id: number, error: unknown): void {
   retryLater(draft);
 }
 
-/**
- * The subscription does not tell what it should: opens another one, at once unless this one was on
- * trial.
- */
+/** The subscription misses events: opens another one, at once unless this one was not verified yet. */
 export function replaceSocket(draft: Draft, reason: string, level?: keyof Logger): void {
-  if (draft.socket.kind !== "hearing") return;
-  const { proven } = draft.socket;
+  if (draft.socket.kind !== "open") return;
+  const { verified } = draft.socket;
   abandon(draft, draft.socket);
   degrade(draft, reason, level);
-  if (proven) subscribe(draft);
+  if (verified) subscribe(draft);
   else retryLater(draft);
 }
 
-/** The wait is over, or the reconcile tick cuts it short. */
+/** The backoff is over, or the reconcile tick cuts it short. */
 export function retryNow(draft: Draft): void {
   if (draft.socket.kind !== "waiting") return;
   draft.effects.push({ kind: "disarm", timer: "retry" });
   subscribe(draft);
 }
 
-/** The truth replaces the table, and what then differs is published. */
+/** The reading replaces the table of the subscription, and what then differs is published. */
 export function adopt(
   draft: Draft,
-  socket: Hearing,
-  seen: Seen,
+  socket: OpenSocket,
+  observation: Observation,
   read: ReadInFlight,
-  causes: readonly Cause[],
 ): void {
-  draft.socket = { ...socket, based: true };
-  draft.effects.push({ kind: "adopt", id: socket.id, reading: seen.reading });
-  draft.effects.push({
-    kind: "view",
-    id: socket.id,
-    use: { for: "read", seen, read: { ...read, causes } },
-  });
+  draft.socket = { ...socket, synced: true };
+  draft.effects.push({ kind: "adopt", id: socket.id, reading: observation.reading });
+  requestView(draft, socket, { for: "adoption", observation, read });
   endCheck(draft);
-  // an event that came while the truth was being read may be newer than it, and is overwritten now
-  draft.unsure = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
-  if (draft.unsure) {
-    draft.check = { looks: 0, suspects: new Map(), heard: draft.heard };
-    draft.effects.push({ kind: "arm", timer: "look", ms: LOOK_AGAIN_MS });
+  // an event that came during the read may be newer than it, and its change is overwritten now
+  draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
+  if (draft.mayBeStale) {
+    recheckLater(draft, { rounds: 0, suspects: new Map(), events: draft.metrics.events });
   }
-  // without a table, what came while this first read was under way is in none yet
-  if (!socket.based && draft.tableless && draft.stale) considerPublication(draft, "event");
-  if (!socket.proven) probe(draft);
+  // without a table no view shows what came during this first read
+  if (!socket.synced && draft.tableless && draft.changePending) {
+    requestRead(draft, { causes: ["event"], base: socket.id });
+  }
+  if (!socket.verified) probe(draft);
 }
 
-/** Sends the canary, unless one is on its way or the table has no base yet. */
+/** Sends the canary, unless one is under way or the table is not synced yet. */
 export function probe(draft: Draft): void {
-  if (draft.socket.kind !== "hearing" || !draft.socket.based || draft.socket.probing) return;
+  if (draft.socket.kind !== "open" || !draft.socket.synced || draft.socket.probing) return;
   draft.socket = { ...draft.socket, probing: true };
   draft.metrics.canaries++;
   draft.effects.push({ kind: "probe", id: draft.socket.id });
 }
 
-/** The canary was answered, or was not (error). */
+/** The canary was answered, or was not: then there is an error. */
 export function onProbed(draft: Draft, id: number, error: unknown): void {
-  if (draft.socket.kind !== "hearing" || draft.socket.id !== id) return;
+  if (draft.socket.kind !== "open" || draft.socket.id !== id) return;
   if (error !== null) {
     draft.metrics.canariesMissed++;
     draft.health.lastError = errorText(error);
     replaceSocket(draft, `The socket did not answer its canary: ${errorText(error)}`);
     return;
   }
-  const { proven } = draft.socket;
-  draft.socket = { ...draft.socket, probing: false, proven: true };
-  if (proven) return;
-  const { polling, reason } = draft.config;
-  setStatus(draft, polling ? "polling" : "live", polling ? reason : null);
-  log(draft, "info", "The socket hears again");
+  draft.socket = { ...draft.socket, probing: false, verified: true };
+  draft.socketFault = null;
+  updateStatus(draft);
 }
 
-/** Shows a status and why. */
-export function setStatus(
-  draft: Draft,
-  status: Draft["health"]["status"],
-  reason: string | null,
-): void {
-  if (draft.health.status !== status) draft.health.since = draft.now.wall;
-  draft.health.status = status;
-  draft.health.reason = reason;
+/** Works out the status and its reason. */
+export function updateStatus(draft: Draft, closed?: "closed"): void {
+  const { config, health, socketFault, readFailures } = draft;
+  const fault = socketFault ??
+    (readFailures >= FAILURES_MAX ? `Reads fail: ${health.lastError}` : null);
+  const [status, reason] = closed
+    ? [closed, "The monitor was closed"]
+    : fault !== null
+    ? ["degraded" as const, fault]
+    : config.polling
+    ? ["polling" as const, config.reason]
+    : ["live" as const, null];
+  if (health.status === "degraded" && !closed && fault === null) {
+    log(draft, "info", `Recovered from: ${health.reason}`);
+  }
+  if (health.status !== status) health.since = draft.now.wall;
+  health.status = status;
+  health.reason = reason;
 }
 
 /** Writes to the log, under the name of the source. */
 export function log(draft: Draft, level: keyof Logger, message: string): void {
   draft.effects.push({ kind: "log", level, message: `${draft.config.source}: ${message}` });
-}
-
-function degrade(draft: Draft, reason: string, level?: keyof Logger): void {
-  log(draft, level ?? (draft.health.status === "degraded" ? "debug" : "warn"), reason);
-  setStatus(draft, "degraded", reason);
-}
-
-function abandon(draft: Draft, socket: Hearing): void {
-  draft.effects.push({ kind: "dispose", id: socket.id });
-  if (draft.now.monotonic - socket.since >= LONG_LIFE_MS) draft.attempt = 0;
-  draft.socket = { kind: "none" };
-  endCheck(draft);
-}
-
-function retryLater(draft: Draft): void {
-  draft.socket = { kind: "waiting" };
-  draft.effects.push({ kind: "retry", attempt: draft.attempt });
-  draft.attempt++;
 }
 
 /**
@@ -176,4 +156,23 @@ function retryLater(draft: Draft): void {
 export function backoffMs(attempt: number, random: number): number {
   const longest = Math.min(FIRST_BACKOFF_MS * 2 ** attempt, LONGEST_BACKOFF_MS);
   return Math.ceil(longest * (1 - random / 2));
+}
+
+function degrade(draft: Draft, reason: string, level?: keyof Logger): void {
+  log(draft, level ?? (draft.health.status === "degraded" ? "debug" : "warn"), reason);
+  draft.socketFault = reason;
+  updateStatus(draft);
+}
+
+function abandon(draft: Draft, socket: OpenSocket): void {
+  draft.effects.push({ kind: "dispose", id: socket.id });
+  if (draft.now.monotonic - socket.since >= LONG_LIFE_MS) draft.attempt = 0;
+  draft.socket = { kind: "none" };
+  endCheck(draft);
+}
+
+function retryLater(draft: Draft): void {
+  draft.socket = { kind: "waiting" };
+  draft.effects.push({ kind: "retry", attempt: draft.attempt });
+  draft.attempt++;
 }

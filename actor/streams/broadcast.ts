@@ -1,44 +1,57 @@
 /**
- * Fan-out without queues: there is the current snapshot and, for each subscriber, the one that it
- * got last. What lies between is worked out when the subscriber reads, so one that does not read
- * costs nothing.
+ * Fan-out without queues: the newest snapshot, and what lies between it and the one that a reader got last,
+ * worked out when the reader reads. A stream that nobody reads costs nothing.
  *
  * @module
  */
-import { diffStates } from "../../state/diff.ts";
+import { diffStates, sleptLongBetween } from "../../state/diff.ts";
 import { MonitorClosedError } from "../../state/errors.ts";
 import { isMajorChange } from "../../state/major.ts";
-import { sleptLongBetween } from "../../state/diff.ts";
-import type { Cause, Snapshot, State } from "../../state/types.ts";
-import type { IgnoreInterface } from "../user_code.ts";
-import type { Publication } from "../machine/model.ts";
+import type { Cause, Interface, Snapshot, State } from "../../state/types.ts";
 import { CAUSES } from "../machine/coalesce.ts";
+import type { Publication } from "../machine/model.ts";
+
+/** A published snapshot, and the times that settling needs. All times are monotonic milliseconds. */
+export interface Published {
+  readonly snapshot: Snapshot;
+  readonly at: number;
+  /** When the next one was published; null while this is the newest. */
+  nextAt: number | null;
+  /** When the next major one was published. Those between two major ones share it. */
+  readonly nextMajor: { at: number | null };
+}
 
 /** A stream that follows the publications. */
 export interface Follower {
-  /** A snapshot was published. */
-  onPublished(snapshot: Snapshot): void;
-  /** The monitor was closed. */
+  /** A snapshot was published while a read was pending. */
+  onPublished(): void;
+  /** The monitor was closed, or the signal aborted. */
   end(): void;
 }
 
-/** The snapshots of one monitor and those who follow them. */
+/** The snapshots of one monitor and the streams that follow them. */
 export class Broadcast {
-  readonly #ignoreInterface: IgnoreInterface;
-  readonly #followers = new Set<Follower>();
+  /** The streams with a pending read: only these are held, and told of publications. */
+  readonly waiting = new Set<Follower>();
+  /** Milliseconds until the events received so far are published; 0 if none are pending. */
+  readonly pendingMs: () => number;
+  readonly #ignoreInterface: (nic: Interface) => boolean;
+  readonly #ends = new Set<() => void>();
+  readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
-  /** By cause, the last publication that had it. */
-  readonly #lastSequence = new Map<Cause, number>();
-  #lastLongSleep = 0;
-  #current: Snapshot | null = null;
-  #publishedAt = -Infinity;
+  /** The sequence of the last publication by cause, and of the last with a long sleep. */
+  readonly #lastSequence = new Map<Cause | "long sleep", number>();
+  #newest: Published | null = null;
+  #majorAt = -Infinity;
   #closed = false;
 
-  /** Milliseconds until the events received so far are published; 0 when none are pending. */
-  readonly pendingMs: () => number;
-
-  /** Major decisions leave out the interfaces for which the predicate is true. */
-  constructor(ignoreInterface: IgnoreInterface, pendingMs: () => number) {
+  /**
+   * Nothing is published yet.
+   *
+   * @param ignoreInterface Leaves interfaces out of major decisions; must not run user code.
+   * @param pendingMs Milliseconds until the events received so far are published.
+   */
+  constructor(ignoreInterface: (nic: Interface) => boolean, pendingMs: () => number) {
     this.#ignoreInterface = ignoreInterface;
     this.pendingMs = pendingMs;
   }
@@ -48,136 +61,153 @@ export class Broadcast {
     return this.#closed;
   }
 
-  /** The snapshot published last. Not to be asked before the first one. */
-  get current(): Snapshot {
-    return this.#current as Snapshot;
+  /** The last publication. There is none before `publish()`. */
+  get newest(): Published {
+    return this.#newest as Published;
   }
 
-  /** Monotonic milliseconds of the last publication. */
-  get publishedAt(): number {
-    return this.#publishedAt;
+  /** When the last major snapshot was published. */
+  get majorAt(): number {
+    return this.#majorAt;
   }
 
-  /** How many streams follow it. */
+  /** How many streams have neither ended nor been collected as garbage. */
   get streams(): number {
-    return this.#followers.size;
+    return this.#ends.size;
   }
 
-  /** Makes a snapshot of it and tells everybody. */
-  publish(publication: Publication): void {
-    const previous = this.#current;
-    const { sequence, at, state } = publication;
-    const causes = Object.freeze([...publication.causes]) as Cause[];
+  /** Makes the next snapshot, and tells the streams and `waitFor()` calls that wait. */
+  publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
+    const before = this.#newest;
+    const previous = before?.snapshot.state ?? null;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
-    if (previous !== null && sleptLongBetween(previous.state, state)) {
-      this.#lastLongSleep = sequence;
+    if (previous !== null && sleptLongBetween(previous, state)) {
+      this.#lastSequence.set("long sleep", sequence);
     }
-    this.#current = Object.freeze({
+    const snapshot: Snapshot = Object.freeze({
       sequence,
       at,
       cause: causes[0] as Cause,
-      causes,
-      changes: previous === null ? none() : diffStates(previous.state, state),
-      major: previous !== null && this.isMajor(previous.state, state),
+      causes: Object.freeze([...causes]),
+      changes,
+      major: previous !== null && this.isMajor(previous, state),
       state,
     });
-    this.#publishedAt = publication.publishedAt;
-    const snapshot = this.#current;
-    for (const follower of [...this.#followers]) follower.onPublished(snapshot);
+    // every stream delivers a resume, so to settling it is major
+    const isMajor = before === null || snapshot.major || causes.includes("resume");
+    const nextMajor = isMajor ? { at: null } : before.nextMajor;
+    this.#newest = { snapshot, at: publishedAt, nextAt: null, nextMajor };
+    if (isMajor) this.#majorAt = publishedAt;
+    if (before !== null) {
+      before.nextAt = publishedAt;
+      if (isMajor) before.nextMajor.at = publishedAt;
+    }
+    for (const stream of [...this.waiting]) stream.onPublished();
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // not if one before it closed the monitor
     }
   }
 
-  /** The stream is told of publications and of the end. */
-  add(follower: Follower): void {
-    this.#followers.add(follower);
+  /**
+   * A stream begins to follow. It is held weakly: one that nobody holds any more is forgotten.
+   *
+   * @param follower The stream.
+   * @param signal Ends it when aborted.
+   * @returns What removes it.
+   */
+  add(follower: Follower, signal: AbortSignal | null): () => void {
+    const weak = new WeakRef(follower);
+    const end = (): void => weak.deref()?.end();
+    const remove = (): void => {
+      this.#ends.delete(end);
+      signal?.removeEventListener("abort", end);
+    };
+    this.#ends.add(end);
+    signal?.addEventListener("abort", end);
+    this.#collected.register(follower, remove);
+    return remove;
   }
 
-  /** The stream has ended. */
-  remove(follower: Follower): void {
-    this.#followers.delete(follower);
-  }
-
-  /** The first snapshot, from the current one on, whose state fits. */
-  waitFor(
-    predicate: (state: State) => boolean,
-    signal: AbortSignal | null,
-  ): Promise<Snapshot> {
-    return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        this.#watchers.delete(watcher);
-        signal?.removeEventListener("abort", onAbort);
-      };
-      const onAbort = (): void => {
-        stop();
-        reject(signal?.reason);
-      };
-      const watcher = (snapshot: Snapshot | null): void => {
-        this.#watchers.delete(watcher); // the predicate may close the monitor
-        try {
-          if (snapshot !== null && predicate(snapshot.state)) resolve(snapshot);
-          else if (snapshot === null || this.#closed) throw new MonitorClosedError();
-          else if (!signal?.aborted) return void this.#watchers.add(watcher);
-        } catch (error) {
-          reject(error);
+  /** The first snapshot, from the current one on, whose state satisfies the predicate. */
+  waitFor(predicate: (state: State) => boolean, signal: AbortSignal | null): Promise<Snapshot> {
+    const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
+    const stop = (): void => {
+      this.#watchers.delete(watcher);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const onAbort = (): void => {
+      stop();
+      reject(signal?.reason);
+    };
+    const watcher = (snapshot: Snapshot | null): void => {
+      this.#watchers.delete(watcher); // the predicate may close the monitor
+      try {
+        if (snapshot !== null && predicate(snapshot.state)) {
+          resolve(snapshot);
+        } else if (snapshot === null || this.#closed) {
+          promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
+          throw new MonitorClosedError();
+        } else if (!signal?.aborted) {
+          this.#watchers.add(watcher);
+          return;
         }
-        stop();
-      };
-      if (this.#closed) return watcher(null);
-      if (signal?.aborted) return onAbort();
+      } catch (error) {
+        reject(error);
+      }
+      stop();
+    };
+    if (this.#closed) watcher(null);
+    else if (signal?.aborted) onAbort();
+    else {
       signal?.addEventListener("abort", onAbort);
-      watcher(this.current);
-    });
+      watcher(this.newest.snapshot);
+    }
+    return promise;
   }
 
-  /** What a subscriber is told that has read nothing yet: no changes. */
+  /** The first snapshot of a subscription; it has no changes. */
   introduction(): Snapshot {
-    const { current } = this;
-    if (current.changes.length === 0 && !current.major) return current;
-    return Object.freeze({ ...current, changes: none(), major: false });
+    const { snapshot } = this.newest;
+    if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
+    return Object.freeze({ ...snapshot, changes: Object.freeze([]), major: false });
   }
 
-  /** What a subscriber is told that got this snapshot last; null while nothing differs. */
+  /** The newest snapshot for a reader that got this one last; null if nothing differs. */
   since(seen: Snapshot): Snapshot | null {
-    const { current } = this;
-    if (current.sequence === seen.sequence) return null;
-    if (current.sequence === seen.sequence + 1) return current;
-    const changes = diffStates(seen.state, current.state);
+    const { snapshot } = this.newest;
+    if (snapshot.sequence === seen.sequence) return null;
+    if (snapshot.sequence === seen.sequence + 1) return snapshot;
+    const changes = diffStates(seen.state, snapshot.state);
     if (changes.length === 0) return null;
-    const causes = CAUSES.filter((cause) => this.#lastIn(cause) > seen.sequence);
+    const causes = CAUSES.filter((cause) => this.#isLater(cause, seen));
     return Object.freeze({
-      ...current,
+      ...snapshot,
       cause: causes[0] as Cause,
-      causes: Object.freeze(causes) as Cause[],
+      causes: Object.freeze(causes),
       changes,
-      major: this.#lastLongSleep > seen.sequence || this.isMajor(seen.state, current.state),
+      major: this.#isLater("long sleep", seen) || this.isMajor(seen.state, snapshot.state),
     });
   }
 
   /** Whether the machine woke from sleep after this snapshot. */
   resumedSince(seen: Snapshot): boolean {
-    return this.#lastIn("resume") > seen.sequence;
+    return this.#isLater("resume", seen);
   }
 
-  /** Whether the difference between two states is major. */
+  /** Whether the difference between two published states is major. */
   isMajor(previous: State, next: State): boolean {
     return isMajorChange(previous, next, { ignoreInterface: this.#ignoreInterface });
   }
 
-  /** Ends every stream and rejects whoever waits. */
+  /** Ends the streams and rejects whoever waits. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const follower of [...this.#followers]) follower.end();
+    for (const end of [...this.#ends]) end();
     for (const watcher of [...this.#watchers]) watcher(null);
   }
 
-  #lastIn(cause: Cause): number {
-    return this.#lastSequence.get(cause) ?? 0;
+  #isLater(what: Cause | "long sleep", seen: Snapshot): boolean {
+    return (this.#lastSequence.get(what) ?? 0) > seen.sequence;
   }
-}
-
-function none(): Snapshot["changes"] {
-  return Object.freeze([]);
 }

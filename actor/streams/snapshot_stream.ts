@@ -1,171 +1,208 @@
 /**
- * One stream of snapshots: it remembers what it delivered last, and a few numbers.
+ * One snapshot stream and its delivery state.
  *
  * @module
  */
 import type { Snapshot } from "../../state/types.ts";
-import type { Broadcast } from "./broadcast.ts";
+import type { TimerSet } from "../clock.ts";
 import type { ResolvedSnapshotOptions } from "../options.ts";
-import type { TimerSet } from "../timers.ts";
+import type { Broadcast, Follower, Published } from "./broadcast.ts";
 
-/** Delivers the newest snapshot to one reader, when it reads and when that is due. */
-export class SnapshotStream {
-  /** What the reader reads. Nothing is ever queued in it. */
-  readonly stream: ReadableStream<Snapshot>;
-  readonly #broadcast: Broadcast;
-  readonly #timers: TimerSet;
-  readonly #options: ResolvedSnapshotOptions;
+/** The methods with which a reader takes a stream. */
+const LOCKING = [
+  "getReader",
+  "values",
+  Symbol.asyncIterator,
+  "pipeTo",
+  "pipeThrough",
+  "tee",
+] as const;
+
+/** Delivers the newest snapshot when a read is pending and the snapshot is due. */
+export class SnapshotStream implements Follower {
+  /** The public side. Nothing is ever queued in it. */
+  readonly readable: ReadableStream<Snapshot>;
   #controller!: ReadableStreamDefaultController<Snapshot>;
-  /**
-   * The snapshot to compare with; null before the first of a stream that begins with the current
-   * one.
-   */
+  #broadcast: Broadcast | null = null;
+  #timers!: TimerSet;
+  #options!: ResolvedSnapshotOptions;
+  /** The snapshot to compare with; null before the first of a stream that begins with the current one. */
   #seen: Snapshot | null = null;
-  /**
-   * Monotonic milliseconds of the first and last undelivered change that the reader would be
-   * told.
-   */
-  #firstChangeAt: number | null = null;
-  #lastChangeAt = 0;
-  /** The publication that was the last one when settling ended; null while it has not. */
-  #heldAt: number | null = null;
-  /** The last publication that was weighed. */
-  #weighed = 0;
-  /** A read is pending. */
-  #wanted = false;
-  #ended = false;
+  /** The publication after which changes are undelivered. */
+  #mark!: Published;
+  /** Monotonic milliseconds of the publication that made a difference of minor steps major. */
+  #netMajorAt: number | null = null;
+  /** The publication that was the newest when settling ended; null while it goes on. */
+  #heldAt: Published | null = null;
   #cancelTimer: (() => void) | null = null;
+  #remove: () => void = () => {};
+  #ended = false;
 
-  /** Follows the broadcast from its current snapshot on. */
-  constructor(broadcast: Broadcast, timers: TimerSet, options: ResolvedSnapshotOptions) {
-    this.#broadcast = broadcast;
-    this.#timers = timers;
-    this.#options = options;
-    this.stream = new ReadableStream<Snapshot>({
+  /**
+   * A stream that follows nothing yet.
+   *
+   * @param onCancel Called after a reader has cancelled the stream.
+   */
+  constructor(onCancel: (reason: unknown) => void | Promise<void> = () => {}) {
+    this.readable = new ReadableStream<Snapshot>({
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => {
-        this.#wanted = true;
-        this.#consider();
+      pull: () => this.#onRead(),
+      cancel: (reason) => {
+        this.#stop();
+        return onCancel(reason);
       },
-      cancel: () => this.#stop(),
     }, { highWaterMark: 0 });
-    const { initial, signal } = options;
-    if (broadcast.closed || signal?.aborted) {
-      this.end();
-      return;
-    }
-    if (!initial) this.#seen = broadcast.current;
-    this.#weighed = broadcast.current.sequence;
-    broadcast.add(this);
-    signal?.addEventListener("abort", this.#onAbort);
+    this.#watchLock();
   }
 
-  /** A snapshot was published. */
-  onPublished(snapshot: Snapshot): void {
-    const { majorOnly } = this.#options;
-    if (!majorOnly || snapshot.major || snapshot.causes.includes("resume")) this.#noteChange();
-    if (this.#wanted) this.#consider();
+  /** Begins to follow, from the current snapshot on. */
+  follow(broadcast: Broadcast, timers: TimerSet, options: ResolvedSnapshotOptions): void {
+    if (this.#ended) return;
+    if (broadcast.closed || options.signal?.aborted) return this.end();
+    this.#broadcast = broadcast;
+    this.#timers = timers;
+    this.#options = options;
+    this.#mark = broadcast.newest;
+    if (!options.initial) this.#seen = broadcast.newest.snapshot;
+    this.#remove = broadcast.add(this, options.signal);
+    if (this.#isWanted) this.#onRead();
   }
 
-  /** Ends the stream; a pending read is done. */
+  /** A snapshot was published while a read was pending. */
+  onPublished(): void {
+    if (this.#broadcast !== null) this.#consider(this.#broadcast);
+  }
+
+  /** Ends the stream: a pending read is done. */
   end(): void {
     if (this.#ended) return;
     this.#stop();
     this.#controller.close();
   }
 
-  readonly #onAbort = (): void => this.end();
+  /** Errors the stream: a pending read rejects. */
+  fail(error: unknown): void {
+    this.#stop();
+    this.#controller.error(error);
+  }
+
+  /** Whether a read came before there was anything to follow. */
+  #isWanted = false;
+
+  #onRead(): void {
+    const broadcast = this.#broadcast;
+    this.#isWanted = broadcast === null;
+    if (broadcast === null) return;
+    broadcast.waiting.add(this);
+    this.#consider(broadcast);
+  }
 
   #stop(): void {
     this.#ended = true;
-    this.#wanted = false;
-    this.#disarm();
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#broadcast.remove(this);
+    this.#forgetRead();
+    this.#remove();
   }
 
-  #noteChange(): void {
-    this.#heldAt = null;
-    this.#lastChangeAt = this.#broadcast.publishedAt;
-    this.#firstChangeAt ??= this.#lastChangeAt;
-    this.#weighed = this.#broadcast.current.sequence;
-  }
-
-  /** Delivers when something is due, else sees to it that it will be. */
-  #consider(): void {
-    if (!this.stream.locked) {
-      // the reader let go of the stream with its read: whoever reads next pulls again
-      this.#wanted = false;
-      return;
-    }
-    if (this.#seen === null) {
-      this.#deliver(this.#broadcast.introduction());
-      return;
-    }
-    if (this.#firstChangeAt === null) this.#weighMinor(this.#seen);
-    if (this.#firstChangeAt === null) return;
-    const wait = this.#waitMs(this.#firstChangeAt);
-    if (wait > 0) {
-      this.#arm(wait);
-      return;
-    }
-    this.#heldAt = null;
-    const snapshot = this.#broadcast.since(this.#seen);
-    if (snapshot !== null && this.#isTold(snapshot, this.#seen)) this.#deliver(snapshot);
-    else this.#firstChangeAt = null;
+  /** Whoever reads next pulls again. */
+  #forgetRead(): void {
+    this.#isWanted = false;
+    this.#broadcast?.waiting.delete(this);
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 
   /**
-   * Milliseconds until something is due. What came while it settled may still wait for the window of
-   * publications, which can end at the very moment that settling does: that one is waited for, so
-   * that an address that came back is not told as gone.
+   * A reader that takes the stream voids the reads that the one before gave up by `releaseLock()`, which the
+   * stream is not told of: what was delivered to them would be queued and grow stale.
    */
-  #waitMs(firstChangeAt: number): number {
+  #watchLock(): void {
+    for (const name of LOCKING) {
+      const method = this.readable[name] as (...args: unknown[]) => unknown;
+      const value = (...args: unknown[]): unknown => {
+        if (!this.readable.locked) this.#forgetRead();
+        return method.apply(this.readable, args);
+      };
+      Object.defineProperty(this.readable, name, { value });
+    }
+  }
+
+  /** Delivers what is due, or sees to it that it will be. */
+  #consider(broadcast: Broadcast): void {
+    if (!this.readable.locked) return this.#forgetRead();
+    if (this.#seen === null) return this.#deliver(broadcast.introduction(), broadcast);
+    const firstAt = this.#firstChangeAt(this.#seen, broadcast);
+    if (firstAt === null) return;
+    const wait = this.#waitMs(firstAt, broadcast);
+    if (wait > 0) return this.#arm(wait);
+    const snapshot = broadcast.since(this.#seen);
+    if (snapshot !== null && this.#isWorthTelling(snapshot, this.#seen, broadcast)) {
+      this.#deliver(snapshot, broadcast);
+    } else {
+      this.#settled(broadcast);
+    }
+  }
+
+  /**
+   * When the first undelivered change that the reader wants was published. With an interface left out, minor
+   * steps can add up to a major difference (from eth0 by docker0 to wlan0).
+   */
+  #firstChangeAt(seen: Snapshot, broadcast: Broadcast): number | null {
+    if (!this.#options.majorOnly) return this.#mark.nextAt;
+    const { newest } = broadcast;
+    const firstAt = this.#netMajorAt ?? this.#mark.nextMajor.at;
+    if (firstAt !== null || newest === this.#mark) return firstAt;
+    if (broadcast.isMajor(seen.state, newest.snapshot.state)) this.#netMajorAt = newest.at;
+    else this.#mark = newest;
+    return this.#netMajorAt;
+  }
+
+  #lastChangeAt({ newest, majorAt }: Broadcast): number {
+    if (!this.#options.majorOnly) return newest.at;
+    const isLater = this.#mark.nextMajor.at !== null;
+    return Math.max(this.#netMajorAt ?? -Infinity, isLater ? majorAt : -Infinity);
+  }
+
+  /**
+   * Milliseconds until something is due. An event that came while it settled may still wait for its window,
+   * which can end at the very moment that settling does: that publication is waited for, so that an address
+   * that came back is not reported as gone.
+   */
+  #waitMs(firstAt: number, broadcast: Broadcast): number {
     const { settleMs, settleMaxMs } = this.#options;
     const now = this.#timers.monotonic();
-    const latest = firstChangeAt + settleMaxMs - now;
-    const wait = Math.min(this.#lastChangeAt + settleMs - now, latest);
+    const latest = firstAt + settleMaxMs - now;
+    const wait = Math.min(this.#lastChangeAt(broadcast) + settleMs - now, latest);
+    if (wait > 0) this.#heldAt = null;
     if (wait > 0 || settleMs === 0) return wait;
-    const { sequence } = this.#broadcast.current;
-    this.#heldAt ??= sequence;
-    return this.#heldAt === sequence ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
+    this.#heldAt ??= broadcast.newest;
+    return this.#heldAt === broadcast.newest ? Math.min(broadcast.pendingMs(), latest) : wait;
   }
 
-  /**
-   * With an interface left out, two minor steps can make one major difference (from eth0 by
-   * docker0 to wlan0).
-   */
-  #weighMinor(seen: Snapshot): void {
-    const { current } = this.#broadcast;
-    if (this.#weighed === current.sequence) return;
-    this.#weighed = current.sequence;
-    if (this.#broadcast.isMajor(seen.state, current.state)) this.#noteChange();
+  #isWorthTelling(snapshot: Snapshot, seen: Snapshot, broadcast: Broadcast): boolean {
+    return !this.#options.majorOnly || snapshot.major || broadcast.resumedSince(seen);
   }
 
-  #isTold(snapshot: Snapshot, seen: Snapshot): boolean {
-    return !this.#options.majorOnly || snapshot.major || this.#broadcast.resumedSince(seen);
-  }
-
-  #deliver(snapshot: Snapshot): void {
-    this.#wanted = false;
+  #deliver(snapshot: Snapshot, broadcast: Broadcast): void {
+    this.#settled(broadcast);
+    this.#forgetRead();
     this.#seen = snapshot;
-    this.#firstChangeAt = null;
-    this.#weighed = snapshot.sequence;
-    this.#controller.enqueue(snapshot);
+    if (!this.#ended) this.#controller.enqueue(snapshot);
+  }
+
+  /** Everything published so far is delivered, or not worth it. */
+  #settled({ newest }: Broadcast): void {
+    this.#mark = newest;
+    this.#netMajorAt = null;
+    this.#heldAt = null;
   }
 
   #arm(ms: number): void {
-    // an armed timer fires no later than needed, and weighs again
+    // an armed timer fires no later than needed, and considers again
     this.#cancelTimer ??= this.#timers.once(() => {
       this.#cancelTimer = null;
-      if (this.#wanted) this.#consider();
+      this.onPublished();
     }, ms);
-  }
-
-  #disarm(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
   }
 }

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { systemClock } from "../../actor/clock.ts";
+import { systemClock, TimerSet } from "../../actor/clock.ts";
 import { ManualClock } from "../../actor/testing.ts";
-import { TimerSet } from "../../actor/timers.ts";
 
 Deno.test("systemClock starts, refs and cancels real timers", async () => {
   assert(Math.abs(systemClock.now() - Date.now()) < 1_000);

@@ -5,7 +5,7 @@ import {
   type Effect,
   type Input,
   type Model,
-  type Seen,
+  type Observation,
 } from "../../actor/machine/model.ts";
 import { buildState } from "../../state/build.ts";
 import { nic, reading } from "../support/states.ts";
@@ -17,7 +17,13 @@ class Machine {
   monotonic = 0;
 
   constructor(polling = false) {
-    const config = { source: "scripted", polling, reason: null, coalesceMs: 250 };
+    const config = {
+      source: "scripted",
+      polling,
+      reason: null,
+      coalesceMs: 250,
+      reconcileIntervalMs: 15_000,
+    };
     this.model = createModel(config, this.now);
   }
 
@@ -34,76 +40,73 @@ class Machine {
     });
   }
 
-  /** Opens it with this first state. */
-  open(first: Seen): void {
+  /** Opens it with this first state; its subscription gets the id 1. */
+  open(first: Observation): void {
     this.feed({ kind: "open" }, { kind: "subscribed", id: 1 });
-    const read = this.model.reading!;
     this.feed(
-      { kind: "read", id: read.id, seen: first },
-      { kind: "viewed", id: 1, use: { for: "read", seen: first, read }, seen: first },
+      { kind: "read", id: this.model.reading!.id, observation: first },
+      { kind: "viewed", id: 1, state: first.state },
     );
   }
 }
 
-function seen(...addresses: string[]): Seen {
+function observe(...addresses: string[]): Observation {
   const given = reading({ interfaces: [nic("eth0", { addresses })] });
   return { reading: given, state: buildState(given, null) };
 }
 
-function heard(id: number): Input {
-  return { kind: "heard", id, event: { kind: "changed" } };
+function changed(id: number): Input {
+  return { kind: "event", id, event: { kind: "changed" } };
 }
 
 Deno.test("step() arms one timer for a window, and again for the rest when that fires early", () => {
   const machine = new Machine();
-  machine.open(seen("192.0.2.1/24"));
+  machine.open(observe("192.0.2.1/24"));
   machine.monotonic = 10;
-  assertEquals(machine.feed(heard(1)), [{ kind: "arm", timer: "window", ms: 240 }]);
-  assertEquals(machine.feed(heard(1)), []);
+  assertEquals(machine.feed(changed(1)), [{ kind: "arm", timer: "window", ms: 240 }]);
+  assertEquals(machine.feed(changed(1)), []);
   machine.monotonic = 249.5;
   assertEquals(machine.feed({ kind: "timer", timer: "window" }), [
     { kind: "arm", timer: "window", ms: 0.5 },
   ]);
   machine.monotonic = 250;
   assertEquals(machine.feed({ kind: "timer", timer: "window" }), [
-    { kind: "view", id: 1, use: { for: "publication" } },
+    { kind: "view", id: 1 },
   ]);
 });
 
-Deno.test("step() hears nothing from another subscription than the current one", () => {
+Deno.test("step() ignores the events of another subscription than the current one", () => {
   const machine = new Machine();
-  machine.open(seen("192.0.2.1/24"));
-  assertEquals(machine.feed(heard(2)), []);
+  machine.open(observe("192.0.2.1/24"));
+  assertEquals(machine.feed(changed(2)), []);
   assertEquals(machine.model.metrics.events, 0);
 });
 
-Deno.test("step() publishes what a differing look drained, without waiting for the last look", () => {
+Deno.test("step() publishes what a differing round drained, without waiting for the last round", () => {
   const machine = new Machine();
-  machine.open(seen("192.0.2.1/24"));
+  machine.open(observe("192.0.2.1/24"));
   machine.monotonic = 15_000;
   machine.feed({ kind: "tick" });
-  const read = machine.model.reading!;
-  const truth = seen("192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24");
-  const view = seen("192.0.2.1/24", "192.0.2.2/24");
+  const kernel = observe("192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24");
+  const view = observe("192.0.2.1/24", "192.0.2.2/24");
   const effects = machine.feed(
-    { kind: "read", id: read.id, seen: truth },
-    { kind: "viewed", id: 1, use: { for: "check", seen: truth, read }, seen: view },
+    { kind: "read", id: machine.model.reading!.id, observation: kernel },
+    { kind: "viewed", id: 1, state: view.state },
   );
   const kinds = effects.map((effect) => effect.kind);
   assertEquals(kinds, ["view", "publish", "arm"]);
   assertEquals(machine.model.published, view.state);
 });
 
-Deno.test("step() of a polling source publishes what reconcile found, without a second look", () => {
+Deno.test("step() of a polling source publishes what reconcile found, without a second round", () => {
   const machine = new Machine(true);
-  machine.open(seen("192.0.2.1/24"));
+  machine.open(observe("192.0.2.1/24"));
   machine.monotonic = 15_000;
   machine.feed({ kind: "tick" });
-  const read = machine.model.reading!;
-  const [truth, view] = [seen("192.0.2.2/24"), seen("192.0.2.3/24")];
+  const [kernel, view] = [observe("192.0.2.2/24"), observe("192.0.2.3/24")];
   const effects = machine.feed(
-    { kind: "read", id: read.id, seen: truth },
-    { kind: "viewed", id: 1, use: { for: "check", seen: truth, read }, seen: view },
+    { kind: "read", id: machine.model.reading!.id, observation: kernel },
+    { kind: "viewed", id: 1, state: view.state },
   );
   assertEquals(effects.map((effect) => effect.kind), ["view", "disarm", "publish"]);
   const publish = effects.find((effect) => effect.kind === "publish");

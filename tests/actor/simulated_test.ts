@@ -5,8 +5,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { BoundedCalls, type Outcome } from "../../actor/call_with_timeout.ts";
-import { TimerSet } from "../../actor/timers.ts";
+import { type Outcome, TimedCalls } from "../../actor/call_with_timeout.ts";
+import { TimerSet } from "../../actor/clock.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { settle, VirtualClock } from "../simulation/clock.ts";
 import { addresses, eth0, nic, setUp } from "./support.ts";
@@ -29,17 +29,22 @@ Deno.test("a read is aborted before the next one begins", async () => {
   };
   it.monitor.refresh().catch(() => {});
   it.monitor.refresh().catch(() => {});
-  await it.clock.advance(5_000);
+  await it.clock.advance(5_001);
   assertEquals(aborted, true);
 });
 
 Deno.test("a blocked event loop does not fail a call that was answered meanwhile", async () => {
   const clock = new VirtualClock();
-  const calls = new BoundedCalls(new TimerSet(clock, true));
+  const calls = new TimedCalls(new TimerSet(clock, true));
   const outcomes: Outcome<string>[] = [];
   const answer = () =>
     new Promise<string>((resolve) => void clock.later("io", 10, () => resolve("answer")));
-  calls.start("The call", 1_000, answer, (outcome) => outcomes.push(outcome));
+  calls.start({
+    what: "The call",
+    limitMs: 1_000,
+    call: answer,
+    done: (outcome) => outcomes.push(outcome),
+  });
   await clock.block(20_000, settle); // afterwards the timers come before the answer
   await clock.advance(0, settle);
   assertEquals(outcomes, [{ ok: true, value: "answer" }]);
@@ -48,9 +53,14 @@ Deno.test("a blocked event loop does not fail a call that was answered meanwhile
 
 Deno.test("a call takes no longer than its limit, and what the event loop is late by", async () => {
   const clock = new VirtualClock();
-  const calls = new BoundedCalls(new TimerSet(clock, true));
+  const calls = new TimedCalls(new TimerSet(clock, true));
   const ended: number[] = [];
-  calls.start("The call", 1_001, () => new Promise(() => {}), () => ended.push(clock.monotonic()));
+  calls.start({
+    what: "The call",
+    limitMs: 1_001,
+    call: () => new Promise(() => {}),
+    done: () => ended.push(clock.monotonic()),
+  });
   await clock.block(1_500, settle);
   await clock.advance(5_000, settle);
   assertEquals(ended, [1_500 + 1_001 - 201]);
@@ -77,6 +87,7 @@ Deno.test("what is announced during the first read of a new socket is read, with
   it.source.end();
   it.source.holdReads();
   await it.clock.advance(50);
+  assertEquals(it.monitor.metrics.reopens, 1);
   it.source.set([eth0("192.0.2.2/24")]); // the read has answered already
   it.source.emit(CHANGED);
   await it.clock.settle();

@@ -3,7 +3,7 @@ import { Broadcast } from "../../actor/streams/broadcast.ts";
 import { resolveSnapshotOptions, type SnapshotOptions } from "../../actor/options.ts";
 import { SnapshotStream } from "../../actor/streams/snapshot_stream.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
-import { TimerSet } from "../../actor/timers.ts";
+import { TimerSet } from "../../actor/clock.ts";
 import { diffStates } from "../../state/diff.ts";
 import { isMajorChange } from "../../state/major.ts";
 import type { Snapshot } from "../../state/types.ts";
@@ -130,10 +130,14 @@ Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", ()
     at: START,
     publishedAt: 0,
     causes: ["initial"],
+    changes: [],
     state: published,
   });
-  const follow = (options: SnapshotOptions = {}) =>
-    new SnapshotStream(broadcast, timers, resolveSnapshotOptions(options)).stream;
+  const follow = (options: SnapshotOptions = {}) => {
+    const stream = new SnapshotStream();
+    stream.follow(broadcast, timers, resolveSnapshotOptions(options));
+    return stream.readable;
+  };
   const controller = new AbortController();
   const streams = [follow({ signal: controller.signal }), follow(), follow()];
   assertEquals(broadcast.streams, 3);

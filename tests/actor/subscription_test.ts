@@ -221,7 +221,7 @@ Deno.test("late events of a replaced socket are not heard", async () => {
   assertEquals(it.monitor.metrics.overflows, 0);
 });
 
-Deno.test("an overflow is drained, read, adopted and published as such", async () => {
+Deno.test("an overflow is read, adopted and published as such", async () => {
   await using it = await setUp();
   const { view, adopt, read } = it.source.calls;
   it.source.set([eth0("192.0.2.2/24")]);
@@ -232,7 +232,7 @@ Deno.test("an overflow is drained, read, adopted and published as such", async (
     "192.0.2.2",
   ]);
   const { calls } = it.source;
-  assertEquals([calls.view - view, calls.adopt - adopt, calls.read - read], [2, 1, 1]);
+  assertEquals([calls.view - view, calls.adopt - adopt, calls.read - read], [1, 1, 1]);
   assertEquals(it.monitor.metrics.overflows, 1);
 });
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { getLogger } from "@std/log/get-logger";
-import { errorText, guardIgnoreInterface, guardLogger, valueText } from "../../actor/user_code.ts";
+import { errorText, guardLogger, IgnoredInterfaces, valueText } from "../../actor/user_code.ts";
 import { scriptedInterface } from "../../actor/testing.ts";
 import { Log, setUp } from "./support.ts";
 
@@ -29,23 +29,33 @@ Deno.test("guardLogger() asks for the logger netwatch at every call", () => {
   assertEquals(heard, ["one"]);
 });
 
-Deno.test("guardIgnoreInterface() logs the first error and counts each as false", () => {
-  const log = new Log();
-  const ignore = guardIgnoreInterface(() => {
-    throw new Error("Broken");
-  }, log);
-  const nic = scriptedInterface("eth0");
-  assertEquals([ignore(nic), ignore(nic)], [false, false]);
-  assertEquals(log.at("error").length, 1);
-  assert(log.at("error")[0]!.includes("Broken"));
-});
-
-Deno.test("guardIgnoreInterface() hands on the answer", () => {
-  const ignore = guardIgnoreInterface(({ name }) => name === "docker0", new Log());
-  assertEquals([ignore(scriptedInterface("docker0")), ignore(scriptedInterface("eth0"))], [
+Deno.test("IgnoredInterfaces asks the predicate once for each interface object", () => {
+  const asked: string[] = [];
+  const ignored = new IgnoredInterfaces(({ name }) => {
+    asked.push(name);
+    return name === "docker0";
+  }, new Log());
+  const [docker0, eth0] = [scriptedInterface("docker0"), scriptedInterface("eth0")];
+  ignored.remember([docker0, eth0]);
+  ignored.remember([docker0]);
+  assertEquals([docker0, eth0, scriptedInterface("docker0")].map(ignored.has), [
     true,
     false,
+    false,
   ]);
+  assertEquals(asked, ["docker0", "eth0"]);
+});
+
+Deno.test("IgnoredInterfaces logs the first error and counts each as false", () => {
+  const log = new Log();
+  const ignored = new IgnoredInterfaces(() => {
+    throw new Error("Broken");
+  }, log);
+  const nics = [scriptedInterface("eth0"), scriptedInterface("eth1")];
+  ignored.remember(nics);
+  assertEquals(nics.map(ignored.has), [false, false]);
+  assertEquals(log.at("error").length, 1);
+  assert(log.at("error")[0]!.includes("Broken"));
 });
 
 Deno.test("errorText() gives words for whatever was thrown", () => {

@@ -143,21 +143,21 @@ export class Convergence {
   }
 
   #healthyLagMs(): number {
-    const { lagMs, ledger } = this.#world;
-    // what overflowed is read at once, after a read that may be under way
-    return this.#heardLagMs() + (ledger.counts.has("overflow") ? 3 * lagMs : 0);
+    const { lagMs, ledger, restMs } = this.#world;
+    // what overflowed is read after a read that may be under way, and the rest after that
+    return this.#heardLagMs() + (ledger.counts.has("overflow") ? 3 * lagMs + restMs : 0);
   }
 
   #heardLagMs(): number {
-    const { lagMs, plan } = this.#world;
+    const { lagMs, plan, restMs } = this.#world;
     switch (plan.shape.flavour) {
       case "journal":
         // routes are those of now: one that came and went again is told by no view
         return 2 * plan.shape.flightMs + plan.shape.wakeMs;
       case "tableless":
-        return 2 * lagMs + LOOK_MS;
+        return 2 * lagMs + LOOK_MS + restMs;
       case "plain":
-        return lagMs + (LOOKS + 1) * (LOOK_MS + lagMs);
+        return lagMs + (LOOKS + 1) * (LOOK_MS + 4 * lagMs) + restMs;
     }
   }
 

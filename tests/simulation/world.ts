@@ -11,8 +11,10 @@ import type { Parts } from "./parts.ts";
 import type { Plan } from "./plan.ts";
 import { SimulatedSource } from "./source.ts";
 
-/** The longest that a read may take when the reconcile interval is longer, in milliseconds. */
+/** The longest that a read may take, in milliseconds. */
 const READ_LIMIT_MS = 5_000;
+/** The longest rest between two reads, in milliseconds. */
+const LONGEST_REST_MS = 3_000;
 
 /** Everything around the monitor. */
 export class World {
@@ -64,8 +66,11 @@ export class World {
   }
 
   /** The longest time that a read may take. */
-  get readLimitMs(): number {
-    return Math.min(READ_LIMIT_MS, this.plan.reconcileIntervalMs);
+  readonly readLimitMs = READ_LIMIT_MS;
+
+  /** The longest rest after a read: three times what it took, with the time that the event loop was blocked. */
+  get restMs(): number {
+    return Math.min(LONGEST_REST_MS, Math.max(1, 3 * (this.lagMs + this.blockedMs)));
   }
 
   /** The longest time that a healthy source needs from a change until it is heard, and to answer a read. */
