@@ -114,6 +114,8 @@ function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   if (draft.window) draft.effects.push({ kind: "disarm", timer: "window" });
   draft.window = false;
   if (resumes.length > 0) considerPublication(draft, "resume");
+  // a read published while an event waited for the pace of views
+  if (draft.changePending) considerPublication(draft, "event");
 }
 
 function takeView(draft: Draft): void {

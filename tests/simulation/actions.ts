@@ -31,6 +31,7 @@ export class Actions {
   readonly #readers: Reader[] = [];
   readonly #abort = new AbortController();
   #monitor: NetworkMonitor | null = null;
+  #trap: Operation & { op: "trap" } | null = null;
   #opening = true;
   #closed = false;
 
@@ -60,6 +61,7 @@ export class Actions {
       reconcileIntervalMs: plan.reconcileIntervalMs,
       signal: this.#abort.signal,
       ignoreInterface: (nic) => {
+        this.#springTrap();
         if (plan.ignores === "throws") throw new Error("Simulated: the predicate throws");
         return plan.ignores === "bridges" && nic.kind === "bridge";
       },
@@ -101,12 +103,15 @@ export class Actions {
         else if (operation.op === "close") this.#closeEarly();
     }
     await this.#settled();
+    // the predicate closed the monitor
+    if (this.#world.source.closing && this.#monitor !== null) await this.close("close");
   }
 
   /** No more faults: everything has to become true. */
   async heal(): Promise<void> {
     const { faults, plan, readLimitMs, source } = this.#world;
     faults.end();
+    this.#trap = null;
     this.#world.trace(() => "No more faults");
     const healed = plan.reconcileIntervalMs + readLimitMs;
     // what hangs is given up first
@@ -164,6 +169,11 @@ export class Actions {
         return this.#subscribe(monitor, operation);
       case "read":
         return reader?.read();
+      case "release":
+        return reader?.release();
+      case "trap":
+        this.#trap = operation;
+        return;
       case "cancel":
         return reader?.cancel();
       case "abort":
@@ -175,6 +185,17 @@ export class Actions {
       case "close":
         return await this.close(operation.by);
     }
+  }
+
+  /** What the predicate does, whatever is going on: it closes the monitor, or ends a stream. */
+  #springTrap(): void {
+    const trap = this.#trap;
+    if (trap === null || this.#monitor === null) return;
+    this.#trap = null;
+    this.#world.trace(() => `the predicate: ${trap.what}`);
+    if (trap.what === "abort") return this.#readers[trap.reader]?.abort();
+    this.#world.source.closing = true;
+    void this.#monitor.close();
   }
 
   #subscribe(monitor: NetworkMonitor, { how, options }: Operation & { op: "subscribe" }): void {
@@ -255,7 +276,7 @@ export class Actions {
   }
 
   #check(): void {
-    if (this.#monitor === null || this.#closed) return;
+    if (this.#monitor === null || this.#closed || this.#world.source.closing) return;
     this.#convergence.check(this.#monitor);
     this.#requests.check();
     if (!this.#world.busy) { for (const reader of this.#readers) reader.check(); }

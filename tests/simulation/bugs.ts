@@ -20,15 +20,16 @@ export const BUGS: readonly PlantedBug[] = [
   { name: "no journal while reading", quirks: { forgetsJournal: true } },
   { name: "resume from the wall clock", quirks: { wallClock: true } },
   edit("no read after reopen", "actor/machine/subscription.ts", {
-    "  draft.socket = { ...socket, based: true };":
-      "  if (!socket.proven) seen = draft.newest ?? seen;\n  draft.socket = { ...socket, based: true };",
+    "  draft.socket = { ...socket, synced: true };":
+      "  if (!socket.verified) observation = { ...observation, state: draft.newest ?? observation.state };\n" +
+      "  draft.socket = { ...socket, synced: true };",
   }),
   edit("debounce restarted by each event", "actor/machine/coalesce.ts", {
-    "  addCauses(draft, [cause]);\n  if (isDue(draft)) takeView(draft);\n  else openWindow(draft);":
+    "  addCauses(draft, [cause]);\n  if (viewInMs(draft, draft.now) > 0) openWindow(draft);\n  else takeView(draft);":
       "  addCauses(draft, [cause]);\n  openWindow(draft);",
     "  if (draft.window) return;\n  draft.window = true;": "  draft.window = true;",
-    "const ms = draft.publishedAt + draft.config.coalesceMs - draft.now.monotonic;":
-      "const ms = draft.config.coalesceMs;",
+    'timer: "window", ms: viewInMs(draft, draft.now)':
+      'timer: "window", ms: draft.config.coalesceMs',
   }),
   edit("states compared without flags", "state/normalize.ts", {
     "    a.tentative === b.tentative && a.duplicated === b.duplicated &&\n": "",
@@ -51,12 +52,14 @@ export const BUGS: readonly PlantedBug[] = [
   edit("addresses shown without prefix", "state/normalize.ts", {
     "return key + CHARACTERS[prefixLength];": "return key;",
   }),
-  edit("queue of a subscriber unbounded", "actor/streams/snapshot_stream.ts", {
-    "    if (this.#wanted) this.#consider();\n  }\n\n  /** Ends":
-      "    this.#wanted = true;\n    this.#consider();\n  }\n\n  /** Ends",
+  edit("queue of a stream unbounded", "actor/streams/snapshot_stream.ts", {
+    "    this.#forgetRead();\n    this.#seen = snapshot;": "    this.#seen = snapshot;",
   }),
-  edit("no second look before drift", "actor/machine/reconcile.ts", {
-    "if (quiet || check.looks >= LOOKS_MAX)": "if (quiet || check.looks >= 1)",
+  edit("read given up not noticed", "actor/streams/snapshot_stream.ts", {
+    "if (!this.readable.locked) this.#forgetRead();": "",
+  }),
+  edit("no second round before drift", "actor/machine/reconcile.ts", {
+    "if (quiet || check.rounds >= MAX_ROUNDS)": "if (quiet || check.rounds >= 1)",
   }),
   edit("reconcile waits for the backoff", "actor/machine/reconcile.ts", {
     "  retryNow(draft);\n  probe(draft);":
@@ -68,13 +71,20 @@ export const BUGS: readonly PlantedBug[] = [
   edit("overflow ignored", "actor/machine/step.ts", {
     'return requestRead(draft, { causes: ["overflow"], base: id });': "return;",
   }),
+  edit("resync ignored", "actor/machine/step.ts", {
+    'return requestRead(draft, { causes: ["event"], base: id });': "return;",
+  }),
+  edit("resync taken for an overflow", "actor/machine/step.ts", {
+    'metrics.malformed++;\n      return requestRead(draft, { causes: ["event"], base: id });':
+      'metrics.overflows++;\n      return requestRead(draft, { causes: ["overflow"], base: id });',
+  }),
   edit("late result of a read used", "actor/call_with_timeout.ts", {
-    "if (this.#pending.delete(controller)) done(outcome);\n":
-      "if (this.#pending.delete(controller) || outcome.ok) done(outcome);\n",
+    "if (this.#pending.delete(controller)) timed.done(outcome);\n":
+      "if (this.#pending.delete(controller) || outcome.ok) timed.done(outcome);\n",
   }, {
     file: "actor/machine/step.ts",
-    from: "  if (read?.id !== id) return;\n  draft.reading = null;\n  draft.readFailing = false;",
-    to: "  if (read === null) return;\n  draft.reading = null;\n  draft.readFailing = false;",
+    from: "if (read?.id !== id) return null;",
+    to: "if (read === null) return null;",
   }),
   edit("no canary", "actor/machine/reconcile.ts", {
     "  probe(draft);\n  startCheck": "  startCheck",
@@ -84,52 +94,78 @@ export const BUGS: readonly PlantedBug[] = [
       "  if (draft.check !== null) return;\n  probe(draft);\n  startCheck",
   }),
   edit("live before the canary", "actor/machine/subscription.ts", {
-    "  if (!socket.proven) probe(draft);":
-      '  if (!socket.proven) setStatus(draft, "live", null);\n  if (!socket.proven) probe(draft);',
+    "  if (!socket.verified) probe(draft);": "  if (!socket.verified) draft.socketFault = null;\n" +
+      "  updateStatus(draft);\n  if (!socket.verified) probe(draft);",
   }),
   edit("no read limit", "actor/call_with_timeout.ts", { "    wait(limitMs);\n": "" }),
   edit("busy loop taken for a dead source", "actor/call_with_timeout.ts", {
     "const SLICES = 5;": "const SLICES = 1;",
   }),
-  edit("truth published outside the window", "actor/machine/coalesce.ts", {
-    "  draft.awaiting = [...draft.awaiting, ...tokens];\n  if (isDue(draft)) publish":
-      "  draft.awaiting = [...draft.awaiting, ...tokens];\n  if (true) publish",
+  edit("read published outside the window", "actor/machine/coalesce.ts", {
+    "  if (publishInMs(draft, draft.now) > 0) openWindow(draft);\n": "",
+    "  else publish(draft, state, changes);": "  publish(draft, state, changes);",
   }),
   edit("equal states published", "actor/machine/coalesce.ts", {
-    "equalStates(state, draft.published)) {": "state === draft.published) {",
+    "if (!isFirst && changes.length === 0) {": "if (state === published) {",
   }),
   edit("refresh joins a read under way", "actor/machine/reads.ts", {
-    "if (draft.reading === null) beginRead(draft, request);":
-      "if (draft.reading !== null && request.tokens.length > 0) {\n" +
-      "    draft.reading = { ...draft.reading, tokens: [...draft.reading.tokens, ...request.tokens] };\n" +
-      "  } else if (draft.reading === null) beginRead(draft, request);",
+    "  const request = { causes":
+      "  if (draft.reading !== null && wanted.tokens !== undefined) {\n" +
+      "    const tokens = [...draft.reading.tokens, ...wanted.tokens];\n" +
+      "    draft.reading = { ...draft.reading, tokens };\n    return;\n  }\n" +
+      "  const request = { causes",
   }),
   edit("raced adoption trusted", "actor/machine/subscription.ts", {
-    "draft.unsure = isRaced(draft, read) && !draft.tableless && !draft.config.polling;":
-      "draft.unsure = false;",
+    "draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;":
+      "draft.mayBeStale = false;",
   }),
   edit("raced first read trusted", "actor/machine/subscription.ts", {
-    "if (!socket.based && draft.tableless && draft.stale)": "if (draft.config.polling)",
+    "if (!socket.synced && draft.tableless && draft.changePending)": "if (draft.config.polling)",
   }),
   edit("waiting publication taken for drift", "actor/machine/reconcile.ts", {
-    "(view ?? draft.newest as Seen).state": "(view?.state ?? draft.published as State)",
+    "view ?? draft.newest as State": "view ?? draft.published as State",
   }),
   edit("read begun before the last is aborted", "actor/call_with_timeout.ts", {
-    "      controller.abort(error);\n      finish({ ok: false, error });":
-      "      finish({ ok: false, error });\n      controller.abort(error);",
+    "      controller.abort(error);\n      fail(error);":
+      "      fail(error);\n      controller.abort(error);",
   }),
   edit("end of the socket not noticed", "actor/runner.ts", {
     '      }\n    } catch (thrown) {\n      error = thrown ?? new Error("The subscription failed':
       '      }\n      return;\n    } catch (thrown) {\n      error = thrown ?? new Error("The subscription failed',
   }),
   edit("status not degraded", "actor/machine/subscription.ts", {
-    '  setStatus(draft, "degraded", reason);': "",
+    "  draft.socketFault = reason;": "",
   }),
   edit("subscription not released", "actor/machine/subscription.ts", {
     '  draft.effects.push({ kind: "dispose", id: socket.id });': "",
   }),
   edit("drift found and not published", "actor/machine/reconcile.ts", {
-    '"warn");\n  offer(draft, truth, ["reconcile"]);': '"warn");',
+    '"warn");\n  offer(draft, observation.state, ["reconcile"]);': '"warn");',
+  }),
+  edit("degraded by no failure of reads", "actor/machine/subscription.ts", {
+    "const FAILURES_MAX = 2;": "const FAILURES_MAX = 1e9;",
+  }),
+  edit("degraded for ever by failed reads", "actor/machine/step.ts", {
+    "  draft.readFailures = 0;\n": "",
+  }),
+  edit("views not paced", "actor/machine/step.ts", {
+    "draft.viewsFrom = draft.now.monotonic + restMs(draft.now.monotonic - viewing.since);":
+      "void restMs;",
+  }),
+  edit("reads without a macrotask between", "actor/machine/reads.ts", {
+    "return endedAt + (isUrgent ? Math.min(restMs(ms), 1) : restMs(ms));":
+      "return isUrgent ? 0 : endedAt + restMs(ms);",
+  }),
+  edit("closed is not checked after user code", "actor/streams/snapshot_stream.ts", {
+    "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
+  }, {
+    file: "actor/runner.ts",
+    from: "this.#options.ignored?.remember(orderedInterfaces(state).interfaces);",
+    to: "void orderedInterfaces;",
+  }, {
+    file: "actor/user_code.ts",
+    from: "this.#ignored.get(nic) ?? false;",
+    to: "{\n    this.remember([nic]);\n    return this.#ignored.get(nic) ?? false;\n  };",
   }),
   edit("two sleeps told as one", "actor/machine/step.ts", {
     "[...draft.resumes, { at, sleptMs }]": "[{ at, sleptMs }]",
@@ -140,11 +176,10 @@ export const BUGS: readonly PlantedBug[] = [
   }),
   edit("timers left after close", "actor/runner.ts", { "    this.#timers.clear();\n": "" }),
   edit("refresh left after close", "actor/runner.ts", {
-    "refresh.reject(new MonitorClosedError());\n    this.#refreshes.clear()":
-      "void refresh;\n    this.#refreshes.clear()",
+    "      reject(new MonitorClosedError());\n": "      void reject;\n",
   }),
   edit("settling forgotten", "actor/streams/snapshot_stream.ts", {
-    "if (wait > 0) {": "if (wait > 1e9) {",
+    "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
   edit("minor told to majorOnly", "actor/streams/snapshot_stream.ts", {
     "return !this.#options.majorOnly ||": "return !this.#options.majorOnly || true ||",

@@ -76,7 +76,12 @@ export class VirtualClock implements Clock {
       this.#fire(task);
       if (task.kind !== "kernel") await settled();
     }
-    this.#move(end - this.#monotonic);
+    this.#move(Math.max(0, end - this.#monotonic));
+  }
+
+  /** The program computes for so long: nothing else happens meanwhile. */
+  spend(ms: number): void {
+    this.#move(ms);
   }
 
   /** The event loop is blocked: only the kernel goes on. Then what is overdue happens, timers first. */

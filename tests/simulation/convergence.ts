@@ -20,6 +20,8 @@ export class Convergence {
   readonly #world: World;
   readonly #publications: Publications;
   #metrics: Metrics | null = null;
+  /** Reads that failed in a row, as the metrics show. */
+  #failures = 0;
   /** Monotonic milliseconds when drift was found last. */
   #driftAt = -Infinity;
   /** Monotonic milliseconds since when the newest publication has not been the network. */
@@ -74,10 +76,20 @@ export class Convergence {
     if (metrics.published !== published) {
       this.#world.fail(`${metrics.published} publications are counted, not ${published}`);
     }
+    const { overflow = 0, resync = 0 } = Object.fromEntries(this.#world.ledger.counts);
+    if (metrics.overflows > overflow) this.#world.fail("An overflow is counted that was none");
+    if (metrics.malformed > resync) this.#world.fail("A message counts as malformed that was not");
+    this.#countFailures(metrics);
     if (metrics.driftsFound > (this.#metrics?.driftsFound ?? 0)) {
       this.#driftAt = this.#world.clock.monotonic();
     }
     this.#metrics = metrics;
+  }
+
+  #countFailures({ fullReads, readFailures }: Metrics): void {
+    const failed = readFailures - (this.#metrics?.readFailures ?? 0);
+    const succeeded = fullReads > (this.#metrics?.fullReads ?? 0);
+    this.#failures = succeeded ? 0 : this.#failures + failed;
   }
 
   /** It is live only while the source hears, or is deaf for no longer than the canary takes to tell. */
@@ -88,6 +100,7 @@ export class Convergence {
       this.#world.fail(`The status ${health.status} has the reason ${health.reason}`);
     }
     if (health.status !== "live") return;
+    if (this.#failures >= 2) this.#world.fail("Live although two reads in a row have failed");
     if (subscription === null || subscription.released || subscription.finished) {
       this.#world.fail("Live without a socket");
     } else if (!subscription.isProven) {
@@ -111,7 +124,7 @@ export class Convergence {
     else if (this.#isHealthy()) this.#differsSince ??= clock.monotonic();
     if (this.#differsSince === null) return;
     const differs = clock.monotonic() - Math.max(this.#differsSince, this.#world.busyAt);
-    if (differs > plan.coalesceMs + this.#healthyLagMs()) {
+    if (differs > plan.coalesceMs + this.#healthyLagMs() + 6 * plan.shape.viewMs) {
       this.#world.fail(`A healthy source, and the state has not been true for ${differs} ms`);
       this.#traceDifference(state);
     }
@@ -144,8 +157,9 @@ export class Convergence {
 
   #healthyLagMs(): number {
     const { lagMs, ledger, restMs } = this.#world;
-    // what overflowed is read after a read that may be under way, and the rest after that
-    return this.#heardLagMs() + (ledger.counts.has("overflow") ? 3 * lagMs + restMs : 0);
+    // what was lost is read after a read that may be under way, and the rest after that
+    const isLost = ledger.counts.has("overflow") || ledger.counts.has("resync");
+    return this.#heardLagMs() + (isLost ? 3 * lagMs + restMs : 0);
   }
 
   #heardLagMs(): number {
@@ -166,7 +180,8 @@ export class Convergence {
     const { clock, network, plan, lagMs, busyAt } = this.#world;
     // what changed while the truth was being read may not be in it
     const isOlder = Math.max(network.changedAt, busyAt) < this.#driftAt - lagMs;
-    if (!equal && isOlder && clock.monotonic() > this.#driftAt + plan.coalesceMs) {
+    const longest = plan.coalesceMs + 5 * plan.shape.viewMs;
+    if (!equal && isOlder && clock.monotonic() > this.#driftAt + longest) {
       this.#world.fail("Drift was found and is not published");
     }
   }

@@ -29,7 +29,13 @@ export class Delivery {
     if (faults.drop.count > 0) {
       faults.drop.count--;
       ledger.happened(faults.drop.told ? "overflow" : "drop");
-      this.#lose(to, subject, faults.drop.told);
+      this.#lose(to, subject, faults.drop.told ? "overflow" : null);
+      return;
+    }
+    if (faults.garble > 0) {
+      faults.garble--;
+      ledger.happened("resync");
+      this.#lose(to, subject, "resync");
       return;
     }
     if (faults.duplicate > 0) {
@@ -46,13 +52,18 @@ export class Delivery {
     }
   }
 
-  /** An overflow is told after what was queued before it. */
-  #lose(to: SimulatedSubscription, subject: Subject, told: boolean): void {
+  /** The source reports the loss, if it does, after what was queued before it. */
+  #lose(
+    to: SimulatedSubscription,
+    subject: Subject,
+    reported: "overflow" | "resync" | null,
+  ): void {
     const { clock } = this.#context;
-    to.disturb(subject, told);
+    to.disturb(subject, reported !== null);
+    if (reported === null) return;
     const ms = this.#lastArrival - clock.monotonic();
-    if (told && ms <= 0) to.overflow(subject);
-    else if (told) clock.later("kernel", ms, () => to.overflow(subject));
+    if (ms <= 0) to.lose(subject, reported);
+    else clock.later("kernel", ms, () => to.lose(subject, reported));
   }
 
   #send(to: SimulatedSubscription, event: KernelEvent, subject: Subject, ms: number): void {

@@ -9,6 +9,8 @@ import type { Subject } from "./network.ts";
 export type Fault =
   /** So many messages are lost; told: the kernel says that its buffer overflowed. */
   | { fault: "drop"; count: number; told: boolean }
+  /** So many messages cannot be decoded: the source says so. */
+  | { fault: "garble"; count: number }
   | { fault: "duplicate"; count: number }
   /** So many messages are held back and come in another order. */
   | { fault: "reorder"; count: number }
@@ -40,6 +42,7 @@ export type CallFault = { throws: true } | { throws: false; lateMs: number | nul
 /** Faults that are armed until something meets them. */
 export class Faults {
   drop: { count: number; told: boolean } = { count: 0, told: false };
+  garble = 0;
   duplicate = 0;
   reorder = 0;
   late: { about: Sort; count: number; ms: number } = { about: "links", count: 0, ms: 0 };
@@ -56,6 +59,9 @@ export class Faults {
     switch (it.fault) {
       case "drop":
         this.drop = { count: it.count, told: it.told };
+        return true;
+      case "garble":
+        this.garble = it.count;
         return true;
       case "duplicate":
         this.duplicate = it.count;

@@ -12,6 +12,7 @@ import type { Operation } from "./plan.ts";
 export const FAULTS: readonly Fault["fault"][] = [
   "drop",
   "drop",
+  "garble",
   "duplicate",
   "reorder",
   "late",
@@ -41,11 +42,13 @@ export const OTHERS: readonly Operation["op"][] = [
   "subscribe",
   "read",
   "read",
+  "release",
   "cancel",
   "abort",
   "ref",
   "unref",
   "close",
+  "trap",
 ];
 
 /** One of these faults. */
@@ -55,6 +58,7 @@ export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fau
   switch (fault) {
     case "drop":
       return { fault, count: random.between(1, 4), told: random.chance(0.4) };
+    case "garble":
     case "duplicate":
     case "dispose-throws":
       return { fault, count: random.between(1, 3) };
@@ -113,9 +117,12 @@ export function makeOther(
     case "subscribe":
       return { op, how: random.pick(["eager", "slow", "loop"]), options: makeOptions(random) };
     case "read":
+    case "release":
     case "cancel":
     case "abort":
       return { op, reader };
+    case "trap":
+      return { op, what: random.pick(["close", "abort", "abort"]), reader };
     case "close":
       return { op, by: random.pick(["close", "signal", "predicate"]) };
     case "ref":

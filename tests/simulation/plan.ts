@@ -24,7 +24,11 @@ export type Operation =
   | { op: "wait-for"; what: "never" | "change" | "throws" | "aborted" }
   | { op: "subscribe"; how: "eager" | "slow" | "loop"; options: Omit<SnapshotOptions, "signal"> }
   | { op: "read"; reader: number }
+  /** A reader lets go of its stream, also with a read pending, and takes it again. */
+  | { op: "release"; reader: number }
   | { op: "cancel" | "abort"; reader: number }
+  /** `ignoreInterface` closes the monitor, or aborts the reader's signal, when it is called next. */
+  | { op: "trap"; what: "close" | "abort"; reader: number }
   | { op: "unref" | "ref" }
   | { op: "close"; by: "close" | "signal" | "predicate" };
 
@@ -103,6 +107,7 @@ function makeShape(random: Random): SourceShape {
     flightMs: random.pick([0, 0, 0, 20]),
     wakeMs: random.pick([0, 1, 5]),
     stageMs: random.pick([0, 2, 20, 20, 150]),
+    viewMs: random.pick([0, 0, 0, 1, 15]),
   };
 }
 
@@ -114,7 +119,9 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
   // only a source with a journal learns of what is never announced without being condemned for it
   const known = MUTATIONS.filter((it) => it !== "address-hidden" || shape.flavour === "journal");
   const mutations = part(known);
-  const others = part(OTHERS).filter((it) => it !== "close" || random.chance(0.15));
+  const others = part(OTHERS).filter((it) =>
+    (it !== "close" && it !== "trap") || random.chance(0.15)
+  );
   return {
     mutations: mutations.length > 0 ? mutations : known,
     faults: random.chance(0.25) ? [] : part(FAULTS),

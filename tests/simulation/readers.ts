@@ -63,12 +63,24 @@ export class Reader {
   read(): void {
     if (this.#reader === null || this.#ended || this.#pendingSince !== null) return;
     this.#begin();
-    this.#reader.read().then(({ done, value }) => {
+    const reader = this.#reader;
+    reader.read().then(({ done, value }) => {
       this.#pendingSince = null;
       if (done) return this.#end();
       this.#take(value);
       if (this.#how === "eager") this.read();
-    }, (error) => this.#world.fail(`A stream failed: ${error}`));
+    }, (error) => {
+      if (reader === this.#reader) this.#world.fail(`A stream failed: ${error}`);
+    });
+  }
+
+  /** Lets go of the stream and takes it again; a read that is pending is given up. */
+  release(): void {
+    if (this.#reader === null || this.#ended) return;
+    this.#pendingSince = null;
+    this.#reader.releaseLock();
+    this.#reader = this.#stream.getReader();
+    if (this.#how === "eager") this.read();
   }
 
   /** Leaves: cancels the stream, or throws in its loop at the next snapshot. */
@@ -92,7 +104,8 @@ export class Reader {
     const { settleMs = 0, settleMaxMs = 4 * settleMs } = this.#options;
     // settling goes on while something more is about to be published
     const longest = settleMs === 0 ? 0 : settleMaxMs;
-    const due = Math.max(this.#pendingSince, current.time) + longest;
+    const { viewMs } = this.#world.plan.shape;
+    const due = Math.max(this.#pendingSince, current.time) + longest + 2 * viewMs;
     if (clock.monotonic() <= due) return;
     if (this.#last === null || this.#isTold(this.#last, current.snapshot)) {
       this.#world.fail(`A reader waits although publication ${current.snapshot.sequence} is due`);

@@ -37,7 +37,7 @@ Deno.test("shrink() leaves out what the failure does not need", async () => {
   const parts = { ...REAL_PARTS, quirks: { noInterval: true } };
   const plan: Plan = {
     ...makePlan(1),
-    shape: { flavour: "journal", flightMs: 0, wakeMs: 0, stageMs: 0 },
+    shape: { flavour: "journal", flightMs: 0, wakeMs: 0, stageMs: 0, viewMs: 0 },
     initial: [{ do: "link-add", slot: 0 }, { do: "link-add", slot: 1 }],
     opening: [],
     steps: [

@@ -30,6 +30,8 @@ export interface SourceShape {
   readonly wakeMs: number;
   /** The longest time that each of the three steps of a read takes. */
   readonly stageMs: number;
+  /** How long a view computes, with the event loop blocked. */
+  readonly viewMs: number;
 }
 
 /** Everything around the source. */
@@ -73,6 +75,10 @@ export class SimulatedSource implements NetworkSource {
   readonly #detector: InstanceType<Parts["SleepDetector"]>;
   readonly #truths = new WeakMap<Reading, Dump>();
   readonly #delivery: Delivery;
+  /** When the last view ended, in monotonic milliseconds. */
+  #viewedAt = -Infinity;
+  /** When the last read ended, in monotonic milliseconds, and how long the last took that succeeded. */
+  #lastRead = { endedAt: -Infinity, ms: 0 };
   #reading = false;
   #moment = 0;
 
@@ -114,15 +120,21 @@ export class SimulatedSource implements NetworkSource {
   }
 
   async read(signal: AbortSignal): Promise<Reading> {
-    const { faults, ledger, trace, broken } = this.#context;
+    const { clock, faults, ledger, trace, broken } = this.#context;
     const { stageMs } = this.#context.shape;
     const fault = faults.nextCall("read");
     const slow = faults.readSlowMs;
     faults.readSlowMs = 0;
     trace(() => `read() ${fault === null ? "" : JSON.stringify(fault)} ${slow || ""}`);
     if (this.#reading) broken("A read began while another one was under way");
+    this.#checkPace();
+    const begun = clock.monotonic();
     this.#reading = true;
-    signal.addEventListener("abort", () => this.#reading = false);
+    const over = (): void => {
+      this.#reading = false;
+      this.#lastRead = { ...this.#lastRead, endedAt: clock.monotonic() };
+    };
+    signal.addEventListener("abort", over);
     const end = slow > 0 ? ledger.begin("read-slow") : () => {};
     if (fault !== null || slow > 0) this.subscription?.excuse("A read fails");
     try {
@@ -131,12 +143,34 @@ export class SimulatedSource implements NetworkSource {
       const truth = { table: new this.#context.parts.LinkTable(), begun: this.moment() };
       const reading = await this.#answer(truth, fault, slow > 0 ? slow : stageMs, signal);
       this.#truths.set(reading, truth);
-      if (!signal.aborted) this.subscription?.learn(truth);
+      if (!signal.aborted) {
+        this.#lastRead = { ...this.#lastRead, ms: clock.monotonic() - begun };
+        this.subscription?.learn(truth);
+      }
       trace(() => "read() answers");
       return reading;
     } finally {
       end();
-      if (!signal.aborted) this.#reading = false;
+      if (!signal.aborted) over();
+    }
+  }
+
+  /** A view is taken: it takes its time, and leaves the program three times as much before the next one. */
+  spendView(): void {
+    const { broken, clock, shape } = this.#context;
+    const now = clock.monotonic();
+    // up to two views belong to a read: one to compare with, and one of the table that it mended
+    const isOfRead = this.#lastRead.endedAt >= now - shape.viewMs;
+    if (!isOfRead && now < this.#viewedAt + 3 * shape.viewMs) broken("A view followed too soon");
+    clock.spend(shape.viewMs);
+    this.#viewedAt = clock.monotonic();
+  }
+
+  /** The event loop has a turn between two reads. */
+  #checkPace(): void {
+    const { endedAt, ms } = this.#lastRead;
+    if (ms > 0 && this.#context.clock.monotonic() < endedAt + 1) {
+      this.#context.broken("A read followed another one without a macrotask between");
     }
   }
 

@@ -41,7 +41,7 @@ export class SimulatedSubscription implements Subscription {
   #excuse: string | null = null;
   #table: LinkTable | null = null;
   #journal: KernelEvent[] | null = null;
-  #overflowed = false;
+  readonly #losses = new Set<"overflow" | "resync">();
   #waking = false;
 
   /** Hears from now on. */
@@ -85,6 +85,7 @@ export class SimulatedSubscription implements Subscription {
       throw new Error("Simulated: cannot view");
     }
     if (!parts.quirks.readsOne) this.#drain();
+    this.#source.spendView();
     if (shape.flavour === "tableless" || this.#table === null) return null;
     const interfaces = this.#table.interfaces();
     return { interfaces, defaultRoute: this.#source.routes(this.#table), knows: KNOWS };
@@ -166,12 +167,12 @@ export class SimulatedSubscription implements Subscription {
     this.#wake();
   }
 
-  /** A message was lost, and the kernel says that its buffer overflowed. */
-  overflow(subject: Subject): void {
+  /** A message was lost: the buffer overflowed, or it cannot be decoded. */
+  lose(subject: Subject, reported: "overflow" | "resync"): void {
     if (!this.isOpen) return;
     this.disturb(subject, this.deafSince === null);
     if (this.deafSince !== null) return;
-    this.#overflowed = true;
+    this.#losses.add(reported);
     this.#wake();
   }
 
@@ -248,10 +249,8 @@ export class SimulatedSubscription implements Subscription {
 
   #drain(): void {
     if (this.released || this.finished) return;
-    if (this.#overflowed) {
-      this.#overflowed = false;
-      this.post({ kind: "overflow" });
-    }
+    for (const kind of this.#losses) this.post({ kind });
+    this.#losses.clear();
     const { readsOne } = this.#context.parts.quirks;
     const events = this.#queue.splice(0, readsOne ? 1 : Infinity);
     for (const event of events) this.#hear(event);

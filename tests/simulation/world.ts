@@ -68,9 +68,10 @@ export class World {
   /** The longest time that a read may take. */
   readonly readLimitMs = READ_LIMIT_MS;
 
-  /** The longest rest after a read: three times what it took, with the time that the event loop was blocked. */
+  /** The longest rest after a read: three times what it took. */
   get restMs(): number {
-    return Math.min(LONGEST_REST_MS, Math.max(1, 3 * (this.lagMs + this.blockedMs)));
+    if (this.blockedMs > 0 || this.ledger.counts.has("read-slow")) return LONGEST_REST_MS;
+    return Math.max(1, 3 * this.lagMs);
   }
 
   /** The longest time that a healthy source needs from a change until it is heard, and to answer a read. */
