@@ -69,6 +69,37 @@ Deno.test("watchNetwork() that is cancelled while it opens leaves nothing open",
   assertEquals([source.open, clock.pending], [0, 0]);
 });
 
+Deno.test("watchNetwork() gives the newest snapshot after a read that was given up", async () => {
+  const { source, clock } = scripted();
+  const stream = watchNetwork({ source, clock });
+  const reader = stream.getReader();
+  await reader.read();
+  const dropped = reader.read().catch((error: Error) => error.name);
+  await clock.settle();
+  reader.releaseLock();
+  const next = stream.getReader();
+  for (const last of [1, 2, 3]) {
+    source.set([scriptedInterface("eth0", [`192.0.2.${last}/24`])]);
+    source.announce();
+    await clock.advance(250);
+  }
+  assertEquals(await dropped, "TypeError");
+  assertEquals((await next.read()).value?.state.localAddresses.regular, ["192.0.2.3"]);
+  await next.cancel();
+});
+
+Deno.test("watchNetwork() serves a read that came before it was open", async () => {
+  const { source, clock } = scripted();
+  source.holdReads();
+  const reader = watchNetwork({ source, clock }).getReader();
+  const first = reader.read();
+  await clock.settle();
+  source.releaseReads();
+  assertEquals((await first).value?.sequence, 1);
+  await reader.cancel();
+  assertEquals([source.open, clock.pending], [0, 0]);
+});
+
 Deno.test("watchNetwork() errors its stream when it cannot be opened", async () => {
   const { source, clock } = scripted();
   source.refuse(1, new Error("No such socket"));

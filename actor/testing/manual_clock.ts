@@ -89,9 +89,14 @@ export class ManualClock implements Clock {
     return this.#start(f, ms, ms, 1);
   }
 
-  /** Moves both clocks and fires what is due, without letting promises settle in between. */
+  /**
+   * Moves both clocks and fires what is due, without letting promises settle in between.
+   *
+   * @param ms Milliseconds, from 0.
+   * @throws {RangeError} if the time is negative or not finite.
+   */
   tick(ms: number): void {
-    const end = this.#monotonic + ms;
+    const end = this.#endOf(ms);
     for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) this.#fire(timer);
     this.#move(end - this.#monotonic);
   }
@@ -101,7 +106,7 @@ export class ManualClock implements Clock {
    * timer.
    */
   async advance(ms: number): Promise<void> {
-    const end = this.#monotonic + ms;
+    const end = this.#endOf(ms);
     await this.settle();
     for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) {
       this.#fire(timer);
@@ -143,6 +148,11 @@ export class ManualClock implements Clock {
     };
     this.#timers.add(timer);
     return timer;
+  }
+
+  #endOf(ms: number): number {
+    if (ms >= 0 && ms < Infinity) return this.#monotonic + ms;
+    throw new RangeError(`Time moves by a finite number of milliseconds from 0, not by ${ms}`);
   }
 
   #next(end: number): ManualTimer | null {

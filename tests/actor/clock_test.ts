@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { systemClock, TimerSet } from "../../actor/clock.ts";
 import { ManualClock } from "../../actor/testing.ts";
 
@@ -86,6 +86,16 @@ Deno.test("ManualClock refuses what a real timer would fire after 1 ms", () => {
   assertThrows(() => clock.setInterval(() => {}, 0), RangeError);
 });
 
+Deno.test("ManualClock refuses to move back, and by what is no time", async () => {
+  const clock = new ManualClock({ now: 1_000 });
+  for (const ms of [-50, NaN, Infinity]) {
+    assertThrows(() => clock.tick(ms), RangeError);
+    await assertRejects(() => clock.advance(ms), RangeError);
+  }
+  clock.tick(0);
+  assertEquals([clock.now(), clock.monotonic()], [1_000, 0]);
+});
+
 Deno.test("ManualClock counts the timers that keep a process alive", () => {
   const clock = new ManualClock();
   const timer = clock.setTimeout(() => {}, 1);
@@ -95,6 +105,26 @@ Deno.test("ManualClock counts the timers that keep a process alive", () => {
   assertEquals(clock.pendingRefd, 0);
   timer.ref();
   assertEquals(clock.pendingRefd, 1);
+});
+
+Deno.test("TimerSet survives a clock that calls back before it returns", async () => {
+  const manual = new ManualClock();
+  const clock = {
+    now: () => manual.now(),
+    monotonic: () => manual.monotonic(),
+    setTimeout: (f: () => void) => {
+      const timer = manual.setTimeout(() => {}, 0);
+      f();
+      return timer;
+    },
+    setInterval: (f: () => void, ms: number) => manual.setInterval(f, ms),
+  };
+  const timers = new TimerSet(clock, true);
+  let fired = 0;
+  timers.once(() => fired++, 1_000);
+  timers.once(() => fired++, 1_000)(); // cancelled before it had a turn
+  await manual.settle();
+  assertEquals(fired, 1);
 });
 
 Deno.test("TimerSet clears all of its timers and rounds up", () => {

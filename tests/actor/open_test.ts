@@ -81,6 +81,21 @@ Deno.test("open() rejects with a TimeoutError when subscribing or reading hangs"
   }
 });
 
+Deno.test("open() and refresh() take longer than the reconcile interval if they must", async () => {
+  const it = prepare({ monitor: { reconcileIntervalMs: 10 } });
+  it.source.holdReads();
+  const opening = it.open();
+  await it.clock.advance(4_000);
+  it.source.releaseReads();
+  await using monitor = await opening;
+  it.source.holdReads();
+  const refreshed = monitor.refresh();
+  await it.clock.advance(4_000);
+  it.source.releaseReads();
+  await refreshed;
+  assertEquals(monitor.metrics.readFailures, 0);
+});
+
 Deno.test("open() with an aborted signal rejects with its reason and opens nothing", async () => {
   const reason = new Error("Not today");
   const it = prepare({ monitor: { signal: AbortSignal.abort(reason) } });

@@ -297,6 +297,35 @@ Deno.test("reconcile gives a read no longer than its interval", async () => {
   assertEquals([it.source.calls.read, it.monitor.metrics.readFailures], [2, 1]);
 });
 
+Deno.test("health is degraded after two reads in a row failed, with the reason, until one succeeds", async () => {
+  await using it = await setUp();
+  it.source.failReads(3, new Error("Too many open files"));
+  await it.clock.advance(15_000);
+  assertEquals(it.monitor.health.status, "live");
+  await it.clock.advance(15_000);
+  const { status, reason, since } = it.monitor.health;
+  assertEquals([status, reason], ["degraded", "Reads fail: Too many open files"]);
+  await it.clock.advance(15_000);
+  assertEquals(it.monitor.health.since, since);
+  assertEquals(it.monitor.metrics.readFailures, 3);
+  await it.clock.advance(15_000);
+  assertEquals([it.monitor.health.status, it.monitor.health.reason], ["live", null]);
+  it.source.failReads(1);
+  await it.clock.advance(15_000);
+  assertEquals(it.monitor.health.status, "live");
+});
+
+Deno.test("a socket that is verified again does not hide that reads fail", async () => {
+  await using it = await setUp();
+  const refreshes = [1, 2].map(() => it.monitor.refresh().catch(() => {}));
+  it.source.failReads(2, new Error("Too many open files"));
+  await it.clock.advance(1);
+  await Promise.all(refreshes);
+  it.source.failReads(1, new Error("Too many open files"));
+  await it.clock.advance(14_749); // the canary is answered, and the read of the tick fails
+  assertEquals(it.monitor.health.status, "degraded");
+});
+
 Deno.test("reconcile warns once while reads go on failing", async () => {
   await using it = await setUp();
   it.source.failReads(5);

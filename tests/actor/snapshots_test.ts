@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Broadcast } from "../../actor/streams/broadcast.ts";
 import { resolveSnapshotOptions, type SnapshotOptions } from "../../actor/options.ts";
 import { SnapshotStream } from "../../actor/streams/snapshot_stream.ts";
@@ -6,8 +6,10 @@ import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/clock.ts";
 import { diffStates } from "../../state/diff.ts";
 import { isMajorChange } from "../../state/major.ts";
-import type { Snapshot } from "../../state/types.ts";
+import type { Snapshot, State } from "../../state/types.ts";
 import { Random } from "../support/random.ts";
+import { runDenoOk } from "../support/run.ts";
+import { read, run, skippable } from "../support/skip.ts";
 import { nic as stateNic, state } from "../support/states.ts";
 import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
 
@@ -121,23 +123,39 @@ Deno.test("a reader that keeps up is given the published snapshot itself", async
   assert((await reader.read()).value === it.monitor.current);
 });
 
-Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", () => {
+/** A broadcast that has published once, and what publishes again. */
+function broadcastOf(): {
+  broadcast: Broadcast;
+  publish: (name: string) => void;
+  follow: (options?: SnapshotOptions) => ReadableStream<Snapshot>;
+} {
   const broadcast = new Broadcast(() => false, () => 0);
   const timers = new TimerSet(new ManualClock(), true);
-  const published = state({ interfaces: [stateNic("eth0")] });
-  broadcast.publish({
-    sequence: 1,
-    at: START,
-    publishedAt: 0,
-    causes: ["initial"],
-    changes: [],
-    state: published,
-  });
-  const follow = (options: SnapshotOptions = {}) => {
+  let sequence = 0;
+  let before: State | null = null;
+  const publish = (name: string): void => {
+    const next = state({ interfaces: [stateNic(name)] });
+    broadcast.publish({
+      sequence: ++sequence,
+      at: START,
+      publishedAt: 0,
+      causes: [before === null ? "initial" : "event"],
+      changes: before === null ? [] : diffStates(before, next),
+      state: next,
+    });
+    before = next;
+  };
+  const follow = (options: SnapshotOptions = {}): ReadableStream<Snapshot> => {
     const stream = new SnapshotStream();
     stream.follow(broadcast, timers, resolveSnapshotOptions(options));
     return stream.readable;
   };
+  publish("eth0");
+  return { broadcast, publish, follow };
+}
+
+Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", () => {
+  const { broadcast, follow } = broadcastOf();
   const controller = new AbortController();
   const streams = [follow({ signal: controller.signal }), follow(), follow()];
   assertEquals(broadcast.streams, 3);
@@ -149,6 +167,30 @@ Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", ()
   assertEquals(broadcast.streams, 0);
   follow();
   assertEquals(broadcast.streams, 0);
+});
+
+Deno.test("Broadcast holds and visits a stream only while a read is pending", async () => {
+  const { broadcast, publish, follow } = broadcastOf();
+  const readers = Array.from({ length: 10 }, () => follow().getReader());
+  assertEquals(broadcast.waiting.size, 0);
+  await Promise.all(readers.map((reader) => reader.read()));
+  assertEquals(broadcast.waiting.size, 0);
+  const [read, dropped] = readers.map((reader) => reader.read().catch(() => null));
+  readers[1]!.releaseLock();
+  assertEquals(broadcast.waiting.size, 10);
+  publish("eth1");
+  assertEquals((await read)?.value?.sequence, 2);
+  assertEquals([await dropped, broadcast.waiting.size], [null, 0]);
+});
+
+skippable({
+  name: "100000 abandoned streams are collected as garbage",
+  needs: [read, run],
+  async fn() {
+    const program = "tests/support/programs/abandoned_streams.ts";
+    const { stdout } = await runDenoOk(["run", "--v8-flags=--expose-gc", program]);
+    assert(Number(stdout) < 100, `${stdout} bytes are left of each`);
+  },
 });
 
 Deno.test("two streams are independent of each other", async () => {
@@ -219,6 +261,69 @@ Deno.test("a reader that lets go with its read pending leaves the next one the n
   await publish(it, "192.0.2.2/24");
   await publish(it, "192.0.2.3/24");
   assertEquals((await stream.getReader().read()).value!.sequence, 3);
+});
+
+/** Ways to take a stream whose last read was given up, and to read from it later. */
+const TAKERS: Record<string, (stream: ReadableStream<Snapshot>) => () => Promise<number>> = {
+  "getReader()": (stream) => {
+    const reader = stream.getReader();
+    return async () => (await reader.read()).value!.sequence;
+  },
+  "values()": (stream) => {
+    const iterator = stream.values();
+    return async () => (await iterator.next()).value!.sequence;
+  },
+  "an iterator": (stream) => {
+    const iterator = stream[Symbol.asyncIterator]();
+    return async () => (await iterator.next()).value!.sequence;
+  },
+};
+
+for (const [how, take] of Object.entries(TAKERS)) {
+  Deno.test(`a read that was given up leaves ${how} the newest snapshot`, async () => {
+    await using it = await setUp();
+    const stream = it.monitor.snapshots();
+    const reader = stream.getReader();
+    await reader.read();
+    const dropped = reader.read().catch((error: Error) => error.name);
+    await it.clock.settle();
+    reader.releaseLock();
+    const read = take(stream); // has the stream, and does not read yet
+    for (const n of [2, 3, 4]) await publish(it, `192.0.2.${n}/24`);
+    assertEquals([await read(), await dropped], [4, "TypeError"]);
+  });
+}
+
+Deno.test("a pending read is not given up by somebody who cannot take the stream", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots();
+  const reader = stream.getReader();
+  await reader.read();
+  const pending = reader.read();
+  assertThrows(() => stream.getReader(), TypeError);
+  await assertRejects(() => stream.pipeTo(new WritableStream()), TypeError);
+  await publish(it, "192.0.2.2/24");
+  assertEquals((await pending).value!.sequence, 2);
+});
+
+Deno.test("snapshots() can be piped, and piped on by another pipe", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots();
+  const got: number[] = [];
+  const sink = () =>
+    new WritableStream<Snapshot>({ write: ({ sequence }) => void got.push(sequence) });
+  const stop = new AbortController();
+  const first = stream.pipeTo(sink(), { signal: stop.signal, preventCancel: true });
+  await publish(it, "192.0.2.2/24");
+  stop.abort();
+  await assertRejects(() => first, DOMException);
+  await publish(it, "192.0.2.3/24");
+  await publish(it, "192.0.2.4/24");
+  const second = stream.pipeTo(sink());
+  await publish(it, "192.0.2.5/24");
+  await it.monitor.close();
+  await second;
+  assertEquals(got, [1, 2, 4, 5]);
 });
 
 Deno.test("snapshots() with bad options throws", async () => {

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { getLogger } from "@std/log/get-logger";
 import { errorText, guardLogger, IgnoredInterfaces, valueText } from "../../actor/user_code.ts";
-import { scriptedInterface } from "../../actor/testing.ts";
-import { Log, setUp } from "./support.ts";
+import { ManualClock, scriptedInterface, ScriptedSource } from "../../actor/testing.ts";
+import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
+import { Log, nic, type OpenSetting, publish, setUp } from "./support.ts";
 
 Deno.test("guardLogger() survives a logger that throws or rejects", async () => {
   const broken = () => {
@@ -92,6 +93,125 @@ Deno.test("a monitor goes on when its logger and predicate throw", async () => {
   it.source.end();
   await it.clock.advance(300);
   assertEquals([it.monitor.current.major, it.monitor.health.status], [true, "live"]);
+});
+
+/** What user code does to the monitor while it is called. */
+const DEEDS: Record<string, (it: OpenSetting, stream: AbortController) => void> = {
+  "closes the monitor": (it) => void it.monitor.close(),
+  "aborts the stream": (_it, stream) => stream.abort(),
+};
+
+/** Two publications between two deliveries: the delivery compares what no publication compared. */
+async function live(
+  it: OpenSetting,
+  stream: AbortController,
+): Promise<ReadableStreamDefaultReader<Snapshot>> {
+  const { signal } = stream;
+  const reader = it.monitor.snapshots({ settleMs: 500, majorOnly: true, signal }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24", nic("veth1", "10.0.0.1/24"));
+  it.source.end();
+  await it.clock.advance(20_000);
+  await next;
+  return reader;
+}
+
+for (const [deed, perform] of Object.entries(DEEDS)) {
+  const users: Record<string, (act: () => void) => MonitorOptions> = {
+    "ignoreInterface": (act) => ({ ignoreInterface: () => (act(), false) }),
+    "a logger": (act) => ({ logger: { debug: act, info: act, warn: act, error: act } }),
+  };
+  for (const [who, options] of Object.entries(users)) {
+    Deno.test(`${who} that ${deed} harms nothing, whenever it is called`, async () => {
+      let it: OpenSetting | null = null;
+      let calls = 0;
+      const run = async (wanted: number): Promise<void> => {
+        it = null;
+        calls = 0;
+        const stream = new AbortController();
+        const call = (): void => {
+          if (it !== null && calls++ === wanted) perform(it, stream);
+        };
+        it = await setUp({ monitor: options(call) });
+        const reader = await live(it, stream);
+        if (calls > wanted) assertEquals((await reader.read()).done, true);
+        await it.monitor.close();
+        assertEquals([it.clock.pending, it.source.open], [0, 0]);
+      };
+      await run(Infinity);
+      assert(calls > 0);
+      for (let wanted = calls - 1; wanted >= 0; wanted--) await run(wanted);
+    });
+  }
+
+  Deno.test(`a predicate of waitFor() that ${deed} harms nothing`, async () => {
+    const it = await setUp();
+    const stream = new AbortController();
+    const waiting = it.monitor.waitFor(({ interfaces }) => {
+      if (interfaces.veth1 !== undefined) perform(it, stream);
+      return false;
+    }).catch((error) => error.name);
+    const reader = await live(it, stream);
+    assertEquals((await reader.read()).done, true);
+    await it.monitor.close();
+    assertEquals(await waiting, "MonitorClosedError");
+  });
+}
+
+Deno.test("ignoreInterface is asked once for each interface object", async () => {
+  const asked = new Map<unknown, number>();
+  const ignoreInterface = (nic: unknown) => {
+    asked.set(nic, (asked.get(nic) ?? 0) + 1);
+    return false;
+  };
+  await using it = await setUp({ monitor: { ignoreInterface } });
+  await live(it, new AbortController());
+  assert(asked.size >= 3);
+  assertEquals([...asked.values()].filter((times) => times > 1), []);
+});
+
+Deno.test("a refresh() and a waitFor() that nobody awaits survive the end of the monitor", async () => {
+  const it = await setUp();
+  const unhandled: unknown[] = [];
+  const onUnhandled = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unhandled.push(event.reason);
+  };
+  addEventListener("unhandledrejection", onUnhandled);
+  it.source.holdReads();
+  void it.monitor.refresh();
+  void it.monitor.waitFor(() => false);
+  await it.monitor.close();
+  for (let n = 0; n < 3; n++) await new Promise((resolve) => setTimeout(resolve, 0));
+  removeEventListener("unhandledrejection", onUnhandled);
+  assertEquals(unhandled, []);
+});
+
+Deno.test("a monitor works on a clock that calls back before it returns", async () => {
+  const manual = new ManualClock();
+  const clock = {
+    now: () => manual.now(),
+    monotonic: () => manual.monotonic(),
+    setInterval: (f: () => void, ms: number) => manual.setInterval(f, ms),
+    setTimeout: (f: () => void, ms: number) => {
+      const timer = manual.setTimeout(() => {}, 0);
+      timer.cancel();
+      if (ms < 1_000) manual.tick(ms); // the limits of reads and subscribes are not over at once
+      if (ms < 1_000) f();
+      return timer;
+    },
+  };
+  const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0", ["192.0.2.1/24"])] });
+  const monitor = await NetworkMonitor.open({ source, clock, logger: new Log() });
+  const reader = monitor.snapshots({ settleMs: 500 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  source.set([scriptedInterface("eth0", ["192.0.2.2/24"])]);
+  source.announce();
+  assertEquals((await next).value?.state.localAddresses.regular, ["192.0.2.2"]);
+  await monitor.close();
 });
 
 Deno.test("ignoreInterface keeps what it names out of major", async () => {

@@ -111,9 +111,10 @@ export const BUGS: readonly PlantedBug[] = [
   edit("refresh joins a read under way", "actor/machine/reads.ts", {
     "  const request = { causes":
       "  if (draft.reading !== null && wanted.tokens !== undefined) {\n" +
-      "    const tokens = [...draft.reading.tokens, ...wanted.tokens];\n" +
-      "    draft.reading = { ...draft.reading, tokens };\n    return;\n  }\n" +
-      "  const request = { causes",
+      "    draft.reading = { ...merge(draft.reading, { ...draft.reading, ...wanted }), ...ids(draft.reading) };\n" +
+      "    return;\n  }\n  const request = { causes",
+    "function merge(": "function ids({ id, since, events, published }: ReadInFlight) {\n" +
+      "  return { id, since, events, published };\n}\n\nfunction merge(",
   }),
   edit("raced adoption trusted", "actor/machine/subscription.ts", {
     "draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;":

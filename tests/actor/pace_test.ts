@@ -1,0 +1,193 @@
+/**
+ * The event loop of the program is never starved: views and reads leave it its turns, and three quarters of
+ * the time.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
+import { ManualClock, ScriptedSource, type ScriptedSourceOptions } from "../../actor/testing.ts";
+import type { SourceEvent } from "../../state/source.ts";
+import { eth0, Log, setUp } from "./support.ts";
+
+/** Gives up instead of hanging: so many events in a row without a timer. */
+const STARVED = 20_000;
+
+/** A source whose every view and read is followed by another event at once. */
+class Chatterbox extends ScriptedSource {
+  readonly #event: SourceEvent;
+  #left = STARVED;
+
+  constructor(event: SourceEvent, options: ScriptedSourceOptions) {
+    super({ interfaces: [eth0("192.0.2.1/24")], ...options });
+    this.#event = event;
+  }
+
+  get starved(): boolean {
+    return this.#left === 0;
+  }
+
+  override async subscribe(): ReturnType<ScriptedSource["subscribe"]> {
+    const subscription = await super.subscribe();
+    const view = subscription.view.bind(subscription);
+    subscription.view = () => {
+      if (this.#left > 0 && this.#left--) this.emit(this.#event);
+      return view();
+    };
+    return subscription;
+  }
+}
+
+const CHAINS: Record<string, { event: SourceEvent; source: ScriptedSourceOptions }> = {
+  "each view is followed by a change": { event: { kind: "changed" }, source: {} },
+  "each view is followed by a change, without a table": {
+    event: { kind: "changed" },
+    source: { keepsTable: false },
+  },
+  "each view is followed by an overflow": { event: { kind: "overflow" }, source: {} },
+  "each view is followed by a resync": { event: { kind: "resync" }, source: {} },
+  "each view is followed by a clock step": { event: { kind: "clock-stepped" }, source: {} },
+};
+
+for (const [what, { event, source: options }] of Object.entries(CHAINS)) {
+  for (const coalesceMs of [0, 1]) {
+    Deno.test(`a timer of the program fires while ${what}, coalesceMs ${coalesceMs}`, async () => {
+      const source = new Chatterbox(event, options);
+      const monitor = await NetworkMonitor.open({ source, coalesceMs, logger: new Log() });
+      for (let n = 0; n < 5; n++) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert(!source.starved);
+      await monitor.close();
+    });
+  }
+}
+
+/** A manual clock on which every view takes so long. */
+async function slowViews(viewMs: number, options: MonitorOptions): Promise<{
+  clock: ManualClock;
+  source: ScriptedSource;
+  monitor: NetworkMonitor;
+  /** When views began, in monotonic milliseconds. */
+  views: number[];
+}> {
+  const clock = new ManualClock();
+  const source = new ScriptedSource({ interfaces: [eth0("192.0.2.1/24")] });
+  const views: number[] = [];
+  const subscribe = source.subscribe.bind(source);
+  source.subscribe = async () => {
+    const subscription = await subscribe();
+    const view = subscription.view.bind(subscription);
+    subscription.view = () => {
+      views.push(clock.monotonic());
+      clock.tick(viewMs);
+      return view();
+    };
+    return subscription;
+  };
+  const monitor = await NetworkMonitor.open({ source, clock, logger: new Log(), ...options });
+  return { clock, source, monitor, views };
+}
+
+Deno.test("views take at most a quarter of the time, whatever coalesceMs and whether they find a change", async () => {
+  for (const coalesceMs of [0, 5]) {
+    const { clock, source, monitor, views } = await slowViews(10, { coalesceMs });
+    for (let n = 0; n < 2_000; n++) {
+      if (n > 1_000) source.set([eth0(`192.0.2.${n % 200 + 1}/24`)]);
+      source.announce();
+      await clock.advance(1);
+    }
+    const gaps = views.slice(1).map((at, i) => at - views[i]!);
+    assert(views.length > 40, `${views.length} views`);
+    assert(gaps.every((gap) => gap >= 40), `Gaps of ${gaps}`);
+    await monitor.close();
+  }
+});
+
+Deno.test("a first event after a pause is viewed in the same turn", async () => {
+  const { clock, source, monitor, views } = await slowViews(10, { coalesceMs: 0 });
+  await clock.advance(100);
+  source.set([eth0("192.0.2.2/24")]);
+  source.announce();
+  const pending = clock.pending;
+  await clock.settle();
+  assertEquals([views.at(-1), clock.pending], [110, pending]);
+  assertEquals(monitor.current.state.localAddresses.regular, ["192.0.2.2"]);
+  await monitor.close();
+});
+
+Deno.test("a process that was stopped during a view rests for no more than 3 seconds", async () => {
+  const options = { coalesceMs: 0, reconcileIntervalMs: Infinity };
+  const { clock, source, monitor, views } = await slowViews(0, options);
+  const { tick } = clock;
+  clock.tick = () => tick.call(clock, 3_600_000);
+  source.announce();
+  await clock.settle();
+  clock.tick = tick;
+  source.announce();
+  await clock.advance(3_000);
+  assertEquals(views.length, 3);
+  await monitor.close();
+});
+
+Deno.test("full reads after overflows take at most a quarter of the time", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
+  const reads: number[] = [];
+  const read = it.source.read.bind(it.source);
+  it.source.read = async () => {
+    reads.push(it.clock.monotonic());
+    await new Promise<void>((resolve) => void it.clock.setTimeout(resolve, 20));
+    return read();
+  };
+  for (let n = 0; n < 1_000; n++) {
+    it.source.emit({ kind: n % 2 ? "overflow" : "resync" });
+    await it.clock.advance(1);
+  }
+  const gaps = reads.slice(1).map((at, i) => at - reads[i]!);
+  assert(reads.length > 10);
+  // the table may be stale after such a read, and is compared again after 50 ms
+  assert(gaps.every((gap) => gap >= 80), `Gaps of ${gaps}`);
+});
+
+Deno.test("refresh() waits for one turn of the event loop after the last read, not for its pace", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
+  it.source.holdReads();
+  const first = it.monitor.refresh();
+  await it.clock.advance(20);
+  const second = it.monitor.refresh();
+  it.source.releaseReads();
+  await first;
+  const { read } = it.source.calls;
+  await it.clock.advance(1);
+  await second;
+  assertEquals(it.source.calls.read, read + 1);
+});
+
+Deno.test("a reconcile tick joins a read that waits for its pace", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: 100, coalesceMs: 0 } });
+  it.source.holdReads();
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(40);
+  it.source.emit({ kind: "overflow" }); // its read waits for three times 40 ms
+  it.source.releaseReads();
+  await it.clock.settle();
+  const { read } = it.source.calls;
+  await it.clock.advance(119);
+  assertEquals(it.source.calls.read, read);
+  it.source.set([eth0("192.0.2.2/24")]);
+  await it.clock.advance(1);
+  assertEquals(it.source.calls.read, read + 1);
+  assertEquals(it.monitor.current.causes, ["overflow"]);
+  assertEquals(it.monitor.metrics.reconciles > 0, true);
+});
+
+Deno.test("close() while a read waits for its pace leaves no timer", async () => {
+  const it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
+  it.source.holdReads();
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(40);
+  it.source.emit({ kind: "overflow" });
+  it.source.releaseReads();
+  await it.clock.settle();
+  assert(it.clock.pending > 0);
+  await it.monitor.close();
+  assertEquals(it.clock.pending, 0);
+});
