@@ -5,7 +5,7 @@
  */
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
-import { orderedInterfaces } from "../state/interface_list.ts";
+import { sortedInterfaces } from "../state/interface_list.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { TimedCalls } from "./call_with_timeout.ts";
@@ -26,7 +26,7 @@ import { step } from "./machine/step.ts";
 import { backoffMs } from "./machine/subscription.ts";
 import type { ResolvedOptions, ResolvedSnapshotOptions } from "./options.ts";
 import { Broadcast } from "./streams/broadcast.ts";
-import { SnapshotStream } from "./streams/snapshot_stream.ts";
+import type { SnapshotStream } from "./streams/snapshot_stream.ts";
 import { errorText } from "./user_code.ts";
 
 /** Runs one machine against one source. */
@@ -297,7 +297,7 @@ export class Runner {
     const { newest } = this.#model; // states share what did not change
     const state = buildState(reading, null, newest);
     if (state.interfaces !== newest?.interfaces) {
-      this.#options.ignored?.remember(orderedInterfaces(state).interfaces);
+      this.#options.ignored?.remember(sortedInterfaces(state));
     }
     return state;
   }

@@ -161,8 +161,8 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
   }, {
     file: "actor/runner.ts",
-    from: "this.#options.ignored?.remember(orderedInterfaces(state).interfaces);",
-    to: "void orderedInterfaces;",
+    from: "this.#options.ignored?.remember(sortedInterfaces(state));",
+    to: "void sortedInterfaces;",
   }, {
     file: "actor/user_code.ts",
     from: "this.#ignored.get(nic) ?? false;",
