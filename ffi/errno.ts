@@ -1,117 +1,42 @@
 /**
- * Names of error numbers, for messages only: nothing is decided by them.
+ * Names of error numbers, for messages only: no decision depends on them.
  *
  * @module
  */
 
 /** 1 to 34, except 11: the same since Version 7 Unix (asm-generic/errno-base.h, sys/errno.h). */
-const COMMON: Readonly<Record<number, string>> = {
-  1: "EPERM",
-  2: "ENOENT",
-  3: "ESRCH",
-  4: "EINTR",
-  5: "EIO",
-  6: "ENXIO",
-  7: "E2BIG",
-  8: "ENOEXEC",
-  9: "EBADF",
-  10: "ECHILD",
-  12: "ENOMEM",
-  13: "EACCES",
-  14: "EFAULT",
-  16: "EBUSY",
-  17: "EEXIST",
-  19: "ENODEV",
-  20: "ENOTDIR",
-  21: "EISDIR",
-  22: "EINVAL",
-  23: "ENFILE",
-  24: "EMFILE",
-  25: "ENOTTY",
-  28: "ENOSPC",
-  32: "EPIPE",
-  33: "EDOM",
-  34: "ERANGE",
-};
+const COMMON = `
+  EPERM 1 ENOENT 2 ESRCH 3 EINTR 4 EIO 5 ENXIO 6 E2BIG 7 ENOEXEC 8 EBADF 9 ECHILD 10 ENOMEM 12
+  EACCES 13 EFAULT 14 EBUSY 16 EEXIST 17 ENODEV 19 ENOTDIR 20 EISDIR 21 EINVAL 22 ENFILE 23
+  EMFILE 24 ENOTTY 25 ENOSPC 28 EPIPE 32 EDOM 33 ERANGE 34
+`;
 
 /** What 4.4BSD's descendants share above that (sys/errno.h of xnu and of FreeBSD). */
-const BSD: Readonly<Record<number, string>> = {
-  ...COMMON,
-  11: "EDEADLK",
-  35: "EAGAIN",
-  36: "EINPROGRESS",
-  37: "EALREADY",
-  38: "ENOTSOCK",
-  39: "EDESTADDRREQ",
-  40: "EMSGSIZE",
-  41: "EPROTOTYPE",
-  42: "ENOPROTOOPT",
-  43: "EPROTONOSUPPORT",
-  44: "ESOCKTNOSUPPORT",
-  46: "EPFNOSUPPORT",
-  47: "EAFNOSUPPORT",
-  48: "EADDRINUSE",
-  49: "EADDRNOTAVAIL",
-  50: "ENETDOWN",
-  51: "ENETUNREACH",
-  52: "ENETRESET",
-  53: "ECONNABORTED",
-  54: "ECONNRESET",
-  55: "ENOBUFS",
-  56: "EISCONN",
-  57: "ENOTCONN",
-  58: "ESHUTDOWN",
-  60: "ETIMEDOUT",
-  61: "ECONNREFUSED",
-  64: "EHOSTDOWN",
-  65: "EHOSTUNREACH",
-  78: "ENOSYS",
-  84: "EOVERFLOW",
+const BSD = `
+  EDEADLK 11 EAGAIN 35 EINPROGRESS 36 EALREADY 37 ENOTSOCK 38 EDESTADDRREQ 39 EMSGSIZE 40
+  EPROTOTYPE 41 ENOPROTOOPT 42 EPROTONOSUPPORT 43 ESOCKTNOSUPPORT 44 EPFNOSUPPORT 46
+  EAFNOSUPPORT 47 EADDRINUSE 48 EADDRNOTAVAIL 49 ENETDOWN 50 ENETUNREACH 51 ENETRESET 52
+  ECONNABORTED 53 ECONNRESET 54 ENOBUFS 55 EISCONN 56 ENOTCONN 57 ESHUTDOWN 58 ETIMEDOUT 60
+  ECONNREFUSED 61 EHOSTDOWN 64 EHOSTUNREACH 65 ENOSYS 78 EOVERFLOW 84
+`;
+
+/** asm-generic/errno.h. */
+const LINUX = `
+  EAGAIN 11 EDEADLK 35 ENOSYS 38 EPROTO 71 EOVERFLOW 75 ENOTSOCK 88 EDESTADDRREQ 89 EMSGSIZE 90
+  EPROTOTYPE 91 ENOPROTOOPT 92 EPROTONOSUPPORT 93 ESOCKTNOSUPPORT 94 EOPNOTSUPP 95 EPFNOSUPPORT
+  96 EAFNOSUPPORT 97 EADDRINUSE 98 EADDRNOTAVAIL 99 ENETDOWN 100 ENETUNREACH 101 ENETRESET 102
+  ECONNABORTED 103 ECONNRESET 104 ENOBUFS 105 EISCONN 106 ENOTCONN 107 ESHUTDOWN 108 ETIMEDOUT
+  110 ECONNREFUSED 111 EHOSTDOWN 112 EHOSTUNREACH 113 EALREADY 114 EINPROGRESS 115 ECANCELED 125
+`;
+
+/** Per system, `NAME number` in pairs. */
+const TABLES = {
+  linux: COMMON + LINUX,
+  darwin: `${COMMON} ${BSD} ENOTSUP 45 ECANCELED 89 EPROTO 100 EOPNOTSUPP 102`,
+  freebsd: `${COMMON} ${BSD} EOPNOTSUPP 45 ECANCELED 85 EPROTO 92 ENOTCAPABLE 93`,
 };
 
-const NAMES: Readonly<Record<"linux" | "darwin" | "freebsd", Readonly<Record<number, string>>>> = {
-  // asm-generic/errno.h
-  linux: {
-    ...COMMON,
-    11: "EAGAIN",
-    35: "EDEADLK",
-    38: "ENOSYS",
-    71: "EPROTO",
-    75: "EOVERFLOW",
-    88: "ENOTSOCK",
-    89: "EDESTADDRREQ",
-    90: "EMSGSIZE",
-    91: "EPROTOTYPE",
-    92: "ENOPROTOOPT",
-    93: "EPROTONOSUPPORT",
-    94: "ESOCKTNOSUPPORT",
-    95: "EOPNOTSUPP",
-    96: "EPFNOSUPPORT",
-    97: "EAFNOSUPPORT",
-    98: "EADDRINUSE",
-    99: "EADDRNOTAVAIL",
-    100: "ENETDOWN",
-    101: "ENETUNREACH",
-    102: "ENETRESET",
-    103: "ECONNABORTED",
-    104: "ECONNRESET",
-    105: "ENOBUFS",
-    106: "EISCONN",
-    107: "ENOTCONN",
-    108: "ESHUTDOWN",
-    110: "ETIMEDOUT",
-    111: "ECONNREFUSED",
-    112: "EHOSTDOWN",
-    113: "EHOSTUNREACH",
-    114: "EALREADY",
-    115: "EINPROGRESS",
-    125: "ECANCELED",
-  },
-  darwin: { ...BSD, 45: "ENOTSUP", 89: "ECANCELED", 100: "EPROTO", 102: "EOPNOTSUPP" },
-  freebsd: { ...BSD, 45: "EOPNOTSUPP", 85: "ECANCELED", 92: "EPROTO", 93: "ENOTCAPABLE" },
-};
-
-/** The symbolic name of an error number, such as `"EPERM"`; `"E?"` where it is not known. */
-export function errnoName(os: "linux" | "darwin" | "freebsd", code: number): string {
-  return NAMES[os][code] ?? "E?";
+/** The symbolic name of an error number, such as `"EPERM"`; `"E?"` if it is unknown. */
+export function errnoName(os: keyof typeof TABLES, code: number): string {
+  return TABLES[os].match(new RegExp(`(\\w+) ${code}(\\s|$)`))?.[1] ?? "E?";
 }

@@ -5,18 +5,7 @@
  */
 import { DecodeError } from "../../state/errors.ts";
 import { align4, attributeLength, attributeType, u32, u32Value } from "./attribute.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  IFA_ADDRESS,
-  IFA_FLAGS,
-  IFA_LOCAL,
-  IFADDRMSG_SIZE,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  RTATTR_SIZE,
-  RTM_GETADDR,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { encodeMessage } from "./netlink.ts";
 
 /** What an address message says. */
@@ -40,28 +29,28 @@ export interface AddressMessage {
  * DecodeError.
  */
 export function decodeAddress(body: Uint8Array): AddressMessage | null {
-  if (body.length < IFADDRMSG_SIZE) throw new DecodeError("ifaddrmsg", 0);
+  if (body.length < C.IFADDRMSG_SIZE) throw new DecodeError("ifaddrmsg", 0);
   const family = body[0]!;
-  if (family !== AF_INET && family !== AF_INET6) return null;
-  const size = family === AF_INET ? 4 : 16;
+  if (family !== C.AF_INET && family !== C.AF_INET6) return null;
+  const size = family === C.AF_INET ? 4 : 16;
   const prefixLength = body[1]!;
   if (prefixLength > size * 8) throw new DecodeError("ifa_prefixlen", 1);
   let flags = body[2]!;
   // Offsets of the values: 0, which is in the header, means absent.
   let address = 0;
   let local = 0;
-  for (let at = IFADDRMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
+  for (let at = C.IFADDRMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
     switch (attributeType(body, at)) {
-      case IFA_ADDRESS:
-        if (length !== RTATTR_SIZE + size) throw new DecodeError("IFA_ADDRESS", at);
-        address = at + RTATTR_SIZE;
+      case C.IFA_ADDRESS:
+        if (length !== C.RTATTR_SIZE + size) throw new DecodeError("IFA_ADDRESS", at);
+        address = at + C.RTATTR_SIZE;
         break;
-      case IFA_LOCAL:
-        if (length !== RTATTR_SIZE + size) throw new DecodeError("IFA_LOCAL", at);
-        local = at + RTATTR_SIZE;
+      case C.IFA_LOCAL:
+        if (length !== C.RTATTR_SIZE + size) throw new DecodeError("IFA_LOCAL", at);
+        local = at + C.RTATTR_SIZE;
         break;
-      case IFA_FLAGS:
+      case C.IFA_FLAGS:
         flags = u32Value(body, at, length, "IFA_FLAGS");
         break;
     }
@@ -72,7 +61,7 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
   if (ours === 0) throw new DecodeError("IFA_LOCAL", 0);
   const hasPeer = local !== 0 && address !== 0 && !sameBytes(body, local, address, size);
   return {
-    family: family === AF_INET ? "IPv4" : "IPv6",
+    family: family === C.AF_INET ? "IPv4" : "IPv6",
     index: u32(body, 4),
     prefixLength,
     flags,
@@ -85,8 +74,8 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
 export function encodeAddressDump(sequence = 0): Uint8Array {
   // All zero: AF_UNSPEC is any family, and strict checking refuses anything else than a family and an
   // interface in the header (inet_valid_dump_ifaddr_req()).
-  const body = new Uint8Array(IFADDRMSG_SIZE);
-  return encodeMessage(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence, body);
+  const body = new Uint8Array(C.IFADDRMSG_SIZE);
+  return encodeMessage(C.RTM_GETADDR, C.NLM_F_REQUEST | C.NLM_F_DUMP, sequence, body);
 }
 
 function sameBytes(bytes: Uint8Array, a: number, b: number, size: number): boolean {

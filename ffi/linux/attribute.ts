@@ -7,7 +7,7 @@
  * @module
  */
 import { DecodeError } from "../../state/errors.ts";
-import { AF_INET, AF_INET6, NLA_TYPE_MASK, RTATTR_SIZE } from "./constants.ts";
+import * as C from "./constants.ts";
 
 /** Up to the next multiple of 4, as NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN do. */
 export function align4(length: number): number {
@@ -47,32 +47,32 @@ export function setU32(bytes: Uint8Array, at: number, value: number): void {
  * length is less than the header, which would be an endless loop.
  */
 export function attributeLength(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < RTATTR_SIZE) throw new DecodeError("rtattr", at);
+  if (end - at < C.RTATTR_SIZE) throw new DecodeError("rtattr", at);
   const length = u16(bytes, at);
-  if (length < RTATTR_SIZE || length > end - at) throw new DecodeError("rtattr", at);
+  if (length < C.RTATTR_SIZE || length > end - at) throw new DecodeError("rtattr", at);
   return length;
 }
 
 /** The type of the attribute at `at`, without the bits for nested and network byte order. */
 export function attributeType(bytes: Uint8Array, at: number): number {
-  return u16(bytes, at + 2) & NLA_TYPE_MASK;
+  return u16(bytes, at + 2) & C.NLA_TYPE_MASK;
 }
 
 /** The value of an attribute that is a u8; longer ones are cut, as the kernel does. */
 export function u8Value(bytes: Uint8Array, at: number, length: number, what: string): number {
-  if (length < RTATTR_SIZE + 1) throw new DecodeError(what, at);
-  return bytes[at + RTATTR_SIZE]!;
+  if (length < C.RTATTR_SIZE + 1) throw new DecodeError(what, at);
+  return bytes[at + C.RTATTR_SIZE]!;
 }
 
 /** The value of an attribute that is a u32; longer ones are cut, as the kernel does. */
 export function u32Value(bytes: Uint8Array, at: number, length: number, what: string): number {
-  if (length < RTATTR_SIZE + 4) throw new DecodeError(what, at);
-  return u32(bytes, at + RTATTR_SIZE);
+  if (length < C.RTATTR_SIZE + 4) throw new DecodeError(what, at);
+  return u32(bytes, at + C.RTATTR_SIZE);
 }
 
 /** The value of an attribute that is a string, up to its NUL if it has one: a view, not a copy. */
 export function stringValue(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  const value = bytes.subarray(at + RTATTR_SIZE, at + length);
+  const value = bytes.subarray(at + C.RTATTR_SIZE, at + length);
   const nul = value.indexOf(0);
   return nul < 0 ? value : value.subarray(0, nul);
 }
@@ -88,9 +88,9 @@ export function addressValue(
   family: number,
   what: string,
 ): Uint8Array {
-  const size = family === AF_INET ? 4 : family === AF_INET6 ? 16 : length - RTATTR_SIZE;
-  if (length !== RTATTR_SIZE + size) throw new DecodeError(what, at);
-  return bytes.slice(at + RTATTR_SIZE, at + length);
+  const size = family === C.AF_INET ? 4 : family === C.AF_INET6 ? 16 : length - C.RTATTR_SIZE;
+  if (length !== C.RTATTR_SIZE + size) throw new DecodeError(what, at);
+  return bytes.slice(at + C.RTATTR_SIZE, at + length);
 }
 
 /**
@@ -104,19 +104,19 @@ export function forEachAttribute(
 ): void {
   for (let at = start, length = 0; at < bytes.length; at += align4(length)) {
     length = attributeLength(bytes, at, bytes.length);
-    visit(attributeType(bytes, at), bytes.subarray(at + RTATTR_SIZE, at + length));
+    visit(attributeType(bytes, at), bytes.subarray(at + C.RTATTR_SIZE, at + length));
   }
 }
 
 /** One attribute with its padding. Throws RangeError when the value is longer than its u16 can say. */
 export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
-  const length = RTATTR_SIZE + value.length;
+  const length = C.RTATTR_SIZE + value.length;
   if (length > 0xffff) {
     throw new RangeError(`An attribute holds at most 65531 bytes, not ${value.length}`);
   }
   const bytes = new Uint8Array(align4(length));
   setU16(bytes, 0, length);
   setU16(bytes, 2, type);
-  bytes.set(value, RTATTR_SIZE);
+  bytes.set(value, C.RTATTR_SIZE);
   return bytes;
 }

@@ -6,25 +6,12 @@
  * @module
  */
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
-import {
-  AF_INET,
-  NLMSGHDR_SIZE,
-  NTF_ROUTER,
-  NUD_DELAY,
-  NUD_PROBE,
-  NUD_STALE,
-  RTM_DELNEIGH,
-  RTM_DELROUTE,
-  RTM_NEWNEIGH,
-  RTM_NEWROUTE,
-  SO_ATTACH_FILTER,
-  SOL_SOCKET,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** Whether a route with this destination length can be a default route. */
 export function canBeDefault(family: number, destinationLength: number): boolean {
-  return destinationLength <= (family === AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
+  return destinationLength <= (family === C.AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
 }
 
 /**
@@ -32,12 +19,12 @@ export function canBeDefault(family: number, destinationLength: number): boolean
  * state is more than the ageing of a reachable one. `body` is a struct ndmsg.
  */
 export function isRouterChange(body: Uint8Array): boolean {
-  return body.length > NDM_FLAGS && (body[NDM_FLAGS]! & NTF_ROUTER) !== 0 &&
+  return body.length > NDM_FLAGS && (body[NDM_FLAGS]! & C.NTF_ROUTER) !== 0 &&
     (body[NDM_STATE]! & AGEING) === 0;
 }
 
 /** `rt6_check_neigh()` treats these as reachable (net/ipv6/route.c). */
-const AGEING = NUD_STALE | NUD_DELAY | NUD_PROBE;
+const AGEING = C.NUD_STALE | C.NUD_DELAY | C.NUD_PROBE;
 
 // struct ndmsg: family 0:1, ifindex 4:4, state 8:2, flags 10:1 (linux/neighbour.h).
 const NDM_STATE = 8;
@@ -56,8 +43,8 @@ const NOTHING = 0;
 // message goes on with rtm_family and rtm_dst_len (linux/rtnetlink.h).
 const TYPE_LOW = 4;
 const TYPE_HIGH = 5;
-const FAMILY = NLMSGHDR_SIZE;
-const DESTINATION_LENGTH = NLMSGHDR_SIZE + 1;
+const FAMILY = C.NLMSGHDR_SIZE;
+const DESTINATION_LENGTH = C.NLMSGHDR_SIZE + 1;
 
 /** `{ code, jump if true, jump if false, k }`; jumps count from the next instruction. */
 type Instruction = [code: number, yes: number, no: number, k: number];
@@ -67,21 +54,21 @@ const PROGRAM: readonly Instruction[] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
   [BPF_JMP_JEQ_K, 0, 16, 0],
   [BPF_LD_B_ABS, 0, 0, TYPE_LOW],
-  [BPF_JMP_JEQ_K, 3, 0, RTM_NEWROUTE],
-  [BPF_JMP_JEQ_K, 2, 0, RTM_DELROUTE],
-  [BPF_JMP_JEQ_K, 7, 0, RTM_NEWNEIGH],
-  [BPF_JMP_JEQ_K, 6, 11, RTM_DELNEIGH],
+  [BPF_JMP_JEQ_K, 3, 0, C.RTM_NEWROUTE],
+  [BPF_JMP_JEQ_K, 2, 0, C.RTM_DELROUTE],
+  [BPF_JMP_JEQ_K, 7, 0, C.RTM_NEWNEIGH],
+  [BPF_JMP_JEQ_K, 6, 11, C.RTM_DELNEIGH],
   // 7: a route
   [BPF_LD_B_ABS, 0, 0, FAMILY],
-  [BPF_JMP_JEQ_K, 0, 2, AF_INET],
+  [BPF_JMP_JEQ_K, 0, 2, C.AF_INET],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
   [BPF_JMP_JGT_K, 6, 7, LONGEST_DEFAULT_IPV4],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
   [BPF_JMP_JGT_K, 4, 5, LONGEST_DEFAULT_IPV6],
   // 13: a neighbour
-  [BPF_LD_B_ABS, 0, 0, NLMSGHDR_SIZE + NDM_FLAGS],
-  [BPF_JMP_JSET_K, 0, 2, NTF_ROUTER],
-  [BPF_LD_B_ABS, 0, 0, NLMSGHDR_SIZE + NDM_STATE],
+  [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
+  [BPF_JMP_JSET_K, 0, 2, C.NTF_ROUTER],
+  [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_STATE],
   [BPF_JMP_JSET_K, 0, 1, AGEING],
   [BPF_RET_K, 0, 0, NOTHING],
   [BPF_RET_K, 0, 0, WHOLE_DATAGRAM],
@@ -103,7 +90,7 @@ export function attachFilter(syscalls: Syscalls, socket: number): boolean {
   const programView = new DataView(program.buffer);
   programView.setUint16(0, PROGRAM.length, true);
   programView.setBigUint64(8, syscalls.addressOf(instructions), true);
-  const attached = syscalls.setOptionBytes(socket, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  const attached = syscalls.setOptionBytes(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
   // The kernel has copied the program by now; until then the buffer must not be collected.
   instructions.fill(0);
   return attached;

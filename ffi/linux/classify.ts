@@ -5,26 +5,7 @@
  */
 import { type AddressMessage, decodeAddress } from "./address.ts";
 import { canBeDefault, isRouterChange } from "./bpf_filter.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
-  NLMSG_ERROR,
-  RTM_DELADDR,
-  RTM_DELLINK,
-  RTM_DELNEIGH,
-  RTM_DELNEXTHOP,
-  RTM_DELNEXTHOPBUCKET,
-  RTM_DELROUTE,
-  RTM_DELRULE,
-  RTM_NEWADDR,
-  RTM_NEWLINK,
-  RTM_NEWNEIGH,
-  RTM_NEWNEXTHOP,
-  RTM_NEWNEXTHOPBUCKET,
-  RTM_NEWROUTE,
-  RTM_NEWRULE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { decodeLink, type LinkMessage } from "./link.ts";
 import type { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
@@ -59,43 +40,43 @@ const MALFORMED: KernelEvent = { kind: "malformed" };
 export function decodeEvent(message: NetlinkMessage): KernelEvent {
   const { body, type } = message;
   switch (type) {
-    case RTM_NEWADDR:
-    case RTM_DELADDR: {
+    case C.RTM_NEWADDR:
+    case C.RTM_DELADDR: {
       const address = decodeAddress(body);
       if (address === null) return NOISE;
-      return { kind: type === RTM_NEWADDR ? "address" : "address-gone", address };
+      return { kind: type === C.RTM_NEWADDR ? "address" : "address-gone", address };
     }
-    case RTM_NEWLINK:
-    case RTM_DELLINK: {
+    case C.RTM_NEWLINK:
+    case C.RTM_DELLINK: {
       const link = decodeLink(body);
       // A message of family AF_BRIDGE is about a bridge port: "deleted" means that the link left the bridge.
-      if (link.family !== AF_UNSPEC) return NOISE;
-      return type === RTM_NEWLINK
+      if (link.family !== C.AF_UNSPEC) return NOISE;
+      return type === C.RTM_NEWLINK
         ? { kind: "link", link }
         : { kind: "link-gone", index: link.index };
     }
-    case RTM_NEWROUTE:
-    case RTM_DELROUTE:
+    case C.RTM_NEWROUTE:
+    case C.RTM_DELROUTE:
       // struct rtmsg: family, destination length. The BPF filter decides the same where it is installed.
       return body.length < 2 || canBeDefault(body[0]!, body[1]!) ? ROUTES : NOISE;
-    case RTM_NEWRULE:
-    case RTM_DELRULE:
+    case C.RTM_NEWRULE:
+    case C.RTM_DELRULE:
       // Multicast routing has rules of families of its own (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
-      return body[0] === AF_INET || body[0] === AF_INET6 ? ROUTES : NOISE;
-    case RTM_NEWNEXTHOP:
-    case RTM_DELNEXTHOP:
+      return body[0] === C.AF_INET || body[0] === C.AF_INET6 ? ROUTES : NOISE;
+    case C.RTM_NEWNEXTHOP:
+    case C.RTM_DELNEXTHOP:
       return ROUTES;
-    case RTM_NEWNEIGH:
-    case RTM_DELNEIGH:
+    case C.RTM_NEWNEIGH:
+    case C.RTM_DELNEIGH:
       // IPv6 switches between two routers by reachability, without a route message (RFC 4191, 3.2).
       return isRouterChange(body) ? ROUTES : NOISE;
-    case RTM_NEWNEXTHOPBUCKET:
-    case RTM_DELNEXTHOPBUCKET:
+    case C.RTM_NEWNEXTHOPBUCKET:
+    case C.RTM_DELNEXTHOPBUCKET:
       return NOISE;
-    case NLMSG_ERROR:
+    case C.NLMSG_ERROR:
       return { kind: "acknowledgement", sequence: message.sequence };
     default:
-      return type < RTM_NEWLINK ? NOISE : MALFORMED;
+      return type < C.RTM_NEWLINK ? NOISE : MALFORMED;
   }
 }
 

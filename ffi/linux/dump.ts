@@ -6,7 +6,7 @@
 import type { Reading } from "../../state/source.ts";
 import { macrotask } from "../event_socket.ts";
 import { decodeAddress, encodeAddressDump } from "./address.ts";
-import { AF_UNSPEC, RTM_NEWADDR, RTM_NEWLINK } from "./constants.ts";
+import * as C from "./constants.ts";
 import { decodeLink, encodeLinkDump } from "./link.ts";
 import { LinkTable } from "./link_table.ts";
 import { RequestSocket } from "./request_socket.ts";
@@ -83,9 +83,9 @@ async function dumpTable(socket: RequestSocket, signal: AbortSignal): Promise<Li
 
 function dumpLinks(socket: RequestSocket, table: LinkTable, signal: AbortSignal): Promise<boolean> {
   return socket.dump("RTM_GETLINK dump", encodeLinkDump(), (message) => {
-    if (message.type !== RTM_NEWLINK) return;
+    if (message.type !== C.RTM_NEWLINK) return;
     const link = decodeLink(message.body);
-    if (link.family === AF_UNSPEC) table.setLink(link);
+    if (link.family === C.AF_UNSPEC) table.setLink(link);
   }, signal);
 }
 
@@ -95,7 +95,7 @@ function dumpAddresses(
   signal: AbortSignal,
 ): Promise<boolean> {
   return socket.dump("RTM_GETADDR dump", encodeAddressDump(), (message) => {
-    if (message.type !== RTM_NEWADDR) return;
+    if (message.type !== C.RTM_NEWADDR) return;
     const address = decodeAddress(message.body);
     if (address !== null) table.setAddress(address);
   }, signal);

@@ -9,40 +9,20 @@ import type { SocketPort } from "../event_socket.ts";
 import { POLLERR } from "../poll_loop.ts";
 import { attachFilter } from "./bpf_filter.ts";
 import { decodeEvent, type KernelEvent } from "./classify.ts";
-import {
-  ENOBUFS,
-  NETLINK_LIST_MEMBERSHIPS,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-  NLMSG_NOOP,
-  RTNLGRP_IPV4_IFADDR,
-  RTNLGRP_IPV4_ROUTE,
-  RTNLGRP_IPV4_RULE,
-  RTNLGRP_IPV6_IFADDR,
-  RTNLGRP_IPV6_ROUTE,
-  RTNLGRP_IPV6_RULE,
-  RTNLGRP_LINK,
-  RTNLGRP_NEIGH,
-  RTNLGRP_NEXTHOP,
-  SO_COOKIE,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SOL_NETLINK,
-  SOL_SOCKET,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
 import { RECEIVE_BATCH, type Syscalls } from "./syscalls.ts";
 
 const GROUPS = [
-  RTNLGRP_LINK,
-  RTNLGRP_NEIGH,
-  RTNLGRP_IPV4_IFADDR,
-  RTNLGRP_IPV4_ROUTE,
-  RTNLGRP_IPV4_RULE,
-  RTNLGRP_IPV6_IFADDR,
-  RTNLGRP_IPV6_ROUTE,
-  RTNLGRP_IPV6_RULE,
-  RTNLGRP_NEXTHOP,
+  C.RTNLGRP_LINK,
+  C.RTNLGRP_NEIGH,
+  C.RTNLGRP_IPV4_IFADDR,
+  C.RTNLGRP_IPV4_ROUTE,
+  C.RTNLGRP_IPV4_RULE,
+  C.RTNLGRP_IPV6_IFADDR,
+  C.RTNLGRP_IPV6_ROUTE,
+  C.RTNLGRP_IPV6_RULE,
+  C.RTNLGRP_NEXTHOP,
 ];
 /** In the mask of bind(), group n is bit n - 1. */
 const GROUP_MASK = GROUPS.reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
@@ -65,11 +45,11 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     this.#syscalls = syscalls;
     this.descriptor = syscalls.openNetlink(GROUP_MASK);
     // The first needs CAP_NET_ADMIN and has no limit, the second stops at net.core.rmem_max.
-    if (!syscalls.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes)) {
-      syscalls.setOption(this.descriptor, SOL_SOCKET, SO_RCVBUF, receiveBufferBytes);
+    if (!syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUFFORCE, receiveBufferBytes)) {
+      syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUF, receiveBufferBytes);
     }
     attachFilter(syscalls, this.descriptor);
-    this.#cookie = this.#option(SOL_SOCKET, SO_COOKIE, 8);
+    this.#cookie = this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8);
     // An old kernel joins fewer groups than it was asked to.
     this.#memberships = this.#listMemberships();
     this.#drops = syscalls.drops(this.descriptor) ?? 0;
@@ -95,7 +75,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     // a pending error would fail the next receive
     const code = dropped || revents & POLLERR ? this.#syscalls.takeError(this.descriptor) : 0;
     if (!dropped && code === 0) return false;
-    if (code !== 0 && code !== ENOBUFS) {
+    if (code !== 0 && code !== C.ENOBUFS) {
       throw new SystemCallError("recv of routing messages", code, errnoName("linux", code));
     }
     events.push({ kind: "overflow" });
@@ -109,10 +89,10 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
 
   /** Asks the kernel for an acknowledgement, which arrives like an event. */
   sendCanary(sequence: number): void {
-    const flags = NLM_F_REQUEST | NLM_F_ACK;
+    const flags = C.NLM_F_REQUEST | C.NLM_F_ACK;
     this.#syscalls.send(
       this.descriptor,
-      encodeMessage(NLMSG_NOOP, flags, sequence, new Uint8Array()),
+      encodeMessage(C.NLMSG_NOOP, flags, sequence, new Uint8Array()),
     );
   }
 
@@ -125,11 +105,11 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 
   #isOurs(): boolean {
-    return this.#option(SOL_SOCKET, SO_COOKIE, 8) === this.#cookie;
+    return this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8) === this.#cookie;
   }
 
   #listMemberships(): string {
-    return this.#option(SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, 16);
+    return this.#option(C.SOL_NETLINK, C.NETLINK_LIST_MEMBERSHIPS, 16);
   }
 
   /** The bytes of an option as text; empty if it is refused. */

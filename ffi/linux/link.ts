@@ -17,22 +17,7 @@ import {
   u32Value,
   u8Value,
 } from "./attribute.ts";
-import {
-  IFINFOMSG_SIZE,
-  IFLA_ADDRESS,
-  IFLA_EXT_MASK,
-  IFLA_IFNAME,
-  IFLA_INFO_KIND,
-  IFLA_LINKINFO,
-  IFLA_MASTER,
-  IFLA_MTU,
-  IFLA_OPERSTATE,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  RTATTR_SIZE,
-  RTEXT_FILTER_SKIP_STATS,
-  RTM_GETLINK,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { encodeMessage } from "./netlink.ts";
 
 /** What a link message says. */
@@ -61,7 +46,7 @@ export interface LinkMessage {
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
 export function decodeLink(body: Uint8Array): LinkMessage {
-  if (body.length < IFINFOMSG_SIZE) throw new DecodeError("ifinfomsg", 0);
+  if (body.length < C.IFINFOMSG_SIZE) throw new DecodeError("ifinfomsg", 0);
   const link: LinkMessage = {
     family: body[0]!,
     hardwareType: u16(body, 2),
@@ -74,25 +59,25 @@ export function decodeLink(body: Uint8Array): LinkMessage {
     kind: null,
     master: null,
   };
-  for (let at = IFINFOMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
+  for (let at = C.IFINFOMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
     switch (attributeType(body, at)) {
-      case IFLA_IFNAME:
+      case C.IFLA_IFNAME:
         link.name = interfaceName(stringValue(body, at, length));
         break;
-      case IFLA_ADDRESS:
+      case C.IFLA_ADDRESS:
         link.mac = macValue(body, at, length);
         break;
-      case IFLA_MTU:
+      case C.IFLA_MTU:
         link.mtu = u32Value(body, at, length, "IFLA_MTU");
         break;
-      case IFLA_OPERSTATE:
+      case C.IFLA_OPERSTATE:
         link.operstate = u8Value(body, at, length, "IFLA_OPERSTATE");
         break;
-      case IFLA_MASTER:
+      case C.IFLA_MASTER:
         link.master = u32Value(body, at, length, "IFLA_MASTER") || null;
         break;
-      case IFLA_LINKINFO:
+      case C.IFLA_LINKINFO:
         link.kind = kindValue(body, at, length);
         break;
     }
@@ -103,30 +88,30 @@ export function decodeLink(body: Uint8Array): LinkMessage {
 /** Asks for all links, without their counters, which are half of each message. */
 export function encodeLinkDump(sequence = 0): Uint8Array {
   // All zero: strict checking refuses a header that asks for one link (rtnl_valid_dump_ifinfo_req()).
-  return encodeLinkRequest(NLM_F_REQUEST | NLM_F_DUMP, sequence, 0);
+  return encodeLinkRequest(C.NLM_F_REQUEST | C.NLM_F_DUMP, sequence, 0);
 }
 
 /** Asks for one link. */
 export function encodeLinkQuery(index: number, sequence = 0): Uint8Array {
-  return encodeLinkRequest(NLM_F_REQUEST, sequence, index);
+  return encodeLinkRequest(C.NLM_F_REQUEST, sequence, index);
 }
 
 function encodeLinkRequest(flags: number, sequence: number, index: number): Uint8Array {
   const mask = new Uint8Array(4);
-  setU32(mask, 0, RTEXT_FILTER_SKIP_STATS);
-  const attribute = encodeAttribute(IFLA_EXT_MASK, mask);
-  const body = new Uint8Array(IFINFOMSG_SIZE + attribute.length);
+  setU32(mask, 0, C.RTEXT_FILTER_SKIP_STATS);
+  const attribute = encodeAttribute(C.IFLA_EXT_MASK, mask);
+  const body = new Uint8Array(C.IFINFOMSG_SIZE + attribute.length);
   setU32(body, 4, index);
-  body.set(attribute, IFINFOMSG_SIZE);
-  return encodeMessage(RTM_GETLINK, flags, sequence, body);
+  body.set(attribute, C.IFINFOMSG_SIZE);
+  return encodeMessage(C.RTM_GETLINK, flags, sequence, body);
 }
 
 /** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: those are no MAC addresses. */
 function macValue(bytes: Uint8Array, at: number, length: number): string | null {
-  if (length !== RTATTR_SIZE + 6) return null;
+  if (length !== C.RTATTR_SIZE + 6) return null;
   let mac = "";
   let bits = 0;
-  for (let i = at + RTATTR_SIZE; i < at + length; i++) {
+  for (let i = at + C.RTATTR_SIZE; i < at + length; i++) {
     const byte = bytes[i]!;
     bits |= byte;
     mac += (mac === "" ? "" : ":") + (byte < 16 ? "0" : "") + byte.toString(16);
@@ -139,9 +124,9 @@ const decoder = new TextDecoder();
 function kindValue(bytes: Uint8Array, at: number, length: number): string | null {
   let kind: string | null = null;
   const end = at + length;
-  for (let inner = at + RTATTR_SIZE, size = 0; inner < end; inner += align4(size)) {
+  for (let inner = at + C.RTATTR_SIZE, size = 0; inner < end; inner += align4(size)) {
     size = attributeLength(bytes, inner, end);
-    if (attributeType(bytes, inner) === IFLA_INFO_KIND) {
+    if (attributeType(bytes, inner) === C.IFLA_INFO_KIND) {
       kind = decoder.decode(stringValue(bytes, inner, size));
     }
   }

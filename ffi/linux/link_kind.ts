@@ -5,17 +5,7 @@
  */
 import { kindByName } from "../../state/interface_kind.ts";
 import type { InterfaceKind } from "../../state/types.ts";
-import {
-  ARPHRD_ETHER,
-  ARPHRD_IP6GRE,
-  ARPHRD_IPGRE,
-  ARPHRD_NONE,
-  ARPHRD_PPP,
-  ARPHRD_SIT,
-  ARPHRD_TUNNEL,
-  ARPHRD_TUNNEL6,
-  IFF_LOOPBACK,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { LinkMessage } from "./link.ts";
 
 /** `IFLA_INFO_KIND`, as the drivers' `rtnl_link_ops.kind` has it. */
@@ -29,24 +19,24 @@ const KINDS: readonly (readonly [InterfaceKind, RegExp])[] = [
 ];
 
 const TUNNEL_TYPES: readonly number[] = [
-  ARPHRD_PPP,
-  ARPHRD_NONE,
-  ARPHRD_TUNNEL,
-  ARPHRD_TUNNEL6,
-  ARPHRD_SIT,
-  ARPHRD_IPGRE,
-  ARPHRD_IP6GRE,
+  C.ARPHRD_PPP,
+  C.ARPHRD_NONE,
+  C.ARPHRD_TUNNEL,
+  C.ARPHRD_TUNNEL6,
+  C.ARPHRD_SIT,
+  C.ARPHRD_IPGRE,
+  C.ARPHRD_IP6GRE,
 ];
 
 /** The flag decides loopback, not the address (denoland/std#5933), then the driver, then the name. */
 export function linkKind(link: LinkMessage): InterfaceKind {
   const { flags, hardwareType, kind, name } = link;
-  if (flags & IFF_LOOPBACK) return "loopback";
+  if (flags & C.IFF_LOOPBACK) return "loopback";
   const driver = KINDS.find(([, pattern]) => kind !== null && pattern.test(kind));
   if (driver !== undefined) return driver[0];
   const named = kindByName(name);
   // A modem without a driver of its own shows as a raw IP link: its name is the better word.
   if (named === "wifi" || named === "cellular") return named;
   if (TUNNEL_TYPES.includes(hardwareType)) return "tunnel";
-  return hardwareType === ARPHRD_ETHER ? "ethernet" : "unknown";
+  return hardwareType === C.ARPHRD_ETHER ? "ethernet" : "unknown";
 }

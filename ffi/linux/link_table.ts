@@ -8,25 +8,14 @@ import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
-import {
-  IF_OPER_DORMANT,
-  IF_OPER_TESTING,
-  IFA_F_DADFAILED,
-  IFA_F_DEPRECATED,
-  IFA_F_OPTIMISTIC,
-  IFA_F_PERMANENT,
-  IFA_F_TEMPORARY,
-  IFA_F_TENTATIVE,
-  IFF_LOWER_UP,
-  IFF_RUNNING,
-  IFF_UP,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { LinkMessage } from "./link.ts";
 import { linkKind } from "./link_kind.ts";
 
 /** The flags that are published. */
-const PUBLISHED_FLAGS = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED | IFA_F_DEPRECATED |
-  IFA_F_TEMPORARY | IFA_F_PERMANENT;
+const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
+  C.IFA_F_DEPRECATED |
+  C.IFA_F_TEMPORARY | C.IFA_F_PERMANENT;
 
 const ADDRESSES_PER_STEP = 256;
 
@@ -113,7 +102,7 @@ export class LinkTable {
       if (row === undefined || row.link === null) continue;
       for (const [key, { message }] of addresses) {
         if (!isTentative(message) || stale.has(`${index} ${key}`)) continue;
-        if (row.addresses.has(key) && (row.link.flags & IFF_UP) !== 0) continue;
+        if (row.addresses.has(key) && (row.link.flags & C.IFF_UP) !== 0) continue;
         if (this.setAddress(message)) merged = true;
       }
     }
@@ -133,7 +122,7 @@ export class LinkTable {
 
   /** Whether the link exists and is administratively up. */
   isUp(index: number): boolean {
-    return ((this.#rows.get(index)?.link?.flags ?? 0) & IFF_UP) !== 0;
+    return ((this.#rows.get(index)?.link?.flags ?? 0) & C.IFF_UP) !== 0;
   }
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
@@ -251,7 +240,7 @@ function sameLink(a: LinkMessage, b: LinkMessage): boolean {
 
 function isTentative({ flags }: AddressMessage): boolean {
   // RFC 4429: an optimistic address may be used while it is checked.
-  return (flags & IFA_F_TENTATIVE) !== 0 && (flags & IFA_F_OPTIMISTIC) === 0;
+  return (flags & C.IFA_F_TENTATIVE) !== 0 && (flags & C.IFA_F_OPTIMISTIC) === 0;
 }
 
 /**
@@ -260,9 +249,9 @@ function isTentative({ flags }: AddressMessage): boolean {
  * `IFF_RUNNING`: without this a dump would differ from the table before the event.
  */
 function steadyFlags({ flags, operstate }: LinkMessage): number {
-  if (flags & IFF_RUNNING) return (flags | IFF_LOWER_UP) >>> 0;
-  const dormant = operstate === IF_OPER_DORMANT || operstate === IF_OPER_TESTING;
-  return (dormant ? flags : flags & ~IFF_LOWER_UP) >>> 0;
+  if (flags & C.IFF_RUNNING) return (flags | C.IFF_LOWER_UP) >>> 0;
+  const dormant = operstate === C.IF_OPER_DORMANT || operstate === C.IF_OPER_TESTING;
+  return (dormant ? flags : flags & ~C.IFF_LOWER_UP) >>> 0;
 }
 
 function builtInterface(link: LinkMessage, row: Row): Interface {
@@ -272,8 +261,8 @@ function builtInterface(link: LinkMessage, row: Row): Interface {
     name: link.name,
     index: link.index,
     kind: linkKind(link),
-    up: (flags & IFF_UP) !== 0,
-    running: (flags & IFF_RUNNING) !== 0,
+    up: (flags & C.IFF_UP) !== 0,
+    running: (flags & C.IFF_RUNNING) !== 0,
     flags,
     mac: link.mac,
     mtu: link.mtu,
@@ -302,10 +291,10 @@ function buildAddress(message: AddressMessage): Address {
     peer: peer === null ? null : formatIp(peer),
     scopeId: family === "IPv6" && isLinkLocal(local) ? index : null,
     tentative: isTentative(message),
-    duplicated: (flags & IFA_F_DADFAILED) !== 0,
-    deprecated: (flags & IFA_F_DEPRECATED) !== 0,
+    duplicated: (flags & C.IFA_F_DADFAILED) !== 0,
+    deprecated: (flags & C.IFA_F_DEPRECATED) !== 0,
     // The same bit means "secondary" for IPv4 (linux/if_addr.h).
-    temporary: family === "IPv6" && (flags & IFA_F_TEMPORARY) !== 0,
-    permanent: (flags & IFA_F_PERMANENT) !== 0,
+    temporary: family === "IPv6" && (flags & C.IFA_F_TEMPORARY) !== 0,
+    permanent: (flags & C.IFA_F_PERMANENT) !== 0,
   });
 }

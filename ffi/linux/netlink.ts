@@ -15,14 +15,7 @@ import {
   u16,
   u32,
 } from "./attribute.ts";
-import {
-  NLM_F_ACK_TLVS,
-  NLM_F_CAPPED,
-  NLMSG_DONE,
-  NLMSGERR_ATTR_MSG,
-  NLMSGERR_SIZE,
-  NLMSGHDR_SIZE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 
 export { encodeAttribute, forEachAttribute } from "./attribute.ts";
 
@@ -61,18 +54,18 @@ export function forEachMessage(
 ): void {
   for (let at = 0, length = 0; at < datagram.length; at += align4(length)) {
     const left = datagram.length - at;
-    if (left < NLMSGHDR_SIZE) {
+    if (left < C.NLMSGHDR_SIZE) {
       if (at > 0 && isZero(datagram, at)) return;
       throw new DecodeError("nlmsghdr", at);
     }
     length = u32(datagram, at);
-    if (length < NLMSGHDR_SIZE || length > left) throw new DecodeError("nlmsghdr", at);
+    if (length < C.NLMSGHDR_SIZE || length > left) throw new DecodeError("nlmsghdr", at);
     visit({
       type: u16(datagram, at + 4),
       flags: u16(datagram, at + 6),
       sequence: u32(datagram, at + 8),
       pid: u32(datagram, at + 12),
-      body: datagram.subarray(at + NLMSGHDR_SIZE, at + length),
+      body: datagram.subarray(at + C.NLMSGHDR_SIZE, at + length),
     });
   }
 }
@@ -83,16 +76,16 @@ export function forEachMessage(
  */
 export function decodeNetlinkError(message: NetlinkMessage): NetlinkError {
   const { body } = message;
-  const done = message.type === NLMSG_DONE;
+  const done = message.type === C.NLMSG_DONE;
   if (done && body.length === 0) return { code: 0, sequence: message.sequence, text: null };
-  if (body.length < (done ? 4 : NLMSGERR_SIZE)) throw new DecodeError("nlmsgerr", 0);
+  if (body.length < (done ? 4 : C.NLMSGERR_SIZE)) throw new DecodeError("nlmsgerr", 0);
   const error = i32(body, 0);
   if (error > 0) throw new DecodeError("nlmsgerr", 0);
   const start = done ? 4 : endOfEcho(message);
   return {
     code: 0 - error,
     sequence: done ? message.sequence : u32(body, 4 + 8),
-    text: (message.flags & NLM_F_ACK_TLVS) === 0 ? null : errorText(body, start),
+    text: (message.flags & C.NLM_F_ACK_TLVS) === 0 ? null : errorText(body, start),
   };
 }
 
@@ -103,21 +96,21 @@ export function encodeMessage(
   sequence: number,
   body: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const length = NLMSGHDR_SIZE + body.length;
+  const length = C.NLMSGHDR_SIZE + body.length;
   const bytes = new Uint8Array(align4(length));
   setU32(bytes, 0, length);
   setU16(bytes, 4, type);
   setU16(bytes, 6, flags);
   setU32(bytes, 8, sequence);
-  bytes.set(body, NLMSGHDR_SIZE);
+  bytes.set(body, C.NLMSGHDR_SIZE);
   return bytes;
 }
 
 /** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
 function endOfEcho({ flags, body }: NetlinkMessage): number {
-  if ((flags & NLM_F_CAPPED) !== 0) return NLMSGERR_SIZE;
+  if ((flags & C.NLM_F_CAPPED) !== 0) return C.NLMSGERR_SIZE;
   const length = u32(body, 4);
-  if (length < NLMSGHDR_SIZE || length > body.length - 4) throw new DecodeError("nlmsgerr", 4);
+  if (length < C.NLMSGHDR_SIZE || length > body.length - 4) throw new DecodeError("nlmsgerr", 4);
   return 4 + align4(length);
 }
 
@@ -125,7 +118,7 @@ function errorText(body: Uint8Array, start: number): string | null {
   let text: string | null = null;
   for (let at = start, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
-    if (attributeType(body, at) === NLMSGERR_ATTR_MSG) {
+    if (attributeType(body, at) === C.NLMSGERR_ATTR_MSG) {
       text = new TextDecoder().decode(stringValue(body, at, length));
     }
   }

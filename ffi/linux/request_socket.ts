@@ -8,16 +8,7 @@ import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import { macrotask } from "../event_socket.ts";
 import { setU32 } from "./attribute.ts";
-import {
-  NETLINK_CAP_ACK,
-  NETLINK_EXT_ACK,
-  NETLINK_GET_STRICT_CHK,
-  NLM_F_DUMP_INTR,
-  NLM_F_MULTI,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  SOL_NETLINK,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -44,8 +35,8 @@ export class RequestSocket {
     this.#syscalls = syscalls;
     this.#socket = syscalls.openNetlink(0);
     // Improvements that older kernels lack: error texts, short errors, exact filters.
-    for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
-      syscalls.setOption(this.#socket, SOL_NETLINK, option, 1);
+    for (const option of [C.NETLINK_EXT_ACK, C.NETLINK_CAP_ACK, C.NETLINK_GET_STRICT_CHK]) {
+      syscalls.setOption(this.#socket, C.SOL_NETLINK, option, 1);
     }
   }
 
@@ -69,7 +60,7 @@ export class RequestSocket {
         const i = message.sequence - first;
         if (i < 0 || i >= requests.length) return;
         missing--;
-        if (message.type !== NLMSG_ERROR) answers[i] = decode(message);
+        if (message.type !== C.NLMSG_ERROR) answers[i] = decode(message);
       });
     }
     return answers;
@@ -159,15 +150,15 @@ function follow(
   visit: (message: NetlinkMessage) => void,
 ): void {
   // Any part may carry the flag, the last one included.
-  if (message.flags & NLM_F_DUMP_INTR) progress.consistent = false;
+  if (message.flags & C.NLM_F_DUMP_INTR) progress.consistent = false;
   // NLMSG_DONE carries an error if the dump failed on its way.
-  if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+  if (message.type === C.NLMSG_ERROR || message.type === C.NLMSG_DONE) {
     const { code, text } = decodeNetlinkError(message);
     if (code !== 0) throw refused(operation, code, text);
     progress.done = true;
   } else {
     visit(message);
-    if ((message.flags & NLM_F_MULTI) === 0) progress.done = true;
+    if ((message.flags & C.NLM_F_MULTI) === 0) progress.done = true;
   }
 }
 

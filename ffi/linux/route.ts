@@ -16,27 +16,7 @@ import {
   u32,
   u32Value,
 } from "./attribute.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  NLM_F_REQUEST,
-  RTA_CACHEINFO,
-  RTA_DST,
-  RTA_EXPIRES,
-  RTA_GATEWAY,
-  RTA_MULTIPATH,
-  RTA_NH_ID,
-  RTA_OIF,
-  RTA_PREFSRC,
-  RTA_PRIORITY,
-  RTA_VIA,
-  RTATTR_SIZE,
-  RTM_F_FIB_MATCH,
-  RTM_F_LOOKUP_TABLE,
-  RTM_GETROUTE,
-  RTMSG_SIZE,
-  RTNEXTHOP_SIZE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { encodeMessage } from "./netlink.ts";
 
 /** What a route message says. */
@@ -83,7 +63,7 @@ const CLOCK_TICKS_PER_SECOND = 100;
 
 /** Decodes the body of RTM_NEWROUTE or RTM_DELROUTE. Throws DecodeError. */
 export function decodeRoute(body: Uint8Array): RouteMessage {
-  if (body.length < RTMSG_SIZE) throw new DecodeError("rtmsg", 0);
+  if (body.length < C.RTMSG_SIZE) throw new DecodeError("rtmsg", 0);
   const family = body[0]!;
   const route: RouteMessage = {
     family,
@@ -98,35 +78,35 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
     nexthops: [],
     nexthopId: null,
   };
-  for (let at = RTMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
+  for (let at = C.RTMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
     switch (attributeType(body, at)) {
-      case RTA_OIF:
+      case C.RTA_OIF:
         route.outInterface = u32Value(body, at, length, "RTA_OIF");
         break;
-      case RTA_GATEWAY:
+      case C.RTA_GATEWAY:
         route.gateway = addressValue(body, at, length, family, "RTA_GATEWAY");
         break;
-      case RTA_VIA:
+      case C.RTA_VIA:
         route.gateway = viaValue(body, at, length);
         break;
-      case RTA_PREFSRC:
+      case C.RTA_PREFSRC:
         route.source = addressValue(body, at, length, family, "RTA_PREFSRC");
         break;
-      case RTA_PRIORITY:
+      case C.RTA_PRIORITY:
         route.metric = u32Value(body, at, length, "RTA_PRIORITY");
         break;
-      case RTA_CACHEINFO:
+      case C.RTA_CACHEINFO:
         route.expiresInSeconds ??= cacheExpiry(body, at, length);
         break;
-      case RTA_EXPIRES:
+      case C.RTA_EXPIRES:
         // Seconds as a u32; multicast routes have clock ticks since the last packet here, as a u64.
-        if (length === RTATTR_SIZE + 4) route.expiresInSeconds = u32(body, at + RTATTR_SIZE);
+        if (length === C.RTATTR_SIZE + 4) route.expiresInSeconds = u32(body, at + C.RTATTR_SIZE);
         break;
-      case RTA_MULTIPATH:
+      case C.RTA_MULTIPATH:
         route.nexthops = nexthopsValue(body, at, length, family);
         break;
-      case RTA_NH_ID:
+      case C.RTA_NH_ID:
         route.nexthopId = u32Value(body, at, length, "RTA_NH_ID");
         break;
     }
@@ -148,47 +128,47 @@ export function encodeRouteQuery(
   if (size !== 4 && size !== 16) {
     throw new RangeError(`A destination has 4 or 16 bytes, not ${size}`);
   }
-  const attributes = [...encodeAttribute(RTA_DST, destination)];
+  const attributes = [...encodeAttribute(C.RTA_DST, destination)];
   if (options.outInterface !== undefined) {
     const index = new Uint8Array(4);
     setU32(index, 0, options.outInterface);
-    attributes.push(...encodeAttribute(RTA_OIF, index));
+    attributes.push(...encodeAttribute(C.RTA_OIF, index));
   }
-  const body = new Uint8Array(RTMSG_SIZE + attributes.length);
-  body[0] = size === 4 ? AF_INET : AF_INET6;
+  const body = new Uint8Array(C.RTMSG_SIZE + attributes.length);
+  body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
   body[1] = size * 8;
   // IPv6 always answers with the table where it found the route, and refuses the flag under strict
   // checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
-  const lookup = size === 4 ? RTM_F_LOOKUP_TABLE : 0;
-  setU32(body, 8, lookup | (options.fibMatch ? RTM_F_FIB_MATCH : 0));
-  body.set(attributes, RTMSG_SIZE);
-  return encodeMessage(RTM_GETROUTE, NLM_F_REQUEST, sequence, body);
+  const lookup = size === 4 ? C.RTM_F_LOOKUP_TABLE : 0;
+  setU32(body, 8, lookup | (options.fibMatch ? C.RTM_F_FIB_MATCH : 0));
+  body.set(attributes, C.RTMSG_SIZE);
+  return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, sequence, body);
 }
 
 /** struct rtvia: a family and an address. null where it is no IP address, as MPLS over Ethernet has. */
 function viaValue(bytes: Uint8Array, at: number, length: number): Uint8Array | null {
-  if (length < RTATTR_SIZE + 2) throw new DecodeError("RTA_VIA", at);
-  const family = u16(bytes, at + RTATTR_SIZE);
-  if (family !== AF_INET && family !== AF_INET6) return null;
-  const size = family === AF_INET ? 4 : 16;
-  if (length !== RTATTR_SIZE + 2 + size) throw new DecodeError("RTA_VIA", at);
-  return bytes.slice(at + RTATTR_SIZE + 2, at + length);
+  if (length < C.RTATTR_SIZE + 2) throw new DecodeError("RTA_VIA", at);
+  const family = u16(bytes, at + C.RTATTR_SIZE);
+  if (family !== C.AF_INET && family !== C.AF_INET6) return null;
+  const size = family === C.AF_INET ? 4 : 16;
+  if (length !== C.RTATTR_SIZE + 2 + size) throw new DecodeError("RTA_VIA", at);
+  return bytes.slice(at + C.RTATTR_SIZE + 2, at + length);
 }
 
 /** `rta_expires`: 0 is never, less is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c). */
 function cacheExpiry(bytes: Uint8Array, at: number, length: number): number | null {
-  if (length < RTATTR_SIZE + 12) throw new DecodeError("rta_cacheinfo", at);
-  const ticks = i32(bytes, at + RTATTR_SIZE + 8);
+  if (length < C.RTATTR_SIZE + 12) throw new DecodeError("rta_cacheinfo", at);
+  const ticks = i32(bytes, at + C.RTATTR_SIZE + 8);
   return ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND;
 }
 
 function nexthopsValue(bytes: Uint8Array, at: number, length: number, family: number): Nexthop[] {
   const nexthops: Nexthop[] = [];
   const end = at + length;
-  for (let hop = at + RTATTR_SIZE, size = 0; hop < end; hop += align4(size)) {
-    if (end - hop < RTNEXTHOP_SIZE) throw new DecodeError("rtnexthop", hop);
+  for (let hop = at + C.RTATTR_SIZE, size = 0; hop < end; hop += align4(size)) {
+    if (end - hop < C.RTNEXTHOP_SIZE) throw new DecodeError("rtnexthop", hop);
     size = u16(bytes, hop);
-    if (size < RTNEXTHOP_SIZE || size > end - hop) throw new DecodeError("rtnexthop", hop);
+    if (size < C.RTNEXTHOP_SIZE || size > end - hop) throw new DecodeError("rtnexthop", hop);
     nexthops.push({
       outInterface: u32(bytes, hop + 4),
       gateway: nexthopGateway(bytes, hop, size, family),
@@ -206,11 +186,11 @@ function nexthopGateway(
 ): Uint8Array | null {
   let gateway: Uint8Array | null = null;
   const end = hop + size;
-  for (let at = hop + RTNEXTHOP_SIZE, length = 0; at < end; at += align4(length)) {
+  for (let at = hop + C.RTNEXTHOP_SIZE, length = 0; at < end; at += align4(length)) {
     length = attributeLength(bytes, at, end);
     const type = attributeType(bytes, at);
-    if (type === RTA_GATEWAY) gateway = addressValue(bytes, at, length, family, "RTA_GATEWAY");
-    else if (type === RTA_VIA) gateway = viaValue(bytes, at, length);
+    if (type === C.RTA_GATEWAY) gateway = addressValue(bytes, at, length, family, "RTA_GATEWAY");
+    else if (type === C.RTA_VIA) gateway = viaValue(bytes, at, length);
   }
   return gateway;
 }

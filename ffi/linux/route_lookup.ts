@@ -9,13 +9,7 @@ import { formatIp, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import { compareHops, type Hop, type NextHops, selectDefaultRoute } from "../default_route.ts";
 import { canBeDefault } from "./bpf_filter.ts";
-import {
-  RTM_NEWROUTE,
-  RTN_BLACKHOLE,
-  RTN_PROHIBIT,
-  RTN_UNREACHABLE,
-  RTNH_F_DEAD,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { NetlinkMessage } from "./netlink.ts";
 import { decodeRoute, encodeRouteQuery, type RouteMessage } from "./route.ts";
 
@@ -77,7 +71,7 @@ function makeProbe(text: string): Probe {
 
 /** Decodes the answer to a route query. */
 export function decodeRouteAnswer(message: NetlinkMessage): RouteMessage | null {
-  return message.type === RTM_NEWROUTE ? decodeRoute(message.body) : null;
+  return message.type === C.RTM_NEWROUTE ? decodeRoute(message.body) : null;
 }
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */
@@ -157,13 +151,13 @@ function hopsOf(
 ): Found {
   const { destinationLength: prefixLength, nexthopId } = route;
   const found = { probe, route, prefixLength, nexthopId };
-  if ([RTN_UNREACHABLE, RTN_BLACKHOLE, RTN_PROHIBIT].includes(route.type)) {
+  if ([C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].includes(route.type)) {
     return { ...found, hops: [] };
   }
   const told = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
   const all = told.nexthops.length > 0 ? told.nexthops : [told];
   const hops = all
-    .filter((hop) => (hop.flags & RTNH_F_DEAD) === 0)
+    .filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
     .flatMap(({ outInterface, gateway }): Hop[] =>
       outInterface === null || links.isLoopback(outInterface)
         ? []

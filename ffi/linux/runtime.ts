@@ -8,17 +8,7 @@ import { openLibrary } from "../library.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Refcounted } from "../refcounted.ts";
 import { type ClockFinding, SuspendClock } from "../suspend_clock.ts";
-import {
-  CLOCK_BOOTTIME,
-  CLOCK_MONOTONIC,
-  CLOCK_REALTIME,
-  EFD_CLOEXEC,
-  EFD_NONBLOCK,
-  TFD_CLOEXEC,
-  TFD_NONBLOCK,
-  TFD_TIMER_ABSTIME,
-  TFD_TIMER_CANCEL_ON_SET,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { libcRequest } from "./libc.ts";
 import { RequestSocket } from "./request_socket.ts";
 import {
@@ -48,8 +38,8 @@ export class LinuxRuntime {
     this.syscalls = syscalls;
     this.#unload = unload;
     this.#clock = new SuspendClock({
-      monotonic: () => syscalls.clock(CLOCK_MONOTONIC),
-      bootTime: () => syscalls.clock(CLOCK_BOOTTIME),
+      monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
+      bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
     });
     const timer = new WakeTimer(syscalls, () => this.#clock.check(true));
     const wake = timer.descriptor >= 0 ? timer : new WakeEvent(syscalls);
@@ -113,7 +103,7 @@ class WakeTimer {
   constructor(syscalls: Syscalls, onClockSet: () => void) {
     this.#syscalls = syscalls;
     this.#onClockSet = onClockSet;
-    this.descriptor = syscalls.timerDescriptor(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    this.descriptor = syscalls.timerDescriptor(C.CLOCK_REALTIME, C.TFD_NONBLOCK | C.TFD_CLOEXEC);
     if (this.descriptor >= 0) this.#arm(NEVER_SECONDS);
   }
 
@@ -136,7 +126,7 @@ class WakeTimer {
   }
 
   #arm(seconds: bigint): boolean {
-    const flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
     return this.#syscalls.armTimer(this.descriptor, flags, seconds);
   }
 }
@@ -150,7 +140,7 @@ class WakeEvent {
 
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
-    this.descriptor = syscalls.eventDescriptor(EFD_CLOEXEC | EFD_NONBLOCK);
+    this.descriptor = syscalls.eventDescriptor(C.EFD_CLOEXEC | C.EFD_NONBLOCK);
   }
 
   wake(): void {

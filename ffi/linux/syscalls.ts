@@ -6,19 +6,7 @@
  */
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import {
-  AF_NETLINK,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-  NETLINK_ROUTE,
-  SK_MEMINFO_DROPS,
-  SK_MEMINFO_VARS,
-  SO_ERROR,
-  SO_MEMINFO,
-  SOCK_CLOEXEC,
-  SOCK_RAW,
-  SOL_SOCKET,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { LibcFunctions } from "./libc.ts";
 
 /** `struct sockaddr_nl { u16 family; u16 pad; u32 pid; u32 groups; }`, linux/netlink.h. */
@@ -47,7 +35,7 @@ export class Syscalls {
   readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
   readonly #length = new Uint32Array(1);
   readonly #int = new Int32Array(1);
-  readonly #memory = new Uint8Array(SK_MEMINFO_VARS * 4);
+  readonly #memory = new Uint8Array(C.SK_MEMINFO_VARS * 4);
   readonly #timespec = new BigInt64Array(2);
 
   /** The functions must stay loaded as long as this is used. */
@@ -86,11 +74,11 @@ export class Syscalls {
    * @throws {SystemCallError} if the kernel refuses
    */
   openNetlink(groups: number): number {
-    const socket = this.#libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    const socket = this.#libc.socket(C.AF_NETLINK, C.SOCK_RAW | C.SOCK_CLOEXEC, C.NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
     const address = new Uint8Array(SOCKADDR_NL_SIZE);
     const view = new DataView(address.buffer);
-    view.setUint16(0, AF_NETLINK, true);
+    view.setUint16(0, C.AF_NETLINK, true);
     view.setUint32(8, groups, true);
     if (this.#libc.bind(socket, address, SOCKADDR_NL_SIZE) < 0) {
       const error = this.error("bind(AF_NETLINK)");
@@ -131,7 +119,7 @@ export class Syscalls {
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
     const value = new Uint8Array(4);
-    const length = this.getOption(descriptor, SOL_SOCKET, SO_ERROR, value);
+    const length = this.getOption(descriptor, C.SOL_SOCKET, C.SO_ERROR, value);
     return length === null ? 0 : new DataView(value.buffer).getInt32(0, true);
   }
 
@@ -140,9 +128,9 @@ export class Syscalls {
    * (`netlink_overrun()` counts them); null before Linux 4.12.
    */
   drops(descriptor: number): number | null {
-    const length = this.getOption(descriptor, SOL_SOCKET, SO_MEMINFO, this.#memory);
+    const length = this.getOption(descriptor, C.SOL_SOCKET, C.SO_MEMINFO, this.#memory);
     if (length !== this.#memory.length) return null;
-    return new DataView(this.#memory.buffer).getUint32(SK_MEMINFO_DROPS * 4, true);
+    return new DataView(this.#memory.buffer).getUint32(C.SK_MEMINFO_DROPS * 4, true);
   }
 
   /**
@@ -151,7 +139,7 @@ export class Syscalls {
    * @throws {SystemCallError} if it is not sent whole
    */
   send(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
-    const sent = this.#libc.send(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
+    const sent = this.#libc.send(descriptor, bytes, BigInt(bytes.length), C.MSG_DONTWAIT);
     if (sent !== bytes.length) throw this.error("send");
   }
 
@@ -159,14 +147,14 @@ export class Syscalls {
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
     const headers = this.#headers;
     for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = SOCKADDR_NL_SIZE;
-    const received = this.#libc.recvmmsg(descriptor, headers, most, MSG_DONTWAIT, null);
+    const received = this.#libc.recvmmsg(descriptor, headers, most, C.MSG_DONTWAIT, null);
     return Math.max(received, 0);
   }
 
   /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */
   datagram(i: number): Uint8Array | null {
     const header = i * MMSGHDR_WORDS;
-    if (this.#headers[header + MSG_FLAGS]! & MSG_TRUNC) return null;
+    if (this.#headers[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
     const start = i * SLOT_BYTES;
     return this.#slots.subarray(start, start + this.#headers[header + MSG_LEN]!);
   }
