@@ -64,35 +64,24 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
  * @throws {RangeError} If the prefix length does not fit the family.
  */
 export function normalizeAddress(address: Address, interfaceName: string): Address {
-  const text = normalizeText(address.address, interfaceName);
-  const family = text.includes(":") ? "IPv6" : "IPv4";
   const { prefixLength } = address;
-  const longest = family === "IPv6" ? 128 : 32;
+  const peer = address.peer === null ? null : normalizeText(address.peer, interfaceName);
+  const bytes = readOrThrow(address.address, interfaceName);
+  const longest = bytes.length * 8;
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > longest) {
     throw new RangeError(
-      `Prefix length ${prefixLength} of ${text} is out of range: give an integer from 0 to ${longest}`,
+      `Prefix length ${prefixLength} of ${formatIp(bytes)} is out of range: ` +
+        `give an integer from 0 to ${longest}`,
     );
   }
-  return Object.freeze({
-    family,
-    address: text,
-    prefixLength,
-    cidr: `${text}/${prefixLength}`,
-    peer: address.peer === null ? null : normalizeText(address.peer, interfaceName),
-    scopeId: address.scopeId,
-    tentative: address.tentative,
-    duplicated: address.duplicated,
-    deprecated: address.deprecated,
-    temporary: address.temporary,
-    permanent: address.permanent,
-  });
+  return makeAddress(bytes, { ...address, peer });
 }
 
 /**
- * An address in normal form, straight from its bytes.
+ * An address in normal form from its bytes.
  *
  * @param bytes 4 or 16 bytes.
- * @param fields The fields that do not follow from the bytes; the peer as `formatIp()` writes it.
+ * @param fields The fields that do not follow from the bytes; `peer` as `formatIp()` writes it.
  */
 export function makeAddress(
   bytes: Uint8Array,
@@ -115,9 +104,8 @@ export function makeAddress(
 }
 
 /**
- * Freezes an interface that is in normal form already: its addresses come from `makeAddress()`, sorted as
- * `normalizeInterface()` sorts them, each CIDR once. For sources that keep them so, since checking
- * 10,000 addresses takes 20 ms.
+ * Freezes an interface whose addresses are in normal form, sorted, and each CIDR once, and marks it as
+ * normal. A source that keeps its addresses so saves the check: 20 ms for 10,000 addresses.
  */
 export function assumeNormal(nic: Interface): Interface {
   NORMAL.add(nic);
@@ -182,25 +170,28 @@ function normalizeAddresses(
 ): readonly Address[] {
   const normalize = (address: Address) => normalizeAddress(address, name);
   if (known.length === 0) return Object.freeze(sortedUnique(addresses.map(normalize)));
-  let same = 0;
-  while (same < known.length && equalAt(same, addresses, known)) same++;
-  if (same === addresses.length && same === known.length) return known;
-  const rest = known.slice(same);
+  // usually one address of many differs: skip the equal ones before and after it
+  const shorter = Math.min(addresses.length, known.length);
+  const equalAt = (i: number) => equalAddresses(addresses.at(i)!, known.at(i)!);
+  let start = 0;
+  while (start < shorter && equalAt(start)) start++;
+  if (start === addresses.length && start === known.length) return known;
+  let end = 0;
+  while (end < shorter - start && equalAt(-1 - end)) end++;
+  const given = addresses.slice(start, addresses.length - end);
+  const rest = known.slice(start, known.length - end);
   const places = new Map(rest.map((address, i) => [address.cidr, i]));
   const kept = new Set<Address>();
   const fresh: Address[] = [];
-  for (const address of addresses.slice(same)) {
+  for (const address of given) {
     const candidate = rest[places.get(address.cidr) ?? -1];
     if (candidate !== undefined && equalAddresses(candidate, address)) kept.add(candidate);
     else fresh.push(normalize(address));
   }
   if (fresh.length === 0 && kept.size === rest.length) return known;
-  const stay = [...known.slice(0, same), ...rest.filter((address) => kept.has(address))];
-  return Object.freeze(merge(stay, sortedUnique(fresh)));
-}
-
-function equalAt(i: number, a: readonly Address[], b: readonly Address[]): boolean {
-  return i < a.length && equalAddresses(a[i] as Address, b[i] as Address);
+  const stay = rest.filter((address) => kept.has(address));
+  const sorted = [...known.slice(0, start), ...stay, ...known.slice(known.length - end)];
+  return Object.freeze(merge(sorted, sortedUnique(fresh)));
 }
 
 function sortedUnique(addresses: Address[]): Address[] {
@@ -254,8 +245,13 @@ function normalizeMac(mac: string | null): string | null {
 }
 
 function normalizeText(text: string, interfaceName: string): string {
+  return formatIp(readOrThrow(text, interfaceName));
+}
+
+/** The bytes in the buffer of `readIp()`. */
+function readOrThrow(text: string, interfaceName: string): Uint8Array {
   const bytes = typeof text === "string" ? readIp(text) : null;
-  if (bytes !== null) return formatIp(bytes);
+  if (bytes !== null) return bytes;
   const where = interfaceName === "" ? "" : ` of interface "${escapeText(String(interfaceName))}"`;
   throw new TypeError(
     `Cannot parse the address "${escapeText(String(text))}"${where}: ` +
