@@ -28,6 +28,8 @@ const HALVES = {
   IPv6: ["2a0f::1", "3ffe::1"],
 } as const;
 
+const LONGEST = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
+
 interface RouteHops extends NextHops {
   readonly hops: readonly Route[];
 }
@@ -63,10 +65,7 @@ export function shortRoute(
   layout: Layout,
 ): Route | null {
   if ((field(message, header.flags) & layout.neverDefault) !== 0) return null;
-  const route = decodeRoute(message, header, layout);
-  if (route === null) return null;
-  const longest = route.family === "IPv4" ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6;
-  return route.prefixLength <= longest ? route : null;
+  return decodeRoute(message, header, layout, LONGEST);
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Reading } from "../../state/source.ts";
+import { macrotask } from "../event_socket.ts";
 import { readAddressFlags } from "./address_flags.ts";
 import { NET_RT_DUMP } from "./constants.ts";
 import { decodeDefaultRoutes, findDefaultRoutes } from "./default_route.ts";
@@ -11,27 +12,52 @@ import { decodeInterfaces, publishedInterface } from "./interfaces.ts";
 import type { Platform } from "./platforms.ts";
 import type { Syscalls } from "./syscalls.ts";
 
+/** Work that took longer than this is followed by a turn of the event loop, in milliseconds. */
+const SLICE_MS = 8;
+
 /**
  * Reads everything. Calls `malformed` for each record that cannot be decoded, and skips it.
  *
+ * @throws {unknown} the signal's reason, if it aborts
  * @throws {SystemCallError} if the kernel refuses
  * @throws {DecodeError} if the framing of its answer is broken
  */
-export function readDump(
-  kernel: Syscalls,
+export async function readDump(
+  syscalls: Syscalls,
   platform: Platform,
+  signal: AbortSignal,
   malformed: () => void,
-): Reading {
-  const { layout, listRequest, unusableRoute } = platform;
-  const list = kernel.routeTable("sysctl of the interfaces", listRequest);
+): Promise<Reading> {
+  const { layout, unusableRoute } = platform;
+  let start = performance.now();
+  const pause = async (): Promise<void> => {
+    if (performance.now() - start > SLICE_MS) await macrotask();
+    signal.throwIfAborted();
+    start = performance.now();
+  };
+  const list = readInterfaceList(syscalls, platform);
   const listed = [...decodeInterfaces(list, layout, malformed).values()];
-  const flags = readAddressFlags(kernel, platform, listed);
+  await pause();
+  const flags = readAddressFlags(syscalls, platform, listed);
+  await pause();
   const interfaces = listed.map((nic) => publishedInterface(nic, platform, flags));
-  const dump = kernel.routeTable("sysctl of the routes", NET_RT_DUMP);
+  const dump = syscalls.routeTable("sysctl of the routes", NET_RT_DUMP);
   const routes = decodeDefaultRoutes(dump, layout, malformed);
   return {
     interfaces,
     defaultRoute: findDefaultRoutes(routes, interfaces, unusableRoute),
     knows: { links: true, addressFlags: flags !== null, routes: true },
   };
+}
+
+/**
+ * Reads the list of interfaces and addresses, undecoded.
+ *
+ * @throws {SystemCallError} if the kernel refuses
+ */
+export function readInterfaceList(
+  syscalls: Syscalls,
+  { listRequest }: Platform,
+): Uint8Array<ArrayBuffer> {
+  return syscalls.routeTable("sysctl of the interfaces", listRequest);
 }

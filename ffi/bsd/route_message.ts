@@ -18,11 +18,11 @@ import {
 } from "./constants.ts";
 import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./layouts.ts";
 import {
+  ABSENT,
   decodeIp,
   decodeLinkSockaddr,
   decodePrefixLength,
-  type Slot,
-  sockaddrSlots,
+  sockaddrOffsets,
   u16,
   u32,
 } from "./sockaddr.ts";
@@ -154,22 +154,23 @@ export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: nu
 }
 
 /**
- * Locates the sockaddrs of a message, by RTAX_*.
+ * Locates the sockaddrs of a message: their offsets, by RTAX_*.
  *
  * @throws {DecodeError} if the message is too short
  */
-export function slotsOf(
+export function sockaddrsOf(
   message: RouteMessage,
   header: RouteHeader | LinkHeader | AddressHeader,
   layout: Layout,
-): (Slot | null)[] {
+): number[] {
   const { bytes } = message;
   if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
-  return sockaddrSlots(bytes, header.size, field(message, header.addresses), layout);
+  return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
 }
 
 /**
- * Decodes a route message; null for a family other than IPv4 and IPv6.
+ * Decodes a route message; null for a family other than IPv4 and IPv6, and for a prefix that is longer than
+ * `longest` allows.
  *
  * @throws {DecodeError} if it is malformed
  */
@@ -177,24 +178,28 @@ export function decodeRoute(
   message: RouteMessage,
   header: RouteHeader,
   layout: Layout,
+  longest: Readonly<Record<Route["family"], number>> = { IPv4: 32, IPv6: 128 },
 ): Route | null {
-  const slots = slotsOf(message, header, layout);
+  const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const destination = decodeIp(bytes, slots[RTAX_DST], layout);
+  const destination = decodeIp(bytes, sockaddrs[RTAX_DST]!, layout);
   if (destination === null) return null;
+  const family = familyOf(destination);
   const flags = field(message, header.flags);
-  // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
-  const gateway = (flags & RTF_GATEWAY) === 0 ? null : slots[RTAX_GATEWAY];
-  const source = decodeIp(bytes, slots[RTAX_IFA], layout);
+  const prefixLength = routePrefixLength(bytes, sockaddrs[RTAX_NETMASK]!, destination, flags);
+  if (prefixLength > longest[family]) return null;
+  const gateway = sockaddrs[RTAX_GATEWAY]!;
+  const source = decodeIp(bytes, sockaddrs[RTAX_IFA]!, layout);
   return {
-    family: familyOf(destination),
+    family,
     destination,
-    prefixLength: routePrefixLength(bytes, slots[RTAX_NETMASK], destination, flags),
-    gateway: decodeIp(bytes, gateway, layout),
+    prefixLength,
+    // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
+    gateway: (flags & RTF_GATEWAY) === 0 ? null : decodeIp(bytes, gateway, layout),
     // The echo of a request has no index (golang/net, pull request 220).
     index: indexOf(message, header) ||
-      decodeLinkSockaddr(bytes, slots[RTAX_IFP])?.index ||
-      decodeLinkSockaddr(bytes, slots[RTAX_GATEWAY])?.index || 0,
+      decodeLinkSockaddr(bytes, sockaddrs[RTAX_IFP]!)?.index ||
+      decodeLinkSockaddr(bytes, gateway)?.index || 0,
     flags,
     source: source?.length === destination.length ? source : null,
   };
@@ -206,9 +211,9 @@ export function decodeRoute(
  * @throws {DecodeError} if it is malformed
  */
 export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
-  const slots = slotsOf(message, header, layout);
+  const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const link = decodeLinkSockaddr(bytes, slots[RTAX_IFP]);
+  const link = decodeLinkSockaddr(bytes, sockaddrs[RTAX_IFP]!);
   return {
     index: indexOf(message, header),
     name: link?.name ?? new Uint8Array(),
@@ -230,18 +235,18 @@ export function decodeAddress(
   header: AddressHeader,
   layout: Layout,
 ): InterfaceAddress | null {
-  const slots = slotsOf(message, header, layout);
+  const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const address = decodeIp(bytes, slots[RTAX_IFA], layout);
+  const address = decodeIp(bytes, sockaddrs[RTAX_IFA]!, layout);
   if (address === null) return null;
   const family = familyOf(address);
-  const mask = slots[RTAX_NETMASK];
-  const other = decodeIp(bytes, slots[RTAX_BRD], layout);
+  const mask = sockaddrs[RTAX_NETMASK]!;
+  const other = decodeIp(bytes, sockaddrs[RTAX_BRD]!, layout);
   return {
     index: indexOf(message, header),
     family,
     address,
-    prefixLength: mask ? decodePrefixLength(bytes, mask, family) : address.length * 8,
+    prefixLength: mask === ABSENT ? address.length * 8 : decodePrefixLength(bytes, mask, family),
     peerOrBroadcast: other?.length === address.length ? other : null,
   };
 }
@@ -249,13 +254,13 @@ export function decodeAddress(
 /** A route without a mask leads to a host, or it is the default route if its destination is 0. */
 function routePrefixLength(
   bytes: Uint8Array,
-  mask: Slot | null | undefined,
+  mask: number,
   destination: Uint8Array,
   flags: number,
 ): number {
   const whole = destination.length * 8;
   if (flags & RTF_HOST) return whole;
-  if (mask) return decodePrefixLength(bytes, mask, familyOf(destination));
+  if (mask !== ABSENT) return decodePrefixLength(bytes, mask, familyOf(destination));
   return isUnspecified(destination) ? 0 : whole;
 }
 

@@ -8,14 +8,6 @@ import { DecodeError } from "../../state/errors.ts";
 import { AF_INET, AF_LINK, SOCKADDR_DL, SOCKADDR_IN, SOCKADDR_IN6 } from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 
-/** Where a sockaddr lies in a message. */
-export interface Slot {
-  /** The offset of its first byte. */
-  readonly at: number;
-  /** sa_len; 0 is legal. */
-  readonly length: number;
-}
-
 /** struct sockaddr_dl. */
 export interface LinkSockaddr {
   /** The interface; 0 where the kernel leaves it out. */
@@ -26,66 +18,62 @@ export interface LinkSockaddr {
   readonly address: Uint8Array;
 }
 
+/** The offset of a sockaddr that is absent. */
+export const ABSENT = -1;
+
 /**
- * Locates the sockaddrs of a message, by RTAX_*. The last one may lack its padding (rt_msg1() of xnu).
- * A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD for IPv6
- * addresses, which have none (tailscale/tailscale-rs#396).
+ * Locates the sockaddrs of a message: their offsets, by RTAX_*. The last one may lack its padding
+ * (rt_msg1() of xnu). A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD
+ * for IPv6 addresses, which have none (tailscale/tailscale-rs#396).
  *
  * @throws {DecodeError} if a sockaddr reaches beyond the end
  */
-export function sockaddrSlots(
+export function sockaddrOffsets(
   bytes: Uint8Array,
   start: number,
   addresses: number,
   layout: Layout,
-): (Slot | null)[] {
-  const slots: (Slot | null)[] = [];
+): number[] {
+  const offsets: number[] = [];
   let at = start;
   for (let i = 0; i < layout.sockaddrs; i++) {
     if ((addresses & (1 << i)) === 0 || at >= bytes.length) {
-      slots.push(null);
+      offsets.push(ABSENT);
       continue;
     }
     const length = bytes[at]!;
     if (length > bytes.length - at) throw new DecodeError("sockaddr", at);
-    slots.push({ at, length });
+    offsets.push(at);
     // ROUNDUP32 of xnu, SA_SIZE of FreeBSD: an empty sockaddr takes a whole unit.
     at += (Math.max(length, 1) + layout.rounding - 1) & -layout.rounding;
   }
-  return slots;
+  return offsets;
 }
 
 /**
- * Decodes an IP address: 4 or 16 bytes, a copy; null for another family. A sockaddr may be cut short,
- * down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Masks are not for this
- * function, since their family byte is junk.
+ * Decodes an IP address: 4 or 16 bytes, a copy; null if it is absent or of another family. A sockaddr may
+ * be cut short, down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Masks are not
+ * for this function, since their family byte is junk.
  */
-export function decodeIp(
-  bytes: Uint8Array,
-  slot: Slot | null | undefined,
-  layout: Layout,
-): Uint8Array | null {
-  if (!slot) return null;
-  const family = familyOf(bytes, slot);
-  if (family === AF_INET) return bytesOf(bytes, slot, SOCKADDR_IN.sin_addr, 4);
+export function decodeIp(bytes: Uint8Array, at: number, layout: Layout): Uint8Array | null {
+  if (at === ABSENT) return null;
+  const family = familyOf(bytes, at);
+  if (family === AF_INET) return bytesOf(bytes, at, SOCKADDR_IN.sin_addr, 4);
   if (family !== layout.inet6) return null;
-  const address = bytesOf(bytes, slot, SOCKADDR_IN6.sin6_addr, 16);
+  const address = bytesOf(bytes, at, SOCKADDR_IN6.sin6_addr, 16);
   // KAME embeds the scope; with net.inet6.ip6.in6_embedded_scope=0 it is in sin6_scope_id instead.
   if (hasScope(address)) address[2] = address[3] = 0;
   return address;
 }
 
 /**
- * Decodes a link-level address; null for another family.
+ * Decodes a link-level address; null if it is absent or of another family.
  *
  * @throws {DecodeError} if its lengths exceed it
  */
-export function decodeLinkSockaddr(
-  bytes: Uint8Array,
-  slot: Slot | null | undefined,
-): LinkSockaddr | null {
-  if (!slot || slot.length === 0 || familyOf(bytes, slot) !== AF_LINK) return null;
-  const { at, length } = slot;
+export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr | null {
+  const length = at === ABSENT ? 0 : bytes[at]!;
+  if (length === 0 || familyOf(bytes, at) !== AF_LINK) return null;
   // It can be longer than its struct, and shorter: captures show 14 bytes.
   if (length < SOCKADDR_DL.sdl_data) {
     const index = length < SOCKADDR_DL.sdl_index + 2 ? 0 : u16(bytes, at + SOCKADDR_DL.sdl_index);
@@ -111,12 +99,12 @@ export function decodeLinkSockaddr(
  */
 export function decodePrefixLength(
   bytes: Uint8Array,
-  slot: Slot,
+  at: number,
   family: "IPv4" | "IPv6",
 ): number {
   const mask = family === "IPv4"
-    ? bytesOf(bytes, slot, SOCKADDR_IN.sin_addr, 4)
-    : bytesOf(bytes, slot, SOCKADDR_IN6.sin6_addr, 16);
+    ? bytesOf(bytes, at, SOCKADDR_IN.sin_addr, 4)
+    : bytesOf(bytes, at, SOCKADDR_IN6.sin6_addr, 16);
   let ones = 0;
   for (const byte of mask) {
     ones += Math.min(Math.clz32(~byte << 24), 8);
@@ -126,8 +114,8 @@ export function decodePrefixLength(
 }
 
 /** The kernel may write a family beside a length of zero. */
-function familyOf(bytes: Uint8Array, { at, length }: Slot): number {
-  return length !== 1 && at + 1 < bytes.length ? bytes[at + 1]! : 0;
+function familyOf(bytes: Uint8Array, at: number): number {
+  return bytes[at] !== 1 && at + 1 < bytes.length ? bytes[at + 1]! : 0;
 }
 
 /** fe80::/10, and multicast of interface-local and link-local scope (RFC 4291, 2.7). */
@@ -138,10 +126,10 @@ function hasScope(address: Uint8Array): boolean {
 }
 
 /** Copies `size` bytes at an offset of the sockaddr; those beyond its end are zero. */
-function bytesOf(bytes: Uint8Array, slot: Slot, offset: number, size: number): Uint8Array {
+function bytesOf(bytes: Uint8Array, at: number, offset: number, size: number): Uint8Array {
   const copy = new Uint8Array(size);
-  const end = Math.min(slot.length, offset + size);
-  if (end > offset) copy.set(bytes.subarray(slot.at + offset, slot.at + end));
+  const end = Math.min(bytes[at]!, offset + size);
+  for (let i = offset; i < end; i++) copy[i - offset] = bytes[at + i]!;
   return copy;
 }
 

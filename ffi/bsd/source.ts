@@ -13,7 +13,7 @@ import { type BsdSystemName, libcRequest } from "./libc.ts";
 import { openRouteSocket } from "./route_socket.ts";
 import { type BsdCounters, BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
-import { readDump } from "./dump.ts";
+import { readDump, readInterfaceList } from "./dump.ts";
 
 /** The default size of the receive buffer. */
 const RECEIVE_BUFFER_BYTES = 262_144;
@@ -40,6 +40,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #runtime: BsdRuntime;
   readonly #options: Omit<BsdSourceOptions, "os" | "libc">;
   readonly #release: () => Promise<void>;
+  readonly #reads = new Set<Promise<unknown>>();
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -81,7 +82,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   check(listens: boolean): void {
     const { platform, syscalls } = this.#runtime;
     if (listens) openRouteSocket(syscalls, platform, RECEIVE_BUFFER_BYTES).close();
-    readDump(syscalls, platform, () => {});
+    readInterfaceList(syscalls, platform);
   }
 
   /** Opens the sockets. */
@@ -99,20 +100,26 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Reads interfaces, addresses and routes. */
-  // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
     const { platform, syscalls } = this.#runtime;
-    return readDump(syscalls, platform, () => this.counters.malformed++);
+    const reading = readDump(syscalls, platform, signal, () => this.counters.malformed++);
+    this.#reads.add(reading);
+    try {
+      return await reading;
+    } finally {
+      this.#reads.delete(reading);
+    }
   }
 
-  /** Closes the subscription and releases the C library. */
+  /** Closes what is open, and releases the C library when no read is in progress any more. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
   }
 
   async #dispose(): Promise<void> {
     await this.#subscription?.[Symbol.asyncDispose]();
+    await Promise.allSettled(this.#reads);
     await this.#release();
   }
 }

@@ -63,7 +63,7 @@ export class BsdSubscription implements Subscription {
   readonly #listening = new Set<string>(["route"]);
   readonly #stopClock: () => void;
   readonly #recheck = new Alarm(() => this.#post({ kind: "changed" }));
-  /** The interfaces already reported. */
+  /** The indexes of the interfaces already reported. */
   #knownIndexes = new Set<number>();
   #isRef = true;
   #disposed: Promise<void> | null = null;
@@ -201,19 +201,15 @@ export class BsdSubscription implements Subscription {
         counters.malformed++;
         return this.#pending.add({ kind: "changed" });
       case "removed":
-        this.#recheck.set(RECHECK_MS);
+        if (this.#disposed === null) this.#recheck.set(RECHECK_MS);
+        return this.#pending.add({ kind: "changed" });
+      case "joined":
+        if (this.#knownIndexes.has(event.index)) break;
+        this.#knownIndexes.add(event.index);
         return this.#pending.add({ kind: "changed" });
       case "changed":
         return this.#pending.add({ kind: "changed" });
-      case "joined":
-        if (this.#isNew(event.index)) return this.#pending.add({ kind: "changed" });
     }
     counters.ignored++;
-  }
-
-  #isNew(index: number): boolean {
-    if (this.#knownIndexes.has(index)) return false;
-    this.#knownIndexes.add(index);
-    return true;
   }
 }

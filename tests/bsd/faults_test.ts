@@ -47,6 +47,17 @@ Deno.test("a table that never stops growing fails the read, and the next read su
   assertEquals(monitor.metrics.readFailures, 1);
 });
 
+Deno.test("a source that is closed during a read waits for the read", async () => {
+  const { kernel, monitor, network, source } = await startMachine();
+  for (let i = 1; i <= 3_000; i++) network.addAddress("en0", `2001:db8::${i.toString(16)}/64`);
+  await monitor.close();
+  const reading = source.read(new AbortController().signal);
+  await source[Symbol.asyncDispose]();
+  assertEquals(kernel.open, 0);
+  const { interfaces } = await reading;
+  assertEquals(interfaces.find(({ name }) => name === "en0")?.addresses.length, 3_001);
+});
+
 Deno.test("a message of an unknown type or version is counted, and leads to a read", async () => {
   for (const os of SYSTEMS) {
     for (const strange of [[0x63, 5], [0xe, 6], [0xc, 0]] as const) {

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
-import { decodeIp, sockaddrSlots } from "../../ffi/bsd/sockaddr.ts";
+import { decodeIp, sockaddrOffsets } from "../../ffi/bsd/sockaddr.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { decodeSockaddrBlock, legibleMessages, legibleSockaddr } from "../support/bsd.ts";
@@ -39,13 +39,13 @@ Deno.test("decodeIp() takes an embedded scope out of the address", () => {
   ];
   for (const [bytes, address] of cases) {
     const sockaddr = hex(`1c 1e 0000 00000000 ${bytes}`);
-    assertEquals(decodeIp(sockaddr, { at: 0, length: 28 }, LAYOUTS.darwin), hex(address));
+    assertEquals(decodeIp(sockaddr, 0, LAYOUTS.darwin), hex(address));
   }
 });
 
-Deno.test("sockaddrSlots() refuses a sockaddr that reaches beyond the message", () => {
+Deno.test("sockaddrOffsets() refuses a sockaddr that reaches beyond the message", () => {
   const bytes = hex("10 02 0000 c0000201 00000000 000000");
-  assertThrows(() => sockaddrSlots(bytes, 0, 1, LAYOUTS.darwin), DecodeError);
+  assertThrows(() => sockaddrOffsets(bytes, 0, 1, LAYOUTS.darwin), DecodeError);
 });
 
 Deno.test("forEachMessage() refuses an impossible length, and takes zeros at the end as padding", () => {

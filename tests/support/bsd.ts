@@ -15,14 +15,15 @@ import {
   forEachMessage,
   headerOf,
   type RouteMessage,
-  slotsOf,
+  sockaddrsOf,
 } from "../../ffi/bsd/route_message.ts";
 import {
+  ABSENT,
   decodeIp,
   decodeLinkSockaddr,
   decodePrefixLength,
   type LinkSockaddr,
-  sockaddrSlots,
+  sockaddrOffsets,
 } from "../../ffi/bsd/sockaddr.ts";
 import { formatIp } from "../../state/ip.ts";
 
@@ -67,13 +68,13 @@ export function decodeMessageSockaddrs(
   header: Extract<Header, { size: number }>,
   layout: Layout,
 ): Sockaddrs {
-  return decodeSlots(message, slotsOf(message, header, layout), layout);
+  return decodeAll(message, sockaddrsOf(message, header, layout), layout);
 }
 
 /** Decodes sockaddrs without a header. */
 export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Layout): Sockaddrs {
   const message = { type: 0, version: layout.version, bytes };
-  return decodeSlots(message, sockaddrSlots(bytes, 0, mask, layout), layout);
+  return decodeAll(message, sockaddrOffsets(bytes, 0, mask, layout), layout);
 }
 
 /** Runs every decoder of dumps on the bytes. */
@@ -93,19 +94,15 @@ export type Sockaddrs = Sockaddr[];
 
 const RTAX_NETMASK = 2;
 
-function decodeSlots(
-  { bytes }: RouteMessage,
-  slots: ReturnType<typeof sockaddrSlots>,
-  layout: Layout,
-): Sockaddrs {
-  const all = slots.map((slot, i): Sockaddr => {
-    if (slot === null || i === RTAX_NETMASK) return null;
-    const ip = decodeIp(bytes, slot, layout);
+function decodeAll({ bytes }: RouteMessage, offsets: readonly number[], layout: Layout): Sockaddrs {
+  const all = offsets.map((at, i): Sockaddr => {
+    if (at === ABSENT || i === RTAX_NETMASK) return null;
+    const ip = decodeIp(bytes, at, layout);
     if (ip !== null) return formatIp(ip);
-    return decodeLinkSockaddr(bytes, slot) ?? { family: bytes[slot.at + 1] ?? 0 };
+    return decodeLinkSockaddr(bytes, at) ?? { family: bytes[at + 1] ?? 0 };
   });
-  const mask = slots[RTAX_NETMASK];
-  if (mask) {
+  const mask = offsets[RTAX_NETMASK]!;
+  if (mask !== ABSENT) {
     const ip = [all[0], all[5], all[7]].find((it) => typeof it === "string");
     all[RTAX_NETMASK] = decodePrefixLength(bytes, mask, ip?.includes(":") ? "IPv6" : "IPv4");
   }
