@@ -1,5 +1,5 @@
 /**
- * The options of a monitor and of a subscription: their meaning, defaults and limits.
+ * The options of a monitor, a subscription and a one-shot read: meaning, defaults and limits.
  *
  * @module
  */
@@ -10,176 +10,141 @@ import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
 import { guardLogger, IgnoredInterfaces, valueText } from "./user_code.ts";
 
 /**
- * Where the network is watched: what the operating system has, one way of it, or a source of your
- * own.
+ * Where snapshots come from. `"events"`: the event source of the operating system. `"polling"`:
+ * `Deno.networkInterfaces()` at an interval. `"auto"`: events, or polling if they are not available, with the
+ * reason in `health`. An object: a source of your own.
  */
 export type SourceOption = "auto" | "events" | "polling" | NetworkSource;
 
 /**
- * How to open a monitor. Milliseconds are integers from 1 (`coalesceMs`: from 0) to 2147483647;
- * anything else is a RangeError.
+ * How to open a monitor. Milliseconds are integers from 1 (`coalesceMs`: from 0) to 2,147,483,647; anything
+ * else is a RangeError.
  */
 export interface MonitorOptions {
-  /**
-   * Closes the monitor when aborted. Already aborted: opening rejects with its reason and opens
-   * nothing.
-   */
+  /** Closes the monitor when aborted. If it is aborted already, nothing is opened. */
   signal?: AbortSignal;
   /**
-   * How often the state is compared with the truth and the socket has to answer its canary.
-   * `Infinity`: never.
+   * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket.
+   * `Infinity`: neither. The reads of these comparisons fail after this time, or after 5 seconds if that is less.
    *
    * @default {15_000}
    */
   reconcileIntervalMs?: number;
   /**
-   * The least time between two publications.
+   * The least time between two publications, in milliseconds. Changes that appear and disappear within that
+   * time are not reported.
    *
    * @default {250}
    */
   coalesceMs?: number;
   /**
-   * `"events"`: what the operating system announces; `"polling"`: `Deno.networkInterfaces()`;
-   * `"auto"`: events where they can be had, else polling with the reason in `health`; or a source
-   * of your own.
+   * Where snapshots come from.
    *
    * @default {"auto"}
    */
   source?: SourceOption;
   /**
-   * How often the polling source looks.
+   * Milliseconds between two readings of the polling source.
    *
    * @default {5_000}
    */
   pollingIntervalMs?: number;
-  /** The absolute path of the C library, for a system where it is found nowhere else. */
+  /** The absolute path of the C library, if it is not in one of the usual places. */
   libc?: string;
-  /**
-   * The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux and 256 KiB on
-   * BSDs.
-   */
+  /** The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on BSDs. */
   receiveBufferBytes?: number;
   /**
-   * Leaves interfaces out of major decisions, such as those of containers. A predicate that throws
-   * is logged once and counts as false.
+   * Leaves interfaces out of major decisions, such as those of containers. It is called once for each interface
+   * object. If it throws, the first error is logged, and each counts as false.
    */
   ignoreInterface?: (nic: Interface) => boolean;
   /**
-   * False: the monitor does not keep the process alive, as after `unref()`.
+   * Whether the monitor keeps the process alive; `ref()` and `unref()` change it.
    *
    * @default {true}
    */
   persistent?: boolean;
-  /** Where the monitor writes its log. The default is the logger `netwatch` of `@std/log`. */
+  /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
   logger?: Logger;
-  /** Where the monitor takes its time from, for tests. The default is the time of the system. */
+  /** The clocks and timers, for tests. The default is those of the runtime. */
   clock?: Clock;
 }
 
-/** How to subscribe. Milliseconds as in `MonitorOptions`; `settleMs` from 0. */
+/** How to subscribe. Milliseconds are integers from 0 (`settleMaxMs`: from 1) to 2,147,483,647. */
 export interface SnapshotOptions {
   /** Ends the stream, without an error, when aborted. */
   signal?: AbortSignal;
   /**
-   * The current snapshot comes first, at once.
+   * Whether the current snapshot is delivered first, at once.
    *
    * @default {true}
    */
   initial?: boolean;
   /**
-   * Only what is major is delivered: what a program with open connections has to act on.
+   * Whether only major changes and wake-ups from sleep are delivered: what a program with open connections acts on.
    *
    * @default {false}
    */
   majorOnly?: boolean;
   /**
-   * Holds a snapshot back until nothing that the subscriber would be told has changed for so long.
+   * Holds a snapshot back until no change that the stream would deliver was published for so many milliseconds.
    *
    * @default {0}
    */
   settleMs?: number;
   /**
-   * Delivers at the latest so long after the first undelivered change. The default is 4 times
-   * `settleMs`.
+   * The longest time that a change is held back, in milliseconds. The default is 4 times `settleMs`.
    */
   settleMaxMs?: number;
 }
 
 /** How to read once. */
 export interface ReadOptions {
-  /** Rejects the read with its reason when aborted. */
+  /** Ends the read when aborted: it rejects with the reason. */
   signal?: AbortSignal;
   /**
-   * As in `MonitorOptions`.
+   * Where the state comes from.
    *
    * @default {"auto"}
    */
   source?: SourceOption;
-  /** As in `MonitorOptions`. */
+  /** The absolute path of the C library, if it is not in one of the usual places. */
   libc?: string;
 }
 
-/** The options of a monitor, checked and complete. */
-export interface ResolvedOptions {
-  /** Closes the monitor when aborted. */
-  readonly signal: AbortSignal | null;
-  /** Milliseconds between two reconciles, or Infinity. */
-  readonly reconcileIntervalMs: number;
-  /** Least milliseconds between two publications. */
-  readonly coalesceMs: number;
-  /** Which source to open. */
-  readonly source: SourceOption;
-  /** Milliseconds between two looks of the polling source. */
-  readonly pollingIntervalMs: number;
-  /** Absolute path of the C library; null where the usual ones are to be tried. */
-  readonly libc: string | null;
-  /** Bytes of the receive buffer; null where the source decides. */
-  readonly receiveBufferBytes: number | null;
-  /** Null without the option `ignoreInterface`. */
-  readonly ignored: IgnoredInterfaces | null;
-  /** Keeps the process alive. */
-  readonly persistent: boolean;
-  /** Never throws. */
-  readonly logger: Logger;
-  /** Where time comes from. */
-  readonly clock: Clock;
-}
-
-/** The options of a subscription, checked and complete. */
-export interface ResolvedSnapshotOptions {
-  /** Ends the stream when aborted. */
-  readonly signal: AbortSignal | null;
-  /** The current snapshot first. */
-  readonly initial: boolean;
-  /** Only what is major. */
-  readonly majorOnly: boolean;
-  /** Milliseconds of quiet before a delivery. */
-  readonly settleMs: number;
-  /** Milliseconds from the first undelivered change to its delivery, at most. */
-  readonly settleMaxMs: number;
-}
-
-/** The options of a one-shot read, checked and complete. */
+/** The options of a one-shot read, checked, with the defaults; null means none. */
 export interface ResolvedReadOptions {
-  /** Rejects the read when aborted. */
   readonly signal: AbortSignal | null;
-  /** Which source to open. */
   readonly source: SourceOption;
-  /** Absolute path of the C library; null where the usual ones are to be tried. */
   readonly libc: string | null;
+}
+
+/** The options of a monitor, checked, with the defaults; null means none. */
+export interface ResolvedOptions extends
+  ResolvedReadOptions,
+  Readonly<
+    Required<Omit<MonitorOptions, keyof ReadOptions | "ignoreInterface" | "receiveBufferBytes">>
+  > {
+  readonly receiveBufferBytes: number | null;
+  readonly ignoreInterface: IgnoredInterfaces | null;
+}
+
+/** The options of a subscription, checked, with the defaults. */
+export interface ResolvedSnapshotOptions
+  extends Readonly<Required<Omit<SnapshotOptions, "signal">>> {
+  readonly signal: AbortSignal | null;
 }
 
 /**
  * Checks the options of a monitor and fills in the defaults.
  *
- * @throws {RangeError} When a number is out of range; the message names the option.
- * @throws {TypeError} When a value is of the wrong type, or no known source, or not an absolute
- * path.
+ * @throws {RangeError} if a number is out of range; the message names the option.
+ * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
  */
 export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOptions {
   checkObject(options);
   const logger = guardLogger(methods("logger", options.logger, ["debug", "info", "warn", "error"]));
-  const ignore = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
+  const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
   return {
     ...resolveReadOptions(options),
     reconcileIntervalMs: options.reconcileIntervalMs === Infinity
@@ -188,7 +153,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
     coalesceMs: integer("coalesceMs", options.coalesceMs, 0) ?? 250,
     pollingIntervalMs: integer("pollingIntervalMs", options.pollingIntervalMs, 1) ?? 5_000,
     receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1) ?? null,
-    ignored: ignore === undefined ? null : new IgnoredInterfaces(ignore, logger),
+    ignoreInterface: ignores === undefined ? null : new IgnoredInterfaces(ignores, logger),
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
     clock: methods("clock", options.clock, ["now", "monotonic", "setTimeout", "setInterval"]) ??
@@ -199,8 +164,8 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
 /**
  * Checks the options of a subscription and fills in the defaults.
  *
- * @throws {RangeError} When a number is out of range; the message names the option.
- * @throws {TypeError} When a value is of the wrong type.
+ * @throws {RangeError} if a number is out of range; the message names the option.
+ * @throws {TypeError} if a value is of the wrong type.
  */
 export function resolveSnapshotOptions(options: SnapshotOptions = {}): ResolvedSnapshotOptions {
   checkObject(options);
@@ -218,8 +183,7 @@ export function resolveSnapshotOptions(options: SnapshotOptions = {}): ResolvedS
 /**
  * Checks the options of a one-shot read and fills in the defaults.
  *
- * @throws {TypeError} When a value is of the wrong type, or no known source, or not an absolute
- * path.
+ * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
  */
 export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptions {
   checkObject(options);
@@ -228,6 +192,25 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
     source: source(options.source) ?? "auto",
     libc: optional("libc", options.libc, "an absolute path", isAbsolutePath) ?? null,
   };
+}
+
+/**
+ * Checks a signal.
+ *
+ * @throws {TypeError} if it is something else.
+ */
+export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
+  return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
+}
+
+/**
+ * Checks the predicate of `waitFor()`.
+ *
+ * @throws {TypeError} if it is not a function.
+ */
+export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
+  if (isFunction(value)) return value;
+  throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
 }
 
 function integer(name: string, value: unknown, least: number, also = ""): number | undefined {
@@ -250,27 +233,7 @@ function optional<T>(
 }
 
 function boolean(name: string, value: boolean | undefined): boolean | undefined {
-  return optional(name, value, "true or false", (given) => typeof given === "boolean");
-}
-
-/**
- * Checks a signal.
- *
- * @throws {TypeError} When it is something else.
- */
-export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
-  return optional("signal", value, "an AbortSignal", (given) => given instanceof AbortSignal) ??
-    null;
-}
-
-/**
- * Checks the predicate of `waitFor()`.
- *
- * @throws {TypeError} if it is not a function.
- */
-export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
-  if (isFunction(value)) return value;
-  throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
+  return optional(name, value, "true or false", (it) => typeof it === "boolean");
 }
 
 function source(value: SourceOption | undefined): SourceOption | undefined {
@@ -296,10 +259,7 @@ function isFunction(value: unknown): boolean {
   return typeof value === "function";
 }
 
-/**
- * `/usr/lib/libc.so.6`, `C:\Windows\System32\…` or `\\server\share`: whatever the operating
- * system.
- */
+/** `/usr/lib/libc.so.6`, `C:\Windows\System32\…` or `\\server\share`, on every operating system. */
 function isAbsolutePath(value: unknown): boolean {
   return typeof value === "string" && /^(?:\/|\\\\|[A-Za-z]:[\\/])/.test(value);
 }

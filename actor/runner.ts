@@ -52,7 +52,7 @@ export class Runner {
     this.#options = options;
     this.#timers = new TimerSet(options.clock, options.persistent);
     this.#calls = new TimedCalls(this.#timers);
-    const ignores = options.ignored?.has ?? (() => false);
+    const ignores = options.ignoreInterface?.has ?? (() => false);
     this.#broadcast = new Broadcast(ignores, () => pendingMs(this.#model, this.#now()));
     const { polling, reason, source } = opened;
     const { coalesceMs, reconcileIntervalMs } = options;
@@ -297,7 +297,7 @@ export class Runner {
     const { newest } = this.#model; // states share what did not change
     const state = buildState(reading, null, newest);
     if (state.interfaces !== newest?.interfaces) {
-      this.#options.ignored?.remember(sortedInterfaces(state));
+      this.#options.ignoreInterface?.remember(sortedInterfaces(state));
     }
     return state;
   }

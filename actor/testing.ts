@@ -1,7 +1,8 @@
 /**
- * For the tests of programs that watch the network: a source that follows a script and a clock
- * that is moved by hand. No permission is needed and no time passes.
+ * For the tests of programs that use netwatch: a source that follows a script and a clock that the test moves.
+ * They need no permission, and no time passes.
  *
+ * @example A change of the network
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
  * import { ManualClock, scriptedInterface, ScriptedSource } from "@netwatch/netwatch/testing";
@@ -11,8 +12,8 @@
  * await using monitor = await NetworkMonitor.open({ source, clock });
  *
  * source.set([scriptedInterface("eth0", ["198.51.100.7/24"])]); // the network changes
- * source.announce(); // and the operating system says so
- * await clock.advance(250); // the window since the first snapshot passes
+ * source.announce(); // and the operating system announces it
+ * await clock.advance(250); // coalesceMs after the first snapshot
  *
  * if (monitor.current.state.localAddresses.regular[0] !== "198.51.100.7") throw new Error();
  * ```

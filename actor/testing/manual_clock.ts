@@ -1,5 +1,5 @@
 /**
- * A clock that is moved by hand.
+ * A clock for tests.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { LONGEST_TIMER_MS } from "../clock.ts";
 /** How to start a manual clock. */
 export interface ManualClockOptions {
   /**
-   * The wall clock at the start, in epoch milliseconds.
+   * The wall clock at the start, in epoch milliseconds; the monotonic clock starts at 0.
    *
    * @default {1_700_000_000_000}
    */
@@ -18,17 +18,18 @@ export interface ManualClockOptions {
 
 interface ManualTimer extends Timer {
   readonly f: () => void;
-  /** Milliseconds until it fires again; null where it fires once. */
+  /** Milliseconds; null if it fires once. */
   readonly every: number | null;
   due: number;
-  /** Of timers that are due at the same time the one that was started first fires first. */
+  /** Timers that are due at the same time fire in the order in which they were started. */
   order: number;
   refd: boolean;
 }
 
 /**
- * Time that passes only when told. Timers fire in order, each at its own time.
+ * Clocks and timers that only the test moves. Timers fire in order, each at its own time.
  *
+ * @example An interval
  * ```ts
  * import { ManualClock } from "@netwatch/netwatch/testing";
  *
@@ -45,52 +46,69 @@ export class ManualClock implements Clock {
   #monotonic = 0;
   #lastOrder = 0;
 
-  /** Starts at the given time; the monotonic clock starts at 0. */
+  /**
+   * A clock without timers.
+   *
+   * @param options The time at the start.
+   */
   constructor(options: ManualClockOptions = {}) {
     this.#wall = options.now ?? 1_700_000_000_000;
   }
 
-  /** How many timers run. 0 after a monitor was closed. */
+  /** The number of running timers; 0 after a monitor was closed. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** How many of them keep the process alive. 0 after `unref()`. */
+  /** The number of running timers that keep the process alive; 0 after `unref()`. */
   get pendingRefd(): number {
     return [...this.#timers].filter((timer) => timer.refd).length;
   }
 
-  /** The wall clock, in epoch milliseconds. */
+  /**
+   * The wall clock.
+   *
+   * @returns Epoch milliseconds.
+   */
   now(): number {
     return this.#wall;
   }
 
-  /** Milliseconds since the clock was made; `jump()` does not move it. */
+  /**
+   * The monotonic clock, which `jump()` does not move.
+   *
+   * @returns Milliseconds since the clock was made.
+   */
   monotonic(): number {
     return this.#monotonic;
   }
 
   /**
-   * Calls once, after so many milliseconds.
+   * Calls a function once.
    *
-   * @throws {RangeError} When the runtime's own timer could not wait so long: it would fire after
-   * 1 ms.
+   * @param f The function.
+   * @param ms The delay, in milliseconds.
+   * @returns The timer.
+   * @throws {RangeError} if the delay is longer than a timer of the runtime can wait: that fires after 1 ms.
    */
   setTimeout(f: () => void, ms: number): Timer {
     return this.#start(f, ms, null, 0);
   }
 
   /**
-   * Calls every so many milliseconds.
+   * Calls a function at an interval.
    *
-   * @throws {RangeError} As `setTimeout()`, and for 0.
+   * @param f The function.
+   * @param ms The interval, in milliseconds.
+   * @returns The timer.
+   * @throws {RangeError} if the interval is 0, or longer than a timer of the runtime can wait.
    */
   setInterval(f: () => void, ms: number): Timer {
     return this.#start(f, ms, ms, 1);
   }
 
   /**
-   * Moves both clocks and fires what is due, without letting promises settle in between.
+   * Moves both clocks and fires what is due. No promise settles meanwhile.
    *
    * @param ms Milliseconds, from 0.
    * @throws {RangeError} if the time is negative or not finite.
@@ -102,8 +120,11 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves both clocks and fires what is due; promises settle before, after, and after each
-   * timer.
+   * Moves both clocks and fires what is due. Promises settle before, after, and after each timer.
+   *
+   * @param ms Milliseconds, from 0.
+   * @returns Resolves when the time has passed.
+   * @throws {RangeError} if the time is negative or not finite.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#endOf(ms);
@@ -116,15 +137,19 @@ export class ManualClock implements Clock {
     await this.settle();
   }
 
-  /** Steps the wall clock alone, as setting the time does. */
+  /**
+   * Moves the wall clock alone, as setting the time does.
+   *
+   * @param ms Milliseconds; negative to move it back.
+   */
   jump(ms: number): void {
     this.#wall += ms;
   }
 
   /**
-   * Lets everything happen that needs no time: resolves in a later turn of the real event loop,
-   * when every promise that could settle without timers and input or output has settled, however
-   * long the chain.
+   * Waits until every promise has settled that needs no timer, input or output, however long the chain.
+   *
+   * @returns Resolves in a later turn of the real event loop.
    */
   settle(): Promise<void> {
     return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 /**
- * Short ways to write what a scripted source shows.
+ * Short forms of interfaces, addresses and routes for a scripted source.
  *
  * @module
  */
@@ -8,19 +8,22 @@ import { kindByName } from "../../state/interface_kind.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 
 /**
- * An interface that is up and has carrier: index 2, kind by its name, MTU 1500, unless told.
+ * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its
+ * name.
  *
+ * @param name The name.
+ * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
+ * @param fields Fields that differ from the defaults.
+ * @returns The interface.
+ * @throws {TypeError} if an address cannot be parsed.
+ *
+ * @example A Wi-Fi interface
  * ```ts
  * import { scriptedInterface } from "@netwatch/netwatch/testing";
  *
  * const wifi = scriptedInterface("wlan0", ["192.0.2.7/24", "fe80::7/64"], { index: 3 });
  * if (wifi.kind !== "wifi" || wifi.addresses[1]?.scopeId !== 3) throw new Error();
  * ```
- *
- * @param name Its name.
- * @param addresses Its addresses, as text or whole.
- * @param fields What is to be different.
- * @throws {TypeError} When an address is none.
  */
 export function scriptedInterface(
   name: string,
@@ -48,11 +51,19 @@ export function scriptedInterface(
 }
 
 /**
- * An address that is ready to be used, out of text such as `192.0.2.7/24`.
+ * An address that can be used.
  *
- * @param cidr Address and prefix length.
- * @param fields What is to be different, such as `{ tentative: true }`.
- * @throws {TypeError} When the text is no address with a prefix length.
+ * @param cidr Address and prefix length, such as `"192.0.2.7/24"`.
+ * @param fields Fields that differ from the defaults, such as `{ tentative: true }`.
+ * @returns The address.
+ * @throws {TypeError} if the text is not an address with a prefix length.
+ *
+ * @example A tentative address
+ * ```ts
+ * import { scriptedAddress } from "@netwatch/netwatch/testing";
+ *
+ * if (!scriptedAddress("2001:db8::7/64", { tentative: true }).tentative) throw new Error();
+ * ```
  */
 export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Address {
   const [text = "", length = ""] = cidr.split("/");
@@ -77,11 +88,19 @@ export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Ad
 }
 
 /**
- * A default route through an interface.
+ * A default route.
  *
- * @param name The name of the interface.
- * @param gateway The next hop; none unless given.
- * @param fields What is to be different.
+ * @param name The name of its interface.
+ * @param gateway The next hop. The default is none: the link itself.
+ * @param fields Fields that differ from the defaults, such as `{ metric: 100 }`.
+ * @returns The route.
+ *
+ * @example Through a gateway
+ * ```ts
+ * import { scriptedRoute } from "@netwatch/netwatch/testing";
+ *
+ * if (scriptedRoute("eth0", "192.0.2.1").gateway !== "192.0.2.1") throw new Error();
+ * ```
  */
 export function scriptedRoute(
   name: string,

@@ -1,5 +1,5 @@
 /**
- * A source that follows a script.
+ * A source that follows a script, and its subscriptions.
  *
  * @module
  */
@@ -11,57 +11,44 @@ import type {
   Subscription,
 } from "../../state/source.ts";
 import type { DefaultRoutes, Interface, Knows } from "../../state/types.ts";
-import { ScriptedSubscription } from "./scripted_subscription.ts";
 
 /** How to start a scripted source. */
 export interface ScriptedSourceOptions {
   /**
-   * Its name, as `health.source` shows it.
+   * The name of the source, for `health.source`.
    *
    * @default {"scripted"}
    */
   name?: string;
-  /** The interfaces at the start; none unless given. */
+  /** The interfaces at the start. The default is none. */
   interfaces?: readonly Interface[];
-  /** The default routes at the start; none unless given. */
+  /** The default routes at the start. The default is none. */
   defaultRoute?: Partial<DefaultRoutes>;
-  /** What the source can know; everything, unless told. */
+  /** What the source can know. The default is everything. */
   knows?: Partial<Knows>;
   /**
-   * Keeps a table that announcements update, as the sources of operating systems do. False:
-   * `view()` answers null, and every change is found by a read.
+   * Whether each subscription keeps a table that `announce()` updates, as the event sources of operating systems
+   * do. If not, `view()` returns null, and a full read finds each change.
    *
    * @default {true}
    */
   keepsTable?: boolean;
-  /** Counters of the wire, where the test wants to script those too. */
+  /** Message counters for `metrics`. By default the monitor counts events itself. */
   counters?: SourceCounters;
 }
 
-/** How often the methods of a source and its subscriptions were called. */
-export interface CallCounts {
-  /** Calls of `subscribe()`. */
-  subscribe: number;
-  /** Calls of `read()`. */
-  read: number;
-  /** Calls of `view()`. */
-  view: number;
-  /** Calls of `adopt()`. */
-  adopt: number;
-  /** Calls of `probe()`. */
-  probe: number;
-  /** Subscriptions released. */
-  dispose: number;
-}
+/** How often each method of a source and its subscriptions was called. */
+export type CallCounts = Readonly<
+  Record<"subscribe" | "read" | "view" | "adopt" | "probe" | "dispose", number>
+>;
 
 /**
- * A source in which nothing happens but what the test says. It holds a truth, which `read()`
- * answers with, and a table for each subscription, which `view()` answers with (together with the
- * true default routes, as an operating system is asked for those afresh). `set()` changes the
- * truth alone;
- * `announce()` brings it into the tables and tells. A change that is never announced is a lost
- * message.
+ * A source in which only that happens what the test scripts. It holds the network, which `read()` returns, and
+ * for each subscription a table, which `view()` returns with the default routes of the network. `set()` changes
+ * the network alone; `announce()` copies it into the tables and sends an event. So a change that is set and never
+ * announced is a lost message.
  *
+ * @example A lost message
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
  * import { ManualClock, scriptedInterface, ScriptedSource } from "@netwatch/netwatch/testing";
@@ -70,39 +57,41 @@ export interface CallCounts {
  * const source = new ScriptedSource();
  * await using monitor = await NetworkMonitor.open({ source, clock });
  *
- * source.set([scriptedInterface("eth0", ["192.0.2.7/24"])]); // and the message gets lost
+ * source.set([scriptedInterface("eth0", ["192.0.2.7/24"])]); // and no event
  * await clock.advance(15_050); // reconcile finds it
  *
  * if (!monitor.current.state.haveIpv4 || monitor.metrics.driftsFound !== 1) throw new Error();
  * ```
  */
 export class ScriptedSource implements NetworkSource {
-  /** Its name. */
+  /** The name of the source. */
   readonly name: string;
-  /** Counters of the wire, if it was made with some. */
+  /** Message counters, if the options had some. */
   declare readonly counters?: SourceCounters;
-  /** Whether `view()` answers with a table or with null. */
+  /** Whether `view()` returns the table, or null. */
   keepsTable: boolean;
-  /** What happens to canaries: answered, missed (false), never answered, or thrown at. */
+  /** Whether canaries are answered, missed, never answered, or fail with an error. */
   canary: "answers" | "misses" | "hangs" | Error = "answers";
-  /** Thrown by `view()`, where set. */
+  /** The error that `view()` throws, if any. */
   viewError: Error | null = null;
-  readonly #calls: CallCounts = { subscribe: 0, read: 0, view: 0, adopt: 0, probe: 0, dispose: 0 };
+  readonly #calls = { subscribe: 0, read: 0, view: 0, adopt: 0, probe: 0, dispose: 0 };
   readonly #subscriptions = new Set<ScriptedSubscription>();
-  #truth: Reading;
-  #refusals: Error[] = [];
-  #readFailures: Error[] = [];
-  #held: { reads: (() => void)[] | null; subscribes: (() => void)[] | null } = {
-    reads: null,
-    subscribes: null,
-  };
+  readonly #reads = new Gate();
+  readonly #subscribes = new Gate();
+  readonly #refusals: Error[] = [];
+  readonly #readFailures: Error[] = [];
+  #reading: Reading;
 
-  /** Starts with the given truth; empty unless given. */
+  /**
+   * A source without subscriptions.
+   *
+   * @param options The network at the start, and what the source can do.
+   */
   constructor(options: ScriptedSourceOptions = {}) {
     this.name = options.name ?? "scripted";
     if (options.counters !== undefined) this.counters = options.counters;
     this.keepsTable = options.keepsTable ?? true;
-    this.#truth = structuredClone({
+    this.#reading = structuredClone({
       interfaces: options.interfaces ?? [],
       defaultRoute: { ipv4: null, ipv6: null, ...options.defaultRoute },
       knows: { links: true, addressFlags: true, routes: true, ...options.knows },
@@ -110,110 +99,253 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /** How often each method was called. */
-  get calls(): Readonly<CallCounts> {
+  get calls(): CallCounts {
     return { ...this.#calls };
   }
 
-  /** How many subscriptions are open. */
+  /** The number of open subscriptions. */
   get open(): number {
     return this.#subscriptions.size;
   }
 
-  /** How many of them keep the process alive. */
+  /** The number of open subscriptions that keep the process alive. */
   get openRefd(): number {
     return [...this.#subscriptions].filter((subscription) => subscription.refd).length;
   }
 
-  /** What `read()` answers with: a copy. */
-  get truth(): Reading {
-    return structuredClone(this.#truth);
-  }
-
-  /** The truth changes and nobody is told: new interfaces, or any part of the reading. */
-  set(change: Interface[] | Partial<Reading>): void {
-    const part = Array.isArray(change) ? { interfaces: change } : change;
-    this.#truth = structuredClone({ ...this.#truth, ...part });
+  /** A copy of the network: what `read()` returns. */
+  get reading(): Reading {
+    return structuredClone(this.#reading);
   }
 
   /**
-   * The truth enters the tables, and the subscriptions are told that something changed.
+   * Changes the network without an event.
    *
-   * @param names Only these interfaces enter the tables; without any, all do.
+   * @param change New interfaces, or any part of the reading.
+   */
+  set(change: readonly Interface[] | Partial<Reading>): void {
+    const part = isInterfaces(change) ? { interfaces: change } : change;
+    this.#reading = structuredClone({ ...this.#reading, ...part });
+  }
+
+  /**
+   * Copies the interfaces of the network into the tables and sends the event `changed`.
+   *
+   * @param names The interfaces to copy. The default is all.
    */
   announce(...names: string[]): void {
-    for (const subscription of this.#subscriptions) subscription.learn(this.#truth, names);
+    for (const subscription of this.#subscriptions) subscription.learn(this.#reading, names);
     this.emit({ kind: "changed" });
   }
 
-  /** The subscriptions announce this; the tables stay as they are. */
+  /**
+   * Sends an event to the subscriptions. Their tables stay as they are.
+   *
+   * @param event The event.
+   */
   emit(event: SourceEvent): void {
     for (const subscription of this.#subscriptions) subscription.push(event);
   }
 
-  /** Every subscription ends, as when the socket is lost; with an error, it throws that. */
+  /**
+   * Ends every subscription, as when the socket is lost.
+   *
+   * @param error What their iterations throw. The default is that they end.
+   */
   end(error?: Error): void {
     for (const subscription of this.#subscriptions) subscription.finish(error);
   }
 
-  /** The next so many calls of `subscribe()` fail with the error. */
+  /**
+   * Lets calls of `subscribe()` fail.
+   *
+   * @param times How many.
+   * @param error With which error.
+   */
   refuse(times: number, error: Error = new Error("Refused")): void {
     this.#refusals.push(...Array<Error>(times).fill(error));
   }
 
-  /** The next so many calls of `read()` fail with the error. */
+  /**
+   * Lets calls of `read()` fail.
+   *
+   * @param times How many.
+   * @param error With which error.
+   */
   failReads(times: number, error: Error = new Error("Cannot read")): void {
     this.#readFailures.push(...Array<Error>(times).fill(error));
   }
 
-  /** From now on `read()` takes the truth at once but does not return before `releaseReads()`. */
+  /** Holds calls of `read()`: they copy the network at once, and return after `releaseReads()`. */
   holdReads(): void {
-    this.#held.reads ??= [];
+    this.#reads.close();
   }
 
-  /** The reads that were held return, and later ones are not held. */
+  /** Lets held calls of `read()` return, and holds no more. */
   releaseReads(): void {
-    const held = this.#held.reads ?? [];
-    this.#held.reads = null;
-    for (const release of held) release();
+    this.#reads.open();
   }
 
-  /** From now on `subscribe()` does not return before `releaseSubscribes()`. */
+  /** Holds calls of `subscribe()` until `releaseSubscribes()`. */
   holdSubscribes(): void {
-    this.#held.subscribes ??= [];
+    this.#subscribes.close();
   }
 
-  /** The calls of `subscribe()` that were held return, and later ones are not held. */
+  /** Lets held calls of `subscribe()` return, and holds no more. */
   releaseSubscribes(): void {
-    const held = this.#held.subscribes ?? [];
-    this.#held.subscribes = null;
-    for (const release of held) release();
+    this.#subscribes.open();
   }
 
-  /** For the monitor: subscribes, unless refused. */
+  /**
+   * For the monitor: subscribes.
+   *
+   * @returns A subscription with an empty table.
+   * @throws {Error} if `refuse()` says so.
+   */
   async subscribe(_signal?: AbortSignal): Promise<Subscription> {
     this.#calls.subscribe++;
     const refusal = this.#refusals.shift();
     if (refusal !== undefined) throw refusal;
-    await heldIn(this.#held.subscribes);
-    const subscription: ScriptedSubscription = new ScriptedSubscription(this, {
-      called: (method) => this.#calls[method]++,
-      released: () => this.#subscriptions.delete(subscription),
+    await this.#subscribes.pass();
+    const subscription: ScriptedSubscription = new ScriptedSubscription(this, (method) => {
+      this.#calls[method]++;
+      if (method === "dispose") this.#subscriptions.delete(subscription);
     });
     this.#subscriptions.add(subscription);
     return subscription;
   }
 
-  /** For the monitor: answers with the truth of this moment. */
+  /**
+   * For the monitor: reads the network.
+   *
+   * @returns The network at the time of the call.
+   * @throws {Error} if `failReads()` says so.
+   */
   async read(_signal?: AbortSignal): Promise<Reading> {
     this.#calls.read++;
     const failure = this.#readFailures.shift();
     if (failure !== undefined) throw failure;
-    const reading = this.truth;
-    await heldIn(this.#held.reads);
+    const { reading } = this;
+    await this.#reads.pass();
     return reading;
   }
 }
 
-async function heldIn(held: (() => void)[] | null): Promise<void> {
-  if (held !== null) await new Promise<void>((resolve) => held.push(resolve));
+/** One subscription to a scripted source. */
+class ScriptedSubscription implements Subscription {
+  readonly #source: ScriptedSource;
+  readonly #onCall: (method: "view" | "adopt" | "probe" | "dispose") => void;
+  readonly #events: SourceEvent[] = [];
+  #table: Reading;
+  #end: { error: Error | undefined } | null = null;
+  #wake: () => void = () => {};
+  #disposed = false;
+  refd = true;
+
+  constructor(
+    source: ScriptedSource,
+    onCall: (method: "view" | "adopt" | "probe" | "dispose") => void,
+  ) {
+    this.#source = source;
+    this.#onCall = onCall;
+    this.#table = { ...source.reading, interfaces: [] };
+  }
+
+  learn(reading: Reading, names: readonly string[]): void {
+    const isNamed = ({ name }: Interface): boolean => names.length === 0 || names.includes(name);
+    const kept = this.#table.interfaces.filter((nic) => !isNamed(nic));
+    const learned = structuredClone(reading.interfaces.filter(isNamed));
+    this.#table = { ...this.#table, interfaces: [...kept, ...learned] };
+  }
+
+  push(event: SourceEvent): void {
+    if (this.#end !== null) return;
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  finish(error?: Error): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void, void> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) {
+        yield event;
+      } else if (this.#end !== null) {
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return;
+      } else {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+    }
+  }
+
+  view(): Reading | null {
+    this.#onCall("view");
+    const { keepsTable, reading: { defaultRoute, knows }, viewError } = this.#source;
+    if (viewError !== null) throw viewError;
+    if (!keepsTable) return null;
+    return { interfaces: structuredClone(this.#table.interfaces), defaultRoute, knows };
+  }
+
+  adopt(reading: Reading): void {
+    this.#onCall("adopt");
+    this.#table = structuredClone(reading);
+  }
+
+  async probe(signal: AbortSignal): Promise<boolean> {
+    this.#onCall("probe");
+    const { canary } = this.#source;
+    if (canary instanceof Error) throw canary;
+    if (canary === "hangs") {
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    }
+    return canary === "answers";
+  }
+
+  ref(): void {
+    this.refd = true;
+  }
+
+  unref(): void {
+    this.refd = false;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#disposed) {
+      this.#disposed = true;
+      this.#onCall("dispose");
+      this.finish();
+    }
+    return Promise.resolve();
+  }
+}
+
+/** Holds calls while it is closed. */
+class Gate {
+  #held: (() => void)[] | null = null;
+
+  close(): void {
+    this.#held ??= [];
+  }
+
+  open(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const release of held) release();
+  }
+
+  async pass(): Promise<void> {
+    const held = this.#held;
+    if (held !== null) await new Promise<void>((resolve) => held.push(resolve));
+  }
+}
+
+function isInterfaces(change: object): change is readonly Interface[] {
+  return Array.isArray(change);
 }

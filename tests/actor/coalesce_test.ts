@@ -122,11 +122,11 @@ Deno.test("Monitor names all causes since the last publication, in the order of 
 Deno.test("Monitor publishes minor changes and does not tell them twice (tailscale#15484)", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
-  const { truth } = it.source;
-  it.source.set([{ ...truth.interfaces[0]!, mtu: 1400 }]);
+  const { reading } = it.source;
+  it.source.set([{ ...reading.interfaces[0]!, mtu: 1400 }]);
   it.source.announce();
   await it.clock.advance(300);
-  it.source.set([...it.source.truth.interfaces, nic("veth1")]);
+  it.source.set([...it.source.reading.interfaces, nic("veth1")]);
   it.source.announce();
   await it.clock.advance(60_000);
   assertEquals(seen.map((s) => s.changes.map((change) => change.kind)), [
@@ -140,7 +140,7 @@ Deno.test("Monitor publishes minor changes and does not tell them twice (tailsca
 for (const field of ["tentative", "duplicated", "deprecated", "temporary", "permanent"] as const) {
   Deno.test(`Monitor publishes when only ${field} of an address changes`, async () => {
     await using it = await setUp();
-    const [only] = it.source.truth.interfaces;
+    const [only] = it.source.reading.interfaces;
     const [address] = only!.addresses;
     it.source.set([{ ...only!, addresses: [{ ...address!, [field]: !address![field] }] }]);
     it.source.announce();

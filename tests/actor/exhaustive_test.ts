@@ -85,7 +85,7 @@ async function runOrder(order: string[], keepsTable: boolean): Promise<void> {
   assertLawful(seen, 250);
   const { resumedAt, sleptMs } = it.monitor.current.state;
   const resumed = resumedAt === null ? null : { at: resumedAt, sleptMs: sleptMs! };
-  assert(equalStates(it.monitor.current.state, buildState(it.source.truth, resumed)), "stale");
+  assert(equalStates(it.monitor.current.state, buildState(it.source.reading, resumed)), "stale");
   assertEquals(it.monitor.metrics.resumes > 0, resumed !== null);
   if (!order.includes("lose")) assertEquals(it.monitor.metrics.driftsFound, 0);
   for (let n = 0; n < 10 && it.monitor.health.status !== "live"; n++) {

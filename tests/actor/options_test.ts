@@ -9,7 +9,7 @@ import {
 import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
 
 Deno.test("resolveMonitorOptions() fills in the defaults", () => {
-  const { ignored, logger, ...rest } = resolveMonitorOptions();
+  const { ignoreInterface, logger, ...rest } = resolveMonitorOptions();
   assertEquals(rest, {
     signal: null,
     reconcileIntervalMs: 15_000,
@@ -21,7 +21,7 @@ Deno.test("resolveMonitorOptions() fills in the defaults", () => {
     persistent: true,
     clock: systemClock,
   });
-  assertEquals(ignored, null);
+  assertEquals(ignoreInterface, null);
   assertEquals(typeof logger.warn, "function");
 });
 
@@ -37,7 +37,7 @@ Deno.test("resolveMonitorOptions() keeps what is given", () => {
     persistent: false,
     clock: new ManualClock(),
   };
-  const { ignored: _ignored, logger: _logger, ...rest } = resolveMonitorOptions(given);
+  const { ignoreInterface: _ignore, logger: _logger, ...rest } = resolveMonitorOptions(given);
   assertEquals(rest as MonitorOptions, given);
   assert(rest.source === given.source && rest.clock === given.clock);
   for (const source of ["auto", "events", "polling"] as const) {

@@ -143,7 +143,7 @@ Deno.test("reconcile finds no drift in 1000 ticks on a healthy socket under cons
   for (let n = 0; it.monitor.metrics.reconciles < 1_000; n++) {
     // a container every few milliseconds, and messages that sometimes lag behind what a dump shows
     const name = `veth${n % 8}`;
-    const others = it.source.truth.interfaces.filter((one) => one.name !== name);
+    const others = it.source.reading.interfaces.filter((one) => one.name !== name);
     const made = nic(name, `10.1.${random.below(200)}.${n % 250}/16`);
     it.source.set(random.chance(0.5) ? [...others, made] : others);
     if (random.chance(0.6)) late.push(() => it.source.announce(name));
@@ -246,7 +246,7 @@ Deno.test("reconcile finds one lost message within one tick amid unrelated churn
   await using it = await setUp();
   it.source.set([eth0("192.0.2.2/24")]); // lost: only the containers are announced below
   for (let n = 0; n < 3_100; n++) {
-    const kept = it.source.truth.interfaces.filter((one) => one.name !== "veth1");
+    const kept = it.source.reading.interfaces.filter((one) => one.name !== "veth1");
     it.source.set(n % 2 === 0 ? [...kept, nic("veth1", "10.0.0.1/24")] : kept);
     it.source.announce("veth1");
     await it.clock.advance(5);

@@ -64,8 +64,8 @@ Deno.test("ScriptedSource hands out copies", async () => {
   const source = new ScriptedSource({ interfaces: [mine] });
   Object.assign(mine, { mtu: 1 });
   ((await source.read(signal)).interfaces as Interface[]).pop();
-  (source.truth.interfaces as Interface[]).pop();
-  assertEquals(source.truth.interfaces[0]!.mtu, 1500);
+  (source.reading.interfaces as Interface[]).pop();
+  assertEquals(source.reading.interfaces[0]!.mtu, 1500);
 });
 
 Deno.test("ScriptedSource without a table answers null", async () => {

@@ -277,7 +277,7 @@ Deno.test("an overflow whose read fails costs the socket, so that the truth is a
 Deno.test("a reading that makes no state counts as a failed read", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
-  const [only] = it.source.truth.interfaces;
+  const [only] = it.source.reading.interfaces;
   it.source.set([{ ...only!, addresses: [{ ...only!.addresses[0]!, address: "nonsense" }] }]);
   await it.clock.advance(14_750);
   assertEquals(it.monitor.metrics.readFailures, 1);

@@ -217,7 +217,7 @@ Deno.test("a monitor works on a clock that calls back before it returns", async 
 Deno.test("ignoreInterface keeps what it names out of major", async () => {
   const ignoreInterface = ({ name }: { name: string }) => name.startsWith("veth");
   await using it = await setUp({ monitor: { ignoreInterface } });
-  const { interfaces } = it.source.truth;
+  const { interfaces } = it.source.reading;
   it.source.set([...interfaces, scriptedInterface("veth1", ["10.0.0.1/24"], { index: 9 })]);
   it.source.announce();
   await it.clock.settle();

@@ -161,7 +161,7 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
   }, {
     file: "actor/runner.ts",
-    from: "this.#options.ignored?.remember(sortedInterfaces(state));",
+    from: "this.#options.ignoreInterface?.remember(sortedInterfaces(state));",
     to: "void sortedInterfaces;",
   }, {
     file: "actor/user_code.ts",
