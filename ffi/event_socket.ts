@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { SourceCounters } from "../state/source.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 
 /** A slice ends after this many datagrams or milliseconds. */
@@ -14,6 +15,9 @@ const SLICE_MS = 8;
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures in a row than this end the slice. */
 const RETRIES = 2;
+
+/** The live counts of a source over all its subscriptions. */
+export type Counters = { -readonly [Name in keyof SourceCounters]: number };
 
 /** One socket of the operating system, with its decoder. */
 export interface SocketPort<E> {

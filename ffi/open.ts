@@ -27,6 +27,12 @@ export interface OpenSourceOptions {
   listens: boolean;
 }
 
+/** How to open the event source of an operating system. */
+export type EventSourceOptions = Pick<
+  OpenSourceOptions,
+  "libc" | "receiveBufferBytes" | "stormPauseMs" | "trace"
+>;
+
 /** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
 type EventSource = NetworkSource & AsyncDisposable & { check(listens: boolean): void };
 

@@ -4,14 +4,7 @@
  *
  * @module
  */
-import {
-  IFNAMSIZ,
-  IN6_IFREQ_SIZE,
-  SIOCGIFAFLAG_IN6,
-  SOCK_DGRAM,
-  SOCKADDR_IN6,
-  SOCKADDR_IN6_SIZE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { AddressFlags, ListedInterface } from "./interfaces.ts";
 import type { Platform } from "./platforms.ts";
 import type { InterfaceAddress } from "./route_message.ts";
@@ -26,7 +19,7 @@ export function readAddressFlags(
 ): AddressFlags | null {
   const flags = new Map<InterfaceAddress, number>();
   let asked = 0;
-  const socket = kernel.socket(layout.inet6, SOCK_DGRAM | socketFlags, 0);
+  const socket = kernel.socket(layout.inet6, C.SOCK_DGRAM | socketFlags, 0);
   try {
     for (const { addresses, link } of interfaces) {
       for (const address of addresses) {
@@ -34,8 +27,8 @@ export function readAddressFlags(
         asked++;
         const request = encodeRequest(link.name, address.address, layout.inet6);
         // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
-        if (!kernel.control(socket, SIOCGIFAFLAG_IN6, request)) continue;
-        flags.set(address, u32(request, IFNAMSIZ));
+        if (!kernel.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
+        flags.set(address, u32(request, C.IFNAMSIZ));
       }
     }
   } finally {
@@ -53,10 +46,10 @@ function encodeRequest(
   address: Uint8Array,
   family: number,
 ): Uint8Array<ArrayBuffer> {
-  const request = new Uint8Array(IN6_IFREQ_SIZE);
-  request.set(name.subarray(0, IFNAMSIZ - 1));
-  request[IFNAMSIZ] = SOCKADDR_IN6_SIZE;
-  request[IFNAMSIZ + 1] = family;
-  request.set(address, IFNAMSIZ + SOCKADDR_IN6.sin6_addr);
+  const request = new Uint8Array(C.IN6_IFREQ_SIZE);
+  request.set(name.subarray(0, C.IFNAMSIZ - 1));
+  request[C.IFNAMSIZ] = C.SOCKADDR_IN6_SIZE;
+  request[C.IFNAMSIZ + 1] = family;
+  request.set(address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
   return request;
 }

@@ -4,15 +4,7 @@
  *
  * @module
  */
-import {
-  DARWIN,
-  RTM_ADD,
-  RTM_CHANGE,
-  RTM_DELADDR,
-  RTM_DELETE,
-  RTM_GET,
-  RTM_MISS,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { shortRoute } from "./default_route.ts";
 import type { Layout } from "./layouts.ts";
 import { field, headerOf, indexOf, type RouteMessage } from "./route_message.ts";
@@ -46,7 +38,7 @@ const NOISE: BsdEvent = { kind: "noise" };
 export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
   // One per destination without a route, thousands a second since macOS 26.4 (tailscale#19324,
   // net-tools#203): before anything else.
-  if (message.type === RTM_MISS && message.version === layout.version) return NOISE;
+  if (message.type === C.RTM_MISS && message.version === layout.version) return NOISE;
   const header = headerOf(message, layout);
   switch (header?.about) {
     case undefined:
@@ -57,7 +49,7 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
     case "announcement":
       return CHANGED;
     case "address":
-      return message.type === RTM_DELADDR ? { kind: "removed" } : CHANGED;
+      return message.type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
     case "group":
       // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
       // than the groups that it joins.
@@ -66,15 +58,15 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
       break;
   }
   switch (message.type) {
-    case RTM_GET:
+    case C.RTM_GET:
       return {
         kind: "answer",
         pid: field(message, header.pid),
         sequence: field(message, header.sequence),
       };
-    case RTM_ADD:
-    case RTM_DELETE:
-    case RTM_CHANGE:
+    case C.RTM_ADD:
+    case C.RTM_DELETE:
+    case C.RTM_CHANGE:
       // The echo of a request that was refused.
       if (field(message, header.error) !== 0) return NOISE;
       // A router that learns a million routes, and neighbours that come and go, change no default route.
@@ -86,39 +78,39 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
 
 /** Codes that change no state, by subclass; other codes of these subclasses may. */
 const KERNEL_NOISE: Readonly<Record<number, readonly number[]>> = {
-  [DARWIN.KEV_INET_SUBCLASS]: [
-    DARWIN.KEV_INET_ARPCOLLISION,
-    DARWIN.KEV_INET_PORTINUSE,
-    DARWIN.KEV_INET_ARPRTRFAILURE,
-    DARWIN.KEV_INET_ARPRTRALIVE,
+  [C.DARWIN.KEV_INET_SUBCLASS]: [
+    C.DARWIN.KEV_INET_ARPCOLLISION,
+    C.DARWIN.KEV_INET_PORTINUSE,
+    C.DARWIN.KEV_INET_ARPRTRFAILURE,
+    C.DARWIN.KEV_INET_ARPRTRALIVE,
   ],
-  [DARWIN.KEV_DL_SUBCLASS]: [
-    DARWIN.KEV_DL_ADDMULTI,
-    DARWIN.KEV_DL_DELMULTI,
-    DARWIN.KEV_DL_WAKEFLAGS_CHANGED,
-    DARWIN.KEV_DL_IF_IDLE_ROUTE_REFCNT,
-    DARWIN.KEV_DL_LINK_QUALITY_METRIC_CHANGED,
-    DARWIN.KEV_DL_NODE_PRESENCE, // AWDL's neighbours come and go all day
-    DARWIN.KEV_DL_NODE_ABSENCE,
-    DARWIN.KEV_DL_ISSUES,
-    DARWIN.KEV_DL_AWDL_RESTRICTED,
-    DARWIN.KEV_DL_AWDL_UNRESTRICTED,
-    DARWIN.KEV_DL_RRC_STATE_CHANGED,
-    DARWIN.KEV_DL_QOS_MODE_CHANGED,
-    DARWIN.KEV_DL_LOW_POWER_MODE_CHANGED,
+  [C.DARWIN.KEV_DL_SUBCLASS]: [
+    C.DARWIN.KEV_DL_ADDMULTI,
+    C.DARWIN.KEV_DL_DELMULTI,
+    C.DARWIN.KEV_DL_WAKEFLAGS_CHANGED,
+    C.DARWIN.KEV_DL_IF_IDLE_ROUTE_REFCNT,
+    C.DARWIN.KEV_DL_LINK_QUALITY_METRIC_CHANGED,
+    C.DARWIN.KEV_DL_NODE_PRESENCE, // AWDL's neighbours come and go all day
+    C.DARWIN.KEV_DL_NODE_ABSENCE,
+    C.DARWIN.KEV_DL_ISSUES,
+    C.DARWIN.KEV_DL_AWDL_RESTRICTED,
+    C.DARWIN.KEV_DL_AWDL_UNRESTRICTED,
+    C.DARWIN.KEV_DL_RRC_STATE_CHANGED,
+    C.DARWIN.KEV_DL_QOS_MODE_CHANGED,
+    C.DARWIN.KEV_DL_LOW_POWER_MODE_CHANGED,
   ],
-  [DARWIN.KEV_INET6_SUBCLASS]: [DARWIN.KEV_INET6_REQUEST_NAT64_PREFIX],
-  [DARWIN.KEV_ND6_SUBCLASS]: [
-    DARWIN.KEV_ND6_RA, // every few seconds (tailscale#4223)
-    DARWIN.KEV_ND6_NDFAILURE,
-    DARWIN.KEV_ND6_NDALIVE,
+  [C.DARWIN.KEV_INET6_SUBCLASS]: [C.DARWIN.KEV_INET6_REQUEST_NAT64_PREFIX],
+  [C.DARWIN.KEV_ND6_SUBCLASS]: [
+    C.DARWIN.KEV_ND6_RA, // every few seconds (tailscale#4223)
+    C.DARWIN.KEV_ND6_NDFAILURE,
+    C.DARWIN.KEV_ND6_NDALIVE,
   ],
 };
 
 /** Decodes a struct kern_event_msg of macOS. One that is cut short may mean a change. */
 export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
-  if (bytes.length < DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
-  const noise = KERNEL_NOISE[u32(bytes, DARWIN.KERN_EVENT_MSG.kev_subclass)];
-  const code = u32(bytes, DARWIN.KERN_EVENT_MSG.event_code);
+  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
+  const noise = KERNEL_NOISE[u32(bytes, C.DARWIN.KERN_EVENT_MSG.kev_subclass)];
+  const code = u32(bytes, C.DARWIN.KERN_EVENT_MSG.event_code);
   return noise === undefined || noise.includes(code) ? NOISE : CHANGED;
 }

@@ -7,18 +7,7 @@ import { kindByName } from "../../state/interface_kind.ts";
 import { interfaceName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
-import {
-  IFF_LOOPBACK,
-  IFF_POINTOPOINT,
-  IFF_RUNNING,
-  IFF_UP,
-  IFT_ETHER,
-  IN6_IFF_AUTOCONF,
-  IN6_IFF_DEPRECATED,
-  IN6_IFF_DUPLICATED,
-  IN6_IFF_TEMPORARY,
-  IN6_IFF_TENTATIVE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 import type { Platform } from "./platforms.ts";
 import {
@@ -75,9 +64,9 @@ export function publishedInterface(
     name,
     index: link.index,
     kind: linkKind(link, name, platform),
-    up: (link.flags & IFF_UP) !== 0,
+    up: (link.flags & C.IFF_UP) !== 0,
     // The list of macOS has no link state: IFF_RUNNING is all that is known there.
-    running: (link.flags & IFF_RUNNING) !== 0 && link.linkState !== LINK_STATE_DOWN,
+    running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== LINK_STATE_DOWN,
     flags: link.flags,
     mac: macOf(link.address),
     mtu: link.mtu,
@@ -91,9 +80,9 @@ export function linkKind(
   name: string,
   { linkKinds }: Pick<Platform, "linkKinds">,
 ): InterfaceKind {
-  if (flags & IFF_LOOPBACK) return "loopback";
+  if (flags & C.IFF_LOOPBACK) return "loopback";
   const kind = linkKinds[type] ?? kindByName(name);
-  return kind === "unknown" && type === IFT_ETHER ? "ethernet" : kind;
+  return kind === "unknown" && type === C.IFT_ETHER ? "ethernet" : kind;
 }
 
 function publishedAddress(
@@ -114,11 +103,11 @@ function publishedAddress(
     cidr: `${text}/${prefixLength}`,
     peer: isPeer(peerOrBroadcast, address, link) ? formatIp(peerOrBroadcast) : null,
     scopeId: family === "IPv6" && isLinkLocal(address) ? index : null,
-    tentative: has(IN6_IFF_TENTATIVE) && !has(optimisticAddress),
-    duplicated: has(IN6_IFF_DUPLICATED),
-    deprecated: has(IN6_IFF_DEPRECATED),
-    temporary: has(IN6_IFF_TEMPORARY),
-    permanent: flags !== null && !has(IN6_IFF_AUTOCONF | leasedAddress),
+    tentative: has(C.IN6_IFF_TENTATIVE) && !has(optimisticAddress),
+    duplicated: has(C.IN6_IFF_DUPLICATED),
+    deprecated: has(C.IN6_IFF_DEPRECATED),
+    temporary: has(C.IN6_IFF_TEMPORARY),
+    permanent: flags !== null && !has(C.IN6_IFF_AUTOCONF | leasedAddress),
   };
 }
 
@@ -128,7 +117,7 @@ function isPeer(
   address: Uint8Array,
   { flags }: Link,
 ): peerOrBroadcast is Uint8Array {
-  return peerOrBroadcast !== null && (flags & IFF_POINTOPOINT) !== 0 &&
+  return peerOrBroadcast !== null && (flags & C.IFF_POINTOPOINT) !== 0 &&
     !isUnspecified(peerOrBroadcast) && compareBytes(peerOrBroadcast, address) !== 0;
 }
 

@@ -5,29 +5,7 @@
  * @module
  */
 import type { BsdSystemName } from "./libc.ts";
-import {
-  DARWIN,
-  FREEBSD,
-  RTF_BROADCAST,
-  RTF_HOST,
-  RTF_LLINFO,
-  RTF_LOCAL,
-  RTF_MULTICAST,
-  RTM_ADD,
-  RTM_CHANGE,
-  RTM_DELADDR,
-  RTM_DELETE,
-  RTM_DELMADDR,
-  RTM_GET,
-  RTM_IFINFO,
-  RTM_LOCK,
-  RTM_LOSING,
-  RTM_MISS,
-  RTM_NEWADDR,
-  RTM_NEWMADDR,
-  RTM_REDIRECT,
-  RTM_RESOLVE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 
 /** Where a route message has its fields: offsets in bytes. */
 export interface RouteHeader {
@@ -110,17 +88,17 @@ export function headersByType(
 }
 
 const ROUTE_TYPES = [
-  RTM_ADD,
-  RTM_DELETE,
-  RTM_CHANGE,
-  RTM_GET,
-  RTM_LOSING,
-  RTM_REDIRECT,
-  RTM_MISS,
-  RTM_LOCK,
-  RTM_RESOLVE,
+  C.RTM_ADD,
+  C.RTM_DELETE,
+  C.RTM_CHANGE,
+  C.RTM_GET,
+  C.RTM_LOSING,
+  C.RTM_REDIRECT,
+  C.RTM_MISS,
+  C.RTM_LOCK,
+  C.RTM_RESOLVE,
 ];
-const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
+const NEVER_DEFAULT = C.RTF_HOST | C.RTF_LLINFO | C.RTF_LOCAL | C.RTF_BROADCAST | C.RTF_MULTICAST;
 
 /** What the structs of macOS and FreeBSD have in common. */
 const RT_MSGHDR = {
@@ -139,37 +117,37 @@ const IFMA_MSGHDR: Header = { about: "group", index: 12 };
 
 /** xnu, arm64 and x86_64: bsd/net/route.h, bsd/net/if.h. */
 const darwin: Layout = {
-  version: DARWIN.RTM_VERSION,
-  inet6: DARWIN.AF_INET6,
+  version: C.DARWIN.RTM_VERSION,
+  inet6: C.DARWIN.AF_INET6,
   rounding: 4,
-  sockaddrs: DARWIN.RTAX_MAX,
-  neverDefault: NEVER_DEFAULT | DARWIN.RTF_WASCLONED,
+  sockaddrs: C.DARWIN.RTAX_MAX,
+  neverDefault: NEVER_DEFAULT | C.DARWIN.RTF_WASCLONED,
   headers: headersByType(
-    [{ ...RT_MSGHDR, size: 92 }, [...ROUTE_TYPES, DARWIN.RTM_OLDADD, DARWIN.RTM_OLDDEL]],
+    [{ ...RT_MSGHDR, size: 92 }, [...ROUTE_TYPES, C.DARWIN.RTM_OLDADD, C.DARWIN.RTM_OLDDEL]],
     // struct rt_msghdr2 counts references where the other has pid, seq and errno.
-    [{ about: "route", size: 92, index: 4, flags: 8, addresses: 12 }, [DARWIN.RTM_GET2]],
-    [IFA_MSGHDR, [RTM_NEWADDR, RTM_DELADDR]],
-    [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [RTM_IFINFO]],
-    [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [DARWIN.RTM_IFINFO2]],
-    [IFMA_MSGHDR, [RTM_NEWMADDR, DARWIN.RTM_NEWMADDR2]],
-    [{ about: "chatter" }, [RTM_DELMADDR]],
+    [{ about: "route", size: 92, index: 4, flags: 8, addresses: 12 }, [C.DARWIN.RTM_GET2]],
+    [IFA_MSGHDR, [C.RTM_NEWADDR, C.RTM_DELADDR]],
+    [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [C.RTM_IFINFO]],
+    [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [C.DARWIN.RTM_IFINFO2]],
+    [IFMA_MSGHDR, [C.RTM_NEWMADDR, C.DARWIN.RTM_NEWMADDR2]],
+    [{ about: "chatter" }, [C.RTM_DELMADDR]],
   ),
 };
 
 /** FreeBSD 11 and later, amd64 and arm64: sys/net/route.h, sys/net/if.h. */
 const freebsd: Layout = {
-  version: FREEBSD.RTM_VERSION,
-  inet6: FREEBSD.AF_INET6,
+  version: C.FREEBSD.RTM_VERSION,
+  inet6: C.FREEBSD.AF_INET6,
   rounding: 8,
-  sockaddrs: FREEBSD.RTAX_MAX,
+  sockaddrs: C.FREEBSD.RTAX_MAX,
   neverDefault: NEVER_DEFAULT,
   headers: headersByType(
     [{ ...RT_MSGHDR, size: 152 }, ROUTE_TYPES],
-    [IFA_MSGHDR, [RTM_NEWADDR, RTM_DELADDR]],
-    [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [RTM_IFINFO]],
-    [IFMA_MSGHDR, [RTM_NEWMADDR]],
-    [{ about: "announcement" }, [FREEBSD.RTM_IFANNOUNCE]],
-    [{ about: "chatter" }, [RTM_DELMADDR, FREEBSD.RTM_IEEE80211, FREEBSD.RTM_IPFWLOG]],
+    [IFA_MSGHDR, [C.RTM_NEWADDR, C.RTM_DELADDR]],
+    [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [C.RTM_IFINFO]],
+    [IFMA_MSGHDR, [C.RTM_NEWMADDR]],
+    [{ about: "announcement" }, [C.FREEBSD.RTM_IFANNOUNCE]],
+    [{ about: "chatter" }, [C.RTM_DELMADDR, C.FREEBSD.RTM_IEEE80211, C.FREEBSD.RTM_IPFWLOG]],
   ),
 };
 

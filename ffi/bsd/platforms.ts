@@ -4,16 +4,7 @@
  * @module
  */
 import type { InterfaceKind } from "../../state/types.ts";
-import {
-  DARWIN,
-  FREEBSD,
-  IFT_BRIDGE,
-  IFT_L2VLAN,
-  IFT_LOOP,
-  IFT_PPP,
-  RTF_BLACKHOLE,
-  RTF_REJECT,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { type Layout, LAYOUTS } from "./layouts.ts";
 import type { BsdSystemName } from "./libc.ts";
 
@@ -47,59 +38,59 @@ export interface Platform {
 }
 
 const LINK_KINDS = {
-  [IFT_LOOP]: "loopback",
-  [IFT_BRIDGE]: "bridge",
-  [IFT_PPP]: "tunnel",
-  [IFT_L2VLAN]: "virtual",
+  [C.IFT_LOOP]: "loopback",
+  [C.IFT_BRIDGE]: "bridge",
+  [C.IFT_PPP]: "tunnel",
+  [C.IFT_L2VLAN]: "virtual",
 } as const;
 
 const darwin: Platform = {
   os: "darwin",
   layout: LAYOUTS.darwin,
   socketFlags: 0,
-  listRequest: DARWIN.NET_RT_IFLIST2,
+  listRequest: C.DARWIN.NET_RT_IFLIST2,
   overflowOption: null,
   hasWakeupSources: true,
   linkKinds: {
     ...LINK_KINDS,
-    [DARWIN.IFT_GIF]: "tunnel",
-    [DARWIN.IFT_STF]: "tunnel",
-    [DARWIN.IFT_IEEE8023ADLAG]: "virtual",
-    [DARWIN.IFT_CELLULAR]: "cellular",
+    [C.DARWIN.IFT_GIF]: "tunnel",
+    [C.DARWIN.IFT_STF]: "tunnel",
+    [C.DARWIN.IFT_IEEE8023ADLAG]: "virtual",
+    [C.DARWIN.IFT_CELLULAR]: "cellular",
   },
   // Every interface of a Mac has a default route of its own, which is scoped; the primary one is not.
-  unusableRoute: RTF_REJECT | RTF_BLACKHOLE | DARWIN.RTF_IFSCOPE,
-  optimisticAddress: DARWIN.IN6_IFF_OPTIMISTIC,
-  leasedAddress: DARWIN.IN6_IFF_DYNAMIC,
-  clocks: { awake: DARWIN.CLOCK_UPTIME_RAW, always: DARWIN.CLOCK_MONOTONIC_RAW },
+  unusableRoute: C.RTF_REJECT | C.RTF_BLACKHOLE | C.DARWIN.RTF_IFSCOPE,
+  optimisticAddress: C.DARWIN.IN6_IFF_OPTIMISTIC,
+  leasedAddress: C.DARWIN.IN6_IFF_DYNAMIC,
+  clocks: { awake: C.DARWIN.CLOCK_UPTIME_RAW, always: C.DARWIN.CLOCK_MONOTONIC_RAW },
 };
 
 const freebsd: Platform = {
   os: "freebsd",
   layout: LAYOUTS.freebsd,
-  socketFlags: FREEBSD.SOCK_CLOEXEC,
-  listRequest: FREEBSD.NET_RT_IFLIST,
-  overflowOption: FREEBSD.SO_RERROR,
+  socketFlags: C.FREEBSD.SOCK_CLOEXEC,
+  listRequest: C.FREEBSD.NET_RT_IFLIST,
+  overflowOption: C.FREEBSD.SO_RERROR,
   hasWakeupSources: false,
   linkKinds: {
     ...LINK_KINDS,
-    [FREEBSD.IFT_GIF]: "tunnel",
-    [FREEBSD.IFT_STF]: "tunnel",
-    [FREEBSD.IFT_TUNNEL]: "tunnel",
-    [FREEBSD.IFT_ENC]: "tunnel",
-    [FREEBSD.IFT_WIREGUARD]: "tunnel",
-    [FREEBSD.IFT_IEEE8023ADLAG]: "virtual",
-    [FREEBSD.IFT_PFLOG]: "virtual",
-    [FREEBSD.IFT_PFSYNC]: "virtual",
-    [FREEBSD.IFT_MBIM]: "cellular",
+    [C.FREEBSD.IFT_GIF]: "tunnel",
+    [C.FREEBSD.IFT_STF]: "tunnel",
+    [C.FREEBSD.IFT_TUNNEL]: "tunnel",
+    [C.FREEBSD.IFT_ENC]: "tunnel",
+    [C.FREEBSD.IFT_WIREGUARD]: "tunnel",
+    [C.FREEBSD.IFT_IEEE8023ADLAG]: "virtual",
+    [C.FREEBSD.IFT_PFLOG]: "virtual",
+    [C.FREEBSD.IFT_PFSYNC]: "virtual",
+    [C.FREEBSD.IFT_MBIM]: "cellular",
   },
-  unusableRoute: RTF_REJECT | RTF_BLACKHOLE,
+  unusableRoute: C.RTF_REJECT | C.RTF_BLACKHOLE,
   // Their bits mean something else here: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
   optimisticAddress: 0,
   leasedAddress: 0,
   // One and the same clock where CLOCK_MONOTONIC does not count sleep yet (before review D39270): a
   // sleep goes unreported there, and reconcile finds what changed meanwhile.
-  clocks: { awake: FREEBSD.CLOCK_UPTIME, always: FREEBSD.CLOCK_MONOTONIC },
+  clocks: { awake: C.FREEBSD.CLOCK_UPTIME, always: C.FREEBSD.CLOCK_MONOTONIC },
 };
 
 /** By system. */

@@ -6,16 +6,7 @@
  */
 import { DecodeError } from "../../state/errors.ts";
 import { isUnspecified } from "../../state/ip.ts";
-import {
-  RTAX_BRD,
-  RTAX_DST,
-  RTAX_GATEWAY,
-  RTAX_IFA,
-  RTAX_IFP,
-  RTAX_NETMASK,
-  RTF_GATEWAY,
-  RTF_HOST,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./layouts.ts";
 import {
   ABSENT,
@@ -182,23 +173,23 @@ export function decodeRoute(
 ): Route | null {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const destination = decodeIp(bytes, sockaddrs[RTAX_DST]!, layout);
+  const destination = decodeIp(bytes, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
   const family = familyOf(destination);
   const flags = field(message, header.flags);
-  const prefixLength = routePrefixLength(bytes, sockaddrs[RTAX_NETMASK]!, destination, flags);
+  const prefixLength = routePrefixLength(bytes, sockaddrs[C.RTAX_NETMASK]!, destination, flags);
   if (prefixLength > longest[family]) return null;
-  const gateway = sockaddrs[RTAX_GATEWAY]!;
-  const source = decodeIp(bytes, sockaddrs[RTAX_IFA]!, layout);
+  const gateway = sockaddrs[C.RTAX_GATEWAY]!;
+  const source = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
   return {
     family,
     destination,
     prefixLength,
     // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
-    gateway: (flags & RTF_GATEWAY) === 0 ? null : decodeIp(bytes, gateway, layout),
+    gateway: (flags & C.RTF_GATEWAY) === 0 ? null : decodeIp(bytes, gateway, layout),
     // The echo of a request has no index (golang/net, pull request 220).
     index: indexOf(message, header) ||
-      decodeLinkSockaddr(bytes, sockaddrs[RTAX_IFP]!)?.index ||
+      decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!)?.index ||
       decodeLinkSockaddr(bytes, gateway)?.index || 0,
     flags,
     source: source?.length === destination.length ? source : null,
@@ -213,7 +204,7 @@ export function decodeRoute(
 export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const link = decodeLinkSockaddr(bytes, sockaddrs[RTAX_IFP]!);
+  const link = decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!);
   return {
     index: indexOf(message, header),
     name: link?.name ?? new Uint8Array(),
@@ -237,11 +228,11 @@ export function decodeAddress(
 ): InterfaceAddress | null {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const address = decodeIp(bytes, sockaddrs[RTAX_IFA]!, layout);
+  const address = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
   if (address === null) return null;
   const family = familyOf(address);
-  const mask = sockaddrs[RTAX_NETMASK]!;
-  const other = decodeIp(bytes, sockaddrs[RTAX_BRD]!, layout);
+  const mask = sockaddrs[C.RTAX_NETMASK]!;
+  const other = decodeIp(bytes, sockaddrs[C.RTAX_BRD]!, layout);
   return {
     index: indexOf(message, header),
     family,
@@ -259,7 +250,7 @@ function routePrefixLength(
   flags: number,
 ): number {
   const whole = destination.length * 8;
-  if (flags & RTF_HOST) return whole;
+  if (flags & C.RTF_HOST) return whole;
   if (mask !== ABSENT) return decodePrefixLength(bytes, mask, familyOf(destination));
   return isUnspecified(destination) ? 0 : whole;
 }

@@ -8,16 +8,7 @@ import { DecodeError } from "../../state/errors.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";
 import { type BsdEvent, decodeEvent } from "./classify.ts";
-import {
-  AF_INET,
-  ENOBUFS,
-  PF_ROUTE,
-  RTAX_DST,
-  RTM_GET,
-  SO_RCVBUF,
-  SOCK_RAW,
-  SOCKADDR_IN_SIZE,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import type { RouteHeader } from "./layouts.ts";
 import type { Platform } from "./platforms.ts";
 import { forEachMessage } from "./route_message.ts";
@@ -63,12 +54,12 @@ export class DatagramSocket implements SocketPort<BsdEvent> {
    * failed receive takes the error with it; its errno is only a hint, worth no more than a change.
    */
   checkErrors(revents: number, events: BsdEvent[]): boolean {
-    if (revents === 0 && this.#syscalls.errno() === ENOBUFS) events.push({ kind: "changed" });
+    if (revents === 0 && this.#syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
     const state = revents || this.#syscalls.pollNow(this.descriptor);
     const code = revents === 0 && (state & POLLERR) === 0
       ? 0
       : this.#syscalls.takeError(this.descriptor);
-    if (code === ENOBUFS) events.push({ kind: "overflow" });
+    if (code === C.ENOBUFS) events.push({ kind: "overflow" });
     else if (code !== 0) throw this.#syscalls.error(`recv of ${this.#what}`, code);
     return (state & (POLLIN | POLLERR)) !== 0;
   }
@@ -92,10 +83,10 @@ export function openRouteSocket(
 ): DatagramSocket {
   const { overflowOption, socketFlags } = platform;
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
-  const descriptor = syscalls.socket(PF_ROUTE, SOCK_RAW | socketFlags, 0);
+  const descriptor = syscalls.socket(C.PF_ROUTE, C.SOCK_RAW | socketFlags, 0);
   if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
   for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes >>= 1) {
-    if (syscalls.setOption(descriptor, SO_RCVBUF, bytes)) break;
+    if (syscalls.setOption(descriptor, C.SO_RCVBUF, bytes)) break;
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
   if (overflowOption !== null) syscalls.setOption(descriptor, overflowOption, 1);
@@ -126,15 +117,15 @@ function routeDecoder(
  * error, and so the answer proves that ours is not deaf. RTM_GET needs no privilege.
  */
 export function encodeCanary({ layout }: Platform, sequence: number): Uint8Array<ArrayBuffer> {
-  const { addresses, sequence: at, size } = layout.headers[RTM_GET] as RouteHeader;
-  const bytes = new Uint8Array(size + SOCKADDR_IN_SIZE);
+  const { addresses, sequence: at, size } = layout.headers[C.RTM_GET] as RouteHeader;
+  const bytes = new Uint8Array(size + C.SOCKADDR_IN_SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, bytes.length, true);
   view.setUint8(2, layout.version);
-  view.setUint8(3, RTM_GET);
-  view.setInt32(addresses, 1 << RTAX_DST, true);
+  view.setUint8(3, C.RTM_GET);
+  view.setInt32(addresses, 1 << C.RTAX_DST, true);
   view.setInt32(at!, sequence, true);
-  view.setUint8(size, SOCKADDR_IN_SIZE);
-  view.setUint8(size + 1, AF_INET);
+  view.setUint8(size, C.SOCKADDR_IN_SIZE);
+  view.setUint8(size + 1, C.AF_INET);
   return bytes;
 }

@@ -8,10 +8,12 @@
  * @module
  */
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
+import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";
+import type { EventSourceOptions } from "../open.ts";
 import { type BsdSystemName, libcRequest } from "./libc.ts";
 import { openRouteSocket } from "./route_socket.ts";
-import { type BsdCounters, BsdSubscription } from "./subscription.ts";
+import { BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
 import { readDump, readInterfaceList } from "./dump.ts";
 
@@ -19,26 +21,15 @@ import { readDump, readInterfaceList } from "./dump.ts";
 const RECEIVE_BUFFER_BYTES = 262_144;
 
 /** How to open the source. */
-export interface BsdSourceOptions {
-  /** Which of the systems. */
-  os: BsdSystemName;
-  /** The absolute path of the C library; searched for if left out. */
-  libc?: string | undefined;
-  /** The size of the receive buffer to ask for. */
-  receiveBufferBytes?: number | undefined;
-  /** The longest pause between two polls in a storm, in milliseconds. */
-  stormPauseMs?: number | undefined;
-  /** Receives one line of text per message of the kernel. */
-  trace?: ((line: string) => void) | undefined;
-}
+type BsdSourceOptions = EventSourceOptions & { os: BsdSystemName };
 
 /** The kernel of macOS or FreeBSD as a source. Holds the C library until it is disposed. */
 export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly name = "af_route";
   /** Counts over all subscriptions. */
-  readonly counters: BsdCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
+  readonly counters: Counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: BsdRuntime;
-  readonly #options: Omit<BsdSourceOptions, "os" | "libc">;
+  readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: BsdSubscription | null = null;
@@ -47,7 +38,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   /** Uses a loaded runtime; `release` releases it. */
   constructor(
     runtime: BsdRuntime,
-    options: Omit<BsdSourceOptions, "os" | "libc">,
+    options: EventSourceOptions,
     release: () => Promise<void>,
   ) {
     this.#runtime = runtime;

@@ -7,7 +7,7 @@
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
-import { EventSocket } from "../event_socket.ts";
+import { type Counters, EventSocket } from "../event_socket.ts";
 import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
 import { clockEvent } from "../suspend_clock.ts";
@@ -22,18 +22,6 @@ import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
  */
 const RECHECK_MS = 50;
 
-/** Live counts over all subscriptions of a source. */
-export interface BsdCounters {
-  /** Messages received. */
-  events: number;
-  /** Messages that say nothing about the state. */
-  ignored: number;
-  /** Messages that could not be decoded. */
-  malformed: number;
-  /** Only the kernel can write to our routing socket. */
-  readonly spoofed: 0;
-}
-
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   /** The system calls and the shared poll loop. */
@@ -45,7 +33,7 @@ export interface SubscriptionContext {
   /** Receives one line of text per message. */
   trace?: Trace | undefined;
   /** Incremented. */
-  counters: BsdCounters;
+  counters: Counters;
 }
 
 /** A subscription to the kernel's events. */

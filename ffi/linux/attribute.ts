@@ -93,21 +93,6 @@ export function addressValue(
   return bytes.slice(at + C.RTATTR_SIZE, at + length);
 }
 
-/**
- * Visits the attributes from `start` to the end of the bytes, with types without the bits for nested
- * and network byte order, and with views, not copies. Throws DecodeError at the first length that lies.
- */
-export function forEachAttribute(
-  bytes: Uint8Array,
-  start: number,
-  visit: (type: number, value: Uint8Array) => void,
-): void {
-  for (let at = start, length = 0; at < bytes.length; at += align4(length)) {
-    length = attributeLength(bytes, at, bytes.length);
-    visit(attributeType(bytes, at), bytes.subarray(at + C.RTATTR_SIZE, at + length));
-  }
-}
-
 /** One attribute with its padding. Throws RangeError when the value is longer than its u16 can say. */
 export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
   const length = C.RTATTR_SIZE + value.length;

@@ -41,8 +41,6 @@ export const TFD_TIMER_ABSTIME = 1; // timerfd_settime: the time is absolute
 export const TFD_TIMER_CANCEL_ON_SET = 2;
 export const TFD_NONBLOCK = 0x800; // timerfd_create: never block
 export const TFD_CLOEXEC = 0x80000; // timerfd_create: not inherited by child processes
-export const EFD_NONBLOCK = 0x800; // eventfd: never block
-export const EFD_CLOEXEC = 0x80000; // eventfd: not inherited by child processes
 
 // Error numbers that a decision hangs on (asm-generic/errno-base.h, errno.h).
 export const ENOBUFS = 105; // the receive buffer overflowed

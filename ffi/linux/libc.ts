@@ -24,8 +24,6 @@ export const LIBC_SYMBOLS = {
   },
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  eventfd: { parameters: ["u32", "i32"], result: "i32" }, // initial value, flags
   timerfd_create: { parameters: ["i32", "i32"], result: "i32" }, // clock, flags
   timerfd_settime: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" }, // clock, timespec*

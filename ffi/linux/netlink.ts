@@ -17,8 +17,6 @@ import {
 } from "./attribute.ts";
 import * as C from "./constants.ts";
 
-export { encodeAttribute, forEachAttribute } from "./attribute.ts";
-
 /** One message of a datagram. */
 export interface NetlinkMessage {
   /** NLMSG_* or RTM_*. */

@@ -41,8 +41,7 @@ export class LinuxRuntime {
       monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
       bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
     });
-    const timer = new WakeTimer(syscalls, () => this.#clock.check(true));
-    const wake = timer.descriptor >= 0 ? timer : new WakeEvent(syscalls);
+    const wake = new WakeTimer(syscalls, () => this.#clock.check(true));
     this.#wakeDescriptor = wake.descriptor;
     this.pollLoop = new PollLoop({
       poll: (descriptors, count, timeoutMs) => syscalls.poll(descriptors, count, timeoutMs),
@@ -93,7 +92,6 @@ export class LinuxRuntime {
  * one descriptor for both, since a terminated Worker leaves every descriptor open.
  */
 class WakeTimer {
-  /** The timer; negative if the kernel has none. */
   readonly descriptor: number;
   readonly #syscalls: Syscalls;
   readonly #onClockSet: () => void;
@@ -104,7 +102,11 @@ class WakeTimer {
     this.#syscalls = syscalls;
     this.#onClockSet = onClockSet;
     this.descriptor = syscalls.timerDescriptor(C.CLOCK_REALTIME, C.TFD_NONBLOCK | C.TFD_CLOEXEC);
-    if (this.descriptor >= 0) this.#arm(NEVER_SECONDS);
+    if (!this.#arm(NEVER_SECONDS)) {
+      const error = syscalls.error("timerfd_settime");
+      syscalls.close(this.descriptor);
+      throw error;
+    }
   }
 
   /** Lets the timer expire at once, by a time in the past. */
@@ -128,27 +130,6 @@ class WakeTimer {
   #arm(seconds: bigint): boolean {
     const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
     return this.#syscalls.armTimer(this.descriptor, flags, seconds);
-  }
-}
-
-/** Wakes the poll where the kernel has no such timer; sleep is then found by the next read. */
-class WakeEvent {
-  readonly descriptor: number;
-  readonly #syscalls: Syscalls;
-  readonly #counter = new Uint8Array(8);
-  readonly #one = new Uint8Array(BigUint64Array.of(1n).buffer);
-
-  constructor(syscalls: Syscalls) {
-    this.#syscalls = syscalls;
-    this.descriptor = syscalls.eventDescriptor(C.EFD_CLOEXEC | C.EFD_NONBLOCK);
-  }
-
-  wake(): void {
-    this.#syscalls.write(this.descriptor, this.#one);
-  }
-
-  quiet(): void {
-    this.#syscalls.read(this.descriptor, this.#counter);
   }
 }
 

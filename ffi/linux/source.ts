@@ -4,14 +4,16 @@
  * @module
  */
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
+import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";
+import type { EventSourceOptions } from "../open.ts";
 import { type Dump, readDump } from "./dump.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest } from "./libc.ts";
 import { encodeLinkQuery } from "./link.ts";
 import { RequestSocket } from "./request_socket.ts";
 import { type LinuxRuntime, linuxRuntimes } from "./runtime.ts";
-import { type LinuxCounters, LinuxSubscription } from "./subscription.ts";
+import { LinuxSubscription } from "./subscription.ts";
 import { formatEvent } from "./trace.ts";
 
 /** The default size of the receive buffer. */
@@ -19,25 +21,13 @@ const RECEIVE_BUFFER_BYTES = 1_048_576;
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
 
-/** How to open the source. */
-export interface LinuxSourceOptions {
-  /** The absolute path of the C library; searched for if left out. */
-  libc?: string | undefined;
-  /** The size of the receive buffer to ask for. */
-  receiveBufferBytes?: number | undefined;
-  /** The longest pause between two polls in a storm, in milliseconds. */
-  stormPauseMs?: number | undefined;
-  /** Receives one line of text per message of the kernel. */
-  trace?: ((line: string) => void) | undefined;
-}
-
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly name = "netlink";
   /** Counts over all subscriptions. */
-  readonly counters: LinuxCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
+  readonly counters: Counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: LinuxRuntime;
-  readonly #options: Omit<LinuxSourceOptions, "libc">;
+  readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
@@ -47,7 +37,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   /** Uses a loaded runtime; `release` releases it. */
   constructor(
     runtime: LinuxRuntime,
-    options: Omit<LinuxSourceOptions, "libc">,
+    options: EventSourceOptions,
     release: () => Promise<void>,
   ) {
     this.#runtime = runtime;
@@ -56,12 +46,12 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ libc }: LinuxSourceOptions): Promise<boolean> {
+  static async granted({ libc }: EventSourceOptions): Promise<boolean> {
     return linuxRuntimes.has(libc) || await libraryGranted(libcRequest(libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */
-  static async open(options: LinuxSourceOptions): Promise<LinuxSource> {
+  static async open(options: EventSourceOptions): Promise<LinuxSource> {
     const { libc } = options;
     const runtime = await linuxRuntimes.acquire(libc);
     return new LinuxSource(runtime, options, () => linuxRuntimes.release(libc));

@@ -6,7 +6,7 @@
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
-import { EventSocket } from "../event_socket.ts";
+import { type Counters, EventSocket } from "../event_socket.ts";
 import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
 import { clockEvent } from "../suspend_clock.ts";
@@ -31,18 +31,6 @@ const EXPIRY_MARGIN_MS = 250;
 const FIRST_RECHECK_MS = 50;
 const LAST_RECHECK_MS = 400;
 
-/** Live counts over all subscriptions of a source. */
-export interface LinuxCounters {
-  /** Messages received. */
-  events: number;
-  /** Messages that say nothing about the state. */
-  ignored: number;
-  /** Messages that could not be decoded. */
-  malformed: number;
-  /** Messages from another process. */
-  spoofed: number;
-}
-
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   /** The system calls and the shared poll loop. */
@@ -54,7 +42,7 @@ export interface SubscriptionContext {
   /** Receives one line of text per event. */
   trace?: ((event: KernelEvent) => void) | undefined;
   /** Incremented. */
-  counters: LinuxCounters;
+  counters: Counters;
   /** The dump behind a reading that the source returned. */
   dumpOf(reading: Reading): Dump | undefined;
 }

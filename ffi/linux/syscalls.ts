@@ -171,19 +171,14 @@ export class Syscalls {
   }
 
   /**
-   * An `eventfd(2)`.
+   * `timerfd_create(2)`.
    *
    * @throws {SystemCallError} if the kernel refuses
    */
-  eventDescriptor(flags: number): number {
-    const descriptor = this.#libc.eventfd(0, flags);
-    if (descriptor < 0) throw this.error("eventfd");
-    return descriptor;
-  }
-
-  /** `timerfd_create(2)`; negative if the kernel has none. */
   timerDescriptor(clock: number, flags: number): number {
-    return this.#libc.timerfd_create(clock, flags);
+    const descriptor = this.#libc.timerfd_create(clock, flags);
+    if (descriptor < 0) throw this.error("timerfd_create");
+    return descriptor;
   }
 
   /** `timerfd_settime(2)`, in seconds of the clock; false if it fails. */
@@ -195,11 +190,6 @@ export class Syscalls {
   /** `read(2)`: the number of bytes, negative on failure. */
   read(descriptor: number, into: Uint8Array<ArrayBuffer>): number {
     return this.#libc.read(descriptor, into, BigInt(into.length));
-  }
-
-  /** `write(2)`: the number of bytes, negative on failure. */
-  write(descriptor: number, bytes: Uint8Array<ArrayBuffer>): number {
-    return this.#libc.write(descriptor, bytes, BigInt(bytes.length));
   }
 
   /** `close(2)`. Never call it on a descriptor that a poll may be watching. */

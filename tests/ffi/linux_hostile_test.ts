@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { decodeAddress } from "../../ffi/linux/address.ts";
 import { decodeLink } from "../../ffi/linux/link.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
-import { decodeNetlinkError, forEachAttribute, forEachMessage } from "../../ffi/linux/netlink.ts";
+import { decodeNetlinkError, forEachMessage } from "../../ffi/linux/netlink.ts";
 import { decodeRoute } from "../../ffi/linux/route.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";
 import { LINK_AND_ADDRESS_IMAGES } from "../fixtures/linux_images.ts";
@@ -16,6 +16,7 @@ import {
   mutate,
   splitDatagram,
 } from "../support/netlink.ts";
+import { forEachAttribute } from "../support/attributes.ts";
 import { Random } from "../support/random.ts";
 
 /** How many mutated inputs of each test. */

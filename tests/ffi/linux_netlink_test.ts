@@ -1,11 +1,7 @@
+import { encodeAttribute } from "../../ffi/linux/attribute.ts";
+import { forEachAttribute } from "../support/attributes.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import {
-  decodeNetlinkError,
-  encodeAttribute,
-  encodeMessage,
-  forEachAttribute,
-  forEachMessage,
-} from "../../ffi/linux/netlink.ts";
+import { decodeNetlinkError, encodeMessage, forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { hex } from "../support/netlink.ts";

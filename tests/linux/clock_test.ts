@@ -10,7 +10,7 @@ import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import type { LinuxRuntime } from "../../ffi/linux/runtime.ts";
 import type { SourceEvent } from "../../state/source.ts";
-import { openRuntime } from "../support/real_libc.ts";
+import { openRuntime, type RealLibc } from "../support/real_libc.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
 import { scaled } from "../support/timing.ts";
 
@@ -24,14 +24,19 @@ const EVENTFD_FLAGS = 0x80800;
 class SleepySyscalls extends Syscalls {
   /** How long it has slept, in milliseconds. */
   slept = 0;
-  /** The system has no such timer. */
-  timerless = false;
   /** How often the timer was armed. */
   armed = 0;
   /** The clock is set between reading and arming: arming fails, and the timer is armed (timerfd_settime(2)). */
   cancelledWhileArmed = false;
   #timer = -1;
   #cancelled = false;
+
+  readonly #real: RealLibc;
+
+  constructor(libc: RealLibc) {
+    super(libc);
+    this.#real = libc;
+  }
 
   override clock(id: number): number | null {
     const time = super.clock(id);
@@ -40,7 +45,7 @@ class SleepySyscalls extends Syscalls {
 
   /** In place of the timer something that the test makes readable. */
   override timerDescriptor(): number {
-    return this.timerless ? -1 : this.#timer = this.eventDescriptor(EVENTFD_FLAGS);
+    return this.#timer = this.#real.eventfd(0, EVENTFD_FLAGS);
   }
 
   override armTimer(_fd: number, _flags: number, seconds: bigint): boolean {
@@ -69,7 +74,7 @@ class SleepySyscalls extends Syscalls {
   }
 
   #expire(): void {
-    this.write(this.#timer, new Uint8Array(BigUint64Array.of(1n).buffer));
+    this.#real.write(this.#timer, new Uint8Array(BigUint64Array.of(1n).buffer), 8n);
   }
 }
 
@@ -194,30 +199,4 @@ skippable({
       kernel.cancelTimer();
       assertResumed((await heard)[0], HOUR_MS);
     }),
-});
-
-skippable({
-  name: "LinuxRuntime does without the timer where the kernel has none",
-  needs: NEEDS,
-  fn: async () => {
-    const { runtime, syscalls } = openRuntime((libc) => {
-      const sleepy = new SleepySyscalls(libc);
-      sleepy.timerless = true;
-      return sleepy;
-    });
-    const findings: unknown[] = [];
-    const stop = runtime.onClock((finding) => findings.push(finding));
-    const watch = runtime.pollLoop.watch(syscalls.eventDescriptor(EVENTFD_FLAGS));
-    const ready = watch.ready();
-    syscalls.slept += HOUR_MS;
-    runtime.checkClocks();
-    assertEquals(findings, [{ kind: "resumed", sleptMs: HOUR_MS }]);
-    stop();
-    syscalls.slept += HOUR_MS;
-    runtime.checkClocks();
-    assertEquals(findings.length, 1);
-    await watch.close(); // the eventfd wakes the poll
-    assertEquals(await ready, null);
-    await runtime.dispose();
-  },
 });

@@ -5,7 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute } from "../../ffi/linux/attribute.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";

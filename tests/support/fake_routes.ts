@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { forEachAttribute, forEachMessage } from "../../ffi/linux/netlink.ts";
+import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { RouteMessage } from "../../ffi/linux/route.ts";
 import type { AskRoutes } from "../../ffi/linux/route_lookup.ts";
 import { formatIp, parseIp } from "../../state/ip.ts";
+import { forEachAttribute } from "./attributes.ts";
 
 /** A route as it is written in a test. */
 export interface FakeRoute {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute } from "../../ffi/linux/attribute.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
 

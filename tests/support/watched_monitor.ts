@@ -5,7 +5,7 @@
  */
 import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { Health, Metrics, Snapshot, State } from "../../state/types.ts";
-import type { LinuxSourceOptions } from "../../ffi/linux/source.ts";
+import type { EventSourceOptions } from "../../ffi/open.ts";
 import { WatchedSource } from "./watched_source.ts";
 import { scaled } from "./timing.ts";
 
@@ -37,7 +37,7 @@ export class WatchedMonitor implements AsyncDisposable {
   /** Opens it; `coalesceMs` is 0 if left out. */
   static async open(
     options: Omit<MonitorOptions, "source" | "logger">,
-    sourceOptions?: LinuxSourceOptions,
+    sourceOptions?: EventSourceOptions,
   ): Promise<WatchedMonitor> {
     const watched = new WatchedMonitor(await WatchedSource.open(sourceOptions));
     const write = (level: LogEntry["level"]) => (message: string) =>

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { LinuxSource, type LinuxSourceOptions } from "../../ffi/linux/source.ts";
+import { LinuxSource } from "../../ffi/linux/source.ts";
+import type { EventSourceOptions } from "../../ffi/open.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import type { NetworkSource, Reading, SourceCounters, Subscription } from "../../state/source.ts";
 
@@ -26,7 +27,7 @@ export class WatchedSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Opens the source. */
-  static async open(options: LinuxSourceOptions = {}): Promise<WatchedSource> {
+  static async open(options: EventSourceOptions = {}): Promise<WatchedSource> {
     return new WatchedSource(await LinuxSource.open(options));
   }
 
