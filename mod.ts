@@ -354,11 +354,12 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
 }
 
 function sourceOptions(options: ResolvedOptions, listens: boolean): OpenSourceOptions {
-  const { clock, coalesceMs, libc, pollingIntervalMs, receiveBufferBytes, source } = options;
+  const { clock, coalesceMs, libc, logger, pollingIntervalMs, receiveBufferBytes } = options;
   return {
-    source,
+    source: options.source,
     clock,
     listens,
+    trace: options.trace ? (line) => logger.debug(line) : undefined,
     pollingIntervalMs,
     stormPauseMs: coalesceMs / 4,
     libc: libc ?? undefined,

@@ -54,6 +54,12 @@ export interface MonitorOptions {
   /** The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on BSDs. */
   receiveBufferBytes?: number;
   /**
+   * Logs each message of the kernel, decoded, as one line at level `debug`.
+   *
+   * @default {false}
+   */
+  trace?: boolean;
+  /**
    * Leaves interfaces out of major decisions, such as those of containers. It is called once for each interface
    * object. If it throws, the first error is logged, and each counts as false.
    */
@@ -154,6 +160,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
     pollingIntervalMs: integer("pollingIntervalMs", options.pollingIntervalMs, 1) ?? 5_000,
     receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1) ?? null,
     ignoreInterface: ignores === undefined ? null : new IgnoredInterfaces(ignores, logger),
+    trace: boolean("trace", options.trace) ?? false,
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
     clock: methods("clock", options.clock, ["now", "monotonic", "setTimeout", "setInterval"]) ??

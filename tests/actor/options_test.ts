@@ -19,6 +19,7 @@ Deno.test("resolveMonitorOptions() fills in the defaults", () => {
     libc: null,
     receiveBufferBytes: null,
     persistent: true,
+    trace: false,
     clock: systemClock,
   });
   assertEquals(ignoreInterface, null);
@@ -35,6 +36,7 @@ Deno.test("resolveMonitorOptions() keeps what is given", () => {
     libc: "/lib/libc.so.6",
     receiveBufferBytes: 4_096,
     persistent: false,
+    trace: true,
     clock: new ManualClock(),
   };
   const { ignoreInterface: _ignore, logger: _logger, ...rest } = resolveMonitorOptions(given);
@@ -96,6 +98,7 @@ const WRONG_TYPES: Record<string, unknown[]> = {
   libc: ["libc.so.6", "./libc.so.6", "", 1, null],
   ignoreInterface: [true, null, "eth0"],
   persistent: [0, "no", null],
+  trace: [1, "yes"],
   logger: [null, {}, { debug: () => {} }],
   clock: [null, {}, { now: () => 0 }],
 };

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { encodeAttribute } from "../../ffi/linux/attribute.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
+import { NetworkMonitor } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
@@ -258,3 +259,20 @@ function descriptorFlags(descriptor: string): number | null {
     throw error;
   }
 }
+
+namespaceTest(import.meta.url, "the option trace logs each message, decoded", async () => {
+  const lines: string[] = [];
+  const ignore = () => {};
+  await using monitor = await NetworkMonitor.open({
+    source: "events",
+    trace: true,
+    logger: { debug: (line) => void lines.push(line), info: ignore, warn: ignore, error: ignore },
+  });
+  await ip("addr add 192.0.2.7/24 dev lo");
+  await monitor.waitFor(({ interfaces }) => interfaces["lo"]!.addresses.length > 0, {
+    signal: AbortSignal.timeout(scaled(5_000)),
+  });
+  assertEquals(lines.filter((line) => line.includes("192.0.2.7")), [
+    "address 1 192.0.2.7/24 flags 0x80",
+  ]);
+});
