@@ -34,7 +34,7 @@ interface LocalAddress {
  * @param previous The state when it was bound.
  * @param next The state now.
  * @returns Whether to bind it again.
- * @throws {TypeError} If `hostname` is not an IP literal.
+ * @throws {TypeError} if `hostname` is not an IP literal.
  *
  * @example Ask for one listener
  * ```ts

@@ -24,7 +24,7 @@ import type {
  * @param previous The state to start from; it stays unchanged.
  * @param changes The changes, in the order of `diffStates()`.
  * @returns The state after the changes, deeply frozen.
- * @throws {TypeError} If an address in a change cannot be parsed.
+ * @throws {TypeError} if an address in a change cannot be parsed.
  *
  * @example Follow a state through its changes
  * ```ts

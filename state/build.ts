@@ -19,8 +19,8 @@ import type { DefaultRoute, DefaultRoutes, State } from "./types.ts";
  * @param resumed The last wake-up; null if there was none.
  * @param previous The state before. It does not influence the result, but interfaces equal to its own are
  * shared, so that an event about one of thousands costs little.
- * @throws {TypeError} If an address cannot be parsed or a number of an interface is not an integer.
- * @throws {RangeError} If a prefix length does not fit its family.
+ * @throws {TypeError} if an address cannot be parsed or a number of an interface is not an integer.
+ * @throws {RangeError} if a prefix length does not fit its family.
  */
 export function buildState(
   reading: Reading,

@@ -39,7 +39,7 @@ const OF_STATE = new WeakMap<
  * @param state The state.
  * @param options `family` restricts the result to one family; default both.
  * @returns A frozen list.
- * @throws {TypeError} If the family is neither `"IPv4"` nor `"IPv6"`.
+ * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
  *
  * @example Print the IPv6 addresses under which others may reach this machine
  * ```ts

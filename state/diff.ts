@@ -34,7 +34,7 @@ const NO_CHANGES: readonly Change[] = Object.freeze([]);
  * @param previous The state before.
  * @param next The state after.
  * @returns A deeply frozen list; empty if the states are equal.
- * @throws {TypeError} If an address in a copied state cannot be parsed.
+ * @throws {TypeError} if an address in a copied state cannot be parsed.
  *
  * @example Compare two moments
  * ```ts

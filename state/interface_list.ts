@@ -13,7 +13,7 @@ const SORTED = new WeakMap<State["interfaces"], readonly Interface[]>();
  * The interfaces of a state in normal form, by index, then name. A copied state (JSON, structuredClone)
  * costs more, because its interfaces are normalized again.
  *
- * @throws {TypeError} If an address in a copied state cannot be parsed.
+ * @throws {TypeError} if an address in a copied state cannot be parsed.
  */
 export function sortedInterfaces({ interfaces }: Pick<State, "interfaces">): readonly Interface[] {
   return SORTED.get(interfaces) ??

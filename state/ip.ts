@@ -21,7 +21,7 @@ const IPV4 = IPV6.subarray(0, 4);
  * Formats an address: dotted decimal for 4 bytes, RFC 5952 for 16 (lower case, `::` for the first of the
  * longest runs of two or more zero groups, `::ffff:192.0.2.1` for mapped IPv4).
  *
- * @throws {RangeError} If there are neither 4 nor 16 bytes.
+ * @throws {RangeError} if there are neither 4 nor 16 bytes.
  */
 export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return formatIpv4(bytes, 0);

@@ -27,8 +27,8 @@ const NONE: readonly Address[] = Object.freeze([]);
  *
  * @param nic The interface. If it is already in normal form, it is the result.
  * @param known What this function returned for the same interface before: its addresses are reused.
- * @throws {TypeError} If an address cannot be parsed or a number is not an integer.
- * @throws {RangeError} If a prefix length does not fit its family.
+ * @throws {TypeError} if an address cannot be parsed or a number is not an integer.
+ * @throws {RangeError} if a prefix length does not fit its family.
  */
 export function normalizeInterface(nic: Interface, known?: Interface): Interface {
   if (NORMAL.has(nic)) return nic;
@@ -60,8 +60,8 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
  *
  * @param address The address.
  * @param interfaceName Named in the error.
- * @throws {TypeError} If the address or its peer cannot be parsed.
- * @throws {RangeError} If the prefix length does not fit the family.
+ * @throws {TypeError} if the address or its peer cannot be parsed.
+ * @throws {RangeError} if the prefix length does not fit the family.
  */
 export function normalizeAddress(address: Address, interfaceName: string): Address {
   const { prefixLength } = address;
@@ -116,7 +116,7 @@ export function assumeNormal(nic: Interface): Interface {
 /**
  * A frozen copy of the default route; null stays null.
  *
- * @throws {TypeError} If its gateway or source cannot be parsed.
+ * @throws {TypeError} if its gateway or source cannot be parsed.
  */
 export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null {
   if (route === null || NORMAL.has(route)) return route;

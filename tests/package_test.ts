@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { ENTRY_POINTS, publishedModules, readModule } from "./support/published.ts";
+import { ENTRY_POINTS, publishedModules, readText } from "./support/published.ts";
 import { ROOT, runDeno, runDenoOk } from "./support/run.ts";
 import { read, run, skippable } from "./support/skip.ts";
 
@@ -87,7 +87,7 @@ skippable({
   name: "entry points are those of deno.json",
   needs: [read],
   fn() {
-    const { exports } = JSON.parse(readModule("deno.json"));
+    const { exports } = JSON.parse(readText("deno.json"));
     assertEquals(Object.values(exports), ENTRY_POINTS.map((path) => `./${path}`));
   },
 });
@@ -134,7 +134,8 @@ skippable({
   name: "deno publish sends the modules, their licence and their texts, and nothing else",
   needs: [read, run],
   async fn() {
-    const texts = ["CHANGELOG.md", "LICENSE", "README.md", "deno.json"];
+    const pages = [...Deno.readDirSync(new URL("docs", ROOT))].map(({ name }) => `docs/${name}`);
+    const texts = ["CHANGELOG.md", "LICENSE", "README.md", "deno.json", ...pages];
     assertEquals(await filesToPublish(), [...publishedModules(), ...texts].sort());
   },
 });

@@ -1,5 +1,5 @@
 /**
- * The TypeScript modules that users get, read from the working tree.
+ * The modules that users get, read from the working tree.
  *
  * @module
  */
@@ -14,8 +14,8 @@ export function publishedModules(): string[] {
   return ["mod.ts", "examples/watch.ts", ...folders.flatMap(modulesUnder)].sort();
 }
 
-/** The text of a module. */
-export function readModule(path: string): string {
+/** The text of a file. */
+export function readText(path: string): string {
   return Deno.readTextFileSync(new URL(path, ROOT));
 }
 
