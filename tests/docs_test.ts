@@ -13,9 +13,6 @@ import { readText } from "./support/published.ts";
 import { ROOT } from "./support/run.ts";
 import { read, skippable } from "./support/skip.ts";
 
-/** The name of an option of the API whose checked form has another one. */
-const RENAMED: Record<string, string> = { ignored: "ignoreInterface" };
-
 skippable({
   name: "README's commands stand on lines of their own and name the deno of .ci/run",
   needs: [read],
@@ -66,8 +63,7 @@ skippable({
   fn() {
     const page = readText("docs/options.md");
     for (const options of [resolveMonitorOptions(), resolveSnapshotOptions()]) {
-      for (const [key, value] of Object.entries(options)) {
-        const name = RENAMED[key] ?? key;
+      for (const [name, value] of Object.entries(options)) {
         const row = new RegExp(`^\\| \`${name}\` .*$`, "m").exec(page)?.[0];
         assert(row !== undefined, `${name} is not in a table`);
         const isDerived = name === "settleMaxMs"; // from settleMs
