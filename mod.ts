@@ -43,7 +43,7 @@ export type {
   SnapshotOptions,
   SourceOption,
 } from "./actor/options.ts";
-export type { Clock, Logger, Timer } from "./state/runtime.ts";
+export type * from "./state/runtime.ts";
 export type {
   NetworkSource,
   Reading,
@@ -51,27 +51,7 @@ export type {
   SourceEvent,
   Subscription,
 } from "./state/source.ts";
-export type {
-  Address,
-  AddressChange,
-  AddressFlagsChange,
-  Cause,
-  Change,
-  DefaultRoute,
-  DefaultRouteChange,
-  DefaultRoutes,
-  Health,
-  Interface,
-  InterfaceChange,
-  InterfaceFieldsChange,
-  InterfaceKind,
-  Knows,
-  Metrics,
-  ResumedChange,
-  Snapshot,
-  SourceChange,
-  State,
-} from "./state/types.ts";
+export type * from "./state/types.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
 export { affects } from "./state/affects.ts";
 export { applyChanges } from "./state/apply.ts";

@@ -12,10 +12,9 @@ import { TimedCalls } from "./call_with_timeout.ts";
 import { TimerSet } from "./clock.ts";
 import { pendingMs } from "./machine/coalesce.ts";
 import {
-  createModel,
   type Effect,
   type Input,
-  type Model,
+  Model,
   type Now,
   PROBE_LIMIT_MS,
   type Publication,
@@ -43,7 +42,7 @@ export class Runner {
   readonly #opening = Promise.withResolvers<void>();
   readonly #released = Promise.withResolvers<void>();
   readonly #inputs: Input[] = [];
-  #model: Model;
+  #model: Readonly<Model>;
   #running = false;
   #lastToken = 0;
 
@@ -57,7 +56,7 @@ export class Runner {
     const { polling, reason, source } = opened;
     const { coalesceMs, reconcileIntervalMs } = options;
     const config = { source: source.name, polling, reason, coalesceMs, reconcileIntervalMs };
-    this.#model = createModel(config, this.#now());
+    this.#model = new Model(config, this.#now());
     this.#opening.promise.catch(() => {}); // nobody awaits it if the signal is aborted already
   }
 
@@ -174,11 +173,7 @@ export class Runner {
   /** Waits for subscriptions that are being disposed, and for no other call of the source. */
   async #releaseAll(): Promise<void> {
     await Promise.all(this.#releases);
-    try {
-      await this.#opened.dispose();
-    } catch (error) {
-      this.#options.logger.error(`Cannot release the source: ${errorText(error)}`);
-    }
+    await this.#attempt("release the source", () => this.#opened.dispose());
     this.#released.resolve();
   }
 
@@ -222,9 +217,7 @@ export class Runner {
       case "publish":
         return this.#publish(effect.publication);
       case "settle":
-        return this.#settle(effect.tokens, (refresh) => refresh.resolve(this.current));
-      case "reject":
-        return this.#settle(effect.tokens, (refresh) => refresh.reject(effect.error));
+        return this.#settle(effect.tokens, effect.error);
       case "fail":
         return this.#opening.reject(effect.error);
       case "log":
@@ -339,14 +332,12 @@ export class Runner {
     this.#opening.resolve();
   }
 
-  #settle(
-    tokens: readonly number[],
-    settle: (refresh: PromiseWithResolvers<Snapshot>) => void,
-  ): void {
+  #settle(tokens: readonly number[], error: unknown): void {
     for (const token of tokens) {
       const refresh = this.#refreshes.get(token);
       this.#refreshes.delete(token);
-      if (refresh !== undefined) settle(refresh);
+      if (error === undefined) refresh?.resolve(this.current);
+      else refresh?.reject(error);
     }
   }
 
@@ -372,20 +363,23 @@ export class Runner {
     this.#releases.add(release);
   }
 
-  async #dispose(subscription: Subscription): Promise<void> {
-    try {
-      await subscription[Symbol.asyncDispose]();
-    } catch (error) {
-      this.#options.logger.error(`Cannot release a subscription: ${errorText(error)}`);
-    }
+  #dispose(subscription: Subscription): Promise<void> {
+    return this.#attempt("release a subscription", () => subscription[Symbol.asyncDispose]());
   }
 
   #applyRef(subscription: Subscription): void {
-    try {
+    void this.#attempt("ref or unref a subscription", () => {
       if (this.#timers.refd) subscription.ref();
       else subscription.unref();
+    });
+  }
+
+  /** Calls the source where its failure changes nothing: it is logged. */
+  async #attempt(what: string, call: () => void | PromiseLike<void>): Promise<void> {
+    try {
+      await call();
     } catch (error) {
-      this.#options.logger.error(`Cannot ref or unref a subscription: ${errorText(error)}`);
+      this.#options.logger.error(`Cannot ${what}: ${errorText(error)}`);
     }
   }
 

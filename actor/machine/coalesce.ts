@@ -7,7 +7,7 @@
  */
 import { diffStates } from "../../state/diff.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
-import type { Draft, Model, Now, OpenSocket, Resume, Viewing } from "./model.ts";
+import type { Draft, Model, Now, OpenSocket, Resume, ViewPurpose } from "./model.ts";
 
 /** All causes; the first that applies names a snapshot. */
 export const CAUSES: readonly Cause[] = [
@@ -21,7 +21,7 @@ export const CAUSES: readonly Cause[] = [
 ];
 
 /** The subscription whose view can be published; null if there is none. */
-export function syncedSocket({ socket }: Model): OpenSocket | null {
+export function syncedSocket({ socket }: Pick<Model, "socket">): OpenSocket | null {
   return socket.kind === "open" && socket.synced ? socket : null;
 }
 
@@ -73,19 +73,15 @@ export function offer(
 }
 
 /** Requests a view, unless one is under way: then its result serves this purpose too. */
-export function requestView(
-  draft: Draft,
-  socket: OpenSocket,
-  purpose: { [Kind in Viewing["for"]]: Omit<Viewing & { for: Kind }, "since"> }[Viewing["for"]],
-): void {
+export function requestView(draft: Draft, socket: OpenSocket, purpose: ViewPurpose): void {
   const { viewing } = draft;
   if (viewing !== null && purpose.for === "publication") return;
   if (viewing === null) draft.effects.push({ kind: "view", id: socket.id });
-  draft.viewing = { ...purpose, since: viewing?.since ?? draft.now.monotonic };
+  draft.viewing = { purpose, since: viewing?.since ?? draft.now.monotonic };
 }
 
 /** Milliseconds until the events so far are published; 0 if nothing is pending. */
-export function pendingMs(model: Model, now: Now): number {
+export function pendingMs(model: Readonly<Model>, now: Now): number {
   if (!model.window && model.causes.length === 0) return 0;
   return Math.max(1, viewInMs(model, now) + 1);
 }
@@ -130,11 +126,11 @@ function openWindow(draft: Draft): void {
   draft.effects.push({ kind: "arm", timer: "window", ms: viewInMs(draft, draft.now) });
 }
 
-function publishInMs({ publishedAt, config }: Model, now: Now): number {
+function publishInMs({ publishedAt, config }: Readonly<Model>, now: Now): number {
   return publishedAt + config.coalesceMs - now.monotonic;
 }
 
-function viewInMs(model: Model, now: Now): number {
+function viewInMs(model: Readonly<Model>, now: Now): number {
   return Math.max(publishInMs(model, now), model.viewsFrom - now.monotonic);
 }
 

@@ -88,20 +88,14 @@ export interface ReadInFlight extends ReadRequest {
   readonly published: number;
 }
 
-/** A view that is being taken, and what its result is for. */
-export type Viewing =
-  & {
-    /** Monotonic milliseconds of its beginning. */
-    readonly since: number;
-  }
-  & (
-    | { readonly for: "publication" }
-    | {
-      readonly for: "adoption" | "check";
-      readonly observation: Observation;
-      readonly read: ReadInFlight;
-    }
-  );
+/** What the result of a view is for. */
+export type ViewPurpose =
+  | { readonly for: "publication" }
+  | {
+    readonly for: "adoption" | "check";
+    readonly observation: Observation;
+    readonly read: ReadInFlight;
+  };
 
 /** A comparison of table and kernel state that is not over yet. */
 export interface Check {
@@ -159,122 +153,95 @@ export type Effect =
   | { readonly kind: "retry"; readonly attempt: number }
   | { readonly kind: "disarm"; readonly timer: TimerName }
   | { readonly kind: "publish"; readonly publication: Publication }
-  | { readonly kind: "settle"; readonly tokens: readonly number[] }
-  | { readonly kind: "reject"; readonly tokens: readonly number[]; readonly error: unknown }
+  /** Resolves `refresh()` calls with the current snapshot, or rejects them if there is an error. */
+  | { readonly kind: "settle"; readonly tokens: readonly number[]; readonly error?: unknown }
   | { readonly kind: "fail"; readonly error: unknown }
   | { readonly kind: "log"; readonly level: keyof Logger; readonly message: string };
 
-/** Everything that the machine remembers. */
-export interface Model {
+/** Everything that the machine remembers. A step copies it; nothing else writes to it. */
+export class Model {
   readonly config: Config;
-  readonly socket: Socket;
+  socket: Socket = { kind: "none" };
   /** The id given last to a subscription or a read. */
-  readonly lastId: number;
+  lastId = 0;
   /** Failed attempts to subscribe since a subscription last lived long. */
-  readonly attempt: number;
+  attempt = 0;
   /** Why events may be missing, as `health.reason` shows it; null if the socket is verified. */
-  readonly socketFault: string | null;
-  readonly reading: ReadInFlight | null;
+  socketFault: string | null = null;
+  reading: ReadInFlight | null = null;
   /** The read after the one in flight. */
-  readonly nextRead: ReadRequest | null;
+  nextRead: ReadRequest | null = null;
   /** Monotonic milliseconds for which the timer of the next read is armed. */
-  readonly nextReadAt: number | null;
+  nextReadAt: number | null = null;
   /** When the last read ended, in monotonic milliseconds, and how long the last that succeeded took. */
-  readonly lastRead: { readonly endedAt: number; readonly ms: number };
+  lastRead: { readonly endedAt: number; readonly ms: number } = { endedAt: -Infinity, ms: 0 };
   /** Reads that failed in a row. */
-  readonly readFailures: number;
-  readonly viewing: Viewing | null;
+  readFailures = 0;
+  /** The view that is being taken, and when it began, in monotonic milliseconds. */
+  viewing: { readonly purpose: ViewPurpose; readonly since: number } | null = null;
   /** Monotonic milliseconds before which no view begins. */
-  readonly viewsFrom: number;
-  readonly check: Check | null;
+  viewsFrom = -Infinity;
+  check: Check | null = null;
   /** Events came during the read that was adopted, so the table may be older than they were. */
-  readonly mayBeStale: boolean;
+  mayBeStale = false;
   /** The source's last view was null: it keeps no table. */
-  readonly tableless: boolean;
+  tableless = false;
   /** An event came, and no view or read has begun since. */
-  readonly changePending: boolean;
+  changePending = false;
   /** The newest state that a view or a read has shown, without resume. */
-  readonly newest: State | null;
+  newest: State | null = null;
   /** The state published last. */
-  readonly published: State | null;
+  published: State | null = null;
   /** Monotonic milliseconds of the last publication. */
-  readonly publishedAt: number;
+  publishedAt = -Infinity;
   /** The window timer runs. */
-  readonly window: boolean;
+  window = false;
   /** Causes gathered since the last publication. */
-  readonly causes: readonly Cause[];
+  causes: readonly Cause[] = [];
   /** The `refresh()` calls that wait for the next publication. */
-  readonly awaiting: readonly number[];
+  awaiting: readonly number[] = [];
   /** The resume in the state published last. */
-  readonly resumed: Resume | null;
+  resumed: Resume | null = null;
   /** Resumes that are not published yet: each gets a publication of its own. */
-  readonly resumes: readonly Resume[];
-  readonly health: Health;
-  readonly metrics: Metrics;
-}
-
-/** The model of a monitor that is not open yet. */
-export function createModel(config: Config, now: Now): Model {
-  return {
-    config,
-    socket: { kind: "none" },
-    lastId: 0,
-    attempt: 0,
-    socketFault: null,
-    reading: null,
-    nextRead: null,
-    nextReadAt: null,
-    lastRead: { endedAt: -Infinity, ms: 0 },
+  resumes: readonly Resume[] = [];
+  readonly health: Writable<Health>;
+  readonly metrics: Writable<Metrics> = {
+    events: 0,
+    ignored: 0,
+    malformed: 0,
+    spoofed: 0,
+    fullReads: 0,
     readFailures: 0,
-    viewing: null,
-    viewsFrom: -Infinity,
-    check: null,
-    mayBeStale: false,
-    tableless: false,
-    changePending: false,
-    newest: null,
-    published: null,
-    publishedAt: -Infinity,
-    window: false,
-    causes: [],
-    awaiting: [],
-    resumed: null,
-    resumes: [],
-    health: {
+    reconciles: 0,
+    driftsFound: 0,
+    routeSurprises: 0,
+    overflows: 0,
+    reopens: 0,
+    canaries: 0,
+    canariesMissed: 0,
+    resumes: 0,
+    published: 0,
+  };
+
+  /** The model of a monitor that is not open yet. */
+  constructor(config: Config, now: Now) {
+    this.config = config;
+    this.health = {
       status: config.polling ? "polling" : "live",
       source: config.source,
-      reason: config.polling ? config.reason : null,
+      reason: config.reason,
       since: now.wall,
       lastEventAt: null,
       lastReconcileAt: null,
       lastError: null,
-    },
-    metrics: {
-      events: 0,
-      ignored: 0,
-      malformed: 0,
-      spoofed: 0,
-      fullReads: 0,
-      readFailures: 0,
-      reconciles: 0,
-      driftsFound: 0,
-      routeSurprises: 0,
-      overflows: 0,
-      reopens: 0,
-      canaries: 0,
-      canariesMissed: 0,
-      resumes: 0,
-      published: 0,
-    },
-  };
+    };
+  }
 }
 
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** The next model while a step writes it, with the time and the effects so far. */
-export interface Draft extends Writable<Omit<Model, "health" | "metrics">> {
-  readonly health: Writable<Health>;
-  readonly metrics: Writable<Metrics>;
+export interface Draft extends Model {
   readonly now: Now;
   readonly effects: Effect[];
 }

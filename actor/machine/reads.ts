@@ -56,6 +56,12 @@ export function recheckLater(draft: Draft, check: Check): void {
   draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
 }
 
+/** The timer has fired, if a fraction of a millisecond early, then it is armed again. */
+export function onReadTimer(draft: Draft): void {
+  draft.nextReadAt = null;
+  beginNextRead(draft);
+}
+
 /** Whether anything arrived or was published during the read, so that it may show an older state. */
 export function isRaced({ metrics }: Draft, read: ReadInFlight): boolean {
   return metrics.events !== read.events || metrics.published !== read.published;
@@ -88,13 +94,14 @@ function limitMs({ config }: Draft, { causes, check }: ReadRequest): number {
  * When the read may begin, in monotonic milliseconds. One that somebody waits for begins as soon as the event
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
-function earliest(draft: Draft, request: ReadRequest): number {
-  const { endedAt, ms } = draft.lastRead;
-  const { base, tokens } = request;
-  const isRecheck = draft.check !== null && draft.check.rounds > 0;
+function earliest(draft: Draft, { base, tokens }: ReadRequest): number {
+  const { check, lastRead, viewsFrom } = draft;
+  const rest = restMs(lastRead.ms);
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
+  const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
-  return endedAt + (isUrgent ? Math.min(restMs(ms), 1) : restMs(ms));
+  if (isUrgent) return lastRead.endedAt + Math.min(rest, 1);
+  return Math.max(lastRead.endedAt + rest, viewsFrom);
 }
 
 function merge(a: ReadRequest, b: ReadRequest): ReadRequest {

@@ -18,7 +18,7 @@ import {
   restMs,
   type TimerName,
 } from "./model.ts";
-import { beginNextRead, endCheck, requestRead, startCheck } from "./reads.ts";
+import { beginNextRead, endCheck, onReadTimer, requestRead, startCheck } from "./reads.ts";
 import { compare, countReconcile, offerRead, onRecheck, onTick } from "./reconcile.ts";
 import {
   adopt,
@@ -39,7 +39,11 @@ import {
  * @param input What happened.
  * @param now When.
  */
-export function step(model: Model, input: Input, now: Now): [Model, readonly Effect[]] {
+export function step(
+  model: Readonly<Model>,
+  input: Input,
+  now: Now,
+): [Readonly<Model>, readonly Effect[]] {
   const health = { ...model.health };
   const metrics = { ...model.metrics };
   // one copy: the next model keeps time and effects of this step, and the step after it replaces both
@@ -69,7 +73,7 @@ function take(draft: Draft, input: Input): void {
     case "probed":
       return onProbed(draft, input.id, input.error);
     case "timer":
-      return onTimer(draft, input.timer);
+      return TIMERS[input.timer](draft);
     case "tick":
       return onTick(draft);
     case "refresh":
@@ -79,19 +83,12 @@ function take(draft: Draft, input: Input): void {
   }
 }
 
-function onTimer(draft: Draft, timer: TimerName): void {
-  switch (timer) {
-    case "window":
-      return onWindowEnd(draft);
-    case "retry":
-      return retryNow(draft);
-    case "recheck":
-      return onRecheck(draft);
-    case "read":
-      draft.nextReadAt = null;
-      return beginNextRead(draft);
-  }
-}
+const TIMERS: Record<TimerName, (draft: Draft) => void> = {
+  window: onWindowEnd,
+  retry: retryNow,
+  recheck: onRecheck,
+  read: onReadTimer,
+};
 
 function onEvent(draft: Draft, id: number, event: SourceEvent): void {
   const { socket, metrics } = draft;
@@ -135,9 +132,10 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
   const view = synced ? state : null; // nothing that a lost socket showed counts
   if (synced) draft.tableless = view === null;
   if (view !== null) draft.changePending = false;
-  if (viewing.for === "publication") return onPublicationView(draft, view);
-  const { observation, read } = viewing;
-  if (viewing.for === "adoption") {
+  const { purpose } = viewing;
+  if (purpose.for === "publication") return onPublicationView(draft, view);
+  const { observation, read } = purpose;
+  if (purpose.for === "adoption") {
     return offer(draft, view ?? observation.state, read.causes, read.tokens);
   }
   if (synced) compare(draft, observation, view, read);
@@ -190,7 +188,7 @@ function onReadFailed(draft: Draft, id: number, error: unknown): void {
   const level = draft.readFailures === 1 ? "warn" : "debug";
   log(draft, level, `Cannot read the network: ${errorText(error)}`);
   updateStatus(draft);
-  if (read.tokens.length > 0) draft.effects.push({ kind: "reject", tokens: read.tokens, error });
+  if (read.tokens.length > 0) draft.effects.push({ kind: "settle", tokens: read.tokens, error });
   if (read.check) endCheck(draft);
   // the table lacks what this read was to bring, so a new socket begins with another one
   if (read.base !== null) loseSocket(draft, read.base, error);

@@ -71,11 +71,6 @@ export class Broadcast {
     return this.#majorAt;
   }
 
-  /** How many streams have neither ended nor been collected as garbage. */
-  get streams(): number {
-    return this.#ends.size;
-  }
-
   /** Makes the next snapshot, and tells the streams and `waitFor()` calls that wait. */
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before = this.#newest;
@@ -131,37 +126,28 @@ export class Broadcast {
   /** The first snapshot, from the current one on, whose state satisfies the predicate. */
   waitFor(predicate: (state: State) => boolean, signal: AbortSignal | null): Promise<Snapshot> {
     const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
-    const stop = (): void => {
-      this.#watchers.delete(watcher);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    const onAbort = (): void => {
-      stop();
-      reject(signal?.reason);
-    };
     const watcher = (snapshot: Snapshot | null): void => {
       this.#watchers.delete(watcher); // the predicate may close the monitor
       try {
         if (snapshot !== null && predicate(snapshot.state)) {
           resolve(snapshot);
-        } else if (snapshot === null || this.#closed) {
+        } else if (signal?.aborted) {
+          reject(signal.reason);
+        } else if (this.#closed) {
           promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
-          throw new MonitorClosedError();
-        } else if (!signal?.aborted) {
+          reject(new MonitorClosedError());
+        } else {
           this.#watchers.add(watcher);
           return;
         }
       } catch (error) {
         reject(error);
       }
-      stop();
+      signal?.removeEventListener("abort", onAbort);
     };
-    if (this.#closed) watcher(null);
-    else if (signal?.aborted) onAbort();
-    else {
-      signal?.addEventListener("abort", onAbort);
-      watcher(this.newest.snapshot);
-    }
+    const onAbort = (): void => watcher(null);
+    signal?.addEventListener("abort", onAbort);
+    watcher(this.#closed || signal?.aborted ? null : this.newest.snapshot);
     return promise;
   }
 

@@ -65,30 +65,19 @@ export class ManualClock implements Clock {
     return [...this.#timers].filter((timer) => timer.refd).length;
   }
 
-  /**
-   * The wall clock.
-   *
-   * @returns Epoch milliseconds.
-   */
+  /** The wall clock, in epoch milliseconds. */
   now(): number {
     return this.#wall;
   }
 
-  /**
-   * The monotonic clock, which `jump()` does not move.
-   *
-   * @returns Milliseconds since the clock was made.
-   */
+  /** The monotonic clock, in milliseconds since it was made; `jump()` does not move it. */
   monotonic(): number {
     return this.#monotonic;
   }
 
   /**
-   * Calls a function once.
+   * Calls a function once, after a delay in milliseconds.
    *
-   * @param f The function.
-   * @param ms The delay, in milliseconds.
-   * @returns The timer.
    * @throws {RangeError} if the delay is longer than a timer of the runtime can wait: that fires after 1 ms.
    */
   setTimeout(f: () => void, ms: number): Timer {
@@ -96,11 +85,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Calls a function at an interval.
+   * Calls a function at an interval in milliseconds.
    *
-   * @param f The function.
-   * @param ms The interval, in milliseconds.
-   * @returns The timer.
    * @throws {RangeError} if the interval is 0, or longer than a timer of the runtime can wait.
    */
   setInterval(f: () => void, ms: number): Timer {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MonitorClosedError } from "../../state/errors.ts";
 import { eth0, prepare, type Setting, setUp, START } from "./support.ts";
+import type { ScriptedSource } from "../../actor/testing.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 
 async function assertClosed(it: Setting & { monitor: NetworkMonitor }): Promise<void> {
@@ -177,6 +178,57 @@ Deno.test("close() is final also for what was under way when it was called", asy
   close = () => void monitor.close();
   await assertRejects(() => monitor.refresh(), MonitorClosedError);
   await assertClosed({ ...it, monitor });
+});
+
+/** Calls `act` at the beginning of every call of the source and its subscriptions. */
+function interrupt(source: ScriptedSource, act: () => void): void {
+  const watch = <T extends object>(it: T, ...names: (keyof T)[]): void => {
+    for (const name of names) {
+      const method = it[name] as (...args: unknown[]) => unknown;
+      it[name] = ((...args: unknown[]) => (act(), method.apply(it, args))) as T[keyof T];
+    }
+  };
+  watch(source, "subscribe", "read");
+  const { subscribe } = source;
+  source.subscribe = async () => {
+    const subscription = await subscribe();
+    watch(subscription, "view", "adopt", "probe", "ref", "unref", Symbol.asyncDispose);
+    return subscription;
+  };
+}
+
+Deno.test("close() may be called during every call of the source", async () => {
+  let calls = 0;
+  const live = async (wanted: number): Promise<void> => {
+    calls = 0;
+    const controller = new AbortController();
+    const it = prepare({ monitor: { signal: controller.signal, coalesceMs: 0 } });
+    interrupt(it.source, () => {
+      if (calls++ === wanted) controller.abort();
+    });
+    const monitor = await it.open().catch(() => null);
+    monitor?.unref();
+    const refreshed = monitor?.refresh().catch(() => {});
+    for (const kind of ["changed", "overflow", "resync", "clock-stepped"] as const) {
+      it.source.set([eth0(`192.0.2.${kind.length}/24`)]);
+      it.source.emit({ kind });
+      await it.clock.advance(100);
+    }
+    it.source.end();
+    await it.clock.advance(16_000);
+    it.source.canary = "misses";
+    it.source.failReads(3);
+    await it.clock.advance(31_000);
+    if (wanted === Infinity) return await monitor?.close();
+    await refreshed;
+    await monitor?.closed;
+    assertEquals([it.clock.pending, it.source.open], [0, 0], `call ${wanted}`);
+    if (monitor !== null) assertEquals(monitor.health.status, "closed", `call ${wanted}`);
+  };
+  await live(Infinity);
+  const total = calls;
+  assert(total > 20);
+  for (let wanted = 0; wanted < total - 1; wanted++) await live(wanted);
 });
 
 Deno.test("close() lets go of an iteration that goes on after its subscription was released", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { step } from "../../actor/machine/step.ts";
-import { createModel, type Input, type Model } from "../../actor/machine/model.ts";
+import { type Input, Model } from "../../actor/machine/model.ts";
 import { buildState } from "../../state/build.ts";
 import { equalStates } from "../../state/diff.ts";
 import type { Snapshot } from "../../state/types.ts";
@@ -140,7 +140,7 @@ Deno.test("step() does not change the model that it is given, whatever happens i
     const given = reading({ interfaces: [stateNic("eth0", { addresses: [address] })] });
     return { reading: given, state: buildState(given, null) };
   };
-  let model: Model = createModel(config, now);
+  let model: Model = new Model(config, now);
   const [one, two] = [observe("192.0.2.1/24"), observe("192.0.2.2/24")];
   const inputs = (): Input[] => {
     const { socket } = model;

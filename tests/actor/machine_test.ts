@@ -1,30 +1,25 @@
 import { assertEquals } from "@std/assert";
 import { step } from "../../actor/machine/step.ts";
-import {
-  createModel,
-  type Effect,
-  type Input,
-  type Model,
-  type Observation,
-} from "../../actor/machine/model.ts";
+import { type Effect, type Input, Model, type Observation } from "../../actor/machine/model.ts";
 import { buildState } from "../../state/build.ts";
 import { nic, reading } from "../support/states.ts";
 import { START } from "./support.ts";
 
 /** A machine that is fed by hand. */
 class Machine {
+  readonly config;
   model: Model;
   monotonic = 0;
 
   constructor(polling = false) {
-    const config = {
+    this.config = {
       source: "scripted",
       polling,
       reason: null,
       coalesceMs: 250,
       reconcileIntervalMs: 15_000,
     };
-    this.model = createModel(config, this.now);
+    this.model = new Model(this.config, this.now);
   }
 
   get now(): { wall: number; monotonic: number } {
@@ -40,9 +35,10 @@ class Machine {
     });
   }
 
-  /** Opens it with this first state; its subscription gets the id 1. */
-  open(first: Observation): void {
+  /** Opens it with this first state, after a read of so many milliseconds; its subscription gets the id 1. */
+  open(first: Observation, readMs = 0): void {
     this.feed({ kind: "open" }, { kind: "subscribed", id: 1 });
+    this.monotonic += readMs;
     this.feed(
       { kind: "read", id: this.model.reading!.id, observation: first },
       { kind: "viewed", id: 1, state: first.state },
@@ -73,6 +69,45 @@ Deno.test("step() arms one timer for a window, and again for the rest when that 
   assertEquals(machine.feed({ kind: "timer", timer: "window" }), [
     { kind: "view", id: 1 },
   ]);
+});
+
+Deno.test("step() arms the timer of a paced read once, and again for the rest when that fires early", () => {
+  const machine = new Machine();
+  machine.open(observe("192.0.2.1/24"), 10);
+  machine.monotonic = 15;
+  const overflow: Input = { kind: "event", id: 1, event: { kind: "overflow" } };
+  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 25 }]);
+  assertEquals(machine.feed(overflow), []);
+  machine.monotonic = 39.5;
+  assertEquals(machine.feed({ kind: "timer", timer: "read" }), [
+    { kind: "arm", timer: "read", ms: 0.5 },
+  ]);
+  machine.monotonic = 40;
+  const [read] = machine.feed({ kind: "timer", timer: "read" });
+  assertEquals(read?.kind, "read");
+});
+
+Deno.test("step() bounds only the reads of reconcile by its interval", () => {
+  const machine = new Machine();
+  machine.config.reconcileIntervalMs = 1_000;
+  const limits = (...inputs: Input[]): number[] =>
+    machine.feed(...inputs).flatMap((effect) => effect.kind === "read" ? [effect.limitMs] : []);
+  const first = observe("192.0.2.1/24");
+  const answer = (): void => {
+    const { id } = machine.model.reading!;
+    machine.feed({ kind: "read", id, observation: first }, {
+      kind: "viewed",
+      id: 1,
+      state: first.state,
+    });
+  };
+  assertEquals(limits({ kind: "open" }, { kind: "subscribed", id: 1 }), [5_000]);
+  answer();
+  assertEquals(limits({ kind: "refresh", token: 1 }), [5_000]);
+  answer();
+  assertEquals(limits({ kind: "tick" }), [1_000]);
+  answer();
+  assertEquals(limits({ kind: "event", id: 1, event: { kind: "overflow" } }), [5_000]);
 });
 
 Deno.test("step() ignores the events of another subscription than the current one", () => {

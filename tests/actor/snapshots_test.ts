@@ -154,21 +154,6 @@ function broadcastOf(): {
   return { broadcast, publish, follow };
 }
 
-Deno.test("Broadcast forgets streams that were cancelled, aborted or closed", () => {
-  const { broadcast, follow } = broadcastOf();
-  const controller = new AbortController();
-  const streams = [follow({ signal: controller.signal }), follow(), follow()];
-  assertEquals(broadcast.streams, 3);
-  controller.abort();
-  assertEquals(broadcast.streams, 2);
-  void streams[1]!.cancel();
-  assertEquals(broadcast.streams, 1);
-  broadcast.close();
-  assertEquals(broadcast.streams, 0);
-  follow();
-  assertEquals(broadcast.streams, 0);
-});
-
 Deno.test("Broadcast holds and visits a stream only while a read is pending", async () => {
   const { broadcast, publish, follow } = broadcastOf();
   const readers = Array.from({ length: 10 }, () => follow().getReader());
