@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createModel } from "../actor/machine/model.ts";
+import { Model } from "../actor/machine/model.ts";
 import { resolveMonitorOptions, resolveSnapshotOptions } from "../actor/options.ts";
 import { HELP } from "../examples/watch/options.ts";
 import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
@@ -105,7 +105,7 @@ skippable({
       coalesceMs: 250,
       reconcileIntervalMs: 15_000,
     };
-    const { metrics } = createModel(config, { wall: 0, monotonic: 0 });
+    const { metrics } = new Model(config, { wall: 0, monotonic: 0 });
     const page = readText("docs/troubleshooting.md");
     const table = page.slice(page.indexOf("## Metrics"), page.indexOf("## Log"));
     const named = matches(table, /^\| `(\w+)`/gm);
