@@ -31,6 +31,8 @@ const EXPIRY_MARGIN_MS = 250;
 const FIRST_RECHECK_MS = 50;
 const LAST_RECHECK_MS = 400;
 
+const CHANGED: SourceEvent = { kind: "changed" };
+
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   /** The system calls and the shared poll loop. */
@@ -245,7 +247,7 @@ export class LinuxSubscription implements Subscription {
       return;
     }
     this.#changes++;
-    this.#pending.add({ kind: "changed" });
+    this.#pending.add(CHANGED);
     const index = this.#mayLoseRoutes(event);
     if (index !== null && this.#defaultIndexes.includes(index)) {
       this.#recheckMs = FIRST_RECHECK_MS;
