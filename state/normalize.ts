@@ -18,7 +18,6 @@ const NORMAL = new WeakSet<Interface | DefaultRoute>();
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 const ZERO_MAC = "00:00:00:00:00:00";
 const CHARACTERS = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
-const NONE: readonly Address[] = Object.freeze([]);
 
 /**
  * A frozen copy of the interface with its addresses sorted, or `known` if that is equal. An address with
@@ -48,7 +47,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
     flags: nic.flags,
     mac: normalizeMac(nic.mac),
     mtu: nic.mtu,
-    addresses: normalizeAddresses(nic, known?.addresses ?? NONE),
+    addresses: normalizeAddresses(nic, known),
   };
   if (known !== undefined && equalInterfaces(copy, known)) return known;
   NORMAL.add(copy);
@@ -141,9 +140,7 @@ export function compareAddresses(a: Address, b: Address): number {
 export function equalInterfaces(a: Interface, b: Interface): boolean {
   if (a === b) return true;
   return a.name === b.name && INTERFACE_FIELDS.every((field) => a[field] === b[field]) &&
-    (a.addresses === b.addresses ||
-      a.addresses.length === b.addresses.length &&
-        a.addresses.every((address, i) => equalAddresses(address, b.addresses[i] as Address)));
+    equalLists(a.addresses, b.addresses);
 }
 
 /** Whether two addresses are equal in every field, flags included. */
@@ -163,35 +160,13 @@ export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boo
     a.metric === b.metric;
 }
 
-/** The addresses in normal form; what `known` holds already is neither parsed nor copied again. */
-function normalizeAddresses(
-  { name, addresses }: Interface,
-  known: readonly Address[],
-): readonly Address[] {
-  const normalize = (address: Address) => normalizeAddress(address, name);
-  if (known.length === 0) return Object.freeze(sortedUnique(addresses.map(normalize)));
-  // usually one address of many differs: skip the equal ones before and after it
-  const shorter = Math.min(addresses.length, known.length);
-  const equalAt = (i: number) => equalAddresses(addresses.at(i)!, known.at(i)!);
-  let start = 0;
-  while (start < shorter && equalAt(start)) start++;
-  if (start === addresses.length && start === known.length) return known;
-  let end = 0;
-  while (end < shorter - start && equalAt(-1 - end)) end++;
-  const given = addresses.slice(start, addresses.length - end);
-  const rest = known.slice(start, known.length - end);
-  const places = new Map(rest.map((address, i) => [address.cidr, i]));
-  const kept = new Set<Address>();
-  const fresh: Address[] = [];
-  for (const address of given) {
-    const candidate = rest[places.get(address.cidr) ?? -1];
-    if (candidate !== undefined && equalAddresses(candidate, address)) kept.add(candidate);
-    else fresh.push(normalize(address));
-  }
-  if (fresh.length === 0 && kept.size === rest.length) return known;
-  const stay = rest.filter((address) => kept.has(address));
-  const sorted = [...known.slice(0, start), ...stay, ...known.slice(known.length - end)];
-  return Object.freeze(merge(sorted, sortedUnique(fresh)));
+function normalizeAddresses(nic: Interface, known?: Interface): readonly Address[] {
+  if (known !== undefined && equalLists(nic.addresses, known.addresses)) return known.addresses;
+  return Object.freeze(sortedUnique(nic.addresses.map((it) => normalizeAddress(it, nic.name))));
+}
+
+function equalLists(a: readonly Address[], b: readonly Address[]): boolean {
+  return a === b || a.length === b.length && a.every((it, i) => equalAddresses(it, b[i]!));
 }
 
 function sortedUnique(addresses: Address[]): Address[] {
@@ -202,27 +177,6 @@ function sortedUnique(addresses: Address[]): Address[] {
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : compareTwins(a.address, b.address))
     .filter(({ key }, i, all) => key !== all[i - 1]?.key)
     .map(({ address }) => address);
-}
-
-/** Two sorted lists as one. The place of each addition is searched: it is usually one among many. */
-function merge(sorted: readonly Address[], additions: readonly Address[]): Address[] {
-  const keys: string[] = [];
-  const keyAt = (i: number) => keys[i] ??= sortKey(sorted[i] as Address);
-  const merged: Address[] = [];
-  let next = 0;
-  for (const addition of additions) {
-    const key = sortKey(addition);
-    let place = next;
-    for (let end = sorted.length; place < end;) {
-      const middle = (place + end) >> 1;
-      if (keyAt(middle) < key) place = middle + 1;
-      else end = middle;
-    }
-    while (next < place) merged.push(sorted[next++] as Address);
-    const twin = place < sorted.length && keyAt(place) === key ? sorted[next++] : undefined;
-    merged.push(twin !== undefined && compareTwins(twin, addition) < 0 ? twin : addition);
-  }
-  return merged.concat(sorted.slice(next));
 }
 
 /** Family, bytes and prefix length as text: comparing text is cheaper than parsing at each comparison. */

@@ -52,17 +52,17 @@ Deno.test("buildState() of nothing is a state", () => {
 
 Deno.test("buildState() freezes everything and nothing of the caller's", () => {
   forSeeds({ runs: 300, seed: 23 }, (random) => {
-    const told = randomReading(random);
-    const before = JSON.stringify(told);
-    assertDeepFrozen(buildState(told, { at: 1, sleptMs: 2 }));
-    assertEquals(JSON.stringify(told), before);
-    assert(!Object.isFrozen(told.interfaces) && !Object.isFrozen(told.knows));
-    assert(!Object.isFrozen(told.defaultRoute));
+    const given = randomReading(random);
+    const before = JSON.stringify(given);
+    assertDeepFrozen(buildState(given, { at: 1, sleptMs: 2 }));
+    assertEquals(JSON.stringify(given), before);
+    assert(!Object.isFrozen(given.interfaces) && !Object.isFrozen(given.knows));
+    assert(!Object.isFrozen(given.defaultRoute));
     assert(
-      [told.defaultRoute.ipv4, told.defaultRoute.ipv6].every((r) => !r || !Object.isFrozen(r)),
+      [given.defaultRoute.ipv4, given.defaultRoute.ipv6].every((r) => !r || !Object.isFrozen(r)),
     );
     assert(
-      told.interfaces.every((one) => !Object.isFrozen(one) && !Object.isFrozen(one.addresses)),
+      given.interfaces.every((one) => !Object.isFrozen(one) && !Object.isFrozen(one.addresses)),
     );
   });
 });
@@ -106,7 +106,7 @@ Deno.test("buildState() throws for an address that is none, naming it", () => {
 /** A row: what is derived from which reading. */
 interface Derived {
   name: string;
-  told: ReadingParts;
+  given: ReadingParts;
   expect: Partial<State>;
 }
 
@@ -115,17 +115,17 @@ const ethernet = (addresses: string[]) => nic("eth0", { addresses });
 const ROUTES: Derived[] = [
   {
     name: "IPv4's default interface goes before IPv6's",
-    told: { ipv4: route("eth0"), ipv6: route("eth1") },
+    given: { ipv4: route("eth0"), ipv6: route("eth1") },
     expect: { defaultRouteInterface: "eth0" },
   },
   { // net-tools#132: no default route on a host with IPv6 only
     name: "IPv6's default interface where IPv4 has none",
-    told: { ipv6: route("eth1") },
+    given: { ipv6: route("eth1") },
     expect: { defaultRouteInterface: "eth1" },
   },
   {
-    name: "a default route through an interface that is not there is kept as told",
-    told: { ipv4: route("gone", { gateway: "10.0.0.1" }) },
+    name: "a default route through an interface that is not there is kept",
+    given: { ipv4: route("gone", { gateway: "10.0.0.1" }) },
     expect: {
       defaultRoute: { ipv4: route("gone", { gateway: "10.0.0.1" }), ipv6: null },
       defaultRouteInterface: "gone",
@@ -134,52 +134,52 @@ const ROUTES: Derived[] = [
   },
   {
     name: "home router in 10/8, source not known",
-    told: { ipv4: route("eth0", { gateway: "10.255.0.1" }) },
+    given: { ipv4: route("eth0", { gateway: "10.255.0.1" }) },
     expect: { homeRouter: { gateway: "10.255.0.1", source: null } },
   },
   {
     name: "home router in 172.16/12",
-    told: { ipv4: route("eth0", { gateway: "172.31.255.254", source: "172.31.0.2" }) },
+    given: { ipv4: route("eth0", { gateway: "172.31.255.254", source: "172.31.0.2" }) },
     expect: { homeRouter: { gateway: "172.31.255.254", source: "172.31.0.2" } },
   },
   {
     name: "no home router in 172.32/12",
-    told: { ipv4: route("eth0", { gateway: "172.32.0.1" }) },
+    given: { ipv4: route("eth0", { gateway: "172.32.0.1" }) },
     expect: { homeRouter: null },
   },
   {
     name: "no home router behind carrier-grade translation",
-    told: { ipv4: route("eth0", { gateway: "100.64.0.1" }) },
+    given: { ipv4: route("eth0", { gateway: "100.64.0.1" }) },
     expect: { homeRouter: null },
   },
   {
     name: "no home router without a gateway",
-    told: { ipv4: route("ppp0", { source: "10.0.0.2" }) },
+    given: { ipv4: route("ppp0", { source: "10.0.0.2" }) },
     expect: { homeRouter: null },
   },
   {
     name: "no home router where IPv4's gateway is IPv6 (RFC 5549)",
-    told: { ipv4: route("eth0", { gateway: "fe80::1" }) },
+    given: { ipv4: route("eth0", { gateway: "fe80::1" }) },
     expect: { homeRouter: null },
   },
   {
     name: "no home router from IPv6",
-    told: { ipv6: route("eth0", { gateway: "fd00::1" }) },
+    given: { ipv6: route("eth0", { gateway: "fd00::1" }) },
     expect: { homeRouter: null },
   },
   { // SyncTrayzor#385: metered links; a field that is always false would be a lie
     name: "expensive behind a cellular default interface",
-    told: { interfaces: [nic("wwan0")], ipv4: route("wwan0") },
+    given: { interfaces: [nic("wwan0")], ipv4: route("wwan0") },
     expect: { isExpensive: true },
   },
   {
     name: "expensive behind IPv6's where IPv4 has none",
-    told: { interfaces: [nic("wwan0")], ipv6: route("wwan0") },
+    given: { interfaces: [nic("wwan0")], ipv6: route("wwan0") },
     expect: { isExpensive: true },
   },
   {
     name: "not known behind IPv4's Ethernet, whatever IPv6's is",
-    told: {
+    given: {
       interfaces: [nic("eth0"), nic("wwan0", { index: 3 })],
       ipv4: route("eth0"),
       ipv6: route("wwan0"),
@@ -188,7 +188,7 @@ const ROUTES: Derived[] = [
   },
   {
     name: "not known behind a tunnel, though a cellular link may carry it",
-    told: { interfaces: [nic("tun0"), nic("wwan0", { index: 3 })], ipv4: route("tun0") },
+    given: { interfaces: [nic("tun0"), nic("wwan0", { index: 3 })], ipv4: route("tun0") },
     expect: { isExpensive: "unknown" },
   },
 ];
@@ -196,7 +196,7 @@ const ROUTES: Derived[] = [
 const ADDRESSES: Derived[] = [
   {
     name: "interfaces by index, addresses in their order",
-    told: {
+    given: {
       interfaces: [
         nic("b", { index: 3, addresses: ["192.0.2.1/24"] }),
         nic("a", { index: 9, addresses: ["192.0.2.3/24"] }),
@@ -212,7 +212,7 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "an interface that is down has none",
-    told: {
+    given: {
       interfaces: [
         nic("eth0", { up: false, addresses: ["192.0.2.1/24", "169.254.0.1/16"] }),
         nic("lo", { up: false, index: 1, addresses: ["127.0.0.1/8"] }),
@@ -222,12 +222,12 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "carrier is not asked",
-    told: { interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] })] },
+    given: { interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] })] },
     expect: { localAddresses: { loopback: [], regular: ["192.0.2.1"] }, haveIpv4: true },
   },
   {
     name: "duplicated addresses are left out",
-    told: {
+    given: {
       interfaces: [
         nic("eth0", {
           addresses: [
@@ -242,7 +242,7 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "tentative and deprecated addresses are local, and no family is had by them",
-    told: {
+    given: {
       interfaces: [
         nic("eth0", {
           addresses: [
@@ -260,7 +260,9 @@ const ADDRESSES: Derived[] = [
   },
   { // denoland/std#5933: WSL has 10.255.255.254 on lo
     name: "whatever a loopback interface has is loopback",
-    told: { interfaces: [nic("lo", { index: 1, addresses: ["10.255.255.254/32", "fe80::1/64"] })] },
+    given: {
+      interfaces: [nic("lo", { index: 1, addresses: ["10.255.255.254/32", "fe80::1/64"] })],
+    },
     expect: {
       localAddresses: { loopback: ["10.255.255.254", "fe80::1"], regular: [] },
       haveIpv4: false,
@@ -269,22 +271,22 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "a loopback address is loopback on any interface",
-    told: { interfaces: [ethernet(["127.0.0.53/32", "192.0.2.1/24"])] },
+    given: { interfaces: [ethernet(["127.0.0.53/32", "192.0.2.1/24"])] },
     expect: { localAddresses: { loopback: ["127.0.0.53"], regular: ["192.0.2.1"] } },
   },
   {
     name: "link-local addresses are not regular",
-    told: { interfaces: [ethernet(["169.254.0.1/16", "192.0.2.1/24", "fe80::1/64"])] },
+    given: { interfaces: [ethernet(["169.254.0.1/16", "192.0.2.1/24", "fe80::1/64"])] },
     expect: { localAddresses: { loopback: [], regular: ["192.0.2.1"] } },
   },
   {
     name: "unique-local addresses are not regular beside others",
-    told: { interfaces: [ethernet(["fd00::1/64", "2001:db8::1/64"])] },
+    given: { interfaces: [ethernet(["fd00::1/64", "2001:db8::1/64"])] },
     expect: { localAddresses: { loopback: [], regular: ["2001:db8::1"] } },
   },
   {
     name: "nor beside others on another interface",
-    told: {
+    given: {
       interfaces: [
         nic("a", { addresses: ["fd00::1/64"] }),
         nic("b", { addresses: ["10.0.0.1/8"] }),
@@ -294,17 +296,17 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "unique-local addresses are regular while there is nothing else",
-    told: { interfaces: [ethernet(["fd00::1/64", "fe80::1/64"])] },
+    given: { interfaces: [ethernet(["fd00::1/64", "fe80::1/64"])] },
     expect: { localAddresses: { loopback: [], regular: ["fd00::1"] }, haveIpv6: true },
   },
   {
     name: "unique-local addresses are something: link-local does not stand in beside them",
-    told: { interfaces: [ethernet(["169.254.0.1/16", "fd00::1/64"])] },
+    given: { interfaces: [ethernet(["169.254.0.1/16", "fd00::1/64"])] },
     expect: { localAddresses: { loopback: [], regular: ["fd00::1"] } },
   },
   {
     name: "IPv4 link-local stands in when nothing is left",
-    told: { interfaces: [ethernet(["169.254.0.1/16", "fe80::1/64"])] },
+    given: { interfaces: [ethernet(["169.254.0.1/16", "fe80::1/64"])] },
     expect: {
       localAddresses: { loopback: [], regular: ["169.254.0.1"] },
       haveIpv4: false,
@@ -313,12 +315,12 @@ const ADDRESSES: Derived[] = [
   },
   {
     name: "IPv6 link-local never does",
-    told: { interfaces: [ethernet(["fe80::1/64"])] },
+    given: { interfaces: [ethernet(["fe80::1/64"])] },
     expect: { localAddresses: { loopback: [], regular: [] }, haveIpv6: false },
   },
   {
-    name: "one address under two prefix lengths is told once",
-    told: { interfaces: [ethernet(["192.0.2.1/24", "192.0.2.1/32"])] },
+    name: "one address under two prefix lengths is listed once",
+    given: { interfaces: [ethernet(["192.0.2.1/24", "192.0.2.1/32"])] },
     expect: { localAddresses: { loopback: [], regular: ["192.0.2.1"] } },
   },
 ];
@@ -331,8 +333,8 @@ Deno.test("buildState() derives from addresses", async (t) => {
   for (const row of ADDRESSES) await t.step(row.name, () => assertDerived(row));
 });
 
-function assertDerived({ told, expect }: Derived): void {
-  const made = state(told);
+function assertDerived({ given, expect }: Derived): void {
+  const made = state(given);
   const found = Object.entries(made).filter(([field]) => field in expect);
   assertEquals(Object.fromEntries(found), expect);
 }

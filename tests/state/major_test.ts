@@ -208,7 +208,7 @@ const MAJOR: Row[] = [
     }),
     major: true,
   },
-  { // iroh#4369; caches by address alone (netwatch, tailscale) never told this one
+  { // iroh#4369; caches by address alone (netwatch, tailscale) never reported this one
     name: "a tentative address becomes usable",
     previous: homeWith({ addresses: [address("2001:db8::1/64", { tentative: true })] }),
     next: homeWith({ addresses: ["2001:db8::1/64"].map((cidr) => address(cidr)) }),

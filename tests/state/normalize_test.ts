@@ -38,7 +38,7 @@ Deno.test("normalizeInterface() returns what is in normal form, or equals what i
   assertStrictEquals(normalizeInterface({ ...made, mtu: 1400 }, made).addresses, made.addresses);
 });
 
-Deno.test("normalizeInterface() gives the same with what is known, and shares its addresses", () => {
+Deno.test("normalizeInterface() gives the same with and without what is known", () => {
   forSeeds({ runs: 3_000, seed: 13 }, (random) => {
     const known = normalizeInterface(randomInterface(random));
     const kept = known.addresses.filter(() => random.chance(0.8));
@@ -50,10 +50,7 @@ Deno.test("normalizeInterface() gives the same with what is known, and shares it
     };
     const made = normalizeInterface(structuredClone(given), known);
     assertEquals(made, normalizeInterface(structuredClone(given)));
-    for (const held of made.addresses) {
-      const same = known.addresses.find((other) => equalAddresses(other, held));
-      if (same !== undefined) assertStrictEquals(held, same);
-    }
+    assertDeepFrozen(made);
   });
 });
 
