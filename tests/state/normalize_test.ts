@@ -5,10 +5,13 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { parseIp } from "../../state/ip.ts";
 import {
+  assumeNormal,
   equalAddresses,
   equalInterfaces,
   equalRoutes,
+  makeAddress,
   normalizeAddress,
   normalizeInterface,
   normalizeRoute,
@@ -130,6 +133,17 @@ Deno.test("normalizeAddress() derives family, text and cidr from the bytes", () 
     [made.family, made.address, made.cidr, made.peer],
     ["IPv6", "2001:db8::1", "2001:db8::1/64", "2001:db8::2"],
   );
+});
+
+Deno.test("makeAddress() and assumeNormal() give what normalizeInterface() gives", () => {
+  forSeeds({ runs: 500, seed: 29 }, (random) => {
+    const checked = normalizeInterface(randomInterface(random));
+    const addresses = checked.addresses.map((held) => makeAddress(parseIp(held.address)!, held));
+    const assumed = assumeNormal({ ...checked, addresses });
+    assertEquals(assumed, checked);
+    assertDeepFrozen(assumed);
+    assertStrictEquals(normalizeInterface(assumed), assumed);
+  });
 });
 
 const WRONG: [name: string, given: () => Interface, error: new () => Error, message: string][] = [
