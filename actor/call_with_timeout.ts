@@ -19,10 +19,8 @@ export type Outcome<T> =
 
 /** A call with its time limit and what becomes of it. */
 export interface TimedCall<T> {
-  /** What it does, for the error: `"Reading the network"`. */
-  readonly what: string;
-  /** Milliseconds. */
-  readonly limitMs: number;
+  readonly what: string; // what it does, for the error: `"Reading the network"`
+  readonly limitMs: number; // milliseconds
   call(signal: AbortSignal): Promise<T>;
   /** Called once: with the value, with what was thrown, or with a `TimeoutError`. */
   done(outcome: Outcome<T>): void;

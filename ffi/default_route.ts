@@ -14,20 +14,16 @@ export const LONGEST_DEFAULT_IPV6 = 4;
 
 /** A next hop. */
 export interface Hop {
-  /** The index of the interface. */
-  readonly index: number;
+  readonly index: number; // the index of the interface
   /** The address of the gateway; null if the destination is on the link. */
   readonly gateway: Uint8Array | null;
 }
 
 /** The next hops of one half of the address space. */
 export interface NextHops {
-  /** The prefix length of the route that matched. */
-  readonly prefixLength: number;
-  /** Sorted with `compareHops()`; empty if packets are dropped. */
-  readonly hops: readonly Hop[];
-  /** The nexthop object that the route refers to (Linux). */
-  readonly nexthopId?: number | null;
+  readonly prefixLength: number; // the prefix length of the route that matched
+  readonly hops: readonly Hop[]; // sorted with `compareHops()`; empty if packets are dropped
+  readonly nexthopId?: number | null; // the nexthop object that the route refers to (Linux)
 }
 
 /** Orders next hops by index, then gateway. */

@@ -21,8 +21,7 @@ export type Counters = { -readonly [Name in keyof SourceCounters]: number };
 
 /** One socket of the operating system, with its decoder. */
 export interface SocketPort<E> {
-  /** The descriptor, for the poll. */
-  readonly descriptor: number;
+  readonly descriptor: number; // the descriptor, for the poll
   /** The most datagrams that one `receive()` takes; fewer mean that the queue was empty. */
   readonly batch: number;
   /** Receives without blocking, decodes, and appends the events. Returns the number of datagrams. */
@@ -41,13 +40,11 @@ export interface SocketPort<E> {
 export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly #port: SocketPort<E>;
   readonly #watch: Watch;
-  /** The last slice of this wake-up was cut short. */
-  #more = false;
+  #more = false; // the last slice of this wake-up was cut short
   #emptyWakeUps = 0;
   #endPause: (() => void) | null = null;
   #closed = false;
-  /** Datagrams received so far, and at the last wake-up. */
-  #received = 0;
+  #received = 0; // datagrams received so far, and at the last wake-up
   #lastReceived = 0;
 
   /** `watch` must watch the descriptor of `port`. */

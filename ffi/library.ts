@@ -11,14 +11,10 @@
 
 /** A library and the places to look for it. */
 export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
-  /** The library's name in messages, such as `"the C library"`. */
-  what: string;
-  /** The functions to load. */
-  symbols: S;
-  /** Names that the dynamic linker searches for, best first. */
-  sonames: readonly string[];
-  /** Absolute paths where the library may be, best first. */
-  candidates: readonly string[];
+  what: string; // the library's name in messages, such as `"the C library"`
+  symbols: S; // the functions to load
+  sonames: readonly string[]; // names that the dynamic linker searches for, best first
+  candidates: readonly string[]; // absolute paths where the library may be, best first
   /** The absolute path of the library, if the user gave one: no other place is tried. */
   path?: string | undefined;
 }

@@ -9,20 +9,16 @@ import { PollingSource } from "./polling.ts";
 
 /** Which source to open, and how. */
 export interface OpenSourceOptions {
-  /** The public option `source`. */
-  source: "auto" | "events" | "polling" | NetworkSource;
-  /** The absolute path of the C library; searched for if left out. */
-  libc?: string | undefined;
+  source: "auto" | "events" | "polling" | NetworkSource; // the public option `source`
+  libc?: string | undefined; // the absolute path of the C library; searched for if left out
   /** The size of the event socket's receive buffer; the source's default if left out. */
   receiveBufferBytes?: number | undefined;
   /** The longest pause between two polls of the event socket in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
   /** Receives one line of text per message of the kernel. */
   trace?: ((line: string) => void) | undefined;
-  /** Milliseconds between two reads, if the source polls. */
-  pollingIntervalMs: number;
-  /** The clock of a source that polls. */
-  clock: Clock;
+  pollingIntervalMs: number; // milliseconds between two reads, if the source polls
+  clock: Clock; // the clock of a source that polls
   /** Whether the caller will subscribe; false for a single read, which needs no event socket. */
   listens: boolean;
 }

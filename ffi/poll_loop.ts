@@ -37,8 +37,7 @@ const LONGEST_GATE_MS = 20;
 export interface PollPort {
   /** The blocking `poll(2)`, off the event loop. Resolves to the number of ready descriptors, negative on failure. */
   poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number>;
-  /** The descriptor that `wake()` makes readable. */
-  readonly wakeDescriptor: number;
+  readonly wakeDescriptor: number; // the descriptor that `wake()` makes readable
   /** Interrupts a running poll. */
   wake(): void;
   /** Called when the wake-up descriptor was ready: makes it unreadable again. */
@@ -75,8 +74,7 @@ interface Entry {
   readonly descriptor: number;
   readonly stormPauseMs: number;
   ref: boolean;
-  /** Set by `wake()` until a `ready()` takes it. */
-  woken: boolean;
+  woken: boolean; // set by `wake()` until a `ready()` takes it
   waiting: PromiseWithResolvers<number | null> | null;
 }
 
@@ -90,10 +88,8 @@ export class PollLoop {
   #gate: (() => void) | null = null;
   /** Resolved when the running poll has let go of the descriptors that left. */
   #leaving: PromiseWithResolvers<void> | null = null;
-  /** The watches in the running poll; null while none runs. */
-  #polled: readonly Entry[] | null = null;
-  /** The timer of the pause between two polls. */
-  #pausing: ReturnType<typeof setTimeout> | null = null;
+  #polled: readonly Entry[] | null = null; // the watches in the running poll; null while none runs
+  #pausing: ReturnType<typeof setTimeout> | null = null; // the timer of the pause between two polls
   #running: Promise<void> | null = null;
   #failures = 0;
   #lastWakeUp = -Infinity;

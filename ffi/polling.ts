@@ -14,10 +14,8 @@ const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: fals
 
 /** How to poll. */
 export interface PollingSourceOptions {
-  /** The time between two polls, in milliseconds. */
-  intervalMs: number;
-  /** Where the timer comes from. */
-  clock: Clock;
+  intervalMs: number; // the time between two polls, in milliseconds
+  clock: Clock; // where the timer comes from
   /**
    * What is polled.
    *

@@ -18,8 +18,7 @@ interface Counted<S> {
 /** Counts the users of what was loaded, by the path that it was loaded from. */
 export class Refcounted<S extends Shareable> {
   readonly #load: (path: string | undefined) => Promise<S>;
-  /** "" is the path of the one that is found. */
-  readonly #loaded = new Map<string, Counted<S>>();
+  readonly #loaded = new Map<string, Counted<S>>(); // "" is the path of the one that is found
 
   /** Nothing is loaded before it is wanted. */
   constructor(load: (path: string | undefined) => Promise<S>) {

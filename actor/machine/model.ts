@@ -12,22 +12,17 @@ export const PROBE_LIMIT_MS = 1_000;
 
 /** The time of a step. */
 export interface Now {
-  /** Epoch milliseconds, for snapshots and health. */
-  readonly wall: number;
-  /** Monotonic milliseconds, for every decision. */
-  readonly monotonic: number;
+  readonly wall: number; // epoch milliseconds, for snapshots and health
+  readonly monotonic: number; // monotonic milliseconds, for every decision
 }
 
 /** What stays the same for the life of a monitor. */
 export interface Config {
-  /** The name of the source. */
-  readonly source: string;
+  readonly source: string; // the name of the source
   /** The source polls: its view is the kernel state, and the status is never better than `polling`. */
   readonly polling: boolean;
-  /** Why it polls. */
-  readonly reason: string | null;
-  /** Least milliseconds between two publications. */
-  readonly coalesceMs: number;
+  readonly reason: string | null; // why it polls
+  readonly coalesceMs: number; // least milliseconds between two publications
   /** Milliseconds between two reconcile ticks; bounds their reads. */
   readonly reconcileIntervalMs: number;
 }
@@ -40,8 +35,7 @@ export interface Observation {
 
 /** A wake-up from sleep. */
 export interface Resume {
-  /** Epoch milliseconds. */
-  readonly at: number;
+  readonly at: number; // epoch milliseconds
   readonly sleptMs: number;
 }
 
@@ -56,35 +50,25 @@ export type Socket =
 export interface OpenSocket {
   readonly kind: "open";
   readonly id: number;
-  /** Monotonic milliseconds of the subscription. */
-  readonly since: number;
-  /** A full read was adopted, so its view can be published. */
-  readonly synced: boolean;
-  /** It is the monitor's first, or has answered a canary. */
-  readonly verified: boolean;
-  /** A canary is under way. */
-  readonly probing: boolean;
+  readonly since: number; // monotonic milliseconds of the subscription
+  readonly synced: boolean; // a full read was adopted, so its view can be published
+  readonly verified: boolean; // it is the monitor's first, or has answered a canary
+  readonly probing: boolean; // a canary is under way
 }
 
 /** A full read that is wanted. */
 export interface ReadRequest {
-  /** The causes of a publication that follows from it. */
-  readonly causes: readonly Cause[];
-  /** The `refresh()` calls that wait for it. */
-  readonly tokens: readonly number[];
-  /** The subscription that adopts it. */
-  readonly base: number | null;
-  /** Reconcile: it is compared with the table. */
-  readonly check: boolean;
+  readonly causes: readonly Cause[]; // the causes of a publication that follows from it
+  readonly tokens: readonly number[]; // the `refresh()` calls that wait for it
+  readonly base: number | null; // the subscription that adopts it
+  readonly check: boolean; // reconcile: it is compared with the table
 }
 
 /** A full read that is under way. */
 export interface ReadInFlight extends ReadRequest {
   readonly id: number;
-  /** Monotonic milliseconds of its beginning. */
-  readonly since: number;
-  /** `metrics.events` and `metrics.published` at its beginning. */
-  readonly events: number;
+  readonly since: number; // monotonic milliseconds of its beginning
+  readonly events: number; // `metrics.events` and `metrics.published` at its beginning
   readonly published: number;
 }
 
@@ -99,12 +83,10 @@ export type ViewPurpose =
 
 /** A comparison of table and kernel state that is not over yet. */
 export interface Check {
-  /** How many comparisons found a difference. */
-  readonly rounds: number;
+  readonly rounds: number; // how many comparisons found a difference
   /** The records that differed in the same way each time: key and words for the log. */
   readonly suspects: ReadonlyMap<string, string>;
-  /** `metrics.events` at the last comparison. */
-  readonly events: number;
+  readonly events: number; // `metrics.events` at the last comparison
 }
 
 /** The timers of the machine. */
@@ -130,14 +112,10 @@ export type Input =
 /** A publication, before it becomes a snapshot. */
 export interface Publication {
   readonly sequence: number;
-  /** Epoch milliseconds. */
-  readonly at: number;
-  /** Monotonic milliseconds. */
-  readonly publishedAt: number;
-  /** In their order; never empty. */
-  readonly causes: readonly Cause[];
-  /** Against the publication before. */
-  readonly changes: readonly Change[];
+  readonly at: number; // epoch milliseconds
+  readonly publishedAt: number; // monotonic milliseconds
+  readonly causes: readonly Cause[]; // in their order; never empty
+  readonly changes: readonly Change[]; // against the publication before
   readonly state: State;
 }
 
@@ -162,46 +140,32 @@ export type Effect =
 export class Model {
   readonly config: Config;
   socket: Socket = { kind: "none" };
-  /** The id given last to a subscription or a read. */
-  lastId = 0;
-  /** Failed attempts to subscribe since a subscription last lived long. */
-  attempt = 0;
+  lastId = 0; // the id given last to a subscription or a read
+  attempt = 0; // failed attempts to subscribe since a subscription last lived long
   /** Why events may be missing, as `health.reason` shows it; null if the socket is verified. */
   socketFault: string | null = null;
   reading: ReadInFlight | null = null;
-  /** The read after the one in flight. */
-  nextRead: ReadRequest | null = null;
+  nextRead: ReadRequest | null = null; // the read after the one in flight
   /** Monotonic milliseconds for which the timer of the next read is armed. */
   nextReadAt: number | null = null;
   /** When the last read ended, in monotonic milliseconds, and how long the last that succeeded took. */
   lastRead: { readonly endedAt: number; readonly ms: number } = { endedAt: -Infinity, ms: 0 };
-  /** Reads that failed in a row. */
-  readFailures = 0;
+  readFailures = 0; // reads that failed in a row
   /** The view that is being taken, and when it began, in monotonic milliseconds. */
   viewing: { readonly purpose: ViewPurpose; readonly since: number } | null = null;
-  /** Monotonic milliseconds before which no view begins. */
-  viewsFrom = -Infinity;
+  viewsFrom = -Infinity; // monotonic milliseconds before which no view begins
   check: Check | null = null;
   /** Events came during the read that was adopted, so the table may be older than they were. */
   mayBeStale = false;
-  /** The source's last view was null: it keeps no table. */
-  tableless = false;
-  /** An event came, and no view or read has begun since. */
-  changePending = false;
-  /** The newest state that a view or a read has shown, without resume. */
-  newest: State | null = null;
-  /** The state published last. */
-  published: State | null = null;
-  /** Monotonic milliseconds of the last publication. */
-  publishedAt = -Infinity;
-  /** The window timer runs. */
-  window = false;
-  /** Causes gathered since the last publication. */
-  causes: readonly Cause[] = [];
-  /** The `refresh()` calls that wait for the next publication. */
-  awaiting: readonly number[] = [];
-  /** The resume in the state published last. */
-  resumed: Resume | null = null;
+  tableless = false; // the source's last view was null: it keeps no table
+  changePending = false; // an event came, and no view or read has begun since
+  newest: State | null = null; // the newest state that a view or a read has shown, without resume
+  published: State | null = null; // the state published last
+  publishedAt = -Infinity; // monotonic milliseconds of the last publication
+  window = false; // the window timer runs
+  causes: readonly Cause[] = []; // causes gathered since the last publication
+  awaiting: readonly number[] = []; // the `refresh()` calls that wait for the next publication
+  resumed: Resume | null = null; // the resume in the state published last
   /** Resumes that are not published yet: each gets a publication of its own. */
   resumes: readonly Resume[] = [];
   readonly health: Writable<Health>;

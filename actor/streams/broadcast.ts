@@ -15,8 +15,7 @@ import type { Publication } from "../machine/model.ts";
 export interface Published {
   readonly snapshot: Snapshot;
   readonly at: number;
-  /** When the next one was published; null while this is the newest. */
-  nextAt: number | null;
+  nextAt: number | null; // when the next one was published; null while this is the newest
   /** When the next major one was published. Those between two major ones share it. */
   readonly nextMajor: { at: number | null };
 }

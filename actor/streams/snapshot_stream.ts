@@ -20,16 +20,14 @@ const LOCKING = [
 
 /** Delivers the newest snapshot when a read is pending and the snapshot is due. */
 export class SnapshotStream implements Follower {
-  /** The public side. Nothing is ever queued in it. */
-  readonly readable: ReadableStream<Snapshot>;
+  readonly readable: ReadableStream<Snapshot>; // the public side. Nothing is ever queued in it
   #controller!: ReadableStreamDefaultController<Snapshot>;
   #broadcast: Broadcast | null = null;
   #timers!: TimerSet;
   #options!: ResolvedSnapshotOptions;
   /** The snapshot to compare with; null before the first of a stream that begins with the current one. */
   #seen: Snapshot | null = null;
-  /** The publication after which changes are undelivered. */
-  #mark!: Published;
+  #mark!: Published; // the publication after which changes are undelivered
   /** Monotonic milliseconds of the publication that made a difference of minor steps major. */
   #netMajorAt: number | null = null;
   /** The publication that was the newest when settling ended; null while it goes on. */
@@ -88,8 +86,7 @@ export class SnapshotStream implements Follower {
     this.#controller.error(error);
   }
 
-  /** Whether a read came before there was anything to follow. */
-  #isWanted = false;
+  #isWanted = false; // whether a read came before there was anything to follow
 
   #onRead(): void {
     const broadcast = this.#broadcast;

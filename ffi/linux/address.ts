@@ -10,16 +10,11 @@ import { encodeMessage } from "./netlink.ts";
 
 /** What an address message says. */
 export interface AddressMessage {
-  /** IPv4 or IPv6. */
-  family: "IPv4" | "IPv6";
-  /** The index of the interface. */
-  index: number;
-  /** The prefix length, at most 32 or 128; of the peer, where there is one. */
-  prefixLength: number;
-  /** IFA_F_*, all 32 bits where the message has them. */
-  flags: number;
-  /** Our address, 4 or 16 bytes: a copy. */
-  local: Uint8Array;
+  family: "IPv4" | "IPv6"; // IPv4 or IPv6
+  index: number; // the index of the interface
+  prefixLength: number; // the prefix length, at most 32 or 128; of the peer, where there is one
+  flags: number; // IFA_F_*, all 32 bits where the message has them
+  local: Uint8Array; // our address, 4 or 16 bytes: a copy
   /** The other end of a point-to-point link: a copy; null where there is none. */
   peer: Uint8Array | null;
 }

@@ -30,12 +30,9 @@ const SLICE_MS = 8;
 
 /** The kernel's state at one moment. */
 export interface Dump {
-  /** As handed to the actor. */
-  reading: Reading;
-  /** What the reading was made of; events can be applied to it. */
-  table: LinkTable;
-  /** When a default route expires, in seconds; null: never. */
-  expiresInSeconds: number | null;
+  reading: Reading; // as handed to the actor
+  table: LinkTable; // what the reading was made of; events can be applied to it
+  expiresInSeconds: number | null; // when a default route expires, in seconds; null: never
 }
 
 /**

@@ -22,26 +22,16 @@ import { encodeMessage } from "./netlink.ts";
 
 /** What a link message says. */
 export interface LinkMessage {
-  /** AF_UNSPEC; AF_BRIDGE where the message is about the port of a bridge. */
-  family: number;
-  /** ARPHRD_*. */
-  hardwareType: number;
-  /** The interface index. */
-  index: number;
-  /** IFF_*. */
-  flags: number;
-  /** The name; empty where the message has none. */
-  name: string;
-  /** The hardware address, when it is of 6 bytes and not all zero. */
-  mac: string | null;
-  /** The MTU in bytes; 0 where the message has none. */
-  mtu: number;
-  /** IF_OPER_*; 0, which is unknown, where the message has none. */
-  operstate: number;
-  /** The kind of a virtual link, such as `"veth"`; null for hardware. */
-  kind: string | null;
-  /** The index of the bridge, bond or VRF that it belongs to. */
-  master: number | null;
+  family: number; // AF_UNSPEC; AF_BRIDGE where the message is about the port of a bridge
+  hardwareType: number; // ARPHRD_*
+  index: number; // the interface index
+  flags: number; // IFF_*
+  name: string; // the name; empty where the message has none
+  mac: string | null; // the hardware address, when it is of 6 bytes and not all zero
+  mtu: number; // the MTU in bytes; 0 where the message has none
+  operstate: number; // IF_OPER_*; 0, which is unknown, where the message has none
+  kind: string | null; // the kind of a virtual link, such as `"veth"`; null for hardware
+  master: number | null; // the index of the bridge, bond or VRF that it belongs to
 }
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */

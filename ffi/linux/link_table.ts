@@ -33,10 +33,8 @@ interface Row {
   sorted: readonly Entry[];
   readonly added: Set<Entry>;
   readonly removed: Set<Entry>;
-  /** As published last. */
-  built: Interface | null;
-  /** The link or an address has changed since. */
-  stale: boolean;
+  built: Interface | null; // as published last
+  stale: boolean; // the link or an address has changed since
 }
 
 /** Links by index, never by name: a name can pass to another link. */

@@ -19,26 +19,19 @@ import * as C from "./constants.ts";
 
 /** One message of a datagram. */
 export interface NetlinkMessage {
-  /** NLMSG_* or RTM_*. */
-  type: number;
-  /** NLM_F_*. */
-  flags: number;
+  type: number; // NLMSG_* or RTM_*
+  flags: number; // NLM_F_*
   /** Of the request that it answers; of somebody else's request in a multicast message. */
   sequence: number;
-  /** The requester's port, not the sender's: that one is in the socket address. */
-  pid: number;
-  /** What follows the header: a view of the datagram, not a copy. */
-  body: Uint8Array;
+  pid: number; // the requester's port, not the sender's: that one is in the socket address
+  body: Uint8Array; // what follows the header: a view of the datagram, not a copy
 }
 
 /** What a message of type NLMSG_ERROR or NLMSG_DONE says. */
 export interface NetlinkError {
-  /** The error number, positive; 0 for an acknowledgement or a dump that went well. */
-  code: number;
-  /** The sequence number of the request. */
-  sequence: number;
-  /** The error in words, where the socket asked for them with NETLINK_EXT_ACK. */
-  text: string | null;
+  code: number; // the error number, positive; 0 for an acknowledgement or a dump that went well
+  sequence: number; // the sequence number of the request
+  text: string | null; // the error in words, where the socket asked for them with NETLINK_EXT_ACK
 }
 
 /**

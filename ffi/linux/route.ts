@@ -21,41 +21,29 @@ import { encodeMessage } from "./netlink.ts";
 
 /** What a route message says. */
 export interface RouteMessage {
-  /** AF_INET or AF_INET6; others occur. */
-  family: number;
-  /** How many bits of the destination count; 0 for a default route. */
-  destinationLength: number;
-  /** RTN_*. */
-  type: number;
-  /** RTM_F_*, and RTNH_F_* of a route with one way. */
-  flags: number;
-  /** The index of the interface to send from. */
-  outInterface: number | null;
+  family: number; // AF_INET or AF_INET6; others occur
+  destinationLength: number; // how many bits of the destination count; 0 for a default route
+  type: number; // RTN_*
+  flags: number; // RTM_F_*, and RTNH_F_* of a route with one way
+  outInterface: number | null; // the index of the interface to send from
   /** The next hop, 4 or 16 bytes, perhaps of the other family (RFC 5549): a copy. */
   gateway: Uint8Array | null;
-  /** The address to send from: a copy. */
-  source: Uint8Array | null;
-  /** The metric; lower is better. */
-  metric: number | null;
+  source: Uint8Array | null; // the address to send from: a copy
+  metric: number | null; // the metric; lower is better
   /**
    * Seconds until it vanishes without a message, in steps of 0.01; 0 when it should have; null where it
    * stays. Of answers to `encodeRouteQuery()` only those with `fibMatch` say so.
    */
   expiresInSeconds: number | null;
-  /** The ways of a route with several; else empty. */
-  nexthops: Nexthop[];
-  /** The nexthop object that holds the ways. */
-  nexthopId: number | null;
+  nexthops: Nexthop[]; // the ways of a route with several; else empty
+  nexthopId: number | null; // the nexthop object that holds the ways
 }
 
 /** One way of a route with several. */
 export interface Nexthop {
-  /** The index of the interface to send from. */
-  outInterface: number;
-  /** The next hop, 4 or 16 bytes: a copy. */
-  gateway: Uint8Array | null;
-  /** RTNH_F_*. */
-  flags: number;
+  outInterface: number; // the index of the interface to send from
+  gateway: Uint8Array | null; // the next hop, 4 or 16 bytes: a copy
+  flags: number; // RTNH_F_*
 }
 
 /** Of struct rta_cacheinfo, in USER_HZ, which is 100 wherever Deno runs (asm-generic/param.h). */

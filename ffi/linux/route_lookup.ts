@@ -26,20 +26,16 @@ export interface LinkNames {
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
-  /** As published. */
-  routes: DefaultRoutes;
-  /** The indexes of their interfaces. */
-  indexes: number[];
+  routes: DefaultRoutes; // as published
+  indexes: number[]; // the indexes of their interfaces
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
 
 /** A destination to ask about, with its queries. */
 interface Probe {
-  /** Which route of which table matches? */
-  readonly match: Uint8Array;
-  /** What would the kernel do with a packet? */
-  readonly plain: Uint8Array;
+  readonly match: Uint8Array; // which route of which table matches?
+  readonly plain: Uint8Array; // what would the kernel do with a packet?
   readonly destination: Uint8Array;
 }
 

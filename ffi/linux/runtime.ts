@@ -24,10 +24,8 @@ const NEVER_SECONDS = 7_258_118_400n;
 
 /** What the monitors of an isolate share. */
 export class LinuxRuntime {
-  /** The system calls. */
-  readonly syscalls: Syscalls;
-  /** The one blocked poll. */
-  readonly pollLoop: PollLoop;
+  readonly syscalls: Syscalls; // the system calls
+  readonly pollLoop: PollLoop; // the one blocked poll
   readonly #unload: () => void;
   readonly #clock: SuspendClock;
   readonly #wakeDescriptor: number;

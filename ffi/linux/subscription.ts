@@ -35,16 +35,12 @@ const CHANGED: SourceEvent = { kind: "changed" };
 
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
-  /** The system calls and the shared poll loop. */
-  runtime: LinuxRuntime;
-  /** The size of the receive buffer to ask for. */
-  receiveBufferBytes: number;
+  runtime: LinuxRuntime; // the system calls and the shared poll loop
+  receiveBufferBytes: number; // the size of the receive buffer to ask for
   /** The longest pause between two polls in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
-  /** Receives one line of text per event. */
-  trace?: ((event: KernelEvent) => void) | undefined;
-  /** Incremented. */
-  counters: Counters;
+  trace?: ((event: KernelEvent) => void) | undefined; // receives one line of text per event
+  counters: Counters; // incremented
   /** The dump behind a reading that the source returned. */
   dumpOf(reading: Reading): Dump | undefined;
 }
@@ -68,10 +64,8 @@ export class LinuxSubscription implements Subscription {
   #table: LinkTable | null = null;
   /** Events since the last dump began; null if no dump is being read. */
   #journal: KernelEvent[] | "overflowed" | null = null;
-  /** Rises with each event that may change the state. */
-  #changes = 0;
-  /** The last slice left nothing behind, and no view has been taken since. */
-  #isDrained = false;
+  #changes = 0; // rises with each event that may change the state
+  #isDrained = false; // the last slice left nothing behind, and no view has been taken since
   #sequence = 0;
   #disposed: Promise<void> | null = null;
 
