@@ -76,7 +76,7 @@ Deno.test("a long sleep before a short one still makes the delivery major", asyn
   }
 });
 
-Deno.test("settleMs holds a snapshot back until nothing changed for so long", async () => {
+Deno.test("settleMs holds a snapshot back until the network has been quiet for that long", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 100 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
   assertEquals((await reader.read()).value!.sequence, 1); // the first comes at once

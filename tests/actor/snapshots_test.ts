@@ -79,7 +79,7 @@ Deno.test("a slow reader gets the newest snapshot, all causes and the net change
   assertEquals([after.causes, after.major], [["event"], false]);
 });
 
-Deno.test("a reader is told nothing when all that happened was undone", async () => {
+Deno.test("a reader gets nothing if everything that happened was undone", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots().getReader();
   await reader.read();

@@ -94,7 +94,7 @@ Deno.test("waitFor() asks no predicate any more once another one has closed the 
   assertEquals(calls, 1);
 });
 
-Deno.test("waitFor() may call refresh(), which begins after the publication is told", async () => {
+Deno.test("waitFor() may call refresh(), which begins after the publication is delivered", async () => {
   await using it = await setUp();
   const { read } = it.source.calls;
   const reads: number[] = [];

@@ -17,7 +17,7 @@ import { hex } from "../support/netlink.ts";
 
 const LAYOUT = LAYOUTS.netbsd;
 
-/** What each step brought, by hand from what was done; a message a line. */
+/** The messages of each step, one per line, written by hand from the commands. */
 const EXPECTED: Readonly<Record<string, readonly string[]>> = {
   "ifcreate shmif0": ["announcement"],
   "v4 addr add": [

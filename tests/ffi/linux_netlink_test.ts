@@ -115,7 +115,7 @@ Deno.test("forEachAttribute() visits types without flag bits and throws when a l
   }
 });
 
-Deno.test("forEachAttribute() starts where it is told, odd or not", () => {
+Deno.test("forEachAttribute() starts at the given offset, odd or not", () => {
   const text = "ffffff 0500 0100 aa 000000 0400 0200";
   assertEquals(attributes(text, 3), { found: [[1, "aa"], [2, ""]], failsAt: null });
   assertEquals(attributes("0400 0100", 4), { found: [], failsAt: null });

@@ -220,7 +220,7 @@ Deno.test("PollingSource stops looking when it is disposed", async () => {
   assertEquals(await Array.fromAsync(subscription), []);
 });
 
-Deno.test("PollingSource's timer keeps the process alive as it is told", async () => {
+Deno.test("PollingSource's timer follows ref() and unref()", async () => {
   const { clock, source } = setup();
   await using subscription = await source.subscribe(signal);
   subscription.unref();

@@ -143,7 +143,7 @@ const ROWS: Row[] = [
   ...[UNREACHABLE, BLACKHOLE, PROHIBIT].flatMap((type): Row[] => [
     { name: `none when type ${type} is answered with an error`, routes: [{ to: ALL4, type }] },
     {
-      name: `none when type ${type} is told`,
+      name: `none if the answer has type ${type}`,
       routes: [{ to: [ALL4, ALL6], type, dev: 2, tells: true }],
     },
   ]),

@@ -20,7 +20,7 @@ const CLOCK_BOOTTIME = 7;
 // asm-generic/fcntl.h: O_CLOEXEC | O_NONBLOCK.
 const EVENTFD_FLAGS = 0x80800;
 
-/** A kernel on a machine that sleeps when it is told to. */
+/** A kernel on a machine that sleeps on command. */
 class SleepySyscalls extends Syscalls {
   /** How long it has slept, in milliseconds. */
   slept = 0;

@@ -1,6 +1,6 @@
 /**
- * It heals, on the real kernel: a socket that hears nothing, or not everything, is found within one
- * reconcile interval and replaced.
+ * Healing on the real kernel: a socket that receives nothing, or not everything, is found and replaced
+ * within one reconcile interval.
  *
  * @module
  */

@@ -79,7 +79,7 @@ export class VirtualClock implements Clock {
     this.#move(Math.max(0, end - this.#monotonic));
   }
 
-  /** The program computes for so long: nothing else happens meanwhile. */
+  /** The program computes for that long: nothing else happens meanwhile. */
   spend(ms: number): void {
     this.#move(ms);
   }

@@ -166,7 +166,7 @@ export class Convergence {
     const { lagMs, plan, restMs } = this.#world;
     switch (plan.shape.flavour) {
       case "journal":
-        // routes are those of now: one that came and went again is told by no view
+        // routes are those of now: no view shows one that came and went again
         return 2 * plan.shape.flightMs + plan.shape.wakeMs;
       case "tableless":
         return 2 * lagMs + LOOK_MS + restMs;

@@ -16,7 +16,7 @@ export type Fault =
   | { fault: "reorder"; count: number }
   /** So many messages about that come late, after younger ones about the rest. */
   | { fault: "late"; about: Sort; count: number; ms: number }
-  /** The socket hears nothing any more, without an error; lying: it still answers its canary. */
+  /** The socket receives nothing any more, without an error; `lying`: it still answers its canary. */
   | { fault: "deaf"; lying: boolean }
   /** So is the next socket, from its first moment on. */
   | { fault: "born-deaf"; count: number; lying: boolean }

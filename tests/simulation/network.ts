@@ -62,7 +62,7 @@ export type Way = Omit<DefaultRoute, "interface"> & { index: number };
 export interface Listener {
   /** A message, at the moment of the change. */
   announced(event: KernelEvent, subject: Subject): void;
-  /** It changed and nobody is told. */
+  /** It changes without an announcement. */
   silent(subject: Subject): void;
 }
 

@@ -9,13 +9,13 @@ import { type Publications, sameStates } from "./publications.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** How a reader reads: all the time, when told, or with `for await` until it is told to leave. */
+/** How a reader reads: all the time, on command, or with `for await` until a command to leave. */
 export type How = "eager" | "slow" | "loop";
 
 /** What the body of a loop throws. */
 const LEAVING = new Error("Simulated: the loop is left");
 
-/** One subscription and the checks of what it is told. */
+/** One subscription and the checks of what it gets. */
 export class Reader {
   readonly #world: World;
   readonly #publications: Publications;

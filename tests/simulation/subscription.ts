@@ -200,7 +200,7 @@ export class SimulatedSubscription implements Subscription {
     this.#excuse ??= reason;
   }
 
-  /** It hears nothing any more. */
+  /** It receives nothing any more. */
   deafen(lying: boolean): void {
     if (this.deafSince !== null || this.finished) return;
     const { clock, ledger, trace } = this.#context;

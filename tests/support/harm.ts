@@ -58,7 +58,7 @@ export class Harm implements Disposable {
     }
   }
 
-  /** Whatever is sent to it is lost, and nothing tells. */
+  /** Whatever is sent to it is lost, without an error. */
   swallowEverything(descriptor: number): void {
     this.#filter(descriptor, NOTHING_PASSES);
   }
