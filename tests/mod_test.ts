@@ -1,5 +1,5 @@
 /**
- * The entry point: what it adds to the actor.
+ * The entry point.
  *
  * @module
  */
@@ -130,7 +130,7 @@ Deno.test("NetworkMonitor.open() opens nothing when its signal is aborted alread
   assertEquals(source.calls.subscribe, 0);
 });
 
-Deno.test("NetworkMonitor is closed by await using, and says so", async () => {
+Deno.test("await using closes a NetworkMonitor, and its health is closed", async () => {
   const { source, clock } = scripted();
   const closed = await (async () => {
     await using monitor = await NetworkMonitor.open({ source, clock });

@@ -77,7 +77,7 @@ Deno.test("ManualClock.jump() moves the wall clock alone", () => {
   assertEquals([clock.now(), clock.monotonic(), clock.pending], [500, 0, 1]);
 });
 
-Deno.test("ManualClock refuses what a real timer would fire after 1 ms", () => {
+Deno.test("ManualClock refuses delays that a real timer would cut to 1 ms", () => {
   const clock = new ManualClock();
   for (const ms of [Infinity, NaN, -1, 2_147_483_648]) {
     assertThrows(() => clock.setTimeout(() => {}, ms), RangeError);
@@ -86,7 +86,7 @@ Deno.test("ManualClock refuses what a real timer would fire after 1 ms", () => {
   assertThrows(() => clock.setInterval(() => {}, 0), RangeError);
 });
 
-Deno.test("ManualClock refuses to move back, and by what is no time", async () => {
+Deno.test("ManualClock refuses to move back or by a time that is not finite", async () => {
   const clock = new ManualClock({ now: 1_000 });
   for (const ms of [-50, NaN, Infinity]) {
     assertThrows(() => clock.tick(ms), RangeError);

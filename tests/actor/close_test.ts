@@ -54,7 +54,7 @@ Deno.test("close() gives streams that have ended", async () => {
   for await (const _snapshot of it.monitor) assert(false);
 });
 
-Deno.test("close() ends a stream that nobody has read yet", async () => {
+Deno.test("close() ends a stream that was never read", async () => {
   const it = await setUp();
   const stream = it.monitor.snapshots();
   await it.monitor.close();
@@ -155,7 +155,7 @@ Deno.test("close() may be called from the logger", async () => {
   await assertClosed(it);
 });
 
-Deno.test("close() is final also for what was under way when it was called", async () => {
+Deno.test("close() also drops the effects that were still to be performed", async () => {
   const it = prepare();
   let close = (): void => {};
   const subscribe = it.source.subscribe.bind(it.source);
@@ -231,7 +231,7 @@ Deno.test("close() may be called during every call of the source", async () => {
   for (let wanted = 0; wanted < total - 1; wanted++) await live(wanted);
 });
 
-Deno.test("close() lets go of an iteration that goes on after its subscription was released", async () => {
+Deno.test("close() leaves an iteration that goes on after its subscription was released", async () => {
   const it = prepare();
   let returned = 0;
   const subscribe = it.source.subscribe.bind(it.source);

@@ -119,7 +119,7 @@ Deno.test("Monitor names all causes since the last publication, in the order of 
   });
 });
 
-Deno.test("Monitor publishes minor changes and does not tell them twice (tailscale#15484)", async () => {
+Deno.test("Monitor publishes a minor change once (tailscale#15484)", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
   const { reading } = it.source;
@@ -164,7 +164,7 @@ Deno.test("Monitor delivers deeply frozen snapshots that survive JSON and struct
   assertEquals(Object.getPrototypeOf(snapshot.state.interfaces), null);
 });
 
-Deno.test("Monitor looks with a read when the source keeps no table", async () => {
+Deno.test("Monitor reads after an event if the source keeps no table", async () => {
   await using it = await setUp({ source: { keepsTable: false } });
   const before = it.source.calls.read;
   it.source.set([eth0("192.0.2.2/24")]);
@@ -194,7 +194,7 @@ Deno.test("Monitor reads once more when an event came during a read without a ta
   assertEquals(it.monitor.metrics.driftsFound, 0);
 });
 
-Deno.test("Monitor reads at the end of the window when the source keeps no table", async () => {
+Deno.test("Monitor reads at the end of the window if the source keeps no table", async () => {
   await using it = await setUp({ source: { keepsTable: false } });
   const seen = record(it.monitor);
   for (let n = 0; n < 30; n++) {

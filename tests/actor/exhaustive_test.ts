@@ -10,7 +10,7 @@ import { eth0, record, setUp, START } from "./support.ts";
 
 type Setting = Awaited<ReturnType<typeof setUp>> & { count: number };
 
-/** What can happen, one thing after the other, in every order. */
+/** What can happen, for all orders of three. */
 const ACTIONS: Record<string, (it: Setting) => void | Promise<void>> = {
   change: (it) => {
     it.source.set([eth0(`198.51.100.${++it.count}/24`)]);
@@ -31,7 +31,7 @@ const ACTIONS: Record<string, (it: Setting) => void | Promise<void>> = {
   tick: (it) => it.clock.advance(15_000),
 };
 
-/** What makes things worse, for the long random orders. */
+/** Further faults, for the long random orders. */
 const MORE_ACTIONS: typeof ACTIONS = {
   ...ACTIONS,
   refuse: (it) => it.source.refuse(2),
@@ -51,7 +51,7 @@ const MORE_ACTIONS: typeof ACTIONS = {
   step: (it) => it.source.emit({ kind: "clock-stepped" }),
 };
 
-/** A socket is deaf for one canary. */
+/** The socket misses one canary. */
 function setHeard(it: Setting): void {
   const probes = it.source.calls.probe;
   const timer = it.clock.setInterval(() => {
@@ -97,7 +97,7 @@ async function runOrder(order: string[], keepsTable: boolean): Promise<void> {
 }
 
 for (const keepsTable of [true, false]) {
-  Deno.test(`every order of three happenings keeps the laws, ${keepsTable ? "with" : "without"} a table`, async () => {
+  Deno.test(`every order of three events keeps the invariants, ${keepsTable ? "with" : "without"} a table`, async () => {
     const names = Object.keys(ACTIONS);
     for (const a of names) {
       for (const b of names) {
@@ -113,7 +113,7 @@ for (const keepsTable of [true, false]) {
   });
 }
 
-Deno.test("long random orders of happenings and faults keep the laws", async () => {
+Deno.test("long random orders of events and faults keep the invariants", async () => {
   const names = Object.keys(MORE_ACTIONS);
   const [first, runs] = [4_711, 300];
   for (let seed = first; seed < first + runs; seed++) {
@@ -127,7 +127,7 @@ Deno.test("long random orders of happenings and faults keep the laws", async () 
   }
 });
 
-Deno.test("step() does not change the model that it is given, whatever happens in whatever state", () => {
+Deno.test("step() does not change the model that it is given, for any input in any state", () => {
   const now = { wall: START, monotonic: 0 };
   const config = {
     source: "scripted",

@@ -5,7 +5,7 @@ import { buildState } from "../../state/build.ts";
 import { nic, reading } from "../support/states.ts";
 import { START } from "./support.ts";
 
-/** A machine that is fed by hand. */
+/** A machine and its inputs. */
 class Machine {
   readonly config;
   model: Model;
@@ -26,7 +26,7 @@ class Machine {
     return { wall: START + this.monotonic, monotonic: this.monotonic };
   }
 
-  /** What it wants done upon the inputs. */
+  /** The effects of the inputs. */
   feed(...inputs: Input[]): Effect[] {
     return inputs.flatMap((input) => {
       const [model, effects] = step(this.model, input, this.now);

@@ -26,7 +26,7 @@ Deno.test("resolveMonitorOptions() fills in the defaults", () => {
   assertEquals(typeof logger.warn, "function");
 });
 
-Deno.test("resolveMonitorOptions() keeps what is given", () => {
+Deno.test("resolveMonitorOptions() keeps the given values", () => {
   const given: MonitorOptions = {
     signal: new AbortController().signal,
     reconcileIntervalMs: Infinity,
@@ -47,7 +47,7 @@ Deno.test("resolveMonitorOptions() keeps what is given", () => {
   }
 });
 
-Deno.test("resolveSnapshotOptions() fills in the defaults and keeps what is given", () => {
+Deno.test("resolveSnapshotOptions() fills in the defaults and keeps the given values", () => {
   assertEquals(resolveSnapshotOptions(), {
     signal: null,
     initial: true,

@@ -61,7 +61,7 @@ for (const [what, { event, source: options }] of Object.entries(CHAINS)) {
   }
 }
 
-/** A manual clock on which every view takes so long. */
+/** A monitor on a manual clock whose views take `viewMs`. */
 async function slowViews(viewMs: number, options: MonitorOptions): Promise<{
   clock: ManualClock;
   source: ScriptedSource;

@@ -6,7 +6,7 @@ import { addresses, eth0, nic, record, setUp } from "./support.ts";
 for (const keepsTable of [true, false]) {
   const kind = keepsTable ? "with a table" : "without a table";
 
-  Deno.test(`reconcile publishes within one interval what no event told, ${kind}`, async () => {
+  Deno.test(`reconcile publishes within one interval what no event announced, ${kind}`, async () => {
     await using it = await setUp({ source: { keepsTable } });
     await it.clock.advance(14_750);
     it.source.set([eth0("192.0.2.2/24")]);
@@ -31,7 +31,7 @@ for (const keepsTable of [true, false]) {
     assertEquals(it.log.lines, []);
   });
 
-  Deno.test(`reconcile tells a default route that changed silently at once, ${kind}`, async () => {
+  Deno.test(`reconcile publishes a default route that changed silently at once, ${kind}`, async () => {
     await using it = await setUp({ source: { keepsTable } });
     it.source.set({ defaultRoute: { ipv4: scriptedRoute("eth0", "192.0.2.254"), ipv6: null } });
     await it.clock.advance(15_000);
@@ -62,7 +62,7 @@ Deno.test("reconcile that finds drift names it, replaces the socket and is live 
   assertEquals(it.monitor.current.sequence, 1);
   it.source.canary = "answers";
   await it.clock.advance(1);
-  assertEquals(it.monitor.current.sequence, 1); // one look proves nothing
+  assertEquals(it.monitor.current.sequence, 1); // one round proves nothing
   it.source.canary = "hangs";
   await it.clock.advance(50);
   assertEquals([it.monitor.current.sequence, it.monitor.current.cause], [2, "reconcile"]);
@@ -109,7 +109,7 @@ Deno.test("reconcile does not let an older table undo what it published", async 
   assertEquals(seen.map(addresses), [["192.0.2.1"], ["192.0.2.2"]]);
 });
 
-Deno.test("reconcile takes a message that arrives between two looks for late, not for lost", async () => {
+Deno.test("reconcile takes a message that arrives between two rounds for late, not for lost", async () => {
   await using it = await setUp();
   await it.clock.advance(14_749);
   it.source.set([eth0("192.0.2.2/24")]);
@@ -156,9 +156,9 @@ Deno.test("reconcile finds no drift in 1000 ticks on a healthy socket under cons
   assertEquals([driftsFound, reopens, it.log.at("warn")], [0, 0, []]);
 });
 
-Deno.test("reconcile bears a record that differs twice with events in between", async () => {
+Deno.test("a record that differs in two rounds with events in between is not drift", async () => {
   await using it = await setUp();
-  it.source.set([eth0("192.0.2.1/24"), nic("veth1")]); // in flight at the first look
+  it.source.set([eth0("192.0.2.1/24"), nic("veth1")]); // in flight at the first round
   await it.clock.advance(14_750 + 20);
   it.source.announce();
   it.source.set([eth0("192.0.2.1/24")]);
@@ -171,7 +171,7 @@ Deno.test("reconcile bears a record that differs twice with events in between", 
   assertEquals([driftsFound, reconciles], [0, 3]);
 });
 
-Deno.test("reconcile without a table finds changes that go on between its looks", async () => {
+Deno.test("reconcile without a table finds changes that go on between its rounds", async () => {
   await using it = await setUp({ source: { keepsTable: false } });
   it.source.set([eth0("192.0.2.1/24", "192.0.2.2/24")]);
   await it.clock.advance(14_750);
@@ -183,7 +183,7 @@ Deno.test("reconcile without a table finds changes that go on between its looks"
   ]);
 });
 
-Deno.test("reconcile without a table takes what waits for its window for told", async () => {
+Deno.test("reconcile without a table finds no drift in what waits for its window", async () => {
   await using it = await setUp({ source: { keepsTable: false } });
   await it.clock.advance(14_700);
   it.source.set([eth0("192.0.2.2/24")]);
@@ -225,7 +225,7 @@ Deno.test("reconcile and a refresh that wait for the same read are both done by 
   assertEquals(it.monitor.metrics.reconciles, 2);
 });
 
-Deno.test("reconcile does not publish a truth that is older than what was published", async () => {
+Deno.test("reconcile does not publish a read that is older than the published state", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
   it.source.holdReads();
@@ -315,7 +315,7 @@ Deno.test("health is degraded after two reads in a row failed, with the reason, 
   assertEquals(it.monitor.health.status, "live");
 });
 
-Deno.test("a socket that is verified again does not hide that reads fail", async () => {
+Deno.test("a socket that is verified again does not hide failing reads", async () => {
   await using it = await setUp();
   const refreshes = [1, 2].map(() => it.monitor.refresh().catch(() => {}));
   it.source.failReads(2, new Error("Too many open files"));
@@ -340,7 +340,7 @@ Deno.test("reconcile warns once while reads go on failing", async () => {
 Deno.test("reconcile reads nothing new while the one before is at work, but sends its canary", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 40, coalesceMs: 0 } });
   const { read, probe } = it.source.calls;
-  it.source.set([eth0("192.0.2.2/24")]); // waits 50 ms for its second look
+  it.source.set([eth0("192.0.2.2/24")]); // waits 50 ms for its second round
   await it.clock.advance(40 + 40);
   assertEquals([it.source.calls.read - read, it.source.calls.probe - probe], [1, 2]);
 });
@@ -368,11 +368,11 @@ Deno.test("an event during the read that gives the table its base is not lost by
   it.source.holdReads();
   it.source.emit({ kind: "overflow" });
   await it.clock.settle();
-  it.source.set([eth0("192.0.2.2/24")]); // after the read took the truth, and told at once
+  it.source.set([eth0("192.0.2.2/24")]); // after the read copied the network, and announced at once
   it.source.announce();
   await it.clock.settle();
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
-  it.source.releaseReads(); // the older truth overwrites the table
+  it.source.releaseReads(); // the older reading overwrites the table
   await it.clock.advance(1_000);
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
   assertEquals([it.monitor.metrics.driftsFound, it.monitor.health.status], [0, "live"]);

@@ -31,7 +31,7 @@ Deno.test("resumes get a publication each", async () => {
   const seen = record(it.monitor);
   it.source.emit({ kind: "resumed", at: START + 1, sleptMs: LONG });
   it.source.emit({ kind: "resumed", at: START + 2, sleptMs: 1_000 });
-  it.source.emit({ kind: "resumed", at: START + 2, sleptMs: 1_000 }); // the same one, told twice
+  it.source.emit({ kind: "resumed", at: START + 2, sleptMs: 1_000 }); // the same one again
   await it.clock.advance(750);
   it.source.emit({ kind: "resumed", at: START + 3, sleptMs: 2_000 });
   await it.clock.advance(2_000);

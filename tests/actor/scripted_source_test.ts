@@ -31,7 +31,7 @@ Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() write what
   }
 });
 
-Deno.test("ScriptedSource.set() changes the truth and not the tables", async () => {
+Deno.test("ScriptedSource.set() changes the network and not the tables", async () => {
   const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0")] });
   await using subscription = await source.subscribe(signal);
   subscription.adopt(await source.read(signal));
@@ -44,7 +44,7 @@ Deno.test("ScriptedSource.set() changes the truth and not the tables", async () 
   assertEquals(subscription.view()!.defaultRoute.ipv4?.interface, "eth0");
 });
 
-Deno.test("ScriptedSource.announce() brings the truth, or a part of it, into the tables", async () => {
+Deno.test("ScriptedSource.announce() copies the network, or a part of it, into the tables", async () => {
   const source = new ScriptedSource();
   await using subscription = await source.subscribe(signal);
   subscription.adopt(await source.read(signal));
@@ -88,7 +88,7 @@ Deno.test("ScriptedSource.end() ends with what was announced before, or throws",
   await assertRejects(() => events(source, two), Error, "ENOTCONN");
 });
 
-Deno.test("ScriptedSource refuses, fails and holds as told", async () => {
+Deno.test("ScriptedSource refuses, fails and holds calls", async () => {
   const source = new ScriptedSource();
   source.refuse(2, new Error("No"));
   await assertRejects(() => source.subscribe(signal), Error, "No");
@@ -108,12 +108,12 @@ Deno.test("ScriptedSource refuses, fails and holds as told", async () => {
   assertEquals(done, 0);
   source.releaseReads();
   source.releaseSubscribes();
-  assertEquals(await reading, 0); // the truth of the moment at which it was called
+  assertEquals(await reading, 0); // the network at the time of the call
   await using _subscription = await subscribing;
   assertEquals((await source.read(signal)).interfaces.length, 1);
 });
 
-Deno.test("ScriptedSource answers canaries as told", async () => {
+Deno.test("ScriptedSource answers canaries as set", async () => {
   const source = new ScriptedSource();
   await using subscription = await source.subscribe(signal);
   assertEquals(await subscription.probe(signal), true);

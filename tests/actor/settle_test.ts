@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
 import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
 
-Deno.test("majorOnly leaves out what is minor and tells the net changes with the next major one", async () => {
+Deno.test("majorOnly leaves out minor changes and adds them to the next major snapshot", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
   await reader.read();
@@ -20,7 +20,7 @@ Deno.test("majorOnly leaves out what is minor and tells the net changes with the
   assertEquals(value!.major, true);
 });
 
-Deno.test("majorOnly says nothing of a major change that was undone", async () => {
+Deno.test("majorOnly skips a major change that was undone", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots({ majorOnly: true }).getReader();
   await reader.read();
@@ -76,7 +76,7 @@ Deno.test("a long sleep before a short one still makes the delivery major", asyn
   }
 });
 
-Deno.test("settleMs holds a snapshot back until the network has been quiet for that long", async () => {
+Deno.test("settleMs holds a snapshot back until nothing has changed for so many milliseconds", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 100 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
   assertEquals((await reader.read()).value!.sequence, 1); // the first comes at once
@@ -111,7 +111,7 @@ Deno.test("settleMaxMs ends the wait, by default at 4 x settleMs", async () => {
   }
 });
 
-Deno.test("settleMs is measured also while nobody reads", async () => {
+Deno.test("settleMs also runs while no read is pending", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
   await reader.read();
@@ -148,7 +148,7 @@ Deno.test("settleMs delivers nothing when the changes undid themselves, and star
   assertEquals((await next).value!.changes.length, 2);
 });
 
-Deno.test("settleMs with majorOnly is not moved by what is minor", async () => {
+Deno.test("minor changes do not extend settleMs with majorOnly", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 100 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000, majorOnly: true }).getReader();
   await reader.read();

@@ -1,6 +1,5 @@
 /**
- * What the simulation found, one test for each (`tests/simulation`): the seeds that found them are those of the
- * plans of that time.
+ * Regressions that the simulation (`tests/simulation`) found, one test for each.
  *
  * @module
  */
@@ -80,7 +79,7 @@ Deno.test("a publication that waits for its window is not taken for drift withou
   assertEquals([driftsFound, reopens], [0, 0]);
 });
 
-Deno.test("what is announced during the first read of a new socket is read, without a table", async () => {
+Deno.test("without a table, an event during the first read of a new socket leads to another read", async () => {
   await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });
   it.source.emit(CHANGED);
   await it.clock.settle();
@@ -96,7 +95,7 @@ Deno.test("what is announced during the first read of a new socket is read, with
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
 });
 
-Deno.test("a table that a read overwrote is looked at until it is right", async () => {
+Deno.test("a table that a read overwrote is compared until it is right", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const before = eth0("192.0.2.1/24", "192.0.2.9/24");
   it.source.set([before]);
@@ -109,7 +108,7 @@ Deno.test("a table that a read overwrote is looked at until it is right", async 
   await it.clock.settle();
   it.source.releaseReads();
   await it.clock.settle();
-  // the first look finds another difference than all later ones do
+  // the first round finds another difference than all later ones
   it.source.set([{ ...eth0("192.0.2.1/24"), name: "eth1" }]);
   await it.clock.advance(50);
   it.source.set([eth0("192.0.2.1/24")]);
@@ -118,10 +117,10 @@ Deno.test("a table that a read overwrote is looked at until it is right", async 
   assertEquals(it.monitor.metrics.reopens, 0);
 });
 
-Deno.test("reconcile tells drift from look to look although the interface is renamed", async () => {
+Deno.test("reconcile finds drift although the interface is renamed between rounds", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const renamed = { ...eth0("192.0.2.1/24", "192.0.2.9/24"), name: "eth1" };
-  it.source.set([eth0("192.0.2.1/24", "192.0.2.9/24")]); // nobody hears of the second address
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.9/24")]); // the second address is not announced
   await it.clock.advance(15_000);
   it.source.set([{ ...renamed, addresses: renamed.addresses.slice(0, 1) }]);
   it.source.announce(); // the message about the name does not bring the address
@@ -130,7 +129,7 @@ Deno.test("reconcile tells drift from look to look although the interface is ren
   assertEquals(addresses(it.monitor.current), ["192.0.2.1", "192.0.2.9"]);
 });
 
-Deno.test("what a look drains is not lost when the same look mends the table", async () => {
+Deno.test("what a round drains is not lost if the same round mends the table", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 1_000 } });
   const { source } = it;
   const subscribe = source.subscribe.bind(source);
@@ -155,7 +154,7 @@ Deno.test("what a look drains is not lost when the same look mends the table", a
   source.announce();
   await it.clock.settle();
   source.releaseReads();
-  await it.clock.advance(99); // the first look finds it
+  await it.clock.advance(99); // the first round finds it
   arrives = () => {
     arrives = () => {};
     source.set([eth0("192.0.2.1/24"), nic("eth1", "198.51.100.1/24")]);

@@ -23,7 +23,7 @@ Deno.test("snapshots() begins with the current snapshot, without changes", async
   assertEquals(await poll(it, reader.read()), null);
 });
 
-Deno.test("snapshots() begins with what is newest when it is first read", async () => {
+Deno.test("snapshots() begins with the newest snapshot at the first read", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots().getReader();
   await publish(it, "192.0.2.2/24");
@@ -41,7 +41,7 @@ Deno.test("snapshots() with initial: false compares with what was current when i
   assertEquals(value!.changes.map((change) => change.kind), ["address-removed", "address-added"]);
 });
 
-Deno.test("snapshots() with initial: false tells a change that came before the first read", async () => {
+Deno.test("snapshots() with initial: false delivers a change from before the first read", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots({ initial: false }).getReader();
   await publish(it, "192.0.2.2/24");
@@ -79,7 +79,7 @@ Deno.test("a slow reader gets the newest snapshot, all causes and the net change
   assertEquals([after.causes, after.major], [["event"], false]);
 });
 
-Deno.test("a reader gets nothing if everything that happened was undone", async () => {
+Deno.test("a reader gets no snapshot if every change was undone", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots().getReader();
   await reader.read();
@@ -234,7 +234,7 @@ Deno.test("a signal ends a stream without an error, also one aborted before", as
   assertEquals((await it.monitor.snapshots({ signal }).getReader().read()).done, true);
 });
 
-Deno.test("a reader that lets go with its read pending leaves the next one the newest", async () => {
+Deno.test("a reader that releases its lock with a read pending leaves the newest snapshot", async () => {
   await using it = await setUp();
   const stream = it.monitor.snapshots();
   const reader = stream.getReader();
@@ -279,7 +279,7 @@ for (const [how, take] of Object.entries(TAKERS)) {
   });
 }
 
-Deno.test("a pending read is not given up by somebody who cannot take the stream", async () => {
+Deno.test("a pending read is not given up by a reader that cannot take the stream", async () => {
   await using it = await setUp();
   const stream = it.monitor.snapshots();
   const reader = stream.getReader();

@@ -104,11 +104,11 @@ Deno.test("a tick that cuts a wait short leaves no timer of it", async () => {
   assertEquals([it.monitor.health.status, it.clock.pending], ["live", 1]);
 });
 
-Deno.test("a socket that is lost between two looks leaves no timer of the check", async () => {
+Deno.test("a socket that is lost between two rounds leaves no timer", async () => {
   await using it = await setUp();
   it.source.set([eth0("192.0.2.2/24")]);
   await it.clock.advance(14_750);
-  assertEquals(it.clock.pending, 2); // the interval, and the next look
+  assertEquals(it.clock.pending, 2); // the interval, and the next round
   it.source.refuse(1);
   it.source.end();
   await it.clock.settle();
@@ -157,14 +157,14 @@ Deno.test("a canary has 1 s to be answered", async () => {
   assertEquals([it.source.calls.subscribe, it.monitor.health.status], [2, "live"]);
 });
 
-Deno.test("one canary is on its way at a time", async () => {
+Deno.test("one canary is under way at a time", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 300 } });
   it.source.canary = "hangs";
   await it.clock.advance(950);
   assertEquals([it.source.calls.probe, it.monitor.metrics.reconciles], [1, 4]);
 });
 
-Deno.test("a socket that is deaf for ever is tried again at a growing distance", async () => {
+Deno.test("a socket that stays deaf is replaced at growing intervals", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 3_600_000 } });
   it.source.canary = "misses";
   await it.clock.advance(3_600_000);
@@ -186,7 +186,7 @@ Deno.test("a subscribe() that hangs is given up and what it gives later is relea
   assertEquals([it.source.calls.subscribe, it.source.calls.dispose, it.source.open], [3, 2, 1]);
 });
 
-Deno.test("while there is no subscription the truth is the state", async () => {
+Deno.test("while there is no subscription the reading is the state", async () => {
   await using it = await setUp();
   it.source.refuse(1_000);
   it.source.end();
@@ -213,7 +213,7 @@ Deno.test("a reopened socket whose first read fails is opened again", async () =
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
 });
 
-Deno.test("late events of a replaced socket are not heard", async () => {
+Deno.test("late events of a replaced socket are ignored", async () => {
   await using it = await setUp();
   it.source.end();
   it.source.emit({ kind: "overflow" });
@@ -265,7 +265,7 @@ Deno.test("overflows during a read lead to one further read, never to two at onc
   assertEquals(it.monitor.metrics.overflows, 100);
 });
 
-Deno.test("an overflow whose read fails costs the socket, so that the truth is asked again", async () => {
+Deno.test("an overflow whose read fails costs the socket, so that another read follows", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.set([eth0("192.0.2.2/24")]);
   it.source.failReads(1);

@@ -15,10 +15,10 @@ import type { Interface, Snapshot } from "../../state/types.ts";
 // No jitter in the backoff of these tests.
 Math.random = () => 0;
 
-/** What the wall clock shows when a test begins. */
+/** The wall clock at the start of a test. */
 export const START = 1_700_000_000_000;
 
-/** A log that can be looked at. */
+/** A logger that keeps its lines. */
 export class Log {
   readonly lines: { level: "debug" | "info" | "warn" | "error"; message: string }[] = [];
   debug(message: string): void {
@@ -45,7 +45,7 @@ export interface SetUpOptions {
   monitor?: Omit<MonitorOptions, "source" | "clock">;
 }
 
-/** All that a test needs before it opens the monitor. */
+/** What a test needs before it opens the monitor. */
 export interface Setting {
   clock: ManualClock;
   source: ScriptedSource;
@@ -67,7 +67,7 @@ export function prepare(options: SetUpOptions = {}): Setting {
   };
 }
 
-/** The same with the monitor open and its first window over. */
+/** The same with an open monitor whose first window is over. */
 export async function setUp(
   options: SetUpOptions = {},
 ): Promise<Setting & AsyncDisposable & { monitor: NetworkMonitor }> {
@@ -115,7 +115,7 @@ export function publish(it: OpenSetting, address: string, ...more: Interface[]):
   return it.clock.advance(250);
 }
 
-/** What a read gives when it gives something without time passing; null while it waits. */
+/** The result of a read that needs no time; null while it waits. */
 export async function poll(
   it: OpenSetting,
   reading: Promise<ReadableStreamReadResult<Snapshot>>,

@@ -59,7 +59,7 @@ Deno.test("IgnoredInterfaces logs the first error and counts each as false", () 
   assert(log.at("error")[0]!.includes("Broken"));
 });
 
-Deno.test("errorText() gives words for whatever was thrown", () => {
+Deno.test("errorText() describes whatever was thrown", () => {
   const thrown = [new Error("Bad"), new TypeError(), "text", undefined, new Error("\u001b[2J")];
   assertEquals(thrown.map(errorText), ["Bad", "TypeError", "text", "undefined", "\\u{1b}[2J"]);
   assertEquals(errorText(Object.create(null)), "An error that cannot be written");
@@ -95,7 +95,7 @@ Deno.test("a monitor goes on when its logger and predicate throw", async () => {
   assertEquals([it.monitor.current.major, it.monitor.health.status], [true, "live"]);
 });
 
-/** What user code does to the monitor while it is called. */
+/** What user code does when it is called. */
 const DEEDS: Record<string, (it: OpenSetting, stream: AbortController) => void> = {
   "closes the monitor": (it) => void it.monitor.close(),
   "aborts the stream": (_it, stream) => stream.abort(),
@@ -172,7 +172,7 @@ Deno.test("ignoreInterface is asked once for each interface object", async () =>
   assertEquals([...asked.values()].filter((times) => times > 1), []);
 });
 
-Deno.test("a refresh() and a waitFor() that nobody awaits survive the end of the monitor", async () => {
+Deno.test("a refresh() and a waitFor() that are not awaited survive the end of the monitor", async () => {
   const it = await setUp();
   const unhandled: unknown[] = [];
   const onUnhandled = (event: PromiseRejectionEvent) => {

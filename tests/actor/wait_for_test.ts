@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { addresses, eth0, nic, setUp } from "./support.ts";
 
-Deno.test("waitFor() looks at the current snapshot first", async () => {
+Deno.test("waitFor() tries the current snapshot first", async () => {
   await using it = await setUp();
   assertEquals(await it.monitor.waitFor((state) => state.haveIpv4), it.monitor.current);
 });
@@ -94,7 +94,7 @@ Deno.test("waitFor() asks no predicate any more once another one has closed the 
   assertEquals(calls, 1);
 });
 
-Deno.test("waitFor() may call refresh(), which begins after the publication is delivered", async () => {
+Deno.test("waitFor() may call refresh(), whose read begins after the publication", async () => {
   await using it = await setUp();
   const { read } = it.source.calls;
   const reads: number[] = [];
@@ -113,7 +113,7 @@ Deno.test("waitFor() may call refresh(), which begins after the publication is d
   assertEquals([...reads, it.source.calls.read - read], [0, 1]);
 });
 
-Deno.test("waitFor() rejects what is no predicate and no signal", async () => {
+Deno.test("waitFor() rejects a bad predicate and a bad signal", async () => {
   await using it = await setUp();
   await assertRejects(() => it.monitor.waitFor(1 as never), TypeError, "predicate");
   await assertRejects(() => it.monitor.waitFor(() => true, { signal: 1 as never }), TypeError);

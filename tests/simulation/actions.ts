@@ -1,5 +1,5 @@
 /**
- * What happens in a run, done to the world and to the monitor.
+ * Performs the operations of a run on the world and the monitor.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { Requests } from "./requests.ts";
 import type { MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** Long enough for every timer and every late answer. */
+/** Longer than any timer and any late answer, in milliseconds. */
 const LONG_MS = 40_000;
 
-/** A source that nobody listens to merges what would be more: its memory does not grow. */
+/** The most sleeps of one run. A source without a subscription merges further ones, so that its memory does not grow. */
 const MOST_SLEEPS = 12;
 
-/** Why a signal is aborted. */
+/** The reason of aborted signals. */
 const ENOUGH = new Error("Simulated: enough");
 
 /** Performs operations. */
@@ -35,7 +35,7 @@ export class Actions {
   #opening = true;
   #closed = false;
 
-  /** Nothing is open. */
+  /** No monitor is open yet. */
   constructor(world: World) {
     this.#world = world;
     this.#publications = new Publications(world);
@@ -43,12 +43,12 @@ export class Actions {
     this.#requests = new Requests(world, this.#publications);
   }
 
-  /** How many snapshots were published. */
+  /** The number of published snapshots. */
   get published(): number {
     return this.#publications.last?.snapshot.sequence ?? 0;
   }
 
-  /** Opens the monitor; it may take its time. */
+  /** Starts to open the monitor. */
   open(): void {
     const { plan, parts, network, faults, source } = this.#world;
     for (const mutation of plan.initial) network.apply(mutation);
@@ -78,7 +78,7 @@ export class Actions {
     this.#check();
   }
 
-  /** Does it. */
+  /** Performs one operation. */
   async perform(operation: Operation): Promise<void> {
     const { network, faults, source } = this.#world;
     switch (operation.op) {
@@ -107,28 +107,30 @@ export class Actions {
     if (this.#world.source.closing && this.#monitor !== null) await this.close("close");
   }
 
-  /** No more faults: everything has to become true. */
+  /** Ends all faults; then the state has to equal the network. */
   async heal(): Promise<void> {
     const { faults, plan, readLimitMs, source } = this.#world;
     faults.end();
     this.#trap = null;
     this.#world.trace(() => "No more faults");
     const healed = plan.reconcileIntervalMs + readLimitMs;
-    // what hangs is given up first
+    // calls that hang time out first
     for (const ms of [readLimitMs, healed, (source.sleeps.length + 1) * plan.coalesceMs + 1]) {
       await this.advance(ms);
       if (this.#world.violation !== null) return;
     }
-    if (this.#opening) this.#world.fail("Opening does not come to an end");
+    if (this.#opening) this.#world.fail("Opening does not end");
     if (this.#monitor === null || this.#closed) return;
     if (this.#publications.resumes !== source.sleeps.length) {
-      this.#world.fail(`Of ${source.sleeps.length} sleeps ${this.#publications.resumes} were told`);
+      this.#world.fail(
+        `Of ${source.sleeps.length} sleeps ${this.#publications.resumes} were published`,
+      );
     }
     const found = source.sleeps.reduce((sum, it) => sum + it.sleptMs, 0);
     if (this.#world.sleptMs - found >= 100) this.#world.fail("A sleep was not found");
   }
 
-  /** Closes: nothing of the monitor may run any more. */
+  /** Closes the monitor. Then nothing of it may run any more. */
   async close(by: "close" | "signal" | "predicate"): Promise<void> {
     const { clock, source, network } = this.#world;
     if (this.#closed) return;
@@ -138,7 +140,7 @@ export class Actions {
     let over = monitor === null;
     void monitor?.closed.then(() => over = true);
     await clock.advance(10, settle);
-    if (!over) this.#world.fail("close() does not come to an end");
+    if (!over) this.#world.fail("close() does not end");
     if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after close`);
     const { waiting } = this.#requests;
     if (waiting.length > 0) this.#world.fail(`Left after close: ${waiting}`);
@@ -187,7 +189,7 @@ export class Actions {
     }
   }
 
-  /** What the predicate does, whatever is going on: it closes the monitor, or ends a stream. */
+  /** The predicate closes the monitor or ends a stream. */
   #springTrap(): void {
     const trap = this.#trap;
     if (trap === null || this.#monitor === null) return;
@@ -233,7 +235,7 @@ export class Actions {
       void monitor.close();
       void monitor.close();
     } else {
-      // the predicate is asked about the current snapshot at once
+      // waitFor() calls the predicate with the current state at once
       monitor.waitFor(() => {
         void monitor.close();
         return false;

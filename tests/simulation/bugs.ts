@@ -1,12 +1,12 @@
 /**
- * The bugs that are planted: each has been made in the field, or is one step away from the code.
+ * The planted bugs. Each was made in the field or is one edit away from the code.
  *
  * @module
  */
 import type { Edit } from "./copy.ts";
 import type { Quirks } from "./parts.ts";
 
-/** A bug. */
+/** A bug: edits of the code, or a quirk of the simulated source. */
 export interface PlantedBug {
   readonly name: string;
   readonly edits?: readonly Edit[];
@@ -89,7 +89,7 @@ export const BUGS: readonly PlantedBug[] = [
   edit("no canary", "actor/machine/reconcile.ts", {
     "  probe(draft);\n  startCheck": "  startCheck",
   }),
-  edit("canary forgotten during a check", "actor/machine/reconcile.ts", {
+  edit("no canary during a check", "actor/machine/reconcile.ts", {
     "  probe(draft);\n  startCheck":
       "  if (draft.check !== null) return;\n  probe(draft);\n  startCheck",
   }),
@@ -168,21 +168,21 @@ export const BUGS: readonly PlantedBug[] = [
     from: "this.#ignored.get(nic) ?? false;",
     to: "{\n    this.remember([nic]);\n    return this.#ignored.get(nic) ?? false;\n  };",
   }),
-  edit("two sleeps told as one", "actor/machine/step.ts", {
+  edit("two sleeps merged", "actor/machine/step.ts", {
     "[...draft.resumes, { at, sleptMs }]": "[{ at, sleptMs }]",
   }),
-  edit("clock step told as a sleep", "actor/machine/step.ts", {
+  edit("clock step taken for a sleep", "actor/machine/step.ts", {
     '    case "clock-stepped":\n':
       '    case "clock-stepped":\n      onResumed(draft, draft.now.wall, 100);\n',
   }),
-  edit("timers left after close", "actor/runner.ts", { "    this.#timers.clear();\n": "" }),
-  edit("refresh left after close", "actor/runner.ts", {
+  edit("timers running after close", "actor/runner.ts", { "    this.#timers.clear();\n": "" }),
+  edit("refresh pending after close", "actor/runner.ts", {
     "      reject(new MonitorClosedError());\n": "      void reject;\n",
   }),
   edit("settling forgotten", "actor/streams/snapshot_stream.ts", {
     "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
-  edit("minor told to majorOnly", "actor/streams/snapshot_stream.ts", {
+  edit("minor changes delivered to majorOnly", "actor/streams/snapshot_stream.ts", {
     "return !this.#options.majorOnly ||": "return !this.#options.majorOnly || true ||",
   }),
 ];

@@ -1,5 +1,5 @@
 /**
- * The time of the simulated world: a monotonic, a wall and a boot clock, and everything that is due.
+ * The clocks of the simulated world, and the tasks that are due.
  *
  * @module
  */
@@ -10,23 +10,23 @@ const EPOCH = 1_700_000_000_000;
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
- * Whose a task is. A kernel task happens whatever the program does; a timer and an io task (the event
- * loop learns of something) wait while the event loop is blocked.
+ * Who runs a task. The kernel runs its own at any time; timers and I/O callbacks of the program wait while the
+ * event loop is blocked.
  */
 export type TaskKind = "kernel" | "timer" | "io";
 
 interface Task {
   readonly kind: TaskKind;
   readonly f: () => void;
-  /** Milliseconds until it is due again; null: once. */
+  /** Milliseconds between two runs; null for a single one. */
   readonly every: number | null;
   due: number;
   order: number;
 }
 
-/** Virtual clocks and timers: no time passes but what `advance()`, `block()` and `sleep()` make pass. */
+/** Virtual clocks and timers. Time passes only in `advance()`, `block()`, `spend()` and `sleep()`. */
 export class VirtualClock implements Clock {
-  /** Timers that were asked for with a time that the runtime's own would not keep. */
+  /** Delays that were asked for and that a timer of the runtime would not keep. */
   readonly badTimers: number[] = [];
   readonly #tasks: Task[] = [];
   #monotonic = 0;
@@ -42,12 +42,12 @@ export class VirtualClock implements Clock {
     return this.#monotonic;
   }
 
-  /** The clock that goes on while the machine sleeps. */
+  /** The clock that counts sleep. */
   bootTime(): number {
     return this.#monotonic + this.#asleep;
   }
 
-  /** How many timers of the program run. */
+  /** The number of running timers of the program. */
   get timers(): number {
     return this.#tasks.filter((task) => task.kind === "timer").length;
   }
@@ -62,13 +62,13 @@ export class VirtualClock implements Clock {
     return this.#start("timer", f, ms, ms);
   }
 
-  /** Something of the world happens in so many milliseconds, unless the returned function is called. */
+  /** Schedules a task. Returns what cancels it. */
   later(kind: TaskKind, ms: number, f: () => void): () => void {
     const timer = this.#start(kind, f, ms, null);
     return () => timer.cancel();
   }
 
-  /** Lets time pass; after each thing that happens, `settled` is awaited. */
+  /** Lets time pass. Awaits `settled` after each task of the program. */
   async advance(ms: number, settled: () => Promise<void>): Promise<void> {
     const end = this.#monotonic + ms;
     for (let task = this.#next(end); task !== null; task = this.#next(end)) {
@@ -79,12 +79,12 @@ export class VirtualClock implements Clock {
     this.#move(Math.max(0, end - this.#monotonic));
   }
 
-  /** The program computes for that long: nothing else happens meanwhile. */
+  /** The program computes: time passes, and no task runs. */
   spend(ms: number): void {
     this.#move(ms);
   }
 
-  /** The event loop is blocked: only the kernel goes on. Then what is overdue happens, timers first. */
+  /** Blocks the event loop: only the kernel's tasks run. Then overdue timers fire, and after them I/O callbacks. */
   async block(ms: number, settled: () => Promise<void>): Promise<void> {
     const end = this.#monotonic + ms;
     for (let task = this.#next(end, ["kernel"]); task; task = this.#next(end, ["kernel"])) {
@@ -100,13 +100,13 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** The machine sleeps: the monotonic clock stands still. */
+  /** The machine sleeps: the monotonic clock stops. */
   sleep(ms: number): void {
     this.#asleep += ms;
     this.#wall += ms;
   }
 
-  /** Somebody sets the time. */
+  /** Steps the wall clock. */
   step(ms: number): void {
     this.#wall += ms;
   }
@@ -133,7 +133,7 @@ export class VirtualClock implements Clock {
     if (task.every === null) {
       this.#remove(task);
     } else {
-      // as the runtime does: what was missed while the loop was blocked is not made up for
+      // as the runtime does: intervals missed while the loop was blocked are dropped
       task.due = this.#monotonic + task.every;
       task.order = ++this.#lastOrder;
     }
@@ -151,7 +151,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything happen that needs no time: a turn of the real event loop, before which all promises settle. */
+/** Waits for a turn of the real event loop, before which all promises settle. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -1,5 +1,5 @@
 /**
- * What is published becomes true in time, and the health says so.
+ * Checks that the published state follows the network in time, and that the health is right.
  *
  * @module
  */
@@ -9,38 +9,38 @@ import { factsText, recordText, routeText } from "./texts.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** How long a canary may be without an answer, in milliseconds. */
+/** The time limit of a canary, in milliseconds. */
 const CANARY_MS = 1_000;
-/** How long after a look that found a difference the next one comes, and how many there are at most. */
-const LOOK_MS = 50;
-const LOOKS = 4;
+/** The time between two rounds of a comparison, in milliseconds, and the most rounds. */
+const RECHECK_MS = 50;
+const MAX_ROUNDS = 4;
 
-/** Looks at the monitor after everything that happens. */
+/** Checks the monitor after every step of the simulation. */
 export class Convergence {
   readonly #world: World;
   readonly #publications: Publications;
   #metrics: Metrics | null = null;
-  /** Reads that failed in a row, as the metrics show. */
+  /** Reads that failed in a row, by the metrics. */
   #failures = 0;
-  /** Monotonic milliseconds when drift was found last. */
+  /** When drift was found last, in monotonic milliseconds. */
   #driftAt = -Infinity;
-  /** Monotonic milliseconds since when the newest publication has not been the network. */
+  /** Since when the published state has differed from the network, in monotonic milliseconds. */
   #differsSince: number | null = null;
   #publication = 0;
   #compared: { state: State; revision: number; equal: boolean } | null = null;
 
-  /** Nothing was looked at yet. */
+  /** Nothing is checked yet. */
   constructor(world: World, publications: Publications) {
     this.#world = world;
     this.#publications = publications;
   }
 
-  /** The first tick comes an interval after the first publication. */
+  /** When the reconcile interval began: at the first publication. */
   get #openedAt(): number {
     return this.#publications.at(1)?.time ?? Infinity;
   }
 
-  /** Looks at it now. */
+  /** Checks it now. */
   check(monitor: NetworkMonitor): void {
     const { clock, busy } = this.#world;
     for (const ms of clock.badTimers.splice(0)) this.#world.fail(`A timer of ${ms} ms`);
@@ -53,7 +53,7 @@ export class Convergence {
     this.#checkHealed(monitor, equal);
   }
 
-  /** The state equals the network. */
+  /** Whether the state equals the network. */
   #isTrue(state: State): boolean {
     const { network } = this.#world;
     const { revision } = network;
@@ -77,8 +77,12 @@ export class Convergence {
       this.#world.fail(`${metrics.published} publications are counted, not ${published}`);
     }
     const { overflow = 0, resync = 0 } = Object.fromEntries(this.#world.ledger.counts);
-    if (metrics.overflows > overflow) this.#world.fail("An overflow is counted that was none");
-    if (metrics.malformed > resync) this.#world.fail("A message counts as malformed that was not");
+    if (metrics.overflows > overflow) {
+      this.#world.fail("An overflow is counted that did not happen");
+    }
+    if (metrics.malformed > resync) {
+      this.#world.fail("A message that was not malformed counts as such");
+    }
     this.#countFailures(metrics);
     if (metrics.driftsFound > (this.#metrics?.driftsFound ?? 0)) {
       this.#driftAt = this.#world.clock.monotonic();
@@ -92,7 +96,7 @@ export class Convergence {
     this.#failures = succeeded ? 0 : this.#failures + failed;
   }
 
-  /** It is live only while the source hears, or is deaf for no longer than the canary takes to tell. */
+  /** It is live only while the socket delivers events, or until the next canary is due. */
   #checkHealth({ health }: NetworkMonitor): void {
     const { clock, plan, source } = this.#world;
     const { subscription } = source;
@@ -103,29 +107,29 @@ export class Convergence {
     if (this.#failures >= 2) this.#world.fail("Live although two reads in a row have failed");
     if (subscription === null || subscription.released || subscription.finished) {
       this.#world.fail("Live without a socket");
-    } else if (!subscription.isProven) {
+    } else if (!subscription.isVerified) {
       this.#world.fail("Live before the new socket has answered a canary");
     } else if (subscription.deafSince !== null && !subscription.lying) {
       const { busyAt } = this.#world;
       const since = Math.max(subscription.deafSince, busyAt, this.#openedAt);
       if (clock.monotonic() - since > plan.reconcileIntervalMs + CANARY_MS) {
-        this.#world.fail("Live although the socket has been deaf for longer than an interval");
+        this.#world.fail("Live although the socket has been deaf for more than an interval");
       }
     }
   }
 
-  /** A healthy source: the state lags the network by no more than one window, in a storm too. */
+  /** With a healthy source the state lags the network by at most one window, also in a storm. */
   #checkLag(state: State, equal: boolean): void {
     const { clock, plan } = this.#world;
     const sequence = this.#publications.last?.snapshot.sequence ?? 0;
     if (equal || sequence !== this.#publication || !this.#isHealthy()) this.#differsSince = null;
     this.#publication = sequence;
-    if (equal) this.#world.source.subscription?.settleDoubts();
+    if (equal) this.#world.source.subscription?.clearSuspects();
     else if (this.#isHealthy()) this.#differsSince ??= clock.monotonic();
     if (this.#differsSince === null) return;
     const differs = clock.monotonic() - Math.max(this.#differsSince, this.#world.busyAt);
     if (differs > plan.coalesceMs + this.#healthyLagMs() + 6 * plan.shape.viewMs) {
-      this.#world.fail(`A healthy source, and the state has not been true for ${differs} ms`);
+      this.#world.fail(`A healthy source, but the state has been wrong for ${differs} ms`);
       this.#traceDifference(state);
     }
   }
@@ -148,16 +152,16 @@ export class Convergence {
   #isHealthy(): boolean {
     const { ledger, plan, source } = this.#world;
     const { subscription } = source;
-    // without journal a change that met a failing read waits for the next one, as after any fault
+    // without a journal a change during a read that fails waits for the next read, as after any fault
     const reads = ["read-throws", "read-hangs", "read-slow"];
     const waits = plan.shape.flavour !== "journal" && reads.some((it) => ledger.counts.has(it));
-    return !waits && subscription !== null && subscription.hears && subscription.based &&
+    return !waits && subscription !== null && subscription.receives && subscription.synced &&
       subscription.isTrusted && subscription.hidden.size === 0 && ledger.active === 0;
   }
 
   #healthyLagMs(): number {
     const { lagMs, ledger, restMs } = this.#world;
-    // what was lost is read after a read that may be under way, and the rest after that
+    // lost messages lead to a read, after the one in flight and the rest that follows it
     const isLost = ledger.counts.has("overflow") || ledger.counts.has("resync");
     return this.#heardLagMs() + (isLost ? 3 * lagMs + restMs : 0);
   }
@@ -166,46 +170,46 @@ export class Convergence {
     const { lagMs, plan, restMs } = this.#world;
     switch (plan.shape.flavour) {
       case "journal":
-        // routes are those of now: no view shows one that came and went again
+        // views look routes up, so they do not show one that came and went
         return 2 * plan.shape.flightMs + plan.shape.wakeMs;
       case "tableless":
-        return 2 * lagMs + LOOK_MS + restMs;
+        return 2 * lagMs + RECHECK_MS + restMs;
       case "plain":
-        return lagMs + (LOOKS + 1) * (LOOK_MS + 4 * lagMs) + restMs;
+        return lagMs + (MAX_ROUNDS + 1) * (RECHECK_MS + 4 * lagMs) + restMs;
     }
   }
 
-  /** What reconcile found is published at once, or at the end of the window, also when no socket comes back. */
+  /** Drift is published at once or at the end of the window, even if no socket can be opened. */
   #checkDrift(equal: boolean): void {
     const { clock, network, plan, lagMs, busyAt } = this.#world;
-    // what changed while the truth was being read may not be in it
+    // a read may not show what changed while it was under way
     const isOlder = Math.max(network.changedAt, busyAt) < this.#driftAt - lagMs;
     const longest = plan.coalesceMs + 5 * plan.shape.viewMs;
     if (!equal && isOlder && clock.monotonic() > this.#driftAt + longest) {
-      this.#world.fail("Drift was found and is not published");
+      this.#world.fail("Drift was found but not published");
     }
   }
 
   /**
-   * One reconcile interval and the read limit after the last fault everything is as it should be; and the
-   * state is true, whatever happens to the socket meanwhile, as soon as reads are answered.
+   * One reconcile interval and one read limit after the last fault, state and health are right. For the state
+   * only faults of reads count, whatever happens to the socket.
    */
   #checkHealed(monitor: NetworkMonitor, equal: boolean): void {
     const { clock, ledger, network, plan, busyAt, readLimitMs } = this.#world;
     const now = clock.monotonic() - plan.reconcileIntervalMs - readLimitMs;
     const changedAt = Math.max(network.changedAt, busyAt, this.#openedAt);
-    if (!equal && ledger.activeOfTruth === 0 && now > Math.max(changedAt, ledger.lastOfTruthAt)) {
-      this.#world.fail("The state is not true one interval and read limit after the last fault");
+    if (!equal && ledger.activeOfReads === 0 && now > Math.max(changedAt, ledger.lastOfReadsAt)) {
+      this.#world.fail("The state is wrong one interval and one read limit after the last fault");
       this.#traceDifference(monitor.current.state);
     }
     const healed = ledger.active === 0 && now > Math.max(changedAt, ledger.lastAt);
     if (healed && monitor.health.status !== "live") {
-      this.#world.fail("Not live one interval and read limit after the last fault");
+      this.#world.fail("Not live one interval and one read limit after the last fault");
     }
   }
 }
 
-/** Whether the state is what the network is now. */
+/** Whether the state equals the network. */
 function equalsNetwork(state: State, { network }: World): boolean {
   const nics = Object.values(state.interfaces);
   if (nics.length !== network.texts.size) return false;

@@ -1,10 +1,10 @@
 /**
- * Copies of the code under test with a few words changed.
+ * Edited copies of the code under test.
  *
  * @module
  */
 
-/** A change of one file: the text has to stand in it exactly once. */
+/** An edit of one file. The text has to occur in it exactly once. */
 export interface Edit {
   /** From the root of the repository. */
   readonly file: string;
@@ -12,7 +12,7 @@ export interface Edit {
   readonly to: string;
 }
 
-/** A copy that is removed again. */
+/** A copy; disposing removes it. */
 export interface Copy extends AsyncDisposable {
   readonly root: URL;
 }
@@ -23,7 +23,7 @@ const FOLDERS = ["", "state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/",
 /**
  * Copies mod.ts and what it imports into a temporary folder. Needs `--allow-read` and `--allow-write`.
  *
- * @throws {Error} When a text to be changed does not stand in its file exactly once.
+ * @throws {Error} if the text of an edit does not occur in its file exactly once.
  */
 export async function copyCode(edits: readonly Edit[]): Promise<Copy> {
   const path = await Deno.makeTempDir({ prefix: "netwatch-planted-" });

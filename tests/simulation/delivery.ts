@@ -1,5 +1,5 @@
 /**
- * The way of the messages from the simulated kernel to the socket, with its faults.
+ * Delivery of messages from the simulated kernel to the socket, with its faults.
  *
  * @module
  */
@@ -9,27 +9,27 @@ import type { Subject } from "./network.ts";
 import type { SourceContext } from "./source.ts";
 import type { SimulatedSubscription } from "./subscription.ts";
 
-/** What is held back to come in another order comes at the latest after so many milliseconds. */
+/** The longest time that a message is held back for reordering, in milliseconds. */
 const LONGEST_HOLD_MS = 40;
 
-/** Carries messages: in their order, unless a fault is armed. */
+/** Delivers messages in order, unless a fault is armed. */
 export class Delivery {
   readonly #context: SourceContext;
   readonly #held: { event: KernelEvent; subject: Subject }[] = [];
   #lastArrival = 0;
 
-  /** Nothing is on its way. */
+  /** No message is in flight. */
   constructor(context: SourceContext) {
     this.#context = context;
   }
 
-  /** The kernel says something. */
+  /** The kernel sends a message. */
   announced(to: SimulatedSubscription, event: KernelEvent, subject: Subject): void {
     const { faults, ledger, shape, random } = this.#context;
     if (faults.drop.count > 0) {
       faults.drop.count--;
-      ledger.happened(faults.drop.told ? "overflow" : "drop");
-      this.#lose(to, subject, faults.drop.told ? "overflow" : null);
+      ledger.happened(faults.drop.reported ? "overflow" : "drop");
+      this.#lose(to, subject, faults.drop.reported ? "overflow" : null);
       return;
     }
     if (faults.garble > 0) {
@@ -52,7 +52,7 @@ export class Delivery {
     }
   }
 
-  /** The source reports the loss, if it does, after what was queued before it. */
+  /** A loss is reported, if at all, after the messages queued before it. */
   #lose(
     to: SimulatedSubscription,
     subject: Subject,

@@ -1,47 +1,47 @@
 /**
- * The faults that wait to happen, and the account of those that happened.
+ * Armed faults, and a ledger of those that happened.
  *
  * @module
  */
 import type { Subject } from "./network.ts";
 
-/** One fault. What it names happens to the next calls or messages of that sort, or to the socket now. */
+/** One fault: of the next calls or messages of a sort, or of the socket at once. */
 export type Fault =
-  /** So many messages are lost; told: the kernel says that its buffer overflowed. */
-  | { fault: "drop"; count: number; told: boolean }
-  /** So many messages cannot be decoded: the source says so. */
+  /** Messages are lost, with or without an overflow reported. */
+  | { fault: "drop"; count: number; reported: boolean }
+  /** Messages cannot be decoded: the source asks for a resync. */
   | { fault: "garble"; count: number }
   | { fault: "duplicate"; count: number }
-  /** So many messages are held back and come in another order. */
+  /** Messages arrive in another order. */
   | { fault: "reorder"; count: number }
-  /** So many messages about that come late, after younger ones about the rest. */
+  /** Messages of a sort arrive late, after newer ones of other sorts. */
   | { fault: "late"; about: Sort; count: number; ms: number }
-  /** The socket receives nothing any more, without an error; `lying`: it still answers its canary. */
+  /** The socket goes deaf without an error; a lying one still answers its canary. */
   | { fault: "deaf"; lying: boolean }
-  /** So is the next socket, from its first moment on. */
+  /** The next sockets are deaf from the start. */
   | { fault: "born-deaf"; count: number; lying: boolean }
-  /** The socket is lost: its iteration ends, or throws. */
+  /** The socket is lost: its iteration ends or throws. */
   | { fault: "end"; thrown: boolean }
   | { fault: "view-throws"; count: number }
   | { fault: "dispose-throws"; count: number }
   | { fault: "subscribe-throws"; count: number }
-  /** Never comes back, or comes back `lateMs` after it was given up. */
+  /** The call never returns, or returns `lateMs` after it was aborted. */
   | { fault: "subscribe-hangs"; lateMs: number | null }
   | { fault: "read-throws"; count: number }
   | { fault: "read-hangs"; lateMs: number | null }
-  /** Each of its steps takes so long. */
+  /** Each step of the read takes `ms`. */
   | { fault: "read-slow"; ms: number }
   | { fault: "canary"; how: "hangs" | "misses" | "throws"; count: number };
 
-/** What a message is about. */
+/** Sorts of messages. */
 export type Sort = "links" | "addresses" | "routes";
 
-/** How the next call of a sort goes wrong; null: it does not. */
+/** How a call fails; null if it does not. */
 export type CallFault = { throws: true } | { throws: false; lateMs: number | null } | null;
 
-/** Faults that are armed until something meets them. */
+/** Faults that are armed until a call or a message meets them. */
 export class Faults {
-  drop: { count: number; told: boolean } = { count: 0, told: false };
+  drop: { count: number; reported: boolean } = { count: 0, reported: false };
   garble = 0;
   duplicate = 0;
   reorder = 0;
@@ -54,11 +54,11 @@ export class Faults {
   readonly #reads: NonNullable<CallFault>[] = [];
   readonly #canaries: ("hangs" | "misses" | "throws")[] = [];
 
-  /** Arms a fault; false where it is about the socket, now. */
+  /** Arms a fault. Returns false for one that strikes the socket at once. */
   arm(it: Fault): boolean {
     switch (it.fault) {
       case "drop":
-        this.drop = { count: it.count, told: it.told };
+        this.drop = { count: it.count, reported: it.reported };
         return true;
       case "garble":
         this.garble = it.count;
@@ -104,17 +104,17 @@ export class Faults {
     }
   }
 
-  /** What happens to this call. */
+  /** The fault of this call. */
   nextCall(what: "subscribe" | "read"): CallFault {
     return (what === "read" ? this.#reads : this.#subscribes).shift() ?? null;
   }
 
-  /** What happens to this canary. */
+  /** The fault of this canary. */
   nextCanary(): "hangs" | "misses" | "throws" | null {
     return this.#canaries.shift() ?? null;
   }
 
-  /** Nothing goes wrong any more, but for what has begun. */
+  /** Disarms all faults. Those that have begun go on. */
   end(): void {
     Object.assign(this, new Faults());
     this.#subscribes.length = this.#reads.length = this.#canaries.length = 0;
@@ -122,37 +122,37 @@ export class Faults {
 }
 
 /**
- * Faults that keep a read from finding the truth, or a table from keeping it, for as long as they go on.
- * All others only keep the socket from telling: a reconcile has to find what it does not tell.
+ * Faults that make a read fail or a table wrong. All others only keep the socket from delivering events, which
+ * reconcile has to make up for.
  */
-const OF_TRUTH = ["read-throws", "read-hangs", "read-slow", "late", "reorder"];
+const OF_READS = ["read-throws", "read-hangs", "read-slow", "late", "reorder"];
 
-/** When faults happened. */
+/** Which faults happened, and when. */
 export class Ledger {
-  /** Monotonic milliseconds of the end of the last fault. */
+  /** When the last fault ended, in monotonic milliseconds. */
   lastAt = -Infinity;
-  /** The same of the last fault that kept the truth away. */
-  lastOfTruthAt = -Infinity;
-  /** Faults that go on. */
+  /** When the last fault of reads or tables ended, in monotonic milliseconds. */
+  lastOfReadsAt = -Infinity;
+  /** The number of faults that go on. */
   active = 0;
-  /** Of those, the ones that keep the truth away. */
-  activeOfTruth = 0;
-  /** Every fault that happened, by name, and how often. */
+  /** The number of faults of reads or tables that go on. */
+  activeOfReads = 0;
+  /** How often each fault happened, by name. */
   readonly counts = new Map<string, number>();
   readonly #now: () => number;
 
-  /** An account without faults. */
+  /** No fault has happened yet. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** A fault happened just now. */
+  /** A fault happens. */
   happened(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
     this.#mark(name, 0);
   }
 
-  /** A fault begins; the returned function ends it. */
+  /** A fault begins. Returns what ends it. */
   begin(name: string): () => void {
     this.happened(name);
     this.#mark(name, 1);
@@ -166,13 +166,13 @@ export class Ledger {
   #mark(name: string, step: number): void {
     this.lastAt = this.#now();
     this.active += step;
-    if (!OF_TRUTH.includes(name)) return;
-    this.lastOfTruthAt = this.lastAt;
-    this.activeOfTruth += step;
+    if (!OF_READS.includes(name)) return;
+    this.lastOfReadsAt = this.lastAt;
+    this.activeOfReads += step;
   }
 }
 
-/** What a message is about, as faults name it. */
+/** The sort of a message. */
 export function sortOf(subject: Subject, kind: string): Sort {
   if (subject === "routes") return "routes";
   return kind.startsWith("link") ? "links" : "addresses";

@@ -1,26 +1,26 @@
 /**
- * Every version that each record of the network ever had, as text, and when.
+ * The versions of each record of the network, as text, with their times.
  *
  * @module
  */
 
-/** One version of a record: from a revision of the network to the next one. null: it was not there. */
+/** One version of a record. The text is null while the record does not exist. */
 export interface Version {
   readonly text: string | null;
   readonly fromRevision: number;
-  /** The revision that ended it; Infinity while it is the newest. */
+  /** The revision of the network that ended it; Infinity for the newest version. */
   toRevision: number;
-  /** Monotonic milliseconds of its end; Infinity while it is the newest. */
+  /** When it ended, in monotonic milliseconds; Infinity for the newest version. */
   toTime: number;
 }
 
-/** From when on a version has to have been. */
+/** How old a version may be. */
 export interface Since {
-  /** It is this one of the record's versions or a later one. */
+  /** It is this version of the record or a later one. */
   version?: number;
-  /** It was still there at this revision. */
+  /** It existed at this revision or later. */
   revision?: number;
-  /** It was still there at this time. */
+  /** It existed at this time or later. */
   time?: number;
 }
 
@@ -30,7 +30,7 @@ export class History {
   readonly #known = new Map<string, Set<string>>();
   readonly #covered = new Map<string, Set<string>>();
 
-  /** The record has this text from now on. */
+  /** The record changes to this text. */
   set(key: string, text: string | null, revision: number, time: number): void {
     let versions = this.#records.get(key);
     if (versions === undefined) {
@@ -46,28 +46,28 @@ export class History {
     if (text !== null) this.#add(this.#known, key, text);
   }
 
-  /** The record would have been so, had not another one covered it. */
+  /** The record would have had this text, had another one not covered it. */
   cover(key: string, text: string): void {
     this.#add(this.#covered, key, text);
   }
 
-  /** Whether the record ever would have been so. */
+  /** Whether the record would ever have had this text. */
   wasCovered(key: string, text: string | null): boolean {
     return text !== null && (this.#covered.get(key)?.has(text) ?? false);
   }
 
-  /** The record as it is. */
+  /** The current text of the record. */
   get(key: string): string | null {
     return this.#records.get(key)?.at(-1)?.text ?? null;
   }
 
-  /** Whether the record ever was so. */
+  /** Whether the record ever had this text. */
   ever(key: string, text: string | null): boolean {
     return text === null || (this.#known.get(key)?.has(text) ?? false) ||
       this.wasCovered(key, text);
   }
 
-  /** The first version of the record that has this text and was still there then; -1 where none was. */
+  /** The first version of the record with this text that is young enough; -1 if there is none. */
   find(key: string, text: string | null, since: Since): number {
     const versions = this.#records.get(key);
     if (versions === undefined) return text === null ? 0 : -1;
@@ -79,7 +79,7 @@ export class History {
     return -1;
   }
 
-  /** The keys that begin so. */
+  /** The keys with this prefix. */
   keys(prefix: string): string[] {
     return [...this.#records.keys()].filter((key) => key.startsWith(prefix));
   }

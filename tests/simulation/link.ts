@@ -1,5 +1,5 @@
 /**
- * An interface of the simulated network: what the kernel says of it, and what is to be published of it.
+ * An interface of the simulated network: its messages, and its expected published form.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Link {
   up: boolean;
   carrier: boolean;
   mtu: number;
-  /** IFA_F_* by the number of the address. */
+  /** IFA_F_* by index in `ADDRESSES`. */
   readonly addresses: Map<number, number>;
 }
 
@@ -34,10 +34,10 @@ const IFA_F_PERMANENT = 0x80;
 const IF_OPER_UP = 6;
 const IF_OPER_DOWN = 2;
 
-/** Flags that an address begins with. */
+/** Initial flags of addresses. */
 export const IFA_DEFAULT = { permanent: IFA_F_PERMANENT, tentative: IFA_F_TENTATIVE } as const;
 
-/** The flags that addresses have, in the combinations that occur. */
+/** Combinations of address flags that occur. */
 export const IFA_FLAGS: readonly number[] = [
   IFA_F_PERMANENT,
   0,
@@ -48,7 +48,7 @@ export const IFA_FLAGS: readonly number[] = [
   IFA_F_TEMPORARY,
 ];
 
-/** What RTM_NEWLINK says. */
+/** Its RTM_NEWLINK message. */
 export function linkMessage(link: Link): LinkMessage {
   const { hardwareType, driver } = SLOTS[link.slot] as Slot;
   return {
@@ -65,7 +65,7 @@ export function linkMessage(link: Link): LinkMessage {
   };
 }
 
-/** What RTM_NEWADDR says. */
+/** The RTM_NEWADDR message of one of its addresses. */
 export function addressMessage(link: Link, spec: number): AddressMessage {
   const { family, bytes, prefixLength, peer } = ADDRESSES[spec] as AddressSpec;
   return {
@@ -78,7 +78,7 @@ export function addressMessage(link: Link, spec: number): AddressMessage {
   };
 }
 
-/** What is to be published of the link itself. */
+/** Its expected published fields. */
 export function linkFields(link: Link): LinkFields {
   return {
     name: link.name,
@@ -92,7 +92,7 @@ export function linkFields(link: Link): LinkFields {
   };
 }
 
-/** What is to be published of its addresses: each address and prefix length once. */
+/** Its expected published addresses: each address and prefix length once. */
 export function publishedAddresses(link: Link): Address[] {
   const published = new Map<string, Address>();
   for (const spec of [...link.addresses.keys()].sort((a, b) => a - b)) {
@@ -102,7 +102,7 @@ export function publishedAddresses(link: Link): Address[] {
   return [...published.values()];
 }
 
-/** The families of which it has a usable address. */
+/** The families with a usable address. */
 export function usableFamilies(link: Link): Set<string> {
   const usable = new Set<string>();
   if (!link.up) return usable;
@@ -113,7 +113,7 @@ export function usableFamilies(link: Link): Set<string> {
   return usable;
 }
 
-/** What is to be published of one of its addresses, unless another one covers it. */
+/** The expected published form of an address that no other one covers. */
 export function publishedAddress(link: Link, spec: number): Address {
   const { family, text, prefixLength, peer, linkLocal } = ADDRESSES[spec] as AddressSpec;
   const flags = link.addresses.get(spec) ?? 0;

@@ -8,7 +8,7 @@ import { IFA_FLAGS } from "./link.ts";
 import type { Family, Mutation } from "./network.ts";
 import { ADDRESSES, GATEWAYS, SLOTS } from "./pool.ts";
 
-/** All sorts of changes; what occurs more often stands in it more often. */
+/** Sorts of changes; frequent ones are listed more than once. */
 export const MUTATIONS: readonly Mutation["do"][] = [
   "link-add",
   "link-add",
@@ -31,7 +31,7 @@ export const MUTATIONS: readonly Mutation["do"][] = [
   "route-noise",
 ];
 
-/** One of these changes, of a random interface unless told. */
+/** One of these changes, by default of a random interface. */
 export function makeMutation(
   random: Random,
   sorts: readonly Mutation["do"][],
@@ -76,7 +76,7 @@ export function makeMutation(
   }
 }
 
-/** The same, but of the addresses that share address and prefix length only the first occurs. */
+/** The change with the first of the addresses that share address and prefix length. */
 export function withoutTwin(mutation: Mutation): Mutation {
   if (!("spec" in mutation)) return mutation;
   const wanted = ADDRESSES[mutation.spec];

@@ -1,5 +1,5 @@
 /**
- * The simulated network: interfaces, addresses and default routes, as a kernel keeps and announces them.
+ * The simulated network: interfaces, addresses and default routes, and the messages about them.
  *
  * @module
  */
@@ -26,13 +26,13 @@ import {
   viaText,
 } from "./texts.ts";
 
-/** What a message is about: the index of an interface, or the routes. */
+/** The subject of a message: the index of an interface, or the routes. */
 export type Subject = number | "routes";
 
-/** An address family, as states name their default routes. */
+/** An address family, as a key of `State.defaultRoute`. */
 export type Family = "ipv4" | "ipv6";
 
-/** One change of the network, or a message about none. What does not fit the network does nothing. */
+/** One change of the network, or a message without a change. One that is impossible does nothing. */
 export type Mutation =
   | { do: "link-add" | "link-remove" | "link-again"; slot: number }
   | { do: "link-up" | "carrier"; slot: number; on: boolean }
@@ -40,7 +40,7 @@ export type Mutation =
   | { do: "rename"; slot: number; name: number }
   | { do: "address-set"; slot: number; spec: number; flags: number }
   | { do: "address-remove" | "address-again"; slot: number; spec: number }
-  /** The kernel does not announce an automatic IPv6 address before its detection of duplicates is done. */
+  /** The kernel announces an automatic IPv6 address only after duplicate address detection. */
   | { do: "address-hidden"; slot: number; spec: number }
   | { do: "route-set"; slot: number; family: Family; gateway: string | null; metric: number }
   | { do: "route-remove"; slot: number; family: Family }
@@ -56,23 +56,23 @@ interface Route {
 }
 
 /** A default route, its interface by index. */
-export type Way = Omit<DefaultRoute, "interface"> & { index: number };
+export type IndexedRoute = Omit<DefaultRoute, "interface"> & { index: number };
 
-/** Who hears what the kernel says. */
+/** Receives the kernel's messages. */
 export interface Listener {
-  /** A message, at the moment of the change. */
+  /** A message about a change that happens now. */
   announced(event: KernelEvent, subject: Subject): void;
-  /** It changes without an announcement. */
+  /** A change without a message. */
   silent(subject: Subject): void;
 }
 
-/** The one truth. */
+/** The network itself. */
 export class Network {
   /** Every version of every record. */
   readonly history = new History();
-  /** Rises with each change. */
+  /** The number of changes so far. */
   revision = 0;
-  /** Monotonic milliseconds of the last change. */
+  /** When it changed last, in monotonic milliseconds. */
   changedAt = 0;
   readonly #links = new Map<number, Link>();
   readonly #texts = new Map<string, RecordText>();
@@ -88,19 +88,19 @@ export class Network {
     this.#listener = listener;
   }
 
-  /** Its interfaces. */
+  /** The interfaces. */
   get links(): Iterable<Link> {
     return this.#links.values();
   }
 
-  /** The interfaces that are published of it, as text by name. */
+  /** The expected published interfaces as text, by name. */
   get texts(): ReadonlyMap<string, RecordText> {
     return this.#texts;
   }
 
-  /** The default route. IPv4 routes go with their link's state, without a message of their own. */
-  way(family: Family): Way | null {
-    let best: Way | null = null;
+  /** The default route. Routes disappear with their link, without a message of their own. */
+  routeOf(family: Family): IndexedRoute | null {
+    let best: IndexedRoute | null = null;
     for (const [index, { gateway, metric }] of this.#routes[family]) {
       const link = this.#links.get(index);
       if (link === undefined || !link.up) continue;
@@ -113,7 +113,7 @@ export class Network {
     return best;
   }
 
-  /** What follows from all the rest, as text. */
+  /** The expected derived fields, as text. */
   facts(): string {
     let [haveIpv4, haveIpv6] = [false, false];
     for (const link of this.#links.values()) {
@@ -125,7 +125,7 @@ export class Network {
     return factsText({ haveIpv4, haveIpv6, defaultRouteInterface });
   }
 
-  /** Changes it. */
+  /** Applies a change. */
   apply(mutation: Mutation): void {
     const slot = "slot" in mutation ? mutation.slot : null;
     const link = slot === null ? undefined : this.#inSlot(slot);
@@ -239,7 +239,7 @@ export class Network {
     this.#listener.announced({ kind: "address", address }, link.index);
   }
 
-  /** Writes the new versions into the history. */
+  /** Adds the new versions to the history. */
   #changed(link: Link | null, nameBefore: string | null): void {
     const [revision, now] = [++this.revision, this.#now()];
     this.changedAt = now;
@@ -276,7 +276,7 @@ export class Network {
   }
 
   #route(family: Family): DefaultRoute | null {
-    const way = this.way(family);
+    const way = this.routeOf(family);
     if (way === null) return null;
     const { index, ...rest } = way;
     return { ...rest, interface: (this.#links.get(index) as Link).name };
@@ -288,7 +288,7 @@ export class Network {
   }
 }
 
-/** An IPv6 address is on an interface once: it can get another peer, no other prefix length. */
+/** An interface has an IPv6 address only once: its peer can change, its prefix length cannot. */
 function ipv6Twin(link: Link, spec: number): number | null {
   const wanted = ADDRESSES[spec];
   if (wanted?.family !== "IPv6") return null;

@@ -1,5 +1,5 @@
 /**
- * Random faults, and what programs and people do.
+ * Random faults, and random operations of programs and users.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
 import type { Operation } from "./plan.ts";
 
-/** All sorts of faults. */
+/** Sorts of faults; frequent ones are listed more than once. */
 export const FAULTS: readonly Fault["fault"][] = [
   "drop",
   "drop",
@@ -30,7 +30,7 @@ export const FAULTS: readonly Fault["fault"][] = [
   "canary",
 ];
 
-/** All that is neither a change of the network nor a fault. */
+/** Operations other than changes of the network and faults; frequent ones are listed more than once. */
 export const OTHERS: readonly Operation["op"][] = [
   "sleep",
   "set-clock",
@@ -57,7 +57,7 @@ export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fau
   const lateMs = random.chance(0.5) ? null : random.pick([0, 10, 3_000]);
   switch (fault) {
     case "drop":
-      return { fault, count: random.between(1, 4), told: random.chance(0.4) };
+      return { fault, count: random.between(1, 4), reported: random.chance(0.4) };
     case "garble":
     case "duplicate":
     case "dispose-throws":

@@ -1,5 +1,5 @@
 /**
- * The code under test, as the simulation uses it: the real one, unless a test plants a bug in it.
+ * The code under test: the real one, or a copy with a planted bug.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { NetworkMonitor } from "../../mod.ts";
 import type { applyChanges } from "../../state/apply.ts";
 import type { isMajorChange } from "../../state/major.ts";
 
-/** Where a simulated source can go wrong by its own making. */
+/** Bugs of the simulated source itself. */
 export interface Quirks {
-  /** One wake-up reads one message, and what is left waits for the next message. */
+  /** A wake-up reads one message; the others wait for the next wake-up. */
   readonly readsOne?: boolean;
-  /** What is heard while the truth is being read is not applied to it. */
+  /** Events that arrive during a read are not applied to its result. */
   readonly forgetsJournal?: boolean;
-  /** Time asleep is worked out from the wall clock. */
+  /** The time asleep is computed from the wall clock. */
   readonly wallClock?: boolean;
-  /** The clock starts no interval: nothing is ever reconciled. */
+  /** The clock starts no interval, so there is no reconcile. */
   readonly noInterval?: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface Parts {
   readonly quirks: Quirks;
 }
 
-/** Loads the code under test from this folder, the root of the repository or a copy of it. */
+/** Loads the code under test from the root of the repository or of a copy. */
 export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> {
   const load = (path: string) => import(new URL(path, root).href);
   const [mod, classify, clock, table] = await Promise.all([

@@ -1,5 +1,5 @@
 /**
- * What happens in a run: made from its seed alone, before it begins, so that a part of it can be run too.
+ * The plan of a run. It follows from the seed alone and is made before the run, so that parts of it can be run too.
  *
  * @module
  */
@@ -11,52 +11,52 @@ import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
 import type { SourceShape } from "./source.ts";
 
-/** One thing that happens. */
+/** One operation. */
 export type Operation =
   | { op: "mutate"; mutation: Mutation }
   | { op: "fault"; fault: Fault }
-  /** The machine sleeps, and the network is another one when it wakes. */
+  /** The machine sleeps; `then` are changes of the network meanwhile. */
   | { op: "sleep"; ms: number; then: Mutation[] }
   | { op: "set-clock"; ms: number }
-  /** The event loop is blocked; meanwhile the network changes. */
+  /** The event loop is blocked while the network changes. */
   | { op: "block"; ms: number; during: Mutation[] }
   | { op: "refresh" }
   | { op: "wait-for"; what: "never" | "change" | "throws" | "aborted" }
   | { op: "subscribe"; how: "eager" | "slow" | "loop"; options: Omit<SnapshotOptions, "signal"> }
   | { op: "read"; reader: number }
-  /** A reader lets go of its stream, also with a read pending, and takes it again. */
+  /** A reader releases its lock, possibly with a read pending, and takes the stream again. */
   | { op: "release"; reader: number }
   | { op: "cancel" | "abort"; reader: number }
-  /** `ignoreInterface` closes the monitor, or aborts the reader's signal, when it is called next. */
+  /** The next call of `ignoreInterface` closes the monitor or aborts a reader's signal. */
   | { op: "trap"; what: "close" | "abort"; reader: number }
   | { op: "unref" | "ref" }
   | { op: "close"; by: "close" | "signal" | "predicate" };
 
-/** An operation, so many milliseconds after the one before. */
+/** An operation, `wait` milliseconds after the one before. */
 export interface Step {
   readonly wait: number;
   readonly operation: Operation;
 }
 
-/** A run. */
+/** The plan of a run. */
 export interface Plan {
   readonly seed: number;
   readonly shape: SourceShape;
   readonly coalesceMs: number;
   readonly reconcileIntervalMs: number;
-  /** What `ignoreInterface` does. */
+  /** The behaviour of `ignoreInterface`. */
   readonly ignores: "nothing" | "bridges" | "throws";
   readonly loggerThrows: boolean;
   /** The network at the start. */
   readonly initial: readonly Mutation[];
-  /** Faults that are there when the monitor is opened. */
+  /** Faults that are armed before the monitor is opened. */
   readonly opening: readonly Fault[];
   readonly steps: readonly Step[];
 }
 
 const LONGEST_PAUSE_MS = 8_000;
 
-/** What can happen, and how often each does in this run: a random part of it never (swarm testing). */
+/** Which operations this run has, and how often. A random part is left out of each run (swarm testing). */
 interface Swarm {
   readonly mutations: readonly Mutation["do"][];
   readonly faults: readonly Fault["fault"][];
@@ -64,11 +64,11 @@ interface Swarm {
   readonly faultShare: number;
   readonly otherShare: number;
   readonly longestWaits: readonly number[];
-  /** How often a pause comes that is longer than that. */
+  /** How often a longer pause comes. */
   readonly pauseShare: number;
 }
 
-/** The run of a seed. */
+/** The plan of a seed. */
 export function makePlan(seed: number): Plan {
   const random = new Random(seed);
   for (let i = 0; i < 4; i++) random.uint32();
@@ -88,7 +88,7 @@ export function makePlan(seed: number): Plan {
   return shape.flavour === "plain" ? withoutTwins(plan) : plan;
 }
 
-/** What a table without journal lost can hide behind a twin, and no comparison of states shows it. */
+/** A change that a table without a journal missed can hide behind a twin, where no comparison of states finds it. */
 function withoutTwins(plan: Plan): Plan {
   const steps = plan.steps.map(({ wait, operation: it }): Step => {
     if (it.op === "mutate") {
@@ -116,7 +116,7 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
     const share = random.pick([0.2, 0.5, 0.9]);
     return all.flatMap((it) => random.chance(share) ? Array<T>(random.between(1, 4)).fill(it) : []);
   };
-  // only a source with a journal learns of what is never announced without being condemned for it
+  // only a source with a journal learns of unannounced addresses from reads
   const known = MUTATIONS.filter((it) => it !== "address-hidden" || shape.flavour === "journal");
   const mutations = part(known);
   const others = part(OTHERS).filter((it) =>
@@ -163,7 +163,7 @@ function makeSteps(random: Random, swarm: Swarm): Step[] {
   return steps;
 }
 
-/** Many changes of one interface, one right after the other, and often a pause after them. */
+/** Many changes of one interface in a row, often followed by a pause. */
 function makeBurst(random: Random, swarm: Swarm): Step[] {
   const slot = random.below(6);
   const longest = random.pick([0, 3, 12, 30]);

@@ -1,6 +1,6 @@
 /**
- * Plants bugs in copies of the code under test and looks for the first seed that finds each:
- * `deno task simulate:planted`. A bug that no seed finds is a hole in the invariants.
+ * Plants bugs in copies of the code under test and searches for the first seed that finds each:
+ * `deno task simulate:planted`. A bug that no seed finds is a gap in the invariants.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import { loadParts } from "./parts.ts";
 import { makePlan } from "./plan.ts";
 import { run } from "./run.ts";
 
-/** Each has to be found within so many seeds. */
+/** The most seeds for one bug. */
 const MOST_SEEDS = 50_000;
 
-/** How a bug was found. */
+/** The first failure that a bug causes. */
 export interface Finding {
-  /** The first seed that found it; null: none did. */
+  /** The seed; null if no seed failed. */
   readonly seed: number | null;
-  /** The invariant that did not hold. */
+  /** The broken invariant. */
   readonly violation: string | null;
 }
 
-/** Runs seeds from 1 on against the code with the bug in it until one fails. */
+/** Runs seeds from 1 on against the code with the bug until one fails. */
 export async function find(bug: PlantedBug, mostSeeds: number): Promise<Finding> {
   await using code = await copyCode(bug.edits ?? []);
   const parts = await loadParts(code.root, bug.quirks);

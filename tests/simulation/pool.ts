@@ -1,13 +1,13 @@
 /**
- * What the simulated network is made of: few names and addresses, so that they are soon used again.
+ * Names and addresses of the simulated network: few, so that they are soon reused.
  *
  * @module
  */
 import type { InterfaceKind } from "../../state/types.ts";
 
-/** A place for an interface. */
+/** A slot for one interface. */
 export interface Slot {
-  /** The names that it can have; the first that is free when it is added. */
+  /** Its possible names. A new interface gets the first free one. */
   readonly names: readonly string[];
   readonly kind: InterfaceKind;
   /** IFLA_INFO_KIND; null for hardware. */
@@ -19,7 +19,7 @@ export interface Slot {
 const ETHER = 1;
 const NONE = 0xfffe;
 
-/** Two of them share their names, so that a name passes from one index to another. */
+/** Two slots share their names, so that a name passes from one index to another. */
 export const SLOTS: readonly Slot[] = [
   { names: ["eth0", "eth1", "eth2"], kind: "ethernet", driver: null, hardwareType: ETHER },
   { names: ["eth1", "eth0", "eth2"], kind: "ethernet", driver: null, hardwareType: ETHER },
@@ -40,8 +40,8 @@ export interface AddressSpec {
 }
 
 /**
- * Of those that share address and prefix length the one with the lowest peer comes first: it is the one
- * that is published.
+ * Of those that share address and prefix length the one with the lowest peer comes first: that one is
+ * published.
  */
 export const ADDRESSES: readonly AddressSpec[] = [
   ipv4("192.0.2.1", 24),

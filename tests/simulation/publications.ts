@@ -1,5 +1,5 @@
 /**
- * The publications of the monitor, each looked at while it is made.
+ * Checks each publication of the monitor when it is made.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { World } from "./world.ts";
 
 const ORDER = ["initial", "resume", "reopen", "overflow", "reconcile", "refresh", "event"];
 
-/** A publication and when it was made. */
+/** A publication and its moment. */
 export interface Publication extends Moment {
   readonly snapshot: Snapshot;
 }
 
-/** Checks each publication against the one before and against the world. */
+/** Compares each publication with the one before and with the world. */
 export class Publications {
   readonly #world: World;
   readonly #records: Records;
@@ -24,7 +24,7 @@ export class Publications {
   #resumes = 0;
   #over = false;
 
-  /** None yet. */
+  /** Nothing is published yet. */
   constructor(world: World) {
     this.#world = world;
     this.#records = new Records(world);
@@ -35,27 +35,27 @@ export class Publications {
     return this.#all.at(-1);
   }
 
-  /** How many sleeps were published. */
+  /** The number of published sleeps. */
   get resumes(): number {
     return this.#resumes;
   }
 
-  /** The one with this sequence number. */
+  /** The publication with this sequence number. */
   at(sequence: number): Publication | undefined {
     return this.#all[sequence - 1];
   }
 
-  /** Somebody asked for a read. */
+  /** The program has called `refresh()`. */
   refreshed(): void {
     this.#refreshed = true;
   }
 
-  /** Nothing may be published any more. */
+  /** The monitor is closed: nothing more may be published. */
   end(): void {
     this.#over = true;
   }
 
-  /** The monitor is open; what it published before that nobody could see. */
+  /** The monitor is open. Earlier publications could not be observed. */
   begin(snapshot: Snapshot): void {
     const { clock, network, source } = this.#world;
     this.#world.trace(() => `opened with ${snapshot.sequence}: ${describe(snapshot)}`);
@@ -69,7 +69,7 @@ export class Publications {
     this.#records.check(snapshot, null, { revision: -1, time: -Infinity });
   }
 
-  /** A publication was made just now. */
+  /** A publication is made. */
   observe(snapshot: Snapshot): void {
     const { clock, network } = this.#world;
     const before = this.last as Publication;
@@ -90,7 +90,7 @@ export class Publications {
     if (snapshot.sequence !== expected) {
       this.#world.fail(`Sequence ${snapshot.sequence} instead of ${expected}`);
     }
-    if (snapshot.at !== clock.now()) this.#world.fail("A snapshot is not of the time it says");
+    if (snapshot.at !== clock.now()) this.#world.fail("A snapshot has another time than the clock");
     const waited = clock.monotonic() - before.time;
     if (waited < plan.coalesceMs) this.#world.fail(`Published again after ${waited} ms`);
     if (snapshot.changes.length === 0) this.#world.fail("Published without a change");
@@ -99,7 +99,7 @@ export class Publications {
       this.#world.fail("The changes of a publication do not lead to its state");
     }
     if (sameStates(before.snapshot.state, snapshot.state)) {
-      this.#world.fail("Published what was published already");
+      this.#world.fail("Published an equal state again");
     }
   }
 
@@ -110,7 +110,9 @@ export class Publications {
       this.#world.fail(`Causes are ${causes}, the first of them ${cause}`);
     }
     if (causes.includes("initial")) this.#world.fail(`Publication ${sequence} is initial`);
-    if (causes.includes("refresh") && !this.#refreshed) this.#world.fail("Nobody refreshed");
+    if (causes.includes("refresh") && !this.#refreshed) {
+      this.#world.fail("The cause is refresh without a call");
+    }
     if (causes.includes("overflow") && !ledger.counts.has("overflow")) {
       this.#world.fail("Nothing overflowed");
     }
@@ -136,7 +138,7 @@ export class Publications {
   }
 }
 
-/** Whether two states show the same, by their texts. */
+/** Whether two states are equal, by their texts. */
 export function sameStates(a: State, b: State): boolean {
   const names = Object.keys(a.interfaces);
   if (names.length !== Object.keys(b.interfaces).length) return false;

@@ -1,5 +1,5 @@
 /**
- * Those who read snapshots: at once, slowly, in a loop that they leave, or not at all.
+ * Readers of snapshots: eager, slow, in a loop, or idle.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { type Publications, sameStates } from "./publications.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** How a reader reads: all the time, on command, or with `for await` until a command to leave. */
+/** How a reader reads: always, on an operation, or with `for await` until an operation ends it. */
 export type How = "eager" | "slow" | "loop";
 
-/** What the body of a loop throws. */
+/** Thrown by the body of a loop. */
 const LEAVING = new Error("Simulated: the loop is left");
 
-/** One subscription and the checks of what it gets. */
+/** One subscription, and the checks of its snapshots. */
 export class Reader {
   readonly #world: World;
   readonly #publications: Publications;
@@ -24,14 +24,14 @@ export class Reader {
   readonly #stream: ReadableStream<Snapshot>;
   readonly #how: How;
   #reader: ReadableStreamDefaultReader<Snapshot> | null = null;
-  /** What it got last, or what it would be told changes against. */
+  /** The snapshot that changes are compared with. */
   #last: Snapshot | null = null;
   #got = 0;
-  /** Monotonic milliseconds since when a read is pending. */
+  /** Since when a read is pending, in monotonic milliseconds. */
   #pendingSince: number | null = null;
   /** The sequence number of the newest publication when the pending read began. */
   #newest = 0;
-  /** It was told to leave. */
+  /** An operation ends it. */
   #leaving = false;
   #ended = false;
 
@@ -54,7 +54,7 @@ export class Reader {
     if (how === "eager") this.read();
   }
 
-  /** Whether a read is pending that the end of the stream has to end. */
+  /** Whether a read is pending, which the end of the stream has to end. */
   get isWaiting(): boolean {
     return !this.#ended && this.#pendingSince !== null;
   }
@@ -74,7 +74,7 @@ export class Reader {
     });
   }
 
-  /** Lets go of the stream and takes it again; a read that is pending is given up. */
+  /** Releases the lock, which gives up a pending read, and takes the stream again. */
   release(): void {
     if (this.#reader === null || this.#ended) return;
     this.#pendingSince = null;
@@ -83,31 +83,31 @@ export class Reader {
     if (this.#how === "eager") this.read();
   }
 
-  /** Leaves: cancels the stream, or throws in its loop at the next snapshot. */
+  /** Cancels the stream, or throws in its loop at the next snapshot. */
   cancel(): void {
     this.#leaving = true;
     void this.#reader?.cancel();
   }
 
-  /** Its signal is aborted. */
+  /** Aborts its signal. */
   abort(): void {
     this.#leaving = true;
     this.#abort.abort();
   }
 
-  /** Something that it is to be told has been due, and a read is pending. */
+  /** Fails if a snapshot is overdue for a pending read. */
   check(): void {
     if (this.#pendingSince === null || this.#ended || this.#leaving) return;
     const { clock } = this.#world;
     const current = this.#publications.last;
     if (current === undefined) return;
     const { settleMs = 0, settleMaxMs = 4 * settleMs } = this.#options;
-    // settling goes on while something more is about to be published
+    // settling goes on while an event waits for its publication
     const longest = settleMs === 0 ? 0 : settleMaxMs;
     const { viewMs } = this.#world.plan.shape;
     const due = Math.max(this.#pendingSince, current.time) + longest + 2 * viewMs;
     if (clock.monotonic() <= due) return;
-    if (this.#last === null || this.#isTold(this.#last, current.snapshot)) {
+    if (this.#last === null || this.#isDelivered(this.#last, current.snapshot)) {
       this.#world.fail(`A reader waits although publication ${current.snapshot.sequence} is due`);
     }
   }
@@ -143,7 +143,7 @@ export class Reader {
     this.#world.trace(() => `reader got ${snapshot.sequence} ${snapshot.causes}`);
     const { sequence, state } = snapshot;
     if (this.#publications.at(sequence)?.snapshot.state !== state) {
-      this.#world.fail(`A reader got a state that is not of publication ${sequence}`);
+      this.#world.fail(`A reader got another state than publication ${sequence} has`);
     }
     if (sequence < this.#newest) {
       this.#world.fail(`A reader got ${sequence} when ${this.#newest} was there: it was queued`);
@@ -166,7 +166,7 @@ export class Reader {
     if (sequence <= last.sequence) {
       this.#world.fail(`A reader got ${sequence} after ${last.sequence}`);
     }
-    if (changes.length === 0) this.#world.fail("A reader was told nothing");
+    if (changes.length === 0) this.#world.fail("A reader got a snapshot without changes");
     if (!sameStates(applyChanges(last.state, changes), state)) {
       this.#world.fail("The changes that a reader got do not lead to its state");
     }
@@ -178,22 +178,24 @@ export class Reader {
       this.#world.fail(`A reader got the causes ${causes} instead of ${[...between]}`);
     }
     if (this.#isMajor(last, snapshot) !== snapshot.major) {
-      this.#world.fail(`A reader was told that it is ${snapshot.major ? "" : "not "}major`);
+      this.#world.fail(`A reader got a snapshot that is ${snapshot.major ? "" : "not "}major`);
     }
-    if (!this.#isTold(last, snapshot)) this.#world.fail("A reader was told what is not major");
+    if (!this.#isDelivered(last, snapshot)) {
+      this.#world.fail("A reader with majorOnly got a minor snapshot");
+    }
   }
 
-  /** Held back until nothing changed for `settleMs`, or for `settleMaxMs`. */
+  /** A snapshot is held back until nothing has changed for `settleMs`, at most for `settleMaxMs`. */
   #checkSettled(last: Snapshot): void {
     const { settleMs = 0, settleMaxMs = 4 * settleMs, majorOnly } = this.#options;
     const now = this.#world.clock.monotonic();
     const first = this.#publications.at(last.sequence + 1)?.time ?? now;
     const newest = this.#publications.last?.time ?? now;
     const due = Math.min(majorOnly ? first + settleMs : newest + settleMs, first + settleMaxMs);
-    if (now < due) this.#world.fail(`A reader was told ${due - now} ms early`);
+    if (now < due) this.#world.fail(`A reader got a snapshot ${due - now} ms early`);
   }
 
-  #isTold(last: Snapshot, snapshot: Snapshot): boolean {
+  #isDelivered(last: Snapshot, snapshot: Snapshot): boolean {
     if (last.sequence === snapshot.sequence) return false;
     let resumed = false;
     for (let i = last.sequence + 1; i <= snapshot.sequence; i++) {

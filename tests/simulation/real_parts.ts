@@ -9,7 +9,7 @@ import { SleepDetector } from "../../ffi/suspend_clock.ts";
 import { applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";
 import type { Parts } from "./parts.ts";
 
-/** Nothing is changed in it. */
+/** The code itself, without edits. */
 export const REAL_PARTS: Parts = {
   NetworkMonitor,
   applyChanges,

@@ -1,5 +1,5 @@
 /**
- * Every published record is one that the network had.
+ * Checks that every published record is one that the network had.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Since } from "./history.ts";
 import { recordText, routeText, viaText } from "./texts.ts";
 import type { World } from "./world.ts";
 
-/** When a publication was made. */
+/** The moment of a publication. */
 export interface Moment {
   /** The revision of the network. */
   readonly revision: number;
@@ -19,7 +19,7 @@ export interface Moment {
 /** Compares publications with the history of the network. */
 export class Records {
   readonly #world: World;
-  /** By key the version that was published last, where that was certain. */
+  /** The version published last by key, if it is certain. */
   readonly #published = new Map<string, number>();
 
   /** Nothing is published yet. */
@@ -27,7 +27,7 @@ export class Records {
     this.#world = world;
   }
 
-  /** Checks what differs from the publication before. */
+  /** Checks the differences from the publication before. */
   check(snapshot: Snapshot, previous: State | null, before: Moment): void {
     const { interfaces } = snapshot.state;
     for (const nic of Object.values(interfaces)) {
@@ -43,14 +43,14 @@ export class Records {
   }
 
   /**
-   * Nothing was lost and messages take no time, so that the table is the network: the whole record is one that
-   * the network had since the publication before, and no older one than any that was published.
+   * Whether the table has to equal the network: nothing was lost, and messages take no time. Then a whole record
+   * is one that the network had since the publication before, and never older than a published one.
    */
   get #isStrict(): boolean {
     const { subscription } = this.#world.source;
     const { flavour, flightMs } = this.#world.plan.shape;
     return flavour === "journal" && flightMs === 0 && subscription !== null &&
-      subscription.based && subscription.hears && subscription.doubts.size === 0 &&
+      subscription.synced && subscription.receives && subscription.suspects.size === 0 &&
       subscription.hidden.size === 0;
   }
 
@@ -91,21 +91,21 @@ export class Records {
     }
   }
 
-  /** A link or an address alone: a truth that was read while no socket was there is torn between the two. */
+  /** A link or an address alone: a read without a socket may show the two at different moments. */
   #checkPart(key: string, index: number, text: string | null, before: Moment): void {
     const { history } = this.#world.network;
     const { subscription } = this.#world.source;
     if (!history.ever(key, text)) {
       this.#world.fail(`Published what the network never had: ${key} ${text}`);
     }
-    if (subscription?.doubts.has(index) || subscription?.hidden.has(index)) return;
+    if (subscription?.suspects.has(index) || subscription?.hidden.has(index)) return;
     if (this.#world.ledger.counts.size > 0 || this.#world.blockedMs > 0) return;
-    // what such a table lost to a read uncovers older addresses, for a while
+    // a change that such a table missed uncovers older addresses for a while
     if (this.#world.plan.shape.flavour === "plain") return;
     const since: Since = { time: before.time - 2 * this.#world.lagMs };
-    // torn reads and messages on their way can show an address without the one that covered it
+    // reads and messages in flight can show an address without the one that covered it
     if (history.find(key, text, since) < 0 && !history.wasCovered(key, text)) {
-      this.#world.fail(`Published what the network had no more: ${key} ${text}`);
+      this.#world.fail(`Published what the network no longer had: ${key} ${text}`);
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * Those who wait for something of the monitor: `refresh()` and `waitFor()`.
+ * Pending calls of `refresh()` and `waitFor()`.
  *
  * @module
  */
@@ -10,35 +10,35 @@ import { recordText } from "./texts.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** Everybody who waits. */
+/** All pending calls. */
 export class Requests {
   readonly #world: World;
   readonly #publications: Publications;
   readonly #waiting = new Set<{ what: string; until: number }>();
 
-  /** Nobody waits. */
+  /** No call is pending. */
   constructor(world: World, publications: Publications) {
     this.#world = world;
     this.#publications = publications;
   }
 
-  /** What is waited for. */
+  /** The pending calls. */
   get waiting(): string[] {
     return [...this.#waiting].map(({ what }) => what);
   }
 
-  /** Nobody waits for a read longer than it and the one before may take. */
+  /** Fails if a call takes longer than its read and the one before may take. */
   check(): void {
     const { clock, busy } = this.#world;
     if (busy) return;
     for (const { what, until } of this.#waiting) {
       if (clock.monotonic() > Math.max(until, this.#world.busyAt + until)) {
-        this.#world.fail(`${what} does not come to an end`);
+        this.#world.fail(`${what} does not end`);
       }
     }
   }
 
-  /** Asks for a read. */
+  /** Calls `refresh()`. */
   refresh(monitor: NetworkMonitor): void {
     const { clock, network, readLimitMs, plan } = this.#world;
     const { revision } = network;
@@ -54,7 +54,7 @@ export class Requests {
     });
   }
 
-  /** Waits for a snapshot. */
+  /** Calls `waitFor()`. */
   waitFor(monitor: NetworkMonitor, what: "never" | "change" | "throws" | "aborted"): void {
     const thrown = new Error("Simulated: the predicate throws");
     const first = monitor.current.sequence;
@@ -100,26 +100,28 @@ export class Requests {
     });
   }
 
-  /** What `refresh()` shows was there after the call. */
+  /** The snapshot of `refresh()` shows only what existed after the call. */
   #checkFresh({ state }: Snapshot, revision: number): void {
     const { network, ledger, plan } = this.#world;
     const { history } = network;
     const { counts } = ledger;
-    // an older message that comes late undoes what a read has shown, until the younger one comes
+    // an older message that arrives late undoes what a read has shown until the newer one arrives
     if (plan.shape.flightMs > 0 || counts.has("late") || counts.has("reorder")) return;
     const byIndex = new Map(Object.values(state.interfaces).map((nic) => [`${nic.index}`, nic]));
     for (const key of history.keys("link:")) {
       const nic = byIndex.get(key.slice("link:".length));
       const text = nic === undefined ? null : recordText(nic).link;
       if (history.find(key, text, { revision }) < 0) {
-        this.#world.fail(`refresh() shows what was over when it was called: ${key} ${text}`);
+        this.#world.fail(
+          `refresh() shows what no longer existed when it was called: ${key} ${text}`,
+        );
       }
     }
     for (const nic of byIndex.values()) {
       for (const [cidr, text] of recordText(nic).addresses) {
         const key = `address:${nic.index}:${cidr}`;
         if (history.find(key, text, { revision }) >= 0 || history.wasCovered(key, text)) continue;
-        this.#world.fail(`refresh() shows what was over when it was called: ${text}`);
+        this.#world.fail(`refresh() shows what no longer existed when it was called: ${text}`);
       }
     }
   }

@@ -8,23 +8,23 @@ import type { Parts } from "./parts.ts";
 import type { Plan } from "./plan.ts";
 import { World } from "./world.ts";
 
-/** How a run went. */
+/** The result of a run. */
 export interface Result {
-  /** The first invariant that did not hold; null when all did. */
+  /** The first broken invariant; null if all hold. */
   readonly violation: string | null;
-  /** What happened, when it was traced. */
+  /** The trace; empty if the run was not traced. */
   readonly lines: readonly string[];
-  /** How many snapshots were published. */
+  /** The number of published snapshots. */
   readonly published: number;
-  /** The faults that happened, and how often. */
+  /** How often each fault happened. */
   readonly faults: ReadonlyMap<string, number>;
 }
 
-/** The run whose promises these are. */
+/** The run that goes on, for unhandled rejections. */
 let current: World | null = null;
 let listening = false;
 
-/** Runs the plan against the parts. The same plan always goes the same way. */
+/** Runs a plan. The same plan always has the same result. */
 export async function run(plan: Plan, parts: Parts, traced = false): Promise<Result> {
   listen();
   const world = new World(plan, parts, traced);
@@ -58,13 +58,13 @@ async function runThrough(plan: Plan, world: World, actions: Actions): Promise<v
   await actions.close("close");
 }
 
-/** A promise that nobody handles is a fault of the module, or of the simulation. */
+/** An unhandled rejection breaks an invariant. */
 function listen(): void {
   if (listening) return;
   listening = true;
   globalThis.addEventListener("unhandledrejection", (event) => {
     if (current === null) return;
     event.preventDefault();
-    current.fail(`Nobody handles a rejection: ${event.reason?.stack ?? event.reason}`);
+    current.fail(`Unhandled rejection: ${event.reason?.stack ?? event.reason}`);
   });
 }

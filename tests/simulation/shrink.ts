@@ -1,5 +1,5 @@
 /**
- * Makes the trace of a failing run short: what is not needed for the failure is left out.
+ * Shortens the plan of a failing run: leaves out what the failure does not need.
  *
  * @module
  */
@@ -7,15 +7,15 @@ import type { Parts } from "./parts.ts";
 import type { Plan } from "./plan.ts";
 import { run } from "./run.ts";
 
-/** How many runs shrinking may take. */
+/** The most runs of one shrinking. */
 const MOST_RUNS = 3_000;
 
-/** What can be left out of a plan, one list after the other. */
+/** The lists that are shortened, one after the other. */
 const LISTS = ["steps", "initial", "opening"] as const;
 
 /**
- * The plan with as few steps as still break the same invariant, by delta debugging (Zeller, Hildebrandt, 2002):
- * ever smaller parts are left out, for as long as the failure stays.
+ * The shortest plan found that breaks the same invariant, by delta debugging (Zeller, Hildebrandt, 2002): it
+ * leaves out smaller and smaller parts as long as the failure stays.
  */
 export async function shrink(plan: Plan, parts: Parts, violation: string): Promise<Plan> {
   const wanted = kindOf(violation);
@@ -33,7 +33,7 @@ export async function shrink(plan: Plan, parts: Parts, violation: string): Promi
   return smallest;
 }
 
-/** What an invariant says before the numbers and names of this one run. */
+/** The text of an invariant without the numbers and names of this run. */
 export function kindOf(violation: string): string {
   return violation.replace(/[:0-9][^]*$/, "");
 }
@@ -55,7 +55,7 @@ async function shrinkList(
   return smallest;
 }
 
-/** Without so many items; the time that they took still passes. */
+/** The plan without some items. The time that they took still passes. */
 function without(plan: Plan, list: (typeof LISTS)[number], at: number, size: number): Plan {
   if (list !== "steps") {
     return { ...plan, [list]: plan[list].filter((_, i) => i < at || i >= at + size) };

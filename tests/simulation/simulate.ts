@@ -1,7 +1,7 @@
 /**
  * Runs the simulation for any number of seeds: `deno task simulate --seeds 100000 --from 1`. It stops at the
- * first seed that fails, shrinks it, and prints what happened. `--seeds 1 --from 42 --trace` prints a run
- * that goes well, too. `--random` starts at a random seed.
+ * first seed that fails, shrinks its plan and prints the trace. `--seeds 1 --from 42 --trace` prints the trace
+ * of any run. `--random` starts at a random seed.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { REAL_PARTS } from "./real_parts.ts";
 import { run } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
-/** Progress is printed so often, in milliseconds. */
+/** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 5_000;
 
 const { values } = parseArgs({
@@ -27,7 +27,7 @@ const seeds = wholeNumber("seeds", values.seeds);
 const from = values.random ? Math.floor(Math.random() * 2 ** 32) : wholeNumber("from", values.from);
 if (!await simulate(seeds, from)) Deno.exit(1);
 
-/** Whether all went well. */
+/** Whether all seeds passed. */
 async function simulate(seeds: number, from: number): Promise<boolean> {
   const began = performance.now();
   let reported = began;

@@ -33,7 +33,7 @@ Deno.test("run() goes the same way each time", async () => {
 });
 
 Deno.test("shrink() leaves out what the failure does not need", async () => {
-  // a monitor that never reconciles cannot see the one message that is lost
+  // a monitor that never reconciles misses the change of the lost message
   const parts = { ...REAL_PARTS, quirks: { noInterval: true } };
   const plan: Plan = {
     ...makePlan(1),
@@ -42,7 +42,7 @@ Deno.test("shrink() leaves out what the failure does not need", async () => {
     opening: [],
     steps: [
       { wait: 5, operation: { op: "refresh" } },
-      { wait: 5, operation: { op: "fault", fault: { fault: "drop", count: 1, told: false } } },
+      { wait: 5, operation: { op: "fault", fault: { fault: "drop", count: 1, reported: false } } },
       { wait: 5, operation: { op: "set-clock", ms: 0 } },
       { wait: 5, operation: { op: "mutate", mutation: { do: "mtu", slot: 1, mtu: 1400 } } },
       { wait: 5, operation: { op: "mutate", mutation: { do: "mtu", slot: 0, mtu: 1400 } } },

@@ -1,6 +1,6 @@
 /**
- * The simulated source: it answers events, links, addresses and routes at different moments, as a kernel
- * does, and has the faults of one.
+ * The simulated source. It answers for links, addresses and routes at different moments, as a kernel does, and
+ * has its faults.
  *
  * @module
  */
@@ -17,20 +17,20 @@ import type { Network, Subject } from "./network.ts";
 import type { Parts } from "./parts.ts";
 import { SimulatedSubscription } from "./subscription.ts";
 
-/** How the source is made. */
+/** Kind and delays of the source. */
 export interface SourceShape {
   /**
-   * `journal`: what is heard while the truth is being read is applied to it, as on Linux; `plain`: it is not;
-   * `tableless`: no table at all, every view is null.
+   * `journal`: events that arrive during a read are applied to its result, as on Linux. `plain`: they are not.
+   * `tableless`: it keeps no table, and every view is null.
    */
   readonly flavour: "journal" | "plain" | "tableless";
-  /** The longest way of a healthy message to the socket, in milliseconds; 0: it is there at once. */
+  /** The longest time of a healthy message to the socket, in milliseconds. */
   readonly flightMs: number;
-  /** The longest time until the event loop learns of a message, or of an answer. */
+  /** The longest time from a message or an answer to the event loop, in milliseconds. */
   readonly wakeMs: number;
-  /** The longest time that each of the three steps of a read takes. */
+  /** The longest time of each of the three steps of a read, in milliseconds. */
   readonly stageMs: number;
-  /** How long a view computes, with the event loop blocked. */
+  /** How long a view blocks the event loop, in milliseconds. */
   readonly viewMs: number;
 }
 
@@ -43,37 +43,37 @@ export interface SourceContext {
   readonly random: Random;
   readonly shape: SourceShape;
   readonly parts: Parts;
-  /** An invariant of the port does not hold. */
+  /** An invariant of the port is broken. */
   readonly broken: (what: string) => void;
   /** For the trace. */
   readonly trace: (what: () => string) => void;
 }
 
-/** What a reading was made of. */
+/** The dump behind a reading. */
 export interface Dump {
   readonly table: LinkTable;
-  /** The moment when it was begun. */
+  /** The moment of its beginning. */
   readonly begun: number;
 }
 
 const KNOWS: Reading["knows"] = { links: true, addressFlags: true, routes: true };
 
-/** A source in a world. */
+/** The source of one world. */
 export class SimulatedSource implements NetworkSource {
   readonly name = "simulated";
   /** The newest subscription; null before the first one. */
   subscription: SimulatedSubscription | null = null;
-  /** Subscriptions that were handed out and not released. */
+  /** Subscriptions that are not released. */
   readonly open = new Set<SimulatedSubscription>();
-  /** The monitor is closing: what it gives up now needs no reason. */
+  /** The monitor is closing: it may release subscriptions without a reason. */
   closing = false;
-  /** The sleeps that it found. */
+  /** The sleeps found so far. */
   readonly sleeps: { at: number; sleptMs: number }[] = [];
-  /** Wake-ups that nobody has heard of. */
-  readonly unheard: SourceEvent[] = [];
+  /** Events for the next subscription. */
+  readonly undelivered: SourceEvent[] = [];
   readonly #context: SourceContext;
   readonly #detector: InstanceType<Parts["SleepDetector"]>;
-  readonly #truths = new WeakMap<Reading, Dump>();
+  readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #delivery: Delivery;
   /** When the last view ended, in monotonic milliseconds. */
   #viewedAt = -Infinity;
@@ -82,7 +82,7 @@ export class SimulatedSource implements NetworkSource {
   #reading = false;
   #moment = 0;
 
-  /** A source that nobody has subscribed to. */
+  /** A source without subscriptions. */
   constructor(context: SourceContext) {
     this.#context = context;
     this.#delivery = new Delivery(context);
@@ -93,7 +93,7 @@ export class SimulatedSource implements NetworkSource {
     });
   }
 
-  /** Orders what happens: rises with each call. */
+  /** A number that rises with each call, to order events. */
   moment(): number {
     return ++this.#moment;
   }
@@ -115,7 +115,7 @@ export class SimulatedSource implements NetworkSource {
       subscription.deafen(faults.bornDeaf.lying);
     }
     this.open.add(subscription);
-    for (const event of this.unheard.splice(0)) subscription.post(event);
+    for (const event of this.undelivered.splice(0)) subscription.post(event);
     return subscription;
   }
 
@@ -138,14 +138,14 @@ export class SimulatedSource implements NetworkSource {
     const end = slow > 0 ? ledger.begin("read-slow") : () => {};
     if (fault !== null || slow > 0) this.subscription?.excuse("A read fails");
     try {
-      this.lookAtClocks(false);
+      this.checkClocks(false);
       this.subscription?.startJournal();
-      const truth = { table: new this.#context.parts.LinkTable(), begun: this.moment() };
-      const reading = await this.#answer(truth, fault, slow > 0 ? slow : stageMs, signal);
-      this.#truths.set(reading, truth);
+      const dump = { table: new this.#context.parts.LinkTable(), begun: this.moment() };
+      const reading = await this.#answer(dump, fault, slow > 0 ? slow : stageMs, signal);
+      this.#dumps.set(reading, dump);
       if (!signal.aborted) {
         this.#lastRead = { ...this.#lastRead, ms: clock.monotonic() - begun };
-        this.subscription?.learn(truth);
+        this.subscription?.learn(dump);
       }
       trace(() => "read() answers");
       return reading;
@@ -155,7 +155,7 @@ export class SimulatedSource implements NetworkSource {
     }
   }
 
-  /** A view is taken: it takes its time, and leaves the program three times as much before the next one. */
+  /** Spends the time of a view. Until the next one, three times as much has to pass. */
   spendView(): void {
     const { broken, clock, shape } = this.#context;
     const now = clock.monotonic();
@@ -166,7 +166,7 @@ export class SimulatedSource implements NetworkSource {
     this.#viewedAt = clock.monotonic();
   }
 
-  /** The event loop has a turn between two reads. */
+  /** Between two reads the event loop has to have a turn. */
   #checkPace(): void {
     const { endedAt, ms } = this.#lastRead;
     if (ms > 0 && this.#context.clock.monotonic() < endedAt + 1) {
@@ -174,24 +174,24 @@ export class SimulatedSource implements NetworkSource {
     }
   }
 
-  /** The truth behind a reading. */
-  truthOf(reading: Reading): Dump | undefined {
-    return this.#truths.get(reading);
+  /** The dump behind a reading. */
+  dumpOf(reading: Reading): Dump | undefined {
+    return this.#dumps.get(reading);
   }
 
-  /** The kernel says something. */
+  /** The kernel sends a message. */
   announced(event: KernelEvent, subject: Subject): void {
     const { subscription } = this;
     if (subscription === null || subscription.released) return;
     this.#delivery.announced(subscription, event, subject);
   }
 
-  /** The network changed and the kernel says nothing. */
+  /** The network changed without a message. */
   silent(subject: Subject): void {
     this.subscription?.miss(subject);
   }
 
-  /** Something happens to the socket, now. */
+  /** A fault strikes the socket. */
   strike(fault: Fault): void {
     const { subscription } = this;
     if (subscription === null || subscription.released) return;
@@ -199,14 +199,14 @@ export class SimulatedSource implements NetworkSource {
     else if (fault.fault === "end") subscription.finish(fault.thrown);
   }
 
-  /** The clocks are looked at in a moment: the kernel woke us because somebody set the time, or on a wake-up. */
+  /** The time was set or the machine woke: the clocks are compared soon. */
   clockWasSet(): void {
     const { clock, random, shape } = this.#context;
-    clock.later("io", random.below(shape.wakeMs + 1), () => this.lookAtClocks(true));
+    clock.later("io", random.below(shape.wakeMs + 1), () => this.checkClocks(true));
   }
 
-  /** Tells a sleep, or that the time was set. */
-  lookAtClocks(stepped: boolean): void {
+  /** Compares the clocks, and reports a sleep or a clock step. */
+  checkClocks(stepped: boolean): void {
     const { clock, trace } = this.#context;
     const sleptMs = this.#detector.sleptMs();
     if (sleptMs === null && !stepped) return;
@@ -216,13 +216,13 @@ export class SimulatedSource implements NetworkSource {
     trace(() => `source: ${JSON.stringify(event)}`);
     if (event.kind === "resumed") this.sleeps.push({ at: event.at, sleptMs: event.sleptMs });
     if (this.subscription?.isOpen) this.subscription.post(event);
-    else if (event.kind === "resumed") this.unheard.push(event);
+    else if (event.kind === "resumed") this.undelivered.push(event);
   }
 
-  /** The default routes as they are now, under the names that the table has. */
+  /** The current default routes, with the names of the table. */
   routes(table: LinkTable): DefaultRoutes {
     const named = (family: "ipv4" | "ipv6"): DefaultRoutes["ipv4"] => {
-      const way = this.#context.network.way(family);
+      const way = this.#context.network.routeOf(family);
       const name = way === null ? null : table.nameOf(way.index);
       if (way === null || name === null) return null;
       const { gateway, source, metric } = way;
@@ -231,12 +231,12 @@ export class SimulatedSource implements NetworkSource {
     return { ipv4: named("ipv4"), ipv6: named("ipv6") };
   }
 
-  /** So many milliseconds later, when the event loop is free. */
+  /** Resolves after a delay, as soon as the event loop is free. */
   after(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#context.clock.later("io", ms, resolve));
   }
 
-  /** Asks for links, addresses and routes, one after the other. */
+  /** Reads links, addresses and routes, one after the other. */
   async #answer(
     { table }: Dump,
     fault: ReturnType<Faults["nextCall"]>,
@@ -268,7 +268,7 @@ export class SimulatedSource implements NetworkSource {
     return reading;
   }
 
-  /** Comes back only after the signal, or rejects with its reason. */
+  /** Rejects with the reason of the signal, or resolves some time after it. */
   #hang(name: string, signal: AbortSignal, lateMs: number | null): Promise<void> {
     const end = this.#context.ledger.begin(name);
     return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 /**
- * A subscription to the simulated source. Its table is the real one of the Linux source.
+ * A subscription to the simulated source. Its table is that of the Linux source.
  *
  * @module
  */
@@ -12,65 +12,65 @@ import type { Dump, SimulatedSource, SourceContext } from "./source.ts";
 
 const KNOWS: Reading["knows"] = { links: true, addressFlags: true, routes: true };
 
-/** Hears the simulated kernel. */
+/** Receives the messages of the simulated kernel. */
 export class SimulatedSubscription implements Subscription {
-  /** Monotonic milliseconds since when it is deaf; null while it hears. */
+  /** Since when it has been deaf, in monotonic milliseconds; null if it is not. */
   deafSince: number | null = null;
-  /** It is deaf, and answers its canary nevertheless. */
+  /** It is deaf but answers its canary. */
   lying = false;
-  /** Its iteration ends or throws. */
+  /** Its iteration has ended or thrown. */
   finished = false;
-  /** It was given back. */
+  /** The monitor has released it. */
   released = false;
-  /** It has the truth to go on from. */
-  based = false;
-  /** What its table may have wrong, because a message went astray, and since which moment. */
-  readonly doubts = new Map<Subject, { moment: number; told: boolean }>();
-  /** It has answered a canary, or is the first one, of which none is asked. */
-  isProven: boolean;
-  /** What its table does not show, because the kernel sent no message. */
+  /** It has adopted a reading. */
+  synced = false;
+  /** Subjects that its table may have wrong because of a fault: since when, and whether the source reported it. */
+  readonly suspects = new Map<Subject, { moment: number; reported: boolean }>();
+  /** It is the first one, or has answered a canary. */
+  isVerified: boolean;
+  /** Subjects that changed without a message, so its table does not show them. */
   readonly hidden = new Set<Subject>();
-  /** Monotonic milliseconds when it was last based on the truth. */
-  basedAt = 0;
+  /** When it last adopted a reading, in monotonic milliseconds. */
+  syncedAt = 0;
   readonly #source: SimulatedSource;
   readonly #context: SourceContext;
   readonly #pending = new PendingEvents();
   readonly #queue: KernelEvent[] = [];
   readonly #resumes: SourceEvent[] = [];
-  /** Why the monitor may give it up. */
+  /** Why the monitor may release it. */
   #excuse: string | null = null;
   #table: LinkTable | null = null;
   #journal: KernelEvent[] | null = null;
   readonly #losses = new Set<"overflow" | "resync">();
   #waking = false;
 
-  /** Hears from now on. */
+  /** A subscription that has adopted nothing yet. */
   constructor(source: SimulatedSource, context: SourceContext, now: number) {
-    this.isProven = source.subscription === null;
+    this.isVerified = source.subscription === null;
     this.#source = source;
     this.#context = context;
-    this.basedAt = now;
+    this.syncedAt = now;
   }
 
-  /** Whether what is posted to it is fetched. */
+  /** Whether the monitor takes its events. */
   get isOpen(): boolean {
     return !this.released && !this.finished;
   }
 
-  /** Whether everything that its table may have wrong was told as an overflow. */
+  /** Whether the source reported everything that its table may have wrong. */
   get isTrusted(): boolean {
-    return [...this.doubts.values()].every(({ told }) => told);
+    return [...this.suspects.values()].every(({ reported }) => reported);
   }
 
-  /** Whether it hears what the kernel says. */
-  get hears(): boolean {
+  /** Whether it receives messages. */
+  get receives(): boolean {
     return this.isOpen && this.deafSince === null;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<SourceEvent> {
     for await (const event of this.#pending) {
       if (event.kind === "resumed") this.#resumes.shift();
-      this.#context.trace(() => `source: tells ${JSON.stringify(event)}`);
+      this.#context.trace(() => `source: yields ${JSON.stringify(event)}`);
       yield event;
     }
   }
@@ -93,17 +93,17 @@ export class SimulatedSubscription implements Subscription {
 
   adopt(reading: Reading): void {
     this.#used("adopt()");
-    const truth = this.#source.truthOf(reading);
-    if (truth === undefined) return;
+    const dump = this.#source.dumpOf(reading);
+    if (dump === undefined) return;
     const { parts, shape, clock } = this.#context;
-    this.#table = truth.table;
+    this.#table = dump.table;
     const replay = shape.flavour === "journal" && !parts.quirks.forgetsJournal;
-    if (replay) { for (const event of this.#journal ?? []) parts.applyEvent(truth.table, event); }
+    if (replay) { for (const event of this.#journal ?? []) parts.applyEvent(dump.table, event); }
     this.#journal = null;
-    this.based = true;
-    this.basedAt = clock.monotonic();
-    for (const [subject, { moment }] of this.doubts) {
-      if (moment < truth.begun) this.doubts.delete(subject);
+    this.synced = true;
+    this.syncedAt = clock.monotonic();
+    for (const [subject, { moment }] of this.suspects) {
+      if (moment < dump.begun) this.suspects.delete(subject);
     }
   }
 
@@ -121,7 +121,7 @@ export class SimulatedSubscription implements Subscription {
     const deaf = this.deafSince !== null && !this.lying;
     if (fault === null && !deaf) {
       await this.#source.after(random.below(shape.wakeMs + 1));
-      this.isProven = true;
+      this.isVerified = true;
       return true;
     }
     const end = fault === null ? () => {} : ledger.begin("canary");
@@ -136,15 +136,15 @@ export class SimulatedSubscription implements Subscription {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { faults, random, shape, broken, trace } = this.#context;
-    trace(() => `dispose() excuse: ${this.#excuse}; doubts: ${[...this.doubts.keys()]}`);
+    trace(() => `dispose() excuse: ${this.#excuse}; suspect: ${[...this.suspects.keys()]}`);
     if (this.released) return broken("A subscription was released twice");
-    const astray = [...this.doubts.keys()].some((subject) => subject !== "routes");
-    const condemned = !this.#source.closing && this.#excuse === null && !astray &&
+    const mayMiss = [...this.suspects.keys()].some((subject) => subject !== "routes");
+    const replaced = !this.#source.closing && this.#excuse === null && !mayMiss &&
       this.#source.subscription === this;
-    if (condemned) broken("A healthy source was condemned");
+    if (replaced) broken("A healthy socket was replaced");
     this.released = true;
     this.#pending.close();
-    this.#source.unheard.push(...this.#resumes.splice(0));
+    this.#source.undelivered.push(...this.#resumes.splice(0));
     this.#source.open.delete(this);
     await this.#source.after(random.below(shape.wakeMs + 1));
     if (faults.disposeThrows > 0) {
@@ -153,13 +153,13 @@ export class SimulatedSubscription implements Subscription {
     }
   }
 
-  /** Announces. */
+  /** Posts an event. */
   post(event: SourceEvent): void {
     if (event.kind === "resumed") this.#resumes.push(event);
     this.#pending.post(event);
   }
 
-  /** A message has come. */
+  /** A message arrives. */
   arrive(event: KernelEvent, subject: Subject): void {
     if (this.released || this.finished) return;
     if (this.deafSince !== null) return this.disturb(subject);
@@ -167,7 +167,7 @@ export class SimulatedSubscription implements Subscription {
     this.#wake();
   }
 
-  /** A message was lost: the buffer overflowed, or it cannot be decoded. */
+  /** A message is lost: the buffer overflowed, or it cannot be decoded. */
   lose(subject: Subject, reported: "overflow" | "resync"): void {
     if (!this.isOpen) return;
     this.disturb(subject, this.deafSince === null);
@@ -176,31 +176,31 @@ export class SimulatedSubscription implements Subscription {
     this.#wake();
   }
 
-  /** From this moment on the table may be wrong about this. */
-  disturb(subject: Subject, told = false): void {
-    const before = this.doubts.get(subject)?.told ?? true;
-    this.doubts.set(subject, { moment: this.#source.moment(), told: told && before });
+  /** From now on the table may be wrong about the subject. */
+  disturb(subject: Subject, reported = false): void {
+    const before = this.suspects.get(subject)?.reported ?? true;
+    this.suspects.set(subject, { moment: this.#source.moment(), reported: reported && before });
   }
 
-  /** The network changed without a message: no fault of the socket, and its table does not show it. */
+  /** The network changed without a message, which is no fault of the socket. */
   miss(subject: Subject): void {
     this.hidden.add(subject);
   }
 
-  /** What is published is true: what the table does not hold can do no more harm. */
-  settleDoubts(): void {
-    this.doubts.delete("routes");
+  /** The published state equals the network: what the table lacks cannot do harm any more. */
+  clearSuspects(): void {
+    this.suspects.delete("routes");
     this.hidden.delete("routes");
-    // an older message that is on its way may take away again what nothing announces
+    // an older message in flight may remove again what no message announces
     if (this.#context.shape.flightMs === 0) this.hidden.clear();
   }
 
-  /** The monitor may give it up. */
+  /** The monitor may release it. */
   excuse(reason: string): void {
     this.#excuse ??= reason;
   }
 
-  /** It receives nothing any more. */
+  /** It goes deaf. */
   deafen(lying: boolean): void {
     if (this.deafSince !== null || this.finished) return;
     const { clock, ledger, trace } = this.#context;
@@ -253,22 +253,22 @@ export class SimulatedSubscription implements Subscription {
     this.#losses.clear();
     const { readsOne } = this.#context.parts.quirks;
     const events = this.#queue.splice(0, readsOne ? 1 : Infinity);
-    for (const event of events) this.#hear(event);
+    for (const event of events) this.#apply(event);
   }
 
-  #hear(event: KernelEvent): void {
+  #apply(event: KernelEvent): void {
     const { parts, shape } = this.#context;
     this.#journal?.push(event);
     if (shape.flavour !== "tableless" && this.#table !== null) {
       if (shape.flavour === "plain") this.#forgetNamesake(this.#table, event);
       const changed = parts.applyEvent(this.#table, event);
-      // without journal even what says nothing new may be news to the read that is under way
+      // without a journal even a message without a change may be newer than the read in flight
       if (!changed && shape.flavour !== "plain") return;
     }
     this.post({ kind: "changed" });
   }
 
-  /** Names are unique: without journal the end of the one that had it may have been overlooked. */
+  /** Names are unique: without a journal the removal of the former holder may have been missed. */
   #forgetNamesake(table: LinkTable, event: KernelEvent): void {
     if (event.kind !== "link") return;
     const { index, name } = event.link;

@@ -1,12 +1,12 @@
 /**
- * What is published, as text that can be compared with what the network has: by the test's own rules,
- * not by those of the module under test.
+ * States as text, for comparing published and expected ones by the rules of the test instead of those of the
+ * module.
  *
  * @module
  */
 import type { Address, DefaultRoute, Interface, State } from "../../state/types.ts";
 
-/** An interface as text: whole, and its parts. */
+/** An interface as text, whole and in parts. */
 export interface RecordText {
   /** The interface with its addresses. */
   readonly whole: string;
@@ -16,19 +16,19 @@ export interface RecordText {
   readonly addresses: ReadonlyMap<string, string>;
 }
 
-/** The fields of an interface but its addresses. */
+/** The fields of an interface without its addresses. */
 export type LinkFields = Omit<Interface, "addresses">;
 
 const TEXTS = new WeakMap<Interface, RecordText>();
 
-/** An interface as text; remembered, as states share their interfaces. */
+/** An interface as text; cached, because states share their interfaces. */
 export function recordText(nic: Interface): RecordText {
   let text = TEXTS.get(nic);
   if (text === undefined) TEXTS.set(nic, text = makeRecordText(nic, nic.addresses));
   return text;
 }
 
-/** An interface as text, out of its parts. */
+/** An interface as text, from its parts. */
 export function makeRecordText(link: LinkFields, addresses: readonly Address[]): RecordText {
   const texts = new Map(addresses.map((address) => [address.cidr, addressText(address)]));
   const whole = [linkText(link), ...[...texts.values()].sort()].join("\n");
@@ -45,7 +45,7 @@ export function viaText(route: DefaultRoute | null): string | null {
   return route === null ? null : `via ${route.gateway} from ${route.source} metric ${route.metric}`;
 }
 
-/** What follows from the rest of a state. */
+/** The derived fields of a state, as text. */
 export function factsText(
   facts: Pick<State, "haveIpv4" | "haveIpv6" | "defaultRouteInterface">,
 ): string {

@@ -1,5 +1,5 @@
 /**
- * One simulated world: clock, network, source, and what is known of the run.
+ * One simulated world: clock, network, source, faults, and the progress of the run.
  *
  * @module
  */
@@ -27,17 +27,17 @@ export class World {
   readonly source: SimulatedSource;
   /** For the jitter of the monitor's backoff. */
   readonly jitter: Random;
-  /** What happened, one line each; empty unless the run is traced. */
+  /** The trace, one line per event; empty if the run is not traced. */
   readonly lines: string[] = [];
-  /** The first invariant that did not hold. */
+  /** The first broken invariant. */
   violation: string | null = null;
   /** The event loop is blocked, or has not caught up yet. */
   busy = false;
-  /** Monotonic milliseconds until when the event loop was blocked last. */
+  /** When the event loop was last blocked, in monotonic milliseconds. */
   busyAt = -Infinity;
-  /** How long it was blocked in all, in milliseconds. */
+  /** The total time that it was blocked, in milliseconds. */
   blockedMs = 0;
-  /** How long the machine slept in all, in milliseconds. */
+  /** The total time asleep, in milliseconds. */
   sleptMs = 0;
   readonly #traced: boolean;
 
@@ -74,20 +74,20 @@ export class World {
     return Math.max(1, 3 * this.lagMs);
   }
 
-  /** The longest time that a healthy source needs from a change until it is heard, and to answer a read. */
+  /** The longest time of a healthy source from a change to its event plus a read. */
   get lagMs(): number {
     const { flightMs, wakeMs, stageMs } = this.plan.shape;
     return flightMs + wakeMs + 3 * stageMs;
   }
 
-  /** An invariant does not hold: the first one counts. */
+  /** An invariant is broken. Only the first one is kept. */
   fail(what: string): void {
     if (this.violation !== null) return;
     this.trace(() => `VIOLATION: ${what}`);
     this.violation = what;
   }
 
-  /** Writes a line, when the run is traced. */
+  /** Adds a line, if the run is traced. */
   trace(what: () => string): void {
     if (!this.#traced) return;
     this.lines.push(`${String(this.clock.monotonic()).padStart(8)} ms  ${what()}`);
