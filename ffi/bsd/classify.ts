@@ -76,41 +76,17 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
   }
 }
 
-/** Codes that change no state, by subclass; other codes of these subclasses may. */
-const KERNEL_NOISE: Readonly<Record<number, readonly number[]>> = {
-  [C.DARWIN.KEV_INET_SUBCLASS]: [
-    C.DARWIN.KEV_INET_ARPCOLLISION,
-    C.DARWIN.KEV_INET_PORTINUSE,
-    C.DARWIN.KEV_INET_ARPRTRFAILURE,
-    C.DARWIN.KEV_INET_ARPRTRALIVE,
-  ],
-  [C.DARWIN.KEV_DL_SUBCLASS]: [
-    C.DARWIN.KEV_DL_ADDMULTI,
-    C.DARWIN.KEV_DL_DELMULTI,
-    C.DARWIN.KEV_DL_WAKEFLAGS_CHANGED,
-    C.DARWIN.KEV_DL_IF_IDLE_ROUTE_REFCNT,
-    C.DARWIN.KEV_DL_LINK_QUALITY_METRIC_CHANGED,
-    C.DARWIN.KEV_DL_NODE_PRESENCE, // AWDL's neighbours come and go all day
-    C.DARWIN.KEV_DL_NODE_ABSENCE,
-    C.DARWIN.KEV_DL_ISSUES,
-    C.DARWIN.KEV_DL_AWDL_RESTRICTED,
-    C.DARWIN.KEV_DL_AWDL_UNRESTRICTED,
-    C.DARWIN.KEV_DL_RRC_STATE_CHANGED,
-    C.DARWIN.KEV_DL_QOS_MODE_CHANGED,
-    C.DARWIN.KEV_DL_LOW_POWER_MODE_CHANGED,
-  ],
-  [C.DARWIN.KEV_INET6_SUBCLASS]: [C.DARWIN.KEV_INET6_REQUEST_NAT64_PREFIX],
-  [C.DARWIN.KEV_ND6_SUBCLASS]: [
-    C.DARWIN.KEV_ND6_RA, // every few seconds (tailscale#4223)
-    C.DARWIN.KEV_ND6_NDFAILURE,
-    C.DARWIN.KEV_ND6_NDALIVE,
-  ],
+const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
+const NOISE_CODES: Readonly<Record<number, readonly number[]>> = {
+  [C.DARWIN.KEV_INET_SUBCLASS]: Object.values(C.KERNEL_NOISE.KEV_INET_SUBCLASS),
+  [C.DARWIN.KEV_DL_SUBCLASS]: Object.values(C.KERNEL_NOISE.KEV_DL_SUBCLASS),
+  [C.DARWIN.KEV_INET6_SUBCLASS]: Object.values(C.KERNEL_NOISE.KEV_INET6_SUBCLASS),
+  [C.DARWIN.KEV_ND6_SUBCLASS]: Object.values(C.KERNEL_NOISE.KEV_ND6_SUBCLASS),
 };
 
-/** Decodes a struct kern_event_msg of macOS. One that is cut short may mean a change. */
+/** Decodes a struct kern_event_msg of macOS. */
 export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
   if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
-  const noise = KERNEL_NOISE[u32(bytes, C.DARWIN.KERN_EVENT_MSG.kev_subclass)];
-  const code = u32(bytes, C.DARWIN.KERN_EVENT_MSG.event_code);
-  return noise === undefined || noise.includes(code) ? NOISE : CHANGED;
+  const noise = NOISE_CODES[u32(bytes, kev_subclass)];
+  return noise === undefined || noise.includes(u32(bytes, event_code)) ? NOISE : CHANGED;
 }

@@ -120,32 +120,42 @@ export const DARWIN = {
   KEV_MSG_HEADER_SIZE: 24,
   KERN_EVENT_MSG: { kev_subclass: 12, event_code: 20 },
 
-  // net/net_kev.h: the subclasses of the network class, with the codes that change no state
+  // net/net_kev.h
   KEV_INET_SUBCLASS: 1,
-  KEV_INET_ARPCOLLISION: 7,
-  KEV_INET_PORTINUSE: 8,
-  KEV_INET_ARPRTRFAILURE: 9,
-  KEV_INET_ARPRTRALIVE: 10,
   KEV_DL_SUBCLASS: 2,
-  KEV_DL_ADDMULTI: 7,
-  KEV_DL_DELMULTI: 8,
-  KEV_DL_WAKEFLAGS_CHANGED: 17,
-  KEV_DL_IF_IDLE_ROUTE_REFCNT: 18,
-  KEV_DL_LINK_QUALITY_METRIC_CHANGED: 20,
-  KEV_DL_NODE_PRESENCE: 21,
-  KEV_DL_NODE_ABSENCE: 22,
-  KEV_DL_ISSUES: 24,
-  KEV_DL_AWDL_RESTRICTED: 26,
-  KEV_DL_AWDL_UNRESTRICTED: 27,
-  KEV_DL_RRC_STATE_CHANGED: 28,
-  KEV_DL_QOS_MODE_CHANGED: 29,
-  KEV_DL_LOW_POWER_MODE_CHANGED: 30,
   KEV_INET6_SUBCLASS: 6,
-  KEV_INET6_REQUEST_NAT64_PREFIX: 7,
   KEV_ND6_SUBCLASS: 7,
-  KEV_ND6_RA: 1,
-  KEV_ND6_NDFAILURE: 2,
-  KEV_ND6_NDALIVE: 3,
+} as const;
+
+/** macOS: kernel events that change no state, by subclass; others of these subclasses may (net/net_kev.h). */
+export const KERNEL_NOISE = {
+  KEV_INET_SUBCLASS: {
+    KEV_INET_ARPCOLLISION: 7,
+    KEV_INET_PORTINUSE: 8,
+    KEV_INET_ARPRTRFAILURE: 9,
+    KEV_INET_ARPRTRALIVE: 10,
+  },
+  KEV_DL_SUBCLASS: {
+    KEV_DL_ADDMULTI: 7,
+    KEV_DL_DELMULTI: 8,
+    KEV_DL_WAKEFLAGS_CHANGED: 17,
+    KEV_DL_IF_IDLE_ROUTE_REFCNT: 18,
+    KEV_DL_LINK_QUALITY_METRIC_CHANGED: 20,
+    KEV_DL_NODE_PRESENCE: 21, // AWDL's neighbours come and go all day
+    KEV_DL_NODE_ABSENCE: 22,
+    KEV_DL_ISSUES: 24,
+    KEV_DL_AWDL_RESTRICTED: 26,
+    KEV_DL_AWDL_UNRESTRICTED: 27,
+    KEV_DL_RRC_STATE_CHANGED: 28,
+    KEV_DL_QOS_MODE_CHANGED: 29,
+    KEV_DL_LOW_POWER_MODE_CHANGED: 30,
+  },
+  KEV_INET6_SUBCLASS: { KEV_INET6_REQUEST_NAT64_PREFIX: 7 },
+  KEV_ND6_SUBCLASS: {
+    KEV_ND6_RA: 1, // every few seconds (tailscale#4223)
+    KEV_ND6_NDFAILURE: 2,
+    KEV_ND6_NDALIVE: 3,
+  },
 } as const;
 
 /** FreeBSD: what macOS does not have or numbers differently. */

@@ -28,14 +28,14 @@ export async function readDump(
   signal: AbortSignal,
   malformed: () => void,
 ): Promise<Reading> {
-  const { layout, unusableRoute } = platform;
+  const { layout, listRequest, unusableRoute } = platform;
   let start = performance.now();
   const pause = async (): Promise<void> => {
     if (performance.now() - start > SLICE_MS) await macrotask();
     signal.throwIfAborted();
     start = performance.now();
   };
-  const list = readInterfaceList(syscalls, platform);
+  const list = syscalls.routeTable("sysctl of the interfaces", listRequest);
   const listed = [...decodeInterfaces(list, layout, malformed).values()];
   await pause();
   const flags = readAddressFlags(syscalls, platform, listed);
@@ -48,16 +48,4 @@ export async function readDump(
     defaultRoute: findDefaultRoutes(routes, interfaces, unusableRoute),
     knows: { links: true, addressFlags: flags !== null, routes: true },
   };
-}
-
-/**
- * Reads the list of interfaces and addresses, undecoded.
- *
- * @throws {SystemCallError} if the kernel refuses
- */
-export function readInterfaceList(
-  syscalls: Syscalls,
-  { listRequest }: Platform,
-): Uint8Array<ArrayBuffer> {
-  return syscalls.routeTable("sysctl of the interfaces", listRequest);
 }

@@ -7,17 +7,21 @@
 import type { BsdSystemName } from "./libc.ts";
 import * as C from "./constants.ts";
 
-/** Where a route message has its fields: offsets in bytes. */
-export interface RouteHeader {
-  readonly about: "route";
-  /** Where its sockaddrs begin. */
+/** Where a message has its fields: offsets in bytes. */
+interface Offsets {
+  /** Where the sockaddrs begin. */
   readonly size: number;
   /** u16: the interface. */
   readonly index: number;
-  /** i32: RTF_*. */
-  readonly flags: number;
   /** i32: which sockaddrs follow. */
   readonly addresses: number;
+}
+
+/** A route message. */
+export interface RouteHeader extends Offsets {
+  readonly about: "route";
+  /** i32: RTF_*. */
+  readonly flags: number;
   /** i32: who sent the request; left out where the struct has none, like the next two. */
   readonly pid?: number;
   /** i32: which of the sender's requests. */
@@ -26,14 +30,11 @@ export interface RouteHeader {
   readonly error?: number;
 }
 
-/** The same for a link message. */
-export interface LinkHeader {
+/** A link message. */
+export interface LinkHeader extends Offsets {
   readonly about: "link";
-  readonly size: number;
-  readonly index: number;
   /** i32: IFF_*. */
   readonly flags: number;
-  readonly addresses: number;
   /** u8: IFT_*. */
   readonly type: number;
   /** u32. */
@@ -42,12 +43,9 @@ export interface LinkHeader {
   readonly linkState?: number;
 }
 
-/** The same for an address message. */
-export interface AddressHeader {
+/** An address message. */
+export interface AddressHeader extends Offsets {
   readonly about: "address";
-  readonly size: number;
-  readonly index: number;
-  readonly addresses: number;
 }
 
 /** What a message is about, with the offsets that are read. */

@@ -15,7 +15,7 @@ import { type BsdSystemName, libcRequest } from "./libc.ts";
 import { openRouteSocket } from "./route_socket.ts";
 import { BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
-import { readDump, readInterfaceList } from "./dump.ts";
+import { readDump } from "./dump.ts";
 
 /** The default size of the receive buffer. */
 const RECEIVE_BUFFER_BYTES = 262_144;
@@ -73,7 +73,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   check(listens: boolean): void {
     const { platform, syscalls } = this.#runtime;
     if (listens) openRouteSocket(syscalls, platform, RECEIVE_BUFFER_BYTES).close();
-    readInterfaceList(syscalls, platform);
+    syscalls.routeTable("sysctl of the interfaces", platform.listRequest);
   }
 
   /** Opens the sockets. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatIp } from "../../state/ip.ts";
-import { RTM_ADD, RTM_CHANGE, RTM_DELADDR, RTM_DELETE, RTM_GET } from "./constants.ts";
+import { RTM_DELADDR } from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 import {
   decodeAddress,
@@ -15,12 +15,8 @@ import {
   type RouteMessage,
 } from "./route_message.ts";
 
-const ROUTE_TYPES: Readonly<Record<number, string>> = {
-  [RTM_ADD]: "add",
-  [RTM_DELETE]: "delete",
-  [RTM_CHANGE]: "change",
-  [RTM_GET]: "get",
-};
+/** RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET. */
+const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 
 /**
  * Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print.
@@ -36,10 +32,9 @@ export function formatMessage(message: RouteMessage, layout: Layout): string {
       const type = ROUTE_TYPES[message.type] ?? `type ${hex(message.type)}`;
       if (route === null) return `route ${type}`;
       const { destination, flags, gateway, index, prefixLength } = route;
+      const prefix = `${formatIp(destination)}/${prefixLength}`;
       const via = gateway === null ? "" : ` via ${formatIp(gateway)}`;
-      return `route ${type} ${index} ${formatIp(destination)}/${prefixLength}${via} flags ${
-        hex(flags)
-      }`;
+      return `route ${type} ${index} ${prefix}${via} flags ${hex(flags)}`;
     }
     case "link": {
       const { flags, index, linkState, mtu } = decodeLink(message, header, layout);

@@ -116,7 +116,7 @@ function errnoFacts(os: "darwin" | "freebsd"): Fact[] {
     .map(({ code, name }) => ({ label: name, c: name, value: code }));
 }
 
-const { DARWIN: _darwin, FREEBSD: _freebsd, ...SHARED } = constants;
+const { DARWIN: _darwin, FREEBSD: _freebsd, KERNEL_NOISE, ...SHARED } = constants;
 const BSD_FACTS = [...ABI_FACTS, { label: "sizeof nfds_t", c: "sizeof(nfds_t)", value: 4 }];
 
 const darwin: System = {
@@ -127,6 +127,7 @@ const darwin: System = {
     ...BSD_FACTS,
     ...constantFacts(SHARED),
     ...constantFacts(DARWIN),
+    ...Object.values(KERNEL_NOISE).flatMap(constantFacts),
     ...layoutFacts("darwin", LAYOUTS.darwin),
     ...errnoFacts("darwin"),
   ].map((fact) => ({
