@@ -14,6 +14,9 @@ import type { SimulatedNetwork } from "./simulated_network.ts";
 /** Simulated time advances in steps of this size, each followed by a turn of the real event loop. */
 const STEP_MS = 500;
 
+/** The machine is settled after this many turns without a message or a call. */
+const QUIET_TURNS = 3;
+
 /** The kernel's and the monitor's options. */
 export interface MachineOptions extends Partial<Omit<SimulatedKernelOptions, "clock">> {
   /** Receives the wire trace. */
@@ -59,11 +62,12 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const log = new Log();
   const monitor = await NetworkMonitor.open({ ...monitorOptions, source, clock, logger: log });
   const settle = async () => {
-    // A slice of messages takes a turn of the real event loop.
-    for (let quiet = 0; quiet < 3;) {
+    // A slice of messages or of a read takes a turn of the real event loop, and ends with calls.
+    for (let quiet = 0, calls = -1; quiet < QUIET_TURNS;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
       await clock.settle();
-      quiet = kernel.isQuiet ? quiet + 1 : 0;
+      quiet = kernel.isQuiet && kernel.callCount === calls ? quiet + 1 : 0;
+      calls = kernel.callCount;
     }
   };
   const pass = async (ms: number) => {

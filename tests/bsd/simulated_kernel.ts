@@ -152,6 +152,11 @@ export class SimulatedKernel {
     } as unknown as LibcFunctions;
   }
 
+  /** How many calls there were in all. */
+  get callCount(): number {
+    return Object.values(this.calls).reduce((sum, count) => sum + count, 0);
+  }
+
   /** How many descriptors are open. */
   get open(): number {
     return this.#descriptors.size;
