@@ -12,8 +12,8 @@ import { decodeInterfaces, publishedInterface } from "./interfaces.ts";
 import type { Platform } from "./platforms.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** Work that took longer than this is followed by a turn of the event loop, in milliseconds. */
-const SLICE_MS = 8;
+/** A longer list, of about 500 addresses, leaves the event loop its turn between the steps. */
+const LONG_BYTES = 65_536;
 
 /**
  * Reads everything. Calls `malformed` for each record that cannot be decoded, and skips it.
@@ -29,13 +29,11 @@ export async function readDump(
   malformed: () => void,
 ): Promise<Reading> {
   const { layout, listRequest, unusableRoute } = platform;
-  let start = performance.now();
-  const pause = async (): Promise<void> => {
-    if (performance.now() - start > SLICE_MS) await macrotask();
-    signal.throwIfAborted();
-    start = performance.now();
-  };
   const list = syscalls.routeTable("sysctl of the interfaces", listRequest);
+  const pause = async (): Promise<void> => {
+    if (list.length > LONG_BYTES) await macrotask();
+    signal.throwIfAborted();
+  };
   const listed = [...decodeInterfaces(list, layout, malformed).values()];
   await pause();
   const flags = readAddressFlags(syscalls, platform, listed);
