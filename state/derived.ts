@@ -25,6 +25,9 @@ export interface InterfaceAddresses extends Readonly<Record<Scope, readonly stri
 /** The fields of a state that follow from its interfaces alone. */
 export type LocalFields = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
 
+/** Shared, so that walking thousands of interfaces touches less memory. */
+const NONE: string[] = [];
+
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
 
 /** The same per state, in the order of its interfaces: looking each up costs ten times as much. */
@@ -144,11 +147,11 @@ function classify(nic: Interface): InterfaceAddresses {
     usable: [] as Address[],
     usableIpv4: false,
     usableIpv6: false,
-    loopback: [] as string[],
-    linkLocalIpv4: [] as string[],
-    linkLocalIpv6: [] as string[],
-    uniqueLocal: [] as string[],
-    global: [] as string[],
+    loopback: NONE,
+    linkLocalIpv4: NONE,
+    linkLocalIpv6: NONE,
+    uniqueLocal: NONE,
+    global: NONE,
   };
   let last = "";
   for (const address of nic.up ? nic.addresses : []) {
@@ -158,9 +161,10 @@ function classify(nic: Interface): InterfaceAddresses {
       found.usable.push(address);
       found[address.family === "IPv4" ? "usableIpv4" : "usableIpv6"] = true;
     }
-    // one address under two prefix lengths is still one address
-    if (address.address !== last) found[scope].push(address.address);
+    if (address.address === last) continue; // under two prefix lengths it is still one address
     last = address.address;
+    if (found[scope] === NONE) found[scope] = [last];
+    else found[scope].push(last);
   }
   return found;
 }
@@ -175,5 +179,6 @@ function scopeOf({ address, family }: Address, nic: Interface): Scope {
 
 /** `flatMap()` and spreading into `push()` take ten times as long, and long lists overflow the stack. */
 function append(texts: string[], more: readonly string[]): void {
+  if (more === NONE) return;
   for (let i = 0; i < more.length; i++) texts.push(more[i] as string);
 }
