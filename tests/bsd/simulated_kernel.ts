@@ -33,6 +33,8 @@ const PF = { inet6: { darwin: 30, freebsd: 28 }, route: 17, system: 32 } as cons
 const SOCK = { dgram: 2, raw: 3 } as const;
 const SO = { rcvbuf: 0x1002, error: 0x1007, rerror: 0x20000 } as const;
 const RT_MSGHDR_SIZE = { darwin: 92, freebsd: 152 } as const;
+const NET_RT_DUMP = 1;
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The largest receive buffer (kern.ipc.maxsockbuf). */
@@ -70,6 +72,8 @@ export class SimulatedKernel {
   growths = 0;
   /** The size of the table when it is read, by the size reported before; null if they are the same. */
   grows: ((size: number) => number) | null = null;
+  /** Called once, when the next read of the routes has ended. */
+  afterRead: (() => void) | null = null;
   readonly #os: EncodedOs;
   readonly #clock: Clock;
   readonly #without: ReadonlySet<string>;
@@ -334,7 +338,7 @@ export class SimulatedKernel {
     }
     const list = request === (this.#os === "darwin" ? 6 : 3)
       ? this.network.listInterfaces()
-      : request === 1
+      : request === NET_RT_DUMP
       ? this.network.listRoutes()
       : null;
     if (list === null) return this.#fail(ERRNO.einval);
@@ -344,7 +348,14 @@ export class SimulatedKernel {
     const needed = this.grows?.(room) ?? list.length;
     if (needed > room) return this.#fail(ERRNO.enomem);
     old.set(list);
+    if (request === NET_RT_DUMP) this.#ended();
     return 0;
+  }
+
+  #ended(): void {
+    const { afterRead } = this;
+    this.afterRead = null;
+    afterRead?.();
   }
 
   #gettime(clock: number, time: BigInt64Array): number {
