@@ -26,15 +26,18 @@ const CHARACTERS = Array.from({ length: 256 }, (_, code) => String.fromCharCode(
  *
  * @param nic The interface. If it is already in normal form, it is the result.
  * @param known What this function returned for the same interface before: its addresses are reused.
- * @throws {TypeError} if an address cannot be parsed or a number is not an integer.
+ * @throws {TypeError} if the name is not a string, a number is not an integer, or an address cannot be parsed.
  * @throws {RangeError} if a prefix length does not fit its family.
  */
 export function normalizeInterface(nic: Interface, known?: Interface): Interface {
   if (NORMAL.has(nic)) return nic;
+  if (typeof nic.name !== "string") {
+    throw new TypeError(`Interface name ${escapeText(String(nic.name))}: give a string`);
+  }
   for (const field of ["index", "flags", "mtu"] as const) {
     if (!Number.isSafeInteger(nic[field])) {
       throw new TypeError(
-        `Interface "${escapeText(String(nic.name))}" has ${field} ${nic[field]}: give an integer`,
+        `Interface "${escapeText(nic.name)}" has ${field} ${nic[field]}: give an integer`,
       );
     }
   }

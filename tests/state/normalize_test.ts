@@ -183,6 +183,12 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     RangeError,
     "Prefix length NaN",
   ],
+  [
+    "a name that is no string",
+    () => ({ ...nic("1"), name: 1 as unknown as string }),
+    TypeError,
+    "Interface name 1: give a string",
+  ],
   ["an index that JSON would lose", () => nic("eth0", { index: NaN }), TypeError, "has index NaN"],
   [
     "an mtu that JSON would lose",
