@@ -20,6 +20,7 @@
  * @module
  */
 import { deadline } from "@std/async/deadline";
+import { READ_LIMIT_MS } from "./actor/machine/reads.ts";
 import {
   type MonitorOptions,
   type ReadOptions,
@@ -59,9 +60,6 @@ export { diffStates } from "./state/diff.ts";
 export { isMajorChange } from "./state/major.ts";
 export { usableAddresses } from "./state/derived.ts";
 
-/** The longest that the read of `readNetworkState()` may take, in milliseconds. */
-const READ_LIMIT_MS = 5_000;
-
 /**
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.
  *
@@ -99,8 +97,8 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
    * @throws {Deno.errors.NotSupported} if this system has no event source, and `source` is `"events"`.
    * @throws {SystemCallError} if the operating system refuses the socket or the first read.
-   * @throws {DOMException} a `TimeoutError`, if subscribing or the first read takes more than 5 seconds; an
-   * `AbortError`, or the reason given, if `options.signal` is aborted before the first snapshot exists.
+   * @throws {DOMException} if subscribing or the first read takes more than 5 seconds (a `TimeoutError`), or if
+   * `options.signal` is aborted before the first snapshot exists (an `AbortError`, or the reason given).
    * @throws {RangeError} if a number among the options is out of range.
    * @throws {TypeError} if an option is of the wrong type.
    *
@@ -160,7 +158,7 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    *
    * @returns The snapshot that shows what was read, or the current one if nothing differs.
    * @throws {MonitorClosedError} if the monitor is closed, or closes before the read completes.
-   * @throws {Error} the error of the read, if it fails.
+   * @throws {Error} if the read fails, with its error.
    *
    * @example Read now
    * ```ts
@@ -182,9 +180,9 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
    * @param options `signal` ends the wait.
    * @returns The first snapshot whose state satisfies the predicate.
    * @throws {MonitorClosedError} if the monitor is closed, or closes meanwhile.
-   * @throws {DOMException} an `AbortError`, or the reason given, if the signal is aborted.
+   * @throws {DOMException} if the signal is aborted (an `AbortError`, or the reason given).
    * @throws {TypeError} if the predicate is not a function or the signal not an AbortSignal.
-   * @throws {Error} what the predicate throws.
+   * @throws {Error} if the predicate throws, with its error.
    *
    * @example Wait for an address
    * ```ts
@@ -306,7 +304,13 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  *
  * @param options How to read.
  * @returns The state.
- * @throws As `NetworkMonitor.open()` does.
+ * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
+ * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
+ * @throws {Deno.errors.NotSupported} if this system has no event source, and `source` is `"events"`.
+ * @throws {SystemCallError} if the operating system refuses the read.
+ * @throws {DOMException} if the read takes more than 5 seconds (a `TimeoutError`), or if `options.signal` is aborted
+ * (an `AbortError`, or the reason given).
+ * @throws {TypeError} if an option is of the wrong type.
  *
  * @example Gateway and addresses
  * ```ts
