@@ -89,11 +89,11 @@ export class LinkTable {
   /**
    * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
    * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards), and addresses
-   * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `removed` were
-   * removed while the dump was read.
+   * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `announced` changed
+   * while the dump was read, so it may be older.
    */
-  mergeTentative(dump: LinkTable, removed: readonly AddressMessage[]): boolean {
-    const stale = new Set(removed.map((it) => `${it.index} ${addressKey(it)}`));
+  mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
+    const stale = new Set(announced.map((it) => `${it.index} ${addressKey(it)}`));
     let merged = false;
     for (const [index, { addresses }] of dump.#rows) {
       const row = this.#rows.get(index);

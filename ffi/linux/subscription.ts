@@ -150,10 +150,10 @@ export class LinuxSubscription implements Subscription {
   /** A dump was read: takes from it what the kernel does not announce. */
   mergeTentative({ table }: Dump): void {
     if (this.#table === null) return;
-    const removed = Array.isArray(this.#journal)
-      ? this.#journal.flatMap((event) => event.kind === "address-gone" ? [event.address] : [])
+    const announced = Array.isArray(this.#journal)
+      ? this.#journal.flatMap((event) => "address" in event ? [event.address] : [])
       : [];
-    if (!this.#table.mergeTentative(table, removed)) return;
+    if (!this.#table.mergeTentative(table, announced)) return;
     this.#changes++;
     this.#post({ kind: "changed" });
   }

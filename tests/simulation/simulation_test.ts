@@ -3,6 +3,7 @@ import { replay, testSeed } from "../support/seed.ts";
 import { skippable } from "../support/skip.ts";
 import { BUGS } from "./bugs.ts";
 import { settle, VirtualClock } from "./clock.ts";
+import type { Mutation } from "./network.ts";
 import { find } from "./planted.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { REAL_PARTS } from "./real_parts.ts";
@@ -62,6 +63,32 @@ for (const bug of BUGS.filter(({ name }) => SOON_FOUND.includes(name))) {
       assertNotEquals(seed, null, "No seed found it");
     },
   });
+}
+
+// Found by seed 21210: an address of a link that is down was announced while an older dump was read.
+Deno.test("LinkTable.mergeTentative() keeps what was announced while the dump was read", async () => {
+  const plan: Plan = {
+    ...makePlan(1),
+    shape: { flavour: "journal", flightMs: 0, wakeMs: 0, stageMs: 50, viewMs: 0 },
+    reconcileIntervalMs: 15_000,
+    coalesceMs: 0,
+    initial: [{ do: "link-add", slot: 0 }, { do: "link-up", slot: 0, on: false }],
+    opening: [],
+    steps: [
+      { wait: 1_000, operation: { op: "mutate", mutation: tentative(true) } },
+      ...Array.from({ length: 40 }, (): Plan["steps"] => [
+        { wait: 400, operation: { op: "set-clock", ms: 5 } }, // the table is compared with a dump
+        { wait: 60, operation: { op: "mutate", mutation: tentative(false) } },
+        { wait: 400, operation: { op: "mutate", mutation: tentative(true) } },
+      ]).flat(),
+    ],
+  };
+  assertEquals((await run(plan, REAL_PARTS)).violation, null);
+});
+
+/** An IPv6 address gets or loses IFA_F_TENTATIVE. */
+function tentative(on: boolean): Mutation {
+  return { do: "address-set", slot: 0, spec: 7, flags: on ? 0x40 : 0x80 };
 }
 
 Deno.test("VirtualClock.block() fires what is overdue, timers first, and no interval twice", async () => {

@@ -232,9 +232,9 @@ export class SimulatedSubscription implements Subscription {
   learn({ table }: Dump): void {
     if (this.released || this.#table === null) return;
     if (this.#context.shape.flavour !== "journal") return;
-    const gone = (this.#journal ?? [])
-      .flatMap((event) => event.kind === "address-gone" ? [event.address] : []);
-    if (this.#table.mergeTentative(table, gone)) this.post({ kind: "changed" });
+    const announced = (this.#journal ?? [])
+      .flatMap((event) => "address" in event ? [event.address] : []);
+    if (this.#table.mergeTentative(table, announced)) this.post({ kind: "changed" });
   }
 
   #wake(): void {
