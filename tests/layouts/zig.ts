@@ -7,10 +7,7 @@
 import type { Fact, System } from "./facts.ts";
 
 /** Other releases ship other headers. */
-export const ZIGLANG = "ziglang==0.17.1";
-
-/** The command that runs zig. */
-export type Zig = readonly [string, ...string[]];
+const VERSION = "0.17.1";
 
 /** What a comparison found. */
 export interface Comparison {
@@ -22,20 +19,17 @@ export interface Comparison {
   readonly unchecked: readonly string[];
 }
 
-/** Finds zig, or the reason why there is none. */
-export function findZig(): { command: Zig } | { missing: string } {
-  const python = Deno.env.get("NETWATCH_PYTHON") ?? "python3";
+/** Finds zig: at the path in NETWATCH_ZIG, else on the PATH. If there is none, says why. */
+export function findZig(): { zig: string } | { missing: string } {
+  const zig = Deno.env.get("NETWATCH_ZIG") ?? "zig";
   try {
-    const { stdout, success } = new Deno.Command(python, {
-      args: ["-m", "ziglang", "version"],
-      stderr: "null",
-    }).outputSync();
+    const { stdout } = new Deno.Command(zig, { args: ["version"], stderr: "null" }).outputSync();
     const version = new TextDecoder().decode(stdout).trim();
-    if (!success) return { missing: `${python} has no ${ZIGLANG} (PyPI)` };
-    if (`ziglang==${version}` === ZIGLANG) return { command: [python, "-m", "ziglang"] };
-    return { missing: `${python} has ziglang ${version}, not ${ZIGLANG}` };
+    return version === VERSION
+      ? { zig }
+      : { missing: `${zig} is version ${version}, not ${VERSION}` };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { missing: `'${python}' is not installed` };
+    if (error instanceof Deno.errors.NotFound) return { missing: `'${zig}' is not installed` };
     throw error;
   }
 }
@@ -46,7 +40,7 @@ export function findZig(): { command: Zig } | { missing: string } {
  * @throws {Error} if the compiler fails for another reason than a fact
  */
 export async function compare(
-  zig: Zig,
+  zig: string,
   system: System,
   target: string,
 ): Promise<Comparison> {
@@ -55,9 +49,8 @@ export async function compare(
     const source = `${folder}/facts.c`;
     const lines = program(system);
     await Deno.writeTextFile(source, lines.map(({ text }) => text).join("\n"));
-    const [command, ...args] = zig;
-    const { success, stderr } = await new Deno.Command(command, {
-      args: [...args, "cc", "-target", target, "-S", "-o", `${folder}/facts.s`]
+    const { success, stderr } = await new Deno.Command(zig, {
+      args: ["cc", "-target", target, "-S", "-o", `${folder}/facts.s`]
         .concat("-Wno-everything", "-W#warnings", "-ferror-limit=0", source),
       stdout: "null",
     }).output();
