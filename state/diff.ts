@@ -61,11 +61,6 @@ export function diffStates(previous: State, next: State): readonly Change[] {
   return Object.freeze(changes);
 }
 
-/** Whether two states are equal. Who needs the changes anyway asks `diffStates()` alone. */
-export function equalStates(a: State, b: State): boolean {
-  return sameInterfaces(a, b) && sameRoutes(a, b) && sourceChanges(a, b).length === 0;
-}
-
 /** Whether two states have equal interfaces with equal addresses. */
 export function sameInterfaces(a: State, b: State): boolean {
   const { removed, added, kept } = pairInterfaces(a, b);
@@ -77,16 +72,6 @@ export function sameInterfaces(a: State, b: State): boolean {
 export function sameRoutes(a: State, b: State): boolean {
   return equalRoutes(a.defaultRoute.ipv4, b.defaultRoute.ipv4) &&
     equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
-}
-
-/** The wake-up from sleep that lies between two states; null if there is none. */
-export function resumeBetween(
-  previous: State,
-  next: State,
-): { readonly at: number; readonly sleptMs: number } | null {
-  const { resumedAt: at, sleptMs } = next;
-  if (at === null || sleptMs === null) return null;
-  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
 }
 
 /** Whether a sleep of 600_000 ms or more lies between two states. */
@@ -138,6 +123,16 @@ function routeChanges(previous: State, next: State): Change[] {
     if (!equalRoutes(from, to)) changes.push({ kind: "default-route-changed", family, from, to });
   }
   return changes;
+}
+
+/** The wake-up from sleep that lies between two states; null if there is none. */
+function resumeBetween(
+  previous: State,
+  next: State,
+): { readonly at: number; readonly sleptMs: number } | null {
+  const { resumedAt: at, sleptMs } = next;
+  if (at === null || sleptMs === null) return null;
+  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
 }
 
 function sourceChanges(previous: State, next: State): Change[] {

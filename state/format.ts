@@ -34,11 +34,6 @@ export function formatChange(change: Change): string {
   return escapeText(changeText(change));
 }
 
-/** Formats an interface, as in `eth0: index 2, ethernet, up, running, mtu 1500, 192.0.2.1/24`. */
-export function formatInterface(nic: Interface): string {
-  return escapeText(interfaceText(nic));
-}
-
 /** Formats a default route, as in `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`; null is `none`. */
 export function formatRoute(route: DefaultRoute | null): string {
   return escapeText(routeText(route));

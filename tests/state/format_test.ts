@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
-import { escapeText, formatChange, formatInterface, formatRoute } from "../../state/format.ts";
+import { escapeText, formatChange, formatRoute } from "../../state/format.ts";
 import type { Change } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomState } from "../support/random_states.ts";
@@ -89,20 +89,20 @@ Deno.test("formatChange() gives one line", async (t) => {
   }
 });
 
-Deno.test("formatInterface() and formatRoute() quote names that could be taken for other words", () => {
-  const text = formatInterface(nic("vEthernet (WSL)"));
-  assertEquals(text, '"vEthernet (WSL)": index 2, virtual, up, running, mtu 1500');
+Deno.test("formatChange() and formatRoute() quote names that could be taken for other words", () => {
+  const added = (name: string) => formatChange({ kind: "interface-added", interface: nic(name) });
+  assertEquals(
+    added("vEthernet (WSL)"),
+    'interface added: "vEthernet (WSL)": index 2, virtual, up, running, mtu 1500',
+  );
+  assertEquals(
+    added("\x1b[2J\n"),
+    'interface added: "\\u{1b}[2J\\u{a}": index 2, unknown, up, running, mtu 1500',
+  );
   assertEquals(formatRoute(route('a"b')), '"a\\"b"');
   assertEquals(formatRoute(route("")), '""');
   assertEquals(formatRoute(route("eth0.100")), "eth0.100");
   assertEquals(formatRoute(null), "none");
-});
-
-Deno.test("formatInterface() escapes what a terminal would obey", () => {
-  assertEquals(
-    formatInterface(nic("\x1b[2J\n")),
-    '"\\u{1b}[2J\\u{a}": index 2, unknown, up, running, mtu 1500',
-  );
 });
 
 Deno.test("formatChange() never lets a control character through", () => {
