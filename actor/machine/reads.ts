@@ -95,13 +95,12 @@ function limitMs({ config }: Draft, { causes, check }: ReadRequest): number {
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
 function earliest(draft: Draft, { base, tokens }: ReadRequest): number {
-  const { check, lastRead, viewsFrom } = draft;
+  const { check, lastRead } = draft;
   const rest = restMs(lastRead.ms);
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
   const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
-  if (isUrgent) return lastRead.endedAt + Math.min(rest, 1);
-  return Math.max(lastRead.endedAt + rest, viewsFrom);
+  return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);
 }
 
 function merge(a: ReadRequest, b: ReadRequest): ReadRequest {

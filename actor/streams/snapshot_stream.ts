@@ -111,18 +111,31 @@ export class SnapshotStream implements Follower {
   }
 
   /**
-   * A reader that takes the stream voids the reads that the one before gave up by `releaseLock()`, which the
-   * stream is not told of: what was delivered to them would be queued and grow stale.
+   * A stream is not told that a reader gave up its pending read, by `releaseLock()` or at the end of a pipe. What
+   * is delivered for such a read would be queued and grow stale.
    */
   #watchLock(): void {
     for (const name of LOCKING) {
       const method = this.readable[name] as (...args: unknown[]) => unknown;
       const value = (...args: unknown[]): unknown => {
         if (!this.readable.locked) this.#forgetRead();
-        return method.apply(this.readable, args);
+        const taken = method.apply(this.readable, args);
+        if (taken instanceof ReadableStreamDefaultReader) this.#watchRelease(taken);
+        return taken;
       };
       Object.defineProperty(this.readable, name, { value });
     }
+  }
+
+  #watchRelease(reader: ReadableStreamDefaultReader<Snapshot>): void {
+    const { releaseLock } = reader;
+    let held = true;
+    const value = (): void => {
+      releaseLock.call(reader);
+      if (held) this.#forgetRead();
+      held = false; // a second call must not void the read of the next reader
+    };
+    Object.defineProperty(reader, "releaseLock", { value });
   }
 
   /** Delivers what is due, or sees to it that it will be. */

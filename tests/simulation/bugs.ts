@@ -57,6 +57,7 @@ export const BUGS: readonly PlantedBug[] = [
   }),
   edit("read given up not noticed", "actor/streams/snapshot_stream.ts", {
     "if (!this.readable.locked) this.#forgetRead();": "",
+    "if (held) this.#forgetRead();": "",
   }),
   edit("no second round before drift", "actor/machine/reconcile.ts", {
     "if (quiet || check.rounds >= MAX_ROUNDS)": "if (quiet || check.rounds >= 1)",
@@ -154,8 +155,8 @@ export const BUGS: readonly PlantedBug[] = [
       "void restMs;",
   }),
   edit("reads without a macrotask between", "actor/machine/reads.ts", {
-    "return endedAt + (isUrgent ? Math.min(restMs(ms), 1) : restMs(ms));":
-      "return isUrgent ? 0 : endedAt + restMs(ms);",
+    "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);":
+      "return isUrgent ? 0 : lastRead.endedAt + rest;",
   }),
   edit("closed is not checked after user code", "actor/streams/snapshot_stream.ts", {
     "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
