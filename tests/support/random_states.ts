@@ -61,7 +61,7 @@ const ADDRESSES: readonly string[] = [
   "::ffff:192.0.2.1",
 ];
 
-/** A reading as a source might tell it: in any order, with names and addresses told twice. */
+/** A reading as a source may return it: in any order, with some names and addresses twice. */
 export function randomReading(random: Random): Reading {
   return {
     interfaces: Array.from({ length: random.below(6) }, () => randomInterface(random)),

@@ -22,14 +22,14 @@ export interface ReadingParts {
   knows?: Partial<Knows>;
 }
 
-/** An address out of `192.0.2.1/24`: permanent, with no other flag set and no peer, unless told. */
+/** Parses `192.0.2.1/24`. By default the address is permanent, has no other flag and no peer. */
 export function address(cidr: string, fields: Partial<Address> = {}): Address {
   return scriptedAddress(cidr, fields);
 }
 
 /**
  * An interface that is up and running: index 2, kind by name, no flags, MTU 1500 and no address,
- * unless told. Addresses may be written as text; link-local IPv6 among those gets the index as scope.
+ * by default. Addresses may be given as text; link-local IPv6 then gets the index as its scope.
  */
 export function nic(
   name: string,
@@ -51,12 +51,12 @@ export function nic(
   };
 }
 
-/** A default route through the interface: no gateway, source or metric, unless told. */
+/** A default route through the interface, by default without gateway, source and metric. */
 export function route(name: string, fields: Partial<DefaultRoute> = {}): DefaultRoute {
   return { interface: name, gateway: null, source: null, metric: null, ...fields };
 }
 
-/** A reading of a source that knows everything, unless told. */
+/** A reading of a source that by default knows everything. */
 export function reading(parts: ReadingParts = {}): Reading {
   return {
     interfaces: parts.interfaces ?? [],
@@ -65,7 +65,7 @@ export function reading(parts: ReadingParts = {}): Reading {
   };
 }
 
-/** The state that such a reading makes, without a wake-up from sleep unless told. */
+/** The state of such a reading, by default without a wake-up from sleep. */
 export function state(
   parts: ReadingParts = {},
   resumed: { at: number; sleptMs: number } | null = null,
