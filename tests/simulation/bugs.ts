@@ -37,17 +37,13 @@ export const BUGS: readonly PlantedBug[] = [
       "    true;",
   }),
   edit("table compared without flags", "ffi/linux/link_table.ts", {
-    "a.tentative === b.tentative &&": "",
-    "a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent":
-      "a.permanent === b.permanent",
-    "a.duplicated === b.duplicated &&": "",
+    "((a.flags ^ b.flags) & PUBLISHED_FLAGS) === 0 && ": "",
   }),
   edit("addresses keyed without peer", "ffi/linux/link_table.ts", {
-    "return peer === null ? cidr : `${cidr} ${peer}`;": "return peer === null ? cidr : cidr;",
+    "return peer === null ? key : `${key} ${numberOf(peer)}`;": "return key;",
   }),
   edit("addresses keyed without prefix", "ffi/linux/link_table.ts", {
-    "return peer === null ? cidr : `${cidr} ${peer}`;":
-      "return peer === null ? address : `${cidr} ${peer}`;",
+    "numberOf(local) * 64 + prefixLength;": "numberOf(local) * 64;",
   }),
   edit("addresses shown without prefix", "state/normalize.ts", {
     "return key + CHARACTERS[prefixLength];": "return key;",

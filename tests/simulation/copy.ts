@@ -40,6 +40,17 @@ export async function copyCode(edits: readonly Edit[]): Promise<Copy> {
   return { root, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
+/**
+ * Applies edits in memory. Needs `--allow-read`.
+ *
+ * @throws {Error} if the text of an edit does not occur in its file exactly once.
+ */
+export async function checkEdits(edits: readonly Edit[]): Promise<void> {
+  for (const file of new Set(edits.map((edit) => edit.file))) {
+    edited(file, await Deno.readTextFile(new URL(file, ROOT)), edits);
+  }
+}
+
 function edited(file: string, text: string, edits: readonly Edit[]): string {
   for (const edit of edits) {
     if (edit.file !== file) continue;

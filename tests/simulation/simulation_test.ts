@@ -3,6 +3,7 @@ import { replay, testSeed } from "../support/seed.ts";
 import { skippable } from "../support/skip.ts";
 import { BUGS } from "./bugs.ts";
 import { settle, VirtualClock } from "./clock.ts";
+import { checkEdits } from "./copy.ts";
 import type { Mutation } from "./network.ts";
 import { find } from "./planted.ts";
 import { makePlan, type Plan } from "./plan.ts";
@@ -52,6 +53,14 @@ Deno.test("shrink() leaves out what the failure does not need", async () => {
   const { violation } = await run(plan, parts);
   const shrunk = await shrink(plan, parts, violation ?? "");
   assertEquals([shrunk.steps.length, shrunk.initial.length], [2, 1]);
+});
+
+skippable({
+  name: "every planted bug fits the code",
+  needs: [{ permission: { name: "read" } }],
+  fn: async () => {
+    for (const { edits = [] } of BUGS) await checkEdits(edits);
+  },
 });
 
 for (const bug of BUGS.filter(({ name }) => SOON_FOUND.includes(name))) {
