@@ -5,12 +5,22 @@
  *
  * @module
  */
-import { compareBytes } from "../state/ip.ts";
+import { compareBytes, isLinkLocal, parseIp } from "../state/ip.ts";
+import type { Address, Interface } from "../state/types.ts";
 
 /** 0/0 and the halves and quarters with which VPNs cover it. */
 export const LONGEST_DEFAULT_IPV4 = 3;
 /** The same within 2000::/3, where all global addresses are. */
 export const LONGEST_DEFAULT_IPV6 = 4;
+
+/**
+ * Destinations in each half of the address space. One whose own prefix is routed elsewhere says nothing
+ * about the default, so the next one is asked.
+ */
+export const PROBES = {
+  IPv4: [["23.0.0.1", "73.0.0.1", "0.1.2.3"], ["151.0.0.1", "203.0.113.1", "240.0.0.1"]],
+  IPv6: [["2a0f::1", "2c0f::1", "2d00::1"], ["3ffe::1", "3000::1"]],
+} as const;
 
 /** A next hop. */
 export interface Hop {
@@ -49,4 +59,24 @@ function sameHops(a: NextHops, b: NextHops): boolean {
   if (a.nexthopId && a.nexthopId === b.nexthopId) return true;
   return a.hops.length === b.hops.length &&
     a.hops.every((hop, i) => compareHops(hop, b.hops[i]!) === 0);
+}
+
+/**
+ * The source address that a system selects which does not state it: the first usable address of the
+ * interface, a temporary one before the others (RFC 6724, rule 7).
+ */
+export function likelySource(nic: Interface, family: Address["family"]): string | null {
+  const usable = nic.addresses
+    .filter((address) => address.family === family && isSource(address))
+    .sort(compareSources);
+  return usable[0]?.address ?? null;
+}
+
+function isSource({ address, deprecated, duplicated, tentative }: Address): boolean {
+  return !deprecated && !duplicated && !tentative && !isLinkLocal(parseIp(address)!);
+}
+
+function compareSources(a: Address, b: Address): number {
+  return Number(b.temporary) - Number(a.temporary) ||
+    compareBytes(parseIp(a.address)!, parseIp(b.address)!);
 }

@@ -3,13 +3,15 @@
  *
  * @module
  */
-import { compareBytes, formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
-import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
+import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
+import type { DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import {
   compareHops,
+  likelySource,
   LONGEST_DEFAULT_IPV4,
   LONGEST_DEFAULT_IPV6,
   type NextHops,
+  PROBES,
   selectDefaultRoute,
 } from "../default_route.ts";
 import { RTF_UP } from "./constants.ts";
@@ -21,12 +23,6 @@ import {
   type Route,
   type RouteMessage,
 } from "./route_message.ts";
-
-/** One address in each half of what a default route covers. */
-const HALVES = {
-  IPv4: ["23.0.0.1", "151.0.0.1"],
-  IPv6: ["2a0f::1", "3ffe::1"],
-} as const;
 
 const LONGEST = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
 
@@ -83,7 +79,7 @@ export function findDefaultRoutes(
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
-    const [low, high] = HALVES[family].map((probe) => nextHopsTo(parseIp(probe)!, ofFamily));
+    const [low, high] = PROBES[family].map(([probe]) => nextHopsTo(parseIp(probe)!, ofFamily));
     const route = selectDefaultRoute(low ?? null, high ?? null)?.hops[0];
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
@@ -114,22 +110,9 @@ function covers({ destination, prefixLength }: Route, address: Uint8Array): bool
 
 /**
  * The source address of a route, where the kernel states one. For IPv6 it mostly states the link-local
- * address, which it would not send from: then the first usable address of the interface, a temporary one
- * before the others (RFC 6724, rule 7), as both kernels do.
+ * address, which it would not send from.
  */
 function sourceOf({ family, source }: Route, nic: Interface): string | null {
   if (source !== null && !(family === "IPv6" && isLinkLocal(source))) return formatIp(source);
-  const usable = nic.addresses
-    .filter((address) => address.family === family && isSource(address))
-    .sort(compareSources);
-  return usable[0]?.address ?? null;
-}
-
-function isSource({ address, deprecated, duplicated, tentative }: Address): boolean {
-  return !deprecated && !duplicated && !tentative && !isLinkLocal(parseIp(address)!);
-}
-
-function compareSources(a: Address, b: Address): number {
-  return Number(b.temporary) - Number(a.temporary) ||
-    compareBytes(parseIp(a.address)!, parseIp(b.address)!);
+  return likelySource(nic, family);
 }

@@ -7,7 +7,13 @@
  */
 import { formatIp, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
-import { compareHops, type Hop, type NextHops, selectDefaultRoute } from "../default_route.ts";
+import {
+  compareHops,
+  type Hop,
+  type NextHops,
+  PROBES,
+  selectDefaultRoute,
+} from "../default_route.ts";
 import { canBeDefault } from "./bpf_filter.ts";
 import * as C from "./constants.ts";
 import type { NetlinkMessage } from "./netlink.ts";
@@ -45,16 +51,9 @@ interface Found extends NextHops {
   readonly route: RouteMessage;
 }
 
-/**
- * Probes for each half of the address space. A probe whose own prefix is routed elsewhere says nothing
- * about the default, so the next one is asked.
- */
-const HALVES: readonly (readonly Probe[])[] = [
-  ["23.0.0.1", "73.0.0.1", "0.1.2.3"],
-  ["151.0.0.1", "203.0.113.1", "240.0.0.1"],
-  ["2a0f::1", "2c0f::1", "2d00::1"],
-  ["3ffe::1", "3000::1"],
-].map((texts) => texts.map(makeProbe));
+/** The probes of each half of the address space, IPv4 first. */
+const HALVES: readonly (readonly Probe[])[] = [...PROBES.IPv4, ...PROBES.IPv6]
+  .map((texts) => texts.map(makeProbe));
 
 function makeProbe(text: string): Probe {
   const destination = parseIp(text)!;
