@@ -17,6 +17,8 @@ export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
   candidates: readonly string[]; // absolute paths where the library may be, best first
   /** The absolute path of the library, if the user gave one: no other place is tried. */
   path?: string | undefined;
+  /** For errors about a library that has siblings: the paths to grant, and what to do if it is not found. */
+  advice?: { readonly grant: string; readonly notFound: string } | undefined;
 }
 
 /**
@@ -117,16 +119,19 @@ class Attempt<S extends Deno.ForeignLibraryInterface> {
   }
 
   #notCapable(path: string): Error {
+    const { advice, what } = this.#request;
     return new Deno.errors.NotCapable(
-      `--allow-ffi=${path} is needed to open ${this.#request.what} (or --allow-ffi, if it is` +
+      `--allow-ffi=${advice?.grant ?? path} is needed to open ${what} (or --allow-ffi, if it is` +
         " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
         " last one unloads the library",
     );
   }
 
   #notFound(): Error {
-    const { path, what } = this.#request;
-    const remedy = path === undefined
+    const { advice, path, what } = this.#request;
+    const remedy = advice !== undefined
+      ? advice.notFound
+      : path === undefined
       ? "Give its absolute path in the option libc, and grant --allow-ffi for that path"
       : "Correct the option libc, or leave it out to search the usual places";
     return new Deno.errors.NotFound(

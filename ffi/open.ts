@@ -30,7 +30,9 @@ export type EventSourceOptions = Pick<
 >;
 
 /** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
-type EventSource = NetworkSource & AsyncDisposable & { check(listens: boolean): void };
+type EventSource = NetworkSource & AsyncDisposable & {
+  check(listens: boolean): void | Promise<void>;
+};
 
 /** Opens the event source of an operating system. */
 interface SystemSource {
@@ -79,7 +81,7 @@ function polling(options: OpenSourceOptions, reason: string | null): OpenedSourc
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
   const source = await openSystemSource(options);
   try {
-    source.check(options.listens);
+    await source.check(options.listens);
     return source;
   } catch (error) {
     await source[Symbol.asyncDispose]();
@@ -115,6 +117,10 @@ async function systemSource(): Promise<SystemSource | null> {
         granted: (options) => BsdSource.granted({ ...options, os }),
         open: (options) => BsdSource.open({ ...options, os }),
       };
+    }
+    case "windows": {
+      const { WindowsSource } = await import("./windows/source.ts");
+      return WindowsSource;
     }
     default:
       return null;

@@ -1,0 +1,43 @@
+/**
+ * Names of Windows error codes, for messages only.
+ *
+ * @module
+ */
+
+/** winerror.h. */
+export const ERROR_NAMES: Readonly<Record<number, string>> = {
+  1: "ERROR_INVALID_FUNCTION",
+  2: "ERROR_FILE_NOT_FOUND",
+  5: "ERROR_ACCESS_DENIED",
+  6: "ERROR_INVALID_HANDLE",
+  8: "ERROR_NOT_ENOUGH_MEMORY",
+  13: "ERROR_INVALID_DATA",
+  14: "ERROR_OUTOFMEMORY",
+  31: "ERROR_GEN_FAILURE",
+  50: "ERROR_NOT_SUPPORTED",
+  87: "ERROR_INVALID_PARAMETER",
+  111: "ERROR_BUFFER_OVERFLOW",
+  120: "ERROR_CALL_NOT_IMPLEMENTED",
+  122: "ERROR_INSUFFICIENT_BUFFER",
+  127: "ERROR_PROC_NOT_FOUND",
+  232: "ERROR_NO_DATA",
+  995: "ERROR_OPERATION_ABORTED",
+  997: "ERROR_IO_PENDING",
+  1168: "ERROR_NOT_FOUND",
+  1228: "ERROR_ADDRESS_NOT_ASSOCIATED",
+  1231: "ERROR_NETWORK_UNREACHABLE",
+  1232: "ERROR_HOST_UNREACHABLE",
+  1450: "ERROR_NO_SYSTEM_RESOURCES",
+  1722: "RPC_S_SERVER_UNAVAILABLE",
+  10022: "WSAEINVAL",
+  10024: "WSAEMFILE",
+  10047: "WSAEAFNOSUPPORT",
+  10055: "WSAENOBUFS",
+  10091: "WSASYSNOTREADY",
+  10093: "WSANOTINITIALISED",
+};
+
+/** The symbolic name of an error code, such as `"ERROR_NOT_SUPPORTED"`; `"E?"` if it is not known. */
+export function errorName(code: number): string {
+  return ERROR_NAMES[code] ?? "E?";
+}

@@ -1,0 +1,300 @@
+/**
+ * The system calls that netwatch makes on Windows, as typed functions.
+ *
+ * @module
+ */
+import { SystemCallError } from "../../state/errors.ts";
+import {
+  AF_UNSPEC,
+  ERROR_BUFFER_OVERFLOW,
+  ERROR_NO_DATA,
+  ERROR_SUCCESS,
+  FORMAT_MESSAGE_FROM_SYSTEM,
+  FORMAT_MESSAGE_IGNORE_INSERTS,
+  FORMAT_MESSAGE_MAX_WIDTH_MASK,
+  GAA_FLAG_SKIP_ANYCAST,
+  GAA_FLAG_SKIP_DNS_SERVER,
+  GAA_FLAG_SKIP_MULTICAST,
+  LPTR,
+  MIB_IPFORWARD_ROW2_SIZE,
+  MIB_IPFORWARD_TABLE2,
+  SIO_ADDRESS_LIST_CHANGE,
+  SOCK_DGRAM,
+  SOCKADDR_INET_SIZE,
+  WAIT_TIMEOUT,
+  WSA_FLAG_NO_HANDLE_INHERIT,
+  WSA_FLAG_OVERLAPPED,
+  WSADATA_SIZE,
+} from "./constants.ts";
+import { errorName } from "./error_name.ts";
+import type { LibraryFunctions } from "./libraries.ts";
+import { tableSize } from "./routes.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const WINSOCK_2_2 = 0x0202;
+const INVALID_SOCKET = 2n ** 64n - 1n;
+/** As the documentation of GetAdaptersAddresses recommends. */
+const ADAPTERS_BYTES = 16_384;
+/** The list may grow between two calls, repeatedly while a storm lasts. */
+const MOST_ADAPTER_CALLS = 8;
+
+/** The functions with a callback `void f(PVOID context, row *, MIB_NOTIFICATION_TYPE)`. */
+export const CALLBACKS = [
+  "NotifyUnicastIpAddressChange",
+  "NotifyIpInterfaceChange",
+  "NotifyRouteChange2",
+] as const;
+
+/** Memory that the system wrote, and where. */
+export interface CopiedMemory {
+  readonly bytes: Bytes;
+  readonly address: bigint;
+}
+
+/** The system calls of Windows. */
+export class Syscalls {
+  readonly #kernel32: LibraryFunctions["kernel32"];
+  readonly #iphlpapi: LibraryFunctions["iphlpapi"];
+  readonly #ws2_32: LibraryFunctions["ws2_32"];
+  /**
+   * The callback of all notifications is the function SetEvent itself: the system passes the context first,
+   * which is the event, and x64 and arm64 ignore further arguments. So no JavaScript runs on a thread of
+   * the system, and a cancellation cannot deadlock (tailscale#1414).
+   */
+  readonly #setEvent: bigint;
+  readonly #u64 = new BigUint64Array(1);
+
+  /** The functions must stay loaded while this is used. */
+  constructor({ iphlpapi, kernel32, ws2_32 }: LibraryFunctions) {
+    this.#kernel32 = kernel32;
+    this.#iphlpapi = iphlpapi;
+    this.#ws2_32 = ws2_32;
+    const module = kernel32.GetModuleHandleA(cString("kernel32.dll"));
+    this.#setEvent = kernel32.GetProcAddress(module, cString("SetEvent"));
+    if (this.#setEvent === 0n) throw this.error("GetProcAddress of SetEvent");
+  }
+
+  /** Makes an error with the name and the text of its code; that of GetLastError() is a hint only. */
+  error(operation: string, code: number = this.#kernel32.GetLastError()): SystemCallError {
+    return new SystemCallError(operation, code, errorName(code), { detail: this.#text(code) });
+  }
+
+  /**
+   * Creates an event that stays set until `resetEvent()`, like a descriptor that stays readable.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  createEvent(): number {
+    const handle = this.#kernel32.CreateEventW(0n, 1, 0, 0n);
+    if (handle === 0n) throw this.error("CreateEventW");
+    // 32 bits are significant ("Interprocess Communication Between 32-bit and 64-bit Applications")
+    return Number(BigInt.asIntN(32, handle));
+  }
+
+  /** Sets an event. */
+  setEvent(event: number): void {
+    this.#kernel32.SetEvent(handleOf(event));
+  }
+
+  /** Resets an event. */
+  resetEvent(event: number): void {
+    this.#kernel32.ResetEvent(handleOf(event));
+  }
+
+  /** Whether an event is set. */
+  isSet(event: number): boolean {
+    return this.#kernel32.WaitForSingleObject(handleOf(event), 0) === 0;
+  }
+
+  /** Closes an event. No wait may be using it. */
+  closeEvent(event: number): void {
+    this.#kernel32.CloseHandle(handleOf(event));
+  }
+
+  /** Waits on a pool thread. Resolves to the position of the first event that is set, null if none is, -1 on failure. */
+  async wait(events: readonly number[], timeoutMs: number): Promise<number | null> {
+    const handles = BigUint64Array.from(events, handleOf);
+    const { WaitForMultipleObjects } = this.#kernel32;
+    const result = await WaitForMultipleObjects(events.length, handles, 0, timeoutMs);
+    if (result === WAIT_TIMEOUT) return null;
+    return result < events.length ? result : -1;
+  }
+
+  /**
+   * Lets the system set an event at every change, and at once. Returns the registration.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  register(callback: (typeof CALLBACKS)[number], event: number): bigint {
+    const handle = new BigUint64Array(1);
+    const register = this.#iphlpapi[callback];
+    const code = register(AF_UNSPEC, this.#setEvent, handleOf(event), 1, handle);
+    if (code !== ERROR_SUCCESS) throw this.error(callback, code);
+    return handle[0]!;
+  }
+
+  /** Ends a registration. When this resolves, no callback runs. */
+  async cancel(registration: bigint): Promise<void> {
+    await this.#iphlpapi.CancelMibChangeNotify2(registration);
+  }
+
+  /** Starts to wait for a change of the IPv4 addresses, once. Returns the error code. */
+  notifyAddrChange(handle: bigint, overlapped: bigint): number {
+    return this.#iphlpapi.NotifyAddrChange(handle, overlapped);
+  }
+
+  /** Ends such a wait. */
+  cancelAddrChange(overlapped: bigint): void {
+    this.#iphlpapi.CancelIPChangeNotify(overlapped);
+  }
+
+  /**
+   * Starts Winsock. Every success needs a `cleanUpWinsock()`.
+   *
+   * @throws {SystemCallError} if it does not start
+   */
+  startWinsock(): void {
+    const code = this.#ws2_32.WSAStartup(WINSOCK_2_2, new Uint8Array(WSADATA_SIZE));
+    if (code !== 0) throw this.error("WSAStartup", code);
+  }
+
+  /** Ends the use of Winsock. */
+  cleanUpWinsock(): void {
+    this.#ws2_32.WSACleanup();
+  }
+
+  /**
+   * Opens a UDP socket.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  openSocket(family: number): bigint {
+    const flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
+    const socket = this.#ws2_32.WSASocketW(family, SOCK_DGRAM, 0, 0n, 0, flags);
+    if (socket === INVALID_SOCKET) throw this.error("WSASocketW");
+    return socket;
+  }
+
+  /** Closes a socket, which ends its operations. */
+  closeSocket(socket: bigint): void {
+    this.#ws2_32.closesocket(socket);
+  }
+
+  /** Starts to wait for a change of the addresses of the socket's family, once. Returns the error code. */
+  notifyAddressList(socket: bigint, returned: bigint, overlapped: bigint): number {
+    const { WSAIoctl } = this.#ws2_32;
+    const code = SIO_ADDRESS_LIST_CHANGE;
+    const result = WSAIoctl(socket, code, 0n, 0, 0n, 0, returned, overlapped, 0n);
+    return result === 0 ? ERROR_SUCCESS : this.#kernel32.GetLastError();
+  }
+
+  /**
+   * Memory for what the system writes later: a buffer of JavaScript is freed when its Worker is terminated,
+   * and the system would go on to write there.
+   *
+   * @throws {SystemCallError} if there is none
+   */
+  allocate(size: number): bigint {
+    const address = this.#kernel32.LocalAlloc(LPTR, BigInt(size));
+    if (address === 0n) throw this.error("LocalAlloc");
+    return address;
+  }
+
+  /** Frees what `allocate()` returned. */
+  free(address: bigint): void {
+    this.#kernel32.LocalFree(address);
+  }
+
+  /** Copies memory. */
+  copyFrom(address: bigint, size: number): Bytes {
+    const bytes = new Uint8Array(size);
+    this.#kernel32.copy_from(bytes, address, BigInt(size));
+    return bytes;
+  }
+
+  /** Writes memory that `allocate()` returned. */
+  copyTo(address: bigint, bytes: Bytes): void {
+    this.#kernel32.copy_to(address, bytes, BigInt(bytes.length));
+  }
+
+  /**
+   * Reads the adapters with their addresses, on a pool thread.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  async adapters(): Promise<CopiedMemory> {
+    const { GetAdaptersAddresses } = this.#iphlpapi;
+    const flags = GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER;
+    for (let room = ADAPTERS_BYTES, attempt = 1;; attempt++) {
+      const size = this.allocate(room + 16);
+      const address = size + 16n;
+      try {
+        this.copyTo(size, new Uint8Array(Uint32Array.of(room).buffer));
+        const code = await GetAdaptersAddresses(AF_UNSPEC, flags, 0n, address, size);
+        if (code === ERROR_SUCCESS) return { bytes: this.copyFrom(address, room), address };
+        if (code === ERROR_NO_DATA) return { bytes: new Uint8Array(), address };
+        if (code !== ERROR_BUFFER_OVERFLOW || attempt === MOST_ADAPTER_CALLS) {
+          throw this.error("GetAdaptersAddresses", code);
+        }
+        const needed = new DataView(this.copyFrom(size, 4).buffer).getUint32(0, true);
+        room = Math.max(room * 2, needed);
+      } finally {
+        this.free(size);
+      }
+    }
+  }
+
+  /** Asks for the route to a destination: a row, and the source address. Returns the error code if there is none. */
+  bestRoute(destination: Bytes): { row: Bytes; source: Bytes } | number {
+    const row = new Uint8Array(MIB_IPFORWARD_ROW2_SIZE);
+    const source = new Uint8Array(SOCKADDR_INET_SIZE);
+    const code = this.#iphlpapi.GetBestRoute2(0n, 0, 0n, destination, 0, row, source);
+    return code === ERROR_SUCCESS ? { row, source } : code;
+  }
+
+  /**
+   * Reads the routing table of both families.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  routeTable(): Bytes {
+    const code = this.#iphlpapi.GetIpForwardTable2(AF_UNSPEC, this.#u64);
+    if (code !== ERROR_SUCCESS) throw this.error("GetIpForwardTable2", code);
+    const table = this.#u64[0]!;
+    try {
+      return this.copyFrom(table, tableSize(this.copyFrom(table, MIB_IPFORWARD_TABLE2.Table)));
+    } finally {
+      this.#iphlpapi.FreeMibTable(table);
+    }
+  }
+
+  /** The time since the system started without the time asleep, in milliseconds. */
+  awakeMs(): number | null {
+    const { QueryUnbiasedInterruptTime } = this.#kernel32;
+    return QueryUnbiasedInterruptTime(this.#u64) === 0 ? null : Number(this.#u64[0]!) / 10_000;
+  }
+
+  /** The time since the system started with the time asleep, in milliseconds. */
+  uptimeMs(): number {
+    return Number(this.#kernel32.GetTickCount64());
+  }
+
+  #text(code: number): string {
+    const flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
+      FORMAT_MESSAGE_MAX_WIDTH_MASK;
+    const text = new Uint16Array(512);
+    const { FormatMessageW } = this.#kernel32;
+    const length = FormatMessageW(flags, 0n, code, 0, text, text.length, 0n);
+    return String.fromCharCode(...text.subarray(0, length)).trim();
+  }
+}
+
+/** A handle is extended by its sign. */
+function handleOf(event: number): bigint {
+  return BigInt.asUintN(64, BigInt(event));
+}
+
+function cString(text: string): Bytes {
+  return new TextEncoder().encode(`${text}\0`);
+}

@@ -1,0 +1,132 @@
+/**
+ * What sets an event when the network changes: a registration with a callback, or an overlapped operation
+ * that completes at the next change.
+ *
+ * @module
+ */
+import {
+  AF_INET,
+  AF_INET6,
+  ERROR_IO_PENDING,
+  ERROR_NOT_SUPPORTED,
+  ERROR_SUCCESS,
+  OVERLAPPED,
+  OVERLAPPED_SIZE,
+  STATUS_PENDING,
+} from "./constants.ts";
+import { CALLBACKS, type Syscalls } from "./syscalls.ts";
+
+/** How long the system may take to end an operation. */
+const CANCEL_MS = 1_000;
+
+/** Something that sets an event at every change. */
+export interface Trigger {
+  /** Called when the event was set and is reset again, before the read that follows. False if it is lost. */
+  rearm(): boolean;
+  /** Ends it. When this resolves the event may be closed. */
+  cancel(): Promise<void>;
+}
+
+/** How to open a trigger. */
+export interface TriggerKind {
+  /** As in `health.listeners`. */
+  readonly name: string;
+  /** Whether the event is set at once, without a change. */
+  readonly confirms: boolean;
+  /**
+   * Sets the event at every change from now on.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  open(syscalls: Syscalls, event: number): Trigger;
+}
+
+/** Registrations for addresses, interfaces and routes of both families. */
+export const REGISTRATIONS: readonly TriggerKind[] = CALLBACKS.map((name) => ({
+  name,
+  confirms: true,
+  open(syscalls, event) {
+    const registration = syscalls.register(name, event);
+    // Wine 10 accepts, sets no event later and has nothing to cancel.
+    if (registration === 0n) throw syscalls.error(name, ERROR_NOT_SUPPORTED);
+    return { rearm: () => true, cancel: () => syscalls.cancel(registration) };
+  },
+}));
+
+/** Operations for addresses only. */
+export const OPERATIONS: readonly TriggerKind[] = [
+  {
+    name: "NotifyAddrChange", // IPv4
+    confirms: false,
+    open: (syscalls, event) =>
+      openOverlapped("NotifyAddrChange", syscalls, event, {
+        start: (overlapped, out) => syscalls.notifyAddrChange(out, overlapped),
+        stop: (overlapped) => syscalls.cancelAddrChange(overlapped),
+      }),
+  },
+  addressList("SIO_ADDRESS_LIST_CHANGE IPv4", AF_INET),
+  addressList("SIO_ADDRESS_LIST_CHANGE IPv6", AF_INET6),
+];
+
+function addressList(name: string, family: number): TriggerKind {
+  return {
+    name,
+    confirms: false,
+    open(syscalls, event) {
+      syscalls.startWinsock();
+      try {
+        const socket = syscalls.openSocket(family);
+        const { cancel, rearm } = openOverlapped(name, syscalls, event, {
+          start: (overlapped, out) => syscalls.notifyAddressList(socket, out, overlapped),
+          stop: () => syscalls.closeSocket(socket),
+        });
+        return { rearm, cancel: () => cancel().finally(() => syscalls.cleanUpWinsock()) };
+      } catch (error) {
+        syscalls.cleanUpWinsock();
+        throw error;
+      }
+    },
+  };
+}
+
+interface Operation {
+  /** Starts it, and returns the error code. `out` has room for a pointer. */
+  start(overlapped: bigint, out: bigint): number;
+  /** Lets it complete now; called once. */
+  stop(overlapped: bigint): void;
+}
+
+function openOverlapped(
+  name: string,
+  syscalls: Syscalls,
+  event: number,
+  { start, stop }: Operation,
+): Trigger {
+  const overlapped = syscalls.allocate(OVERLAPPED_SIZE + 8);
+  const out = overlapped + BigInt(OVERLAPPED_SIZE);
+  const isPending = (): boolean => {
+    const bytes = syscalls.copyFrom(overlapped + BigInt(OVERLAPPED.Internal), 8);
+    return new DataView(bytes.buffer).getBigUint64(0, true) === BigInt(STATUS_PENDING);
+  };
+  let code = ERROR_IO_PENDING;
+  const rearm = (): boolean => {
+    const bytes = new Uint8Array(OVERLAPPED_SIZE);
+    const view = new DataView(bytes.buffer);
+    // Windows writes this too, Wine 10 does not for a socket
+    view.setBigUint64(OVERLAPPED.Internal, BigInt(STATUS_PENDING), true);
+    view.setBigInt64(OVERLAPPED.hEvent, BigInt(event), true);
+    syscalls.copyTo(overlapped, bytes);
+    code = start(overlapped, out);
+    return code === ERROR_IO_PENDING || (code === ERROR_SUCCESS && syscalls.isSet(event));
+  };
+  const cancel = async (): Promise<void> => {
+    syscalls.resetEvent(event);
+    stop(overlapped);
+    if (isPending()) await syscalls.wait([event], CANCEL_MS);
+    // else the system may still write there
+    if (!isPending()) syscalls.free(overlapped);
+  };
+  if (rearm()) return { rearm, cancel };
+  void cancel();
+  throw syscalls.error(name, code);
+}
