@@ -1,6 +1,6 @@
 /**
- * The long mode of the hostile-input tests: a million mutated inputs of Linux and as many of the BSDs. A
- * decoder that throws anything but a DecodeError ends it with the seed that repeats the failure.
+ * The long mode of the hostile-input tests: a million mutated inputs of each system. A decoder that throws
+ * anything but a DecodeError ends it with the seed that repeats the failure.
  *
  *     deno task fuzz [COUNT] [FIRST_SEED]
  *
@@ -10,12 +10,14 @@ import { LINUX_FIXTURES } from "./fixtures/linux.ts";
 import { mutateAndDecode, OWN_SAMPLES, thirdPartySamples } from "./support/bsd_corpus.ts";
 import { decodeDatagram, decodesOrRefuses, hex, mutate } from "./support/netlink.ts";
 import { Random } from "./support/random.ts";
+import { mutateAndDecodeWindows } from "./support/windows_corpus.ts";
 
 const [count = 1_000_000, first = 1] = Deno.args.map(Number);
 const bsdSamples = [...OWN_SAMPLES, ...thirdPartySamples()];
 const linuxSamples = LINUX_FIXTURES.map((fixture) => hex(fixture.hex));
 
 fuzz("BSD messages", (random) => mutateAndDecode(bsdSamples, random));
+fuzz("Windows structures", mutateAndDecodeWindows);
 fuzz("netlink datagrams", (random) => {
   const datagram = mutate(random.pick(linuxSamples), random);
   return decodesOrRefuses(

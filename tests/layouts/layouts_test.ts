@@ -10,6 +10,7 @@ import { assertEquals } from "@std/assert";
 import { missing, read, run, write } from "../support/skip.ts";
 import { BSD_SYSTEMS } from "./bsd.ts";
 import { LINUX } from "./linux.ts";
+import { WINDOWS } from "./windows.ts";
 import { compare, findZig } from "./zig.ts";
 
 const withheld = missing([read, write, run, { permission: { name: "env" } }]);
@@ -36,7 +37,7 @@ check(
   },
 );
 
-for (const system of [...BSD_SYSTEMS, LINUX]) {
+for (const system of [...BSD_SYSTEMS, LINUX, WINDOWS]) {
   for (const target of system.targets) {
     const name = `constants, sizes and offsets are those of the headers of ${target}`;
     check(name, async (zig) => {
