@@ -1,6 +1,5 @@
 /**
- * The stand-in for iphlpapi.dll, and monitors on it. Its tests exist on Windows only, where `deno task
- * test:windows` has built the library.
+ * The stand-in for iphlpapi.dll, which `deno task test:windows` builds, and monitors on it.
  *
  * @module
  */
@@ -11,6 +10,7 @@ import { WindowsSource } from "../../ffi/windows/source.ts";
 import type { Snapshot } from "../../state/types.ts";
 import { ffi, missing, read } from "../support/skip.ts";
 import { scaled } from "../support/timing.ts";
+import { windowsTest } from "./support.ts";
 
 const PATH = fileURLToPath(new URL("build/standin.dll", import.meta.url));
 
@@ -124,15 +124,16 @@ export class StandinMonitor implements AsyncDisposable {
   }
 }
 
-/** Registers a test of the stand-in, on Windows only: elsewhere there is nothing that could be skipped. */
+/** Registers a test of the stand-in. */
 export function standinTest(name: string, fn: (standin: Standin) => Promise<void>): void {
-  if (Deno.build.os !== "windows") return;
-  const reason = missing([ffi, read]) ??
-    (existsSync(PATH) ? null : `'${PATH}' is not built: run 'deno task test:windows'`);
-  if (reason !== null) console.log(`skipped: ${name}: ${reason}`);
-  Deno.test({
+  const isBuilt = missing([read]) === null && existsSync(PATH);
+  if (!isBuilt && Deno.build.os === "windows") {
+    console.log(`'${PATH}' is not built: run 'deno task test:windows'`);
+  }
+  windowsTest({
     name,
-    ignore: reason !== null,
+    needs: [ffi, read],
+    ignore: !isBuilt,
     fn: async () => {
       await using standin = new Standin();
       await fn(standin);
