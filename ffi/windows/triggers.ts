@@ -117,7 +117,10 @@ function openOverlapped(
     view.setBigInt64(OVERLAPPED.hEvent, BigInt(event), true);
     syscalls.copyTo(overlapped, bytes);
     code = start(overlapped, out);
-    return code === ERROR_IO_PENDING || (code === ERROR_SUCCESS && syscalls.isSet(event));
+    if (code === ERROR_IO_PENDING || (code === ERROR_SUCCESS && syscalls.isSet(event))) return true;
+    // refused; without an error code it may be under way all the same
+    if (code !== ERROR_SUCCESS) syscalls.copyTo(overlapped, new Uint8Array(OVERLAPPED_SIZE));
+    return false;
   };
   const cancel = async (): Promise<void> => {
     syscalls.resetEvent(event);

@@ -1,0 +1,180 @@
+/**
+ * The notifications of Windows, over system calls that the test plays.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { POLLIN } from "../../ffi/poll_loop.ts";
+import { HandlePort } from "../../ffi/windows/handle_poll.ts";
+import type { WindowsSource } from "../../ffi/windows/source.ts";
+import { SystemCallError } from "../../state/errors.ts";
+import type { SourceEvent, Subscription } from "../../state/source.ts";
+import { SimulatedWindows } from "../support/simulated_windows.ts";
+
+const REGISTRATIONS = [
+  "NotifyUnicastIpAddressChange",
+  "NotifyIpInterfaceChange",
+  "NotifyRouteChange2",
+] as const;
+const OPERATIONS = ["SIO_ADDRESS_LIST_CHANGE IPv4", "SIO_ADDRESS_LIST_CHANGE IPv6"];
+
+interface Setup {
+  windows: SimulatedWindows;
+  source: WindowsSource;
+  subscription: Subscription;
+  /** The next event. */
+  next(): Promise<SourceEvent | undefined>;
+}
+
+/** Runs a test with a subscription; nothing may be left open after it. */
+async function subscribed(
+  windows: SimulatedWindows,
+  test: (setup: Setup) => Promise<void>,
+): Promise<void> {
+  {
+    await using source = windows.source();
+    const subscription = await source.subscribe(new AbortController().signal);
+    const iterator = subscription[Symbol.asyncIterator]();
+    const next = async () => (await iterator.next()).value;
+    await test({ windows, source, subscription, next });
+  }
+  const { events, memory, registrations, sockets, winsock } = windows;
+  assertEquals([events.size, memory.size, registrations.size, sockets.size, winsock], [
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]);
+}
+
+Deno.test("HandlePort.poll() marks all events that are set", async () => {
+  const windows = new SimulatedWindows();
+  const port = new HandlePort(windows as never);
+  const [a, b, c] = [windows.createEvent(), windows.createEvent(), windows.createEvent()];
+  const set = new Uint8Array(4 * 8);
+  const view = new DataView(set.buffer);
+  [port.wakeDescriptor, a, b, c].forEach((event, i) => view.setInt32(i * 8, event, true));
+  const poll = async (ms: number) => {
+    const count = await port.poll(set, 4, ms);
+    const revents = [0, 1, 2, 3].map((i) => view.getInt16(i * 8 + 6, true));
+    set.fill(0, 6, 8), [1, 2, 3].forEach((i) => set.fill(0, i * 8 + 6, i * 8 + 8));
+    return [count, ...revents];
+  };
+  assertEquals(await poll(1), [0, 0, 0, 0, 0]);
+  windows.setEvent(a);
+  windows.setEvent(c);
+  assertEquals(await poll(1_000), [2, 0, POLLIN, 0, POLLIN]);
+  windows.resetEvent(a);
+  windows.resetEvent(c);
+  port.wake();
+  assertEquals(await poll(1_000), [1, POLLIN, 0, 0, 0]);
+  port.quiet();
+  assertEquals(await poll(1), [0, 0, 0, 0, 0]);
+  windows.wait = () => Promise.resolve(-1);
+  assertEquals(await poll(1), [-1, 0, 0, 0, 0]);
+});
+
+Deno.test("a subscription receives changes, and no confirmation", async () => {
+  await subscribed(new SimulatedWindows(), async ({ next, source, subscription, windows }) => {
+    assertEquals(source.listeners, REGISTRATIONS);
+    windows.change();
+    assertEquals(await next(), { kind: "changed" });
+    assertEquals(await subscription.probe(new AbortController().signal), true);
+    const { events } = source.counters;
+    assertEquals(windows.registrations.size, 3);
+    windows.change();
+    assertEquals(await next(), { kind: "changed" });
+    // the three events of one change may be one or several wake-ups
+    assertEquals(events >= 1 && events <= 3 && source.counters.events > events, true);
+  });
+});
+
+Deno.test("operations stand in for a registration that is refused, until it is there", async () => {
+  const windows = new SimulatedWindows();
+  windows.refused.add(REGISTRATIONS[1]);
+  await subscribed(windows, async ({ next, source, subscription }) => {
+    assertEquals(source.listeners, [REGISTRATIONS[0], REGISTRATIONS[2], ...OPERATIONS]);
+    windows.registrations.clear();
+    for (let i = 0; i < 2; i++) {
+      windows.change();
+      assertEquals(await next(), { kind: "changed" });
+    }
+    windows.refused.clear();
+    assertEquals(await subscription.probe(new AbortController().signal), true);
+    assertEquals(source.listeners, REGISTRATIONS);
+    assertEquals([windows.sockets.size, windows.winsock], [0, 0]);
+  });
+});
+
+Deno.test("a registration that does not confirm fails the canary and is replaced", async () => {
+  await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
+    windows.silent.add(REGISTRATIONS[0]);
+    const { signal } = new AbortController();
+    assertEquals(await subscription.probe(signal), false);
+    assertEquals(
+      source.listeners.toSorted(),
+      [...REGISTRATIONS.slice(1), ...OPERATIONS].toSorted(),
+    );
+    // the next socket has what there is, and its canary is answered
+    assertEquals(await subscription.probe(signal), true);
+    windows.silent.clear();
+    assertEquals(await subscription.probe(signal), true);
+    assertEquals(source.listeners.toSorted(), REGISTRATIONS.toSorted());
+  });
+});
+
+Deno.test("a subscription ends when nothing listens any more", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  await subscribed(windows, async ({ next, source, windows }) => {
+    assertEquals(source.listeners, OPERATIONS);
+    windows.operationsRefused = true;
+    windows.change();
+    assertEquals(await next(), undefined);
+    assertEquals(source.listeners, []);
+  });
+});
+
+Deno.test("subscribe() fails if nothing listens", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  windows.operationsRefused = true;
+  await using source = windows.source();
+  const { signal } = new AbortController();
+  await assertRejects(() => source.subscribe(signal), SystemCallError, "failed with E? (50)");
+  await assertRejects(async () => await source.check(true), SystemCallError);
+  await source.check(false);
+});
+
+Deno.test("subscriptions share the registrations", async () => {
+  await subscribed(new SimulatedWindows(), async ({ next, source, subscription, windows }) => {
+    const other = await source.subscribe(new AbortController().signal);
+    assertEquals(windows.registrations.size, 3);
+    await subscription[Symbol.asyncDispose]();
+    assertEquals(await next(), undefined);
+    windows.change();
+    for await (const event of other) {
+      assertEquals(event, { kind: "changed" });
+      break;
+    }
+    assertEquals(windows.registrations.size, 3);
+  });
+});
+
+Deno.test("a sleep is found at the next wake-up, and at the next read", async () => {
+  await subscribed(new SimulatedWindows(), async ({ next, source, windows }) => {
+    windows.awake += 10_000;
+    windows.uptime += 10_016;
+    await source.read(new AbortController().signal);
+    windows.uptime += 60_000;
+    windows.change();
+    const woken = await next();
+    assertEquals(woken?.kind === "resumed" && woken.sleptMs, 60_016);
+    assertEquals(await next(), { kind: "changed" });
+    windows.uptime += 5_000;
+    await source.read(new AbortController().signal);
+    const read = await next();
+    assertEquals(read?.kind === "resumed" && read.sleptMs, 5_000);
+  });
+});
