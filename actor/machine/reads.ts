@@ -73,7 +73,7 @@ function begin(draft: Draft, request: ReadRequest): void {
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
   draft.lastId++;
-  draft.reading = {
+  const read: ReadInFlight = {
     ...request,
     ...(covers ? { base: socket.id, causes: [...request.causes, "event"] } : {}),
     id: draft.lastId,
@@ -81,7 +81,8 @@ function begin(draft: Draft, request: ReadRequest): void {
     events: draft.metrics.events,
     published: draft.metrics.published,
   };
-  draft.effects.push({ kind: "read", id: draft.lastId, limitMs: limitMs(draft, request) });
+  draft.reading = read;
+  draft.effects.push({ kind: "read", id: read.id, limitMs: limitMs(draft, read) });
 }
 
 /** Only a read that a reconcile tick alone wants is bounded by the interval. */
