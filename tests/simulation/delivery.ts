@@ -17,6 +17,7 @@ export class Delivery {
   readonly #context: SourceContext;
   readonly #held: { event: KernelEvent; subject: Subject }[] = [];
   #lastArrival = 0;
+  #inFlight = 0;
 
   /** No message is in flight. */
   constructor(context: SourceContext) {
@@ -58,20 +59,25 @@ export class Delivery {
     subject: Subject,
     reported: "overflow" | "resync" | null,
   ): void {
-    const { clock } = this.#context;
     to.disturb(subject, reported !== null);
-    if (reported === null) return;
-    const ms = this.#lastArrival - clock.monotonic();
-    if (ms <= 0) to.lose(subject, reported);
-    else clock.later("kernel", ms, () => to.lose(subject, reported));
+    if (reported !== null) this.#inOrder(this.#lastArrival, () => to.lose(subject, reported));
   }
 
   #send(to: SimulatedSubscription, event: KernelEvent, subject: Subject, ms: number): void {
+    this.#lastArrival = Math.max(this.#lastArrival, this.#context.clock.monotonic() + ms);
+    this.#inOrder(this.#lastArrival, () => to.arrive(event, subject));
+  }
+
+  /** At once, unless an earlier message is in flight: it may be overdue, when a view has taken its time. */
+  #inOrder(due: number, arrive: () => void): void {
     const { clock } = this.#context;
-    const due = Math.max(this.#lastArrival, clock.monotonic() + ms);
-    this.#lastArrival = due;
-    if (due === clock.monotonic()) to.arrive(event, subject);
-    else clock.later("kernel", due - clock.monotonic(), () => to.arrive(event, subject));
+    const ms = Math.max(0, due - clock.monotonic());
+    if (ms === 0 && this.#inFlight === 0) return arrive();
+    this.#inFlight++;
+    clock.later("kernel", ms, () => {
+      this.#inFlight--;
+      arrive();
+    });
   }
 
   #sendLate(to: SimulatedSubscription, event: KernelEvent, subject: Subject, ms: number): void {
