@@ -135,6 +135,7 @@ export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null 
 
 /** Compares addresses in normal form for sorting: by family (IPv4 first), bytes, prefix length. */
 export function compareAddresses(a: Address, b: Address): number {
+  if (a.family !== b.family) return a.family === "IPv4" ? -1 : 1;
   if (a.cidr === b.cidr) return 0;
   return sortKey(a) < sortKey(b) ? -1 : 1;
 }
@@ -173,10 +174,11 @@ function equalLists(a: readonly Address[], b: readonly Address[]): boolean {
 }
 
 function sortedUnique(addresses: Address[]): Address[] {
-  const keys = addresses.map(sortKey);
-  if (keys.every((key, i) => i === 0 || (keys[i - 1] as string) < key)) return addresses;
+  if (addresses.every((it, i) => i === 0 || compareAddresses(addresses[i - 1]!, it) < 0)) {
+    return addresses;
+  }
   return addresses
-    .map((address, i) => ({ address, key: keys[i] as string }))
+    .map((address) => ({ address, key: sortKey(address) }))
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : compareTwins(a.address, b.address))
     .filter(({ key }, i, all) => key !== all[i - 1]?.key)
     .map(({ address }) => address);
