@@ -50,7 +50,7 @@ export class SimulatedWindows implements Played {
     return new WindowsSource(runtime, {}, () => runtime.dispose());
   }
 
-  /** A change: every registration and every operation is told. */
+  /** A change: notifies every registration and every operation. */
   change(): void {
     for (const { event } of this.registrations.values()) this.setEvent(event);
     for (const [socket, overlapped] of this.sockets) {
