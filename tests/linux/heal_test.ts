@@ -193,7 +193,10 @@ namespaceTest(
     await ip("link set h1 down");
     // The carrier goes with a message of its own, up to a second later (net/core/link_watch.c).
     await watched.until("no carrier", () => watched.state.interfaces["h0"]?.running === false);
-    await watched.until("quiet", byInterface("h0"));
+    // The second look at the routes that the carrier's message asks for is over by then.
+    const { reconciles } = watched.monitor.metrics;
+    await watched.until("quiet", () => watched.monitor.metrics.reconciles >= reconciles + 2);
+    assertEquals(watched.state.defaultRoute.ipv4?.interface, "h0");
 
     const before = watched.monitor.metrics;
     const setting = "/proc/sys/net/ipv4/conf/h0/ignore_routes_with_linkdown";
