@@ -128,6 +128,23 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   }
 }
 
+/** Long work in slices, so that it holds the event loop no longer than a slice at a time. */
+export class TimeSlice {
+  #end = performance.now() + SLICE_MS;
+
+  /** Whether it is time to pause. */
+  get isOver(): boolean {
+    return performance.now() >= this.#end;
+  }
+
+  /** Lets timers and other sockets have their turn; the next slice begins. */
+  async pause(signal: AbortSignal): Promise<void> {
+    await macrotask();
+    signal.throwIfAborted();
+    this.#end = performance.now() + SLICE_MS;
+  }
+}
+
 /** Lets timers and other sockets have their turn. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));

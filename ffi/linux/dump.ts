@@ -4,11 +4,12 @@
  * @module
  */
 import type { Reading } from "../../state/source.ts";
-import { macrotask } from "../event_socket.ts";
+import { TimeSlice } from "../event_socket.ts";
 import { decodeAddress, encodeAddressDump } from "./address.ts";
 import * as C from "./constants.ts";
 import { decodeLink, encodeLinkDump } from "./link.ts";
 import { LinkTable } from "./link_table.ts";
+import type { NetlinkMessage } from "./netlink.ts";
 import { RequestSocket } from "./request_socket.ts";
 import { decodeRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { Syscalls } from "./syscalls.ts";
@@ -25,8 +26,6 @@ export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
  * at most. Under a storm that never ends the last one has to do: what it lacks is in the events.
  */
 const MOST_DUMPS = 8;
-/** Building interfaces holds the event loop no longer than this at a time. */
-const SLICE_MS = 8;
 
 /** The kernel's state at one moment. */
 export interface Dump {
@@ -49,14 +48,9 @@ export async function readDump(
 ): Promise<Dump> {
   const socket = new RequestSocket(syscalls);
   try {
-    const table = await dumpTable(socket, signal);
-    let sliceEnd = performance.now() + SLICE_MS;
-    for (const _ of table.build(live)) {
-      if (performance.now() < sliceEnd) continue;
-      await macrotask();
-      signal.throwIfAborted();
-      sliceEnd = performance.now() + SLICE_MS;
-    }
+    const slice = new TimeSlice();
+    const table = await dumpTable(socket, slice, signal);
+    for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
     const { routes, expiresInSeconds } = new RouteLookup().ask(
       (queries) => socket.askAll(queries, decodeRouteAnswer),
       table,
@@ -68,32 +62,31 @@ export async function readDump(
   }
 }
 
-async function dumpTable(socket: RequestSocket, signal: AbortSignal): Promise<LinkTable> {
+async function dumpTable(
+  socket: RequestSocket,
+  slice: TimeSlice,
+  signal: AbortSignal,
+): Promise<LinkTable> {
   for (let attempt = 1;; attempt++) {
     const table = new LinkTable();
+    const dump = (what: string, request: Uint8Array, visit: (message: NetlinkMessage) => void) =>
+      socket.dump(what, request, visit, slice, signal);
     // Links first: an address without its link is not shown, a link without addresses is valid.
-    const consistent = await dumpLinks(socket, table, signal) &&
-      await dumpAddresses(socket, table, signal);
+    const consistent = await dump("RTM_GETLINK dump", encodeLinkDump(), (it) =>
+      takeLink(table, it)) &&
+      await dump("RTM_GETADDR dump", encodeAddressDump(), (it) => takeAddress(table, it));
     if (consistent || attempt === MOST_DUMPS) return table;
   }
 }
 
-function dumpLinks(socket: RequestSocket, table: LinkTable, signal: AbortSignal): Promise<boolean> {
-  return socket.dump("RTM_GETLINK dump", encodeLinkDump(), (message) => {
-    if (message.type !== C.RTM_NEWLINK) return;
-    const link = decodeLink(message.body);
-    if (link.family === C.AF_UNSPEC) table.setLink(link);
-  }, signal);
+function takeLink(table: LinkTable, { type, body }: NetlinkMessage): void {
+  if (type !== C.RTM_NEWLINK) return;
+  const link = decodeLink(body);
+  if (link.family === C.AF_UNSPEC) table.setLink(link);
 }
 
-function dumpAddresses(
-  socket: RequestSocket,
-  table: LinkTable,
-  signal: AbortSignal,
-): Promise<boolean> {
-  return socket.dump("RTM_GETADDR dump", encodeAddressDump(), (message) => {
-    if (message.type !== C.RTM_NEWADDR) return;
-    const address = decodeAddress(message.body);
-    if (address !== null) table.setAddress(address);
-  }, signal);
+function takeAddress(table: LinkTable, { type, body }: NetlinkMessage): void {
+  if (type !== C.RTM_NEWADDR) return;
+  const address = decodeAddress(body);
+  if (address !== null) table.setAddress(address);
 }

@@ -6,14 +6,12 @@
  */
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import { macrotask } from "../event_socket.ts";
+import type { TimeSlice } from "../event_socket.ts";
 import { setU32 } from "./attribute.ts";
 import * as C from "./constants.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** A long dump holds the event loop no longer than this at a time. */
-const SLICE_MS = 8;
 /** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
 const DUMP_BATCH = 2;
 /** Where the sequence number of a message lies (struct nlmsghdr). */
@@ -84,6 +82,7 @@ export class RequestSocket {
   /**
    * Reads a dump in slices.
    *
+   * @param slice Shared with whatever else the read does, since one dump after the other may be short.
    * @returns False if a change interrupted the dump, so that it must be read again.
    * @throws {SystemCallError} if the kernel refuses
    */
@@ -91,19 +90,16 @@ export class RequestSocket {
     operation: string,
     request: Uint8Array,
     visit: (message: NetlinkMessage) => void,
+    slice: TimeSlice,
     signal: AbortSignal,
   ): Promise<boolean> {
     const sequence = this.#send([request], ++this.#sequence);
     const progress = { done: false, consistent: true };
-    let sliceEnd = performance.now() + SLICE_MS;
     while (!progress.done) {
       this.#receive(operation, (message) => {
         if (message.sequence === sequence) follow(operation, message, progress, visit);
       }, DUMP_BATCH);
-      if (progress.done || performance.now() < sliceEnd) continue;
-      await macrotask();
-      signal.throwIfAborted();
-      sliceEnd = performance.now() + SLICE_MS;
+      if (slice.isOver) await slice.pause(signal);
     }
     return progress.consistent;
   }
