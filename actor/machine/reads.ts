@@ -31,7 +31,6 @@ export function beginNextRead(draft: Draft): void {
     draft.nextReadAt = at;
     return;
   }
-  if (draft.nextReadAt !== null) draft.effects.push({ kind: "disarm", timer: "read" });
   draft.nextReadAt = null;
   draft.nextRead = null;
   begin(draft, request);
