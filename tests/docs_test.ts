@@ -9,6 +9,7 @@ import { resolveMonitorOptions, resolveSnapshotOptions } from "../actor/options.
 import { HELP } from "../examples/watch/options.ts";
 import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
 import { libcRequest } from "../ffi/linux/libc.ts";
+import { headingsOf, matches, pages, relativeLinks } from "./support/pages.ts";
 import { readText } from "./support/published.ts";
 import { ROOT } from "./support/run.ts";
 import { read, skippable } from "./support/skip.ts";
@@ -21,28 +22,40 @@ skippable({
     assert(version !== undefined, "no DENO_VERSION in .ci/run");
     const readme = readText("README.md");
     for (const command of ["run --allow-ffi examples/watch.ts", "test -P"]) {
-      assertStringIncludes(readme, `\n\`\`\`sh\nnpx -y deno@${version} ${command}\n\`\`\`\n`);
+      assertStringIncludes(
+        readme,
+        `\n\`\`\`sh\nnpx -y --prefer-offline deno@${version} ${command}\n\`\`\`\n`,
+      );
     }
-    const versions = pages().flatMap(([, text]) => matches(text, /deno@([\d.]*\d)/g));
+    const workflows = [...Deno.readDirSync(new URL(".github/workflows", ROOT))]
+      .map(({ name }) => readText(`.github/workflows/${name}`));
+    const versions = [
+      ...pages().flatMap(([, text]) => matches(text, /deno@([\d.]*\d)/g)),
+      ...workflows.flatMap((text) => matches(text, /deno-version: (\S+)/g)),
+    ];
     assertEquals(new Set(versions), new Set([version]));
   },
 });
 
 skippable({
-  name: "every page is linked from the README, and relative links point at what is there",
+  name: "relative links lead to files and headings, and from the README to every page",
   needs: [read],
   fn() {
     const linked = new Set(["README.md", "CHANGELOG.md"]);
-    for (const [path, text] of pages()) {
-      for (const link of matches(text, /\]\(([^)\s#]+)[^)]*\)/g)) {
-        if (link.startsWith("https:")) continue;
-        const url = new URL(link, new URL(path, ROOT));
-        Deno.statSync(url);
-        if (path === "README.md") linked.add(url.href.slice(ROOT.href.length));
+    for (const { from, to, heading } of relativeLinks()) {
+      Deno.statSync(new URL(to, ROOT)); // throws if it is missing
+      if (heading !== null) {
+        assert(headingsOf(readText(to)).includes(heading), `${from}: no heading ${to}#${heading}`);
       }
+      if (from === "README.md") linked.add(to);
     }
     assertEquals(pages().map(([path]) => path).filter((path) => !linked.has(path)), []);
   },
+});
+
+Deno.test("headingsOf() makes the anchors of GitHub", () => {
+  const text = "# How `it` works, in short\n```sh\n# no heading\n```\n## A-b_c?\n";
+  assertEquals(headingsOf(text), ["how-it-works-in-short", "a-b_c"]);
 });
 
 skippable({
@@ -176,17 +189,6 @@ function functionsOf(path: string, text: string): string[] {
     },
   };
   return Deno.lint.runPlugin(plugin, path, text).map(({ message }) => message);
-}
-
-/** Path and text of each page. */
-function pages(): [path: string, text: string][] {
-  const folder = [...Deno.readDirSync(new URL("docs", ROOT))].map(({ name }) => `docs/${name}`);
-  const top = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md"];
-  return [...top, ...folder].map((path) => [path, readText(path)]);
-}
-
-function matches(text: string, pattern: RegExp): string[] {
-  return [...text.matchAll(pattern)].map(([, match = ""]) => match);
 }
 
 function optionsIn(text: string): string[] {

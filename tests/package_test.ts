@@ -8,8 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { ENTRY_POINTS, publishedModules, readText } from "./support/published.ts";
+import { pages, relativeLinks } from "./support/pages.ts";
 import { ROOT, runDeno, runDenoOk } from "./support/run.ts";
-import { read, run, skippable } from "./support/skip.ts";
+import { read, run, skippable, write } from "./support/skip.ts";
 
 /** The public API. */
 const API_VALUES: readonly string[] = [
@@ -61,6 +62,9 @@ const API_TYPES_ADDED: readonly string[] = [
   "SourceCounters",
   "SourceOption",
 ];
+
+/** Pages for those who work on netwatch; they may link to what is not published. */
+const PAGES_OF_THE_REPOSITORY = new Set(["ARCHITECTURE.md", "CONTRIBUTING.md"]);
 
 skippable({
   name: "mod.ts exports the public API and nothing else",
@@ -134,11 +138,47 @@ skippable({
   name: "deno publish sends the modules, their licence and their texts, and nothing else",
   needs: [read, run],
   async fn() {
-    const pages = [...Deno.readDirSync(new URL("docs", ROOT))].map(({ name }) => `docs/${name}`);
-    const texts = ["CHANGELOG.md", "LICENSE", "README.md", "deno.json", ...pages];
-    assertEquals(await filesToPublish(), [...publishedModules(), ...texts].sort());
+    const files = await filesToPublish();
+    const texts = ["LICENSE", "deno.json", ...pages().map(([path]) => path)];
+    const expected = new Set([...publishedModules(), ...examples(), ...texts]);
+    assertEquals(files, [...expected].sort());
+    // The page of the package shows published files only.
+    const dead = relativeLinks().filter(({ from, to }) => {
+      return !PAGES_OF_THE_REPOSITORY.has(from) && !files.includes(to);
+    });
+    assertEquals(dead, []);
   },
 });
+
+skippable({
+  name: "another project can use a clone of the repository by links",
+  needs: [read, run, write],
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const links = [fileURLToPath(ROOT)];
+      const imports = { "@netwatch/netwatch": "jsr:@netwatch/netwatch@^0.1.0" };
+      await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ links, imports }));
+      await Deno.writeTextFile(
+        `${folder}/main.ts`,
+        `import { diffStates } from "@netwatch/netwatch";
+         import { ScriptedSource } from "@netwatch/netwatch/testing";
+         console.log(typeof diffStates, typeof ScriptedSource);`,
+      );
+      const { stdout } = await runDenoOk(["run", "main.ts"], { cwd: folder });
+      assertEquals(stdout, "function function\n");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+/** Programs that are published because the pages link to them. The dashboard imports files as text. */
+function examples(): string[] {
+  return [...Deno.readDirSync(new URL("examples", ROOT))]
+    .map(({ name }) => `examples/${name}`)
+    .filter((path) => path.endsWith(".ts") && path !== "examples/dashboard.ts");
+}
 
 /** The names that `deno doc` finds, sorted. */
 async function exportsOf(entryPoint: string): Promise<string[]> {

@@ -18,6 +18,8 @@ export type Need =
   | "gcc"
   /** util-linux's `script`, which runs a program in a new terminal. */
   | "script"
+  /** Chromium. */
+  | "chromium"
   /** A granted permission, such as `{ name: "ffi" }`. */
   | { permission: Deno.PermissionDescriptor };
 
@@ -42,11 +44,14 @@ export const run: Need = { permission: { name: "run" } };
 /** Permission to list the network interfaces. */
 export const networkInterfaces: Need = { permission: { name: "sys", kind: "networkInterfaces" } };
 
-const COMMANDS: Record<"unshare" | "ip" | "gcc" | "script", readonly [string, ...string[]]> = {
+type Command = Exclude<Need, "linux" | object>;
+
+const COMMANDS: Record<Command, readonly [string, ...string[]]> = {
   unshare: ["unshare", "-rn", "true"],
   ip: ["ip", "-Version"],
   gcc: ["gcc", "--version"],
   script: ["script", "--version"],
+  chromium: ["chromium", "--version"],
 };
 
 const commandReasons = new Map<string, string | null>();
