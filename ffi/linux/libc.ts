@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { LibraryRequest } from "../library.ts";
+import { type LibraryRequest, openLibrary } from "../library.ts";
 
 /**
  * The functions that netwatch calls. `usize` stands for `size_t`. `ssize_t` results are read as `i32`
@@ -34,17 +34,15 @@ export const LIBC_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  /** Called with a timeout of 0 only, because it runs on the event loop. */
-  poll_now: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32" },
   /**
    * `memcpy(buffer, buffer, 0)` returns the address of a buffer. Deno refuses its own pointer classes
    * when the FFI permission covers a single library (denoland/deno#15511).
    */
   address_of: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
-  /** Copies from a pointer into a buffer, for the same reason. */
-  copy_from: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+  /** Copies from an address into a buffer, for the same reason. */
+  copy_from: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
   /** Both glibc and musl export it. */
-  __errno_location: { parameters: [], result: "pointer", optional: true },
+  __errno_location: { parameters: [], result: "usize", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The loaded functions. */
@@ -57,8 +55,47 @@ export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
  */
 const GLIBC_SYMBOLS = {
   ...LIBC_SYMBOLS,
-  gnu_get_libc_version: { parameters: [], result: "pointer" },
+  gnu_get_libc_version: { parameters: [], result: "usize" },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * Deno compiles a trampoline for each function, 0.2 ms apiece, but none for one that returns a struct. A
+ * struct of one integer is returned like that integer (System V ABI for x86-64, 3.2.3; AAPCS64, 6.9).
+ */
+const STRUCTS = { i32: { struct: ["i32"] }, usize: { struct: ["usize"] } } as const;
+
+/**
+ * Loads the C library: 0.2 ms instead of 3 ms, since its functions have no trampolines.
+ *
+ * @param path The option `libc`; undefined to search the usual places.
+ * @returns The functions, and what unloads them.
+ */
+export async function loadLibc(
+  path: string | undefined,
+): Promise<{ functions: LibcFunctions; unload: () => void }> {
+  const request = libcRequest(path);
+  const symbols = Object.fromEntries(
+    Object.entries<Deno.ForeignFunction>(request.symbols).map(([name, symbol]) => {
+      const { nonblocking, result } = symbol;
+      return [
+        name,
+        nonblocking ? symbol : { ...symbol, result: STRUCTS[result as "i32" | "usize"] },
+      ];
+    }),
+  );
+  const library = await openLibrary({ ...request, symbols });
+  const functions: Record<string, unknown> = { ...library.symbols };
+  for (
+    const [name, { nonblocking, result }] of Object.entries<Deno.ForeignFunction>(LIBC_SYMBOLS)
+  ) {
+    const call = functions[name] as ((...args: unknown[]) => Uint8Array<ArrayBuffer>) | null;
+    if (call === null || nonblocking) continue;
+    functions[name] = result === "i32"
+      ? (...args: unknown[]) => new Int32Array(call(...args).buffer)[0]
+      : (...args: unknown[]) => new BigUint64Array(call(...args).buffer)[0];
+  }
+  return { functions: functions as LibcFunctions, unload: () => library.close() };
+}
 
 /**
  * How to open the C library that this build of Deno is linked to.

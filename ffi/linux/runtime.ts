@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { openLibrary } from "../library.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Refcounted } from "../refcounted.ts";
 import { type ClockFinding, SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";
-import { libcRequest } from "./libc.ts";
+import { loadLibc } from "./libc.ts";
 import { RequestSocket } from "./request_socket.ts";
 import {
   decodeRouteAnswer,
@@ -135,11 +134,11 @@ class WakeTimer {
 export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadRuntime);
 
 async function loadRuntime(path: string | undefined): Promise<LinuxRuntime> {
-  const library = await openLibrary(libcRequest(path));
+  const { functions, unload } = await loadLibc(path);
   try {
-    return new LinuxRuntime(new Syscalls(library.symbols), () => library.close());
+    return new LinuxRuntime(new Syscalls(functions), unload);
   } catch (error) {
-    library.close();
+    unload();
     throw error;
   }
 }

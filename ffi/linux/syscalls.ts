@@ -62,8 +62,8 @@ export class Syscalls {
 
   /** errno of the call just made; 0 if it cannot be read. */
   errno(): number {
-    const location = this.#libc.__errno_location?.() ?? null;
-    if (location === null) return 0;
+    const location = this.#libc.__errno_location?.();
+    if (location === undefined) return 0;
     this.#libc.copy_from(this.#int, location, 4n);
     return this.#int[0]!;
   }
@@ -205,7 +205,7 @@ export class Syscalls {
 
   /** The address of a buffer, which must stay referenced as long as the address is used. */
   addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
-    return BigInt(this.#libc.address_of(bytes, bytes, 0n));
+    return this.#libc.address_of(bytes, bytes, 0n);
   }
 }
 
