@@ -64,7 +64,7 @@ export class Syscalls {
   errno(): number {
     const location = this.#libc.__errno_location?.();
     if (location === undefined) return 0;
-    this.#libc.copy_from(this.#int, location, 4n);
+    this.#libc.copy_from(this.#int, new BigUint64Array(location.buffer)[0]!, 4n);
     return this.#int[0]!;
   }
 
