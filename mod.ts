@@ -324,15 +324,17 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const { signal, ...read } = resolveReadOptions(options);
   signal?.throwIfAborted();
   const opened = await openSource(sourceOptions({ ...resolveMonitorOptions(), ...read }, false));
-  const aborted = new AbortController();
+  const given = new AbortController();
   try {
-    const reading = opened.source.read(aborted.signal);
+    const reading = opened.source.read(given.signal);
     return buildState(
       await deadline(reading, READ_LIMIT_MS, signal === null ? {} : { signal }),
       null,
     );
+  } catch (error) {
+    given.abort(error);
+    throw error;
   } finally {
-    aborted.abort();
     await opened.dispose();
   }
 }

@@ -10,9 +10,8 @@ import * as C from "./constants.ts";
 import { decodeLink, encodeLinkDump } from "./link.ts";
 import { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
-import { RequestSocket } from "./request_socket.ts";
+import type { RequestSocket } from "./request_socket.ts";
 import { decodeRouteAnswer, RouteLookup } from "./route_lookup.ts";
-import type { Syscalls } from "./syscalls.ts";
 
 /** Linux reports links, address flags and routes. */
 export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
@@ -37,29 +36,25 @@ export interface Dump {
 /**
  * Reads everything, in slices.
  *
+ * @param socket Used by nobody else meanwhile.
  * @param live The table that events keep: interfaces that are as there are the same objects.
  * @throws {SystemCallError} if the kernel refuses
  * @throws The reason of the signal, if it aborts
  */
 export async function readDump(
-  syscalls: Syscalls,
+  socket: RequestSocket,
   signal: AbortSignal,
   live: LinkTable | null = null,
 ): Promise<Dump> {
-  const socket = new RequestSocket(syscalls);
-  try {
-    const slice = new TimeSlice();
-    const table = await dumpTable(socket, slice, signal);
-    for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
-    const { routes, expiresInSeconds } = new RouteLookup().ask(
-      (queries) => socket.askAll(queries, decodeRouteAnswer),
-      table,
-    );
-    const reading = { interfaces: table.interfaces(), defaultRoute: routes, knows: LINUX_KNOWS };
-    return { reading, table, expiresInSeconds };
-  } finally {
-    socket.close();
-  }
+  const slice = new TimeSlice();
+  const table = await dumpTable(socket, slice, signal);
+  for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
+  const { routes, expiresInSeconds } = new RouteLookup().ask(
+    (queries) => socket.askAll(queries, decodeRouteAnswer),
+    table,
+  );
+  const reading = { interfaces: table.interfaces(), defaultRoute: routes, knows: LINUX_KNOWS };
+  return { reading, table, expiresInSeconds };
 }
 
 async function dumpTable(

@@ -22,7 +22,7 @@ export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
   #sequence = 0;
-  #open = true;
+  #waiting = false;
 
   /**
    * Opens the socket.
@@ -32,10 +32,15 @@ export class RequestSocket {
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
     this.#socket = syscalls.openNetlink(0);
-    // Improvements that older kernels lack: error texts, short errors, exact filters.
-    for (const option of [C.NETLINK_EXT_ACK, C.NETLINK_CAP_ACK, C.NETLINK_GET_STRICT_CHK]) {
+    // Improvements that older kernels lack: error texts, exact filters.
+    for (const option of [C.NETLINK_EXT_ACK, C.NETLINK_GET_STRICT_CHK]) {
       syscalls.setOption(this.#socket, C.SOL_NETLINK, option, 1);
     }
+  }
+
+  /** Whether answers may still arrive, because a request failed half-way. */
+  get isWaiting(): boolean {
+    return this.#waiting;
   }
 
   /**
@@ -61,6 +66,7 @@ export class RequestSocket {
         if (message.type !== C.NLMSG_ERROR) answers[i] = decode(message);
       });
     }
+    this.#waiting = false;
     return answers;
   }
 
@@ -77,6 +83,7 @@ export class RequestSocket {
         if (message.sequence === sequence) follow(operation, message, progress, () => {});
       });
     }
+    this.#waiting = false;
   }
 
   /**
@@ -101,13 +108,13 @@ export class RequestSocket {
       }, DUMP_BATCH);
       if (slice.isOver) await slice.pause(signal);
     }
+    this.#waiting = false;
     return progress.consistent;
   }
 
   /** Closes the socket. */
   close(): void {
-    if (this.#open) this.#syscalls.close(this.#socket);
-    this.#open = false;
+    this.#syscalls.close(this.#socket);
   }
 
   /** Numbers the requests from `first` on, and sends them. */
@@ -119,6 +126,7 @@ export class RequestSocket {
       setU32(datagram, offset + SEQUENCE_OFFSET, first + i);
       offset += request.length;
     });
+    this.#waiting = true;
     this.#syscalls.send(this.#socket, datagram);
     return first;
   }

@@ -24,63 +24,95 @@ const NEVER_SECONDS = 7_258_118_400n;
 /** What the monitors of an isolate share. */
 export class LinuxRuntime {
   readonly syscalls: Syscalls; // the system calls
-  readonly pollLoop: PollLoop; // the one blocked poll
   readonly #unload: () => void;
-  readonly #clock: SuspendClock;
-  readonly #wakeDescriptor: number;
-  #requests: RequestSocket | null = null;
+  #wakeups: Wakeups | null = null;
+  #idleSocket: RequestSocket | null = null; // an open socket that nobody uses
 
   /** Uses loaded functions; `unload` unloads them. */
   constructor(syscalls: Syscalls, unload: () => void) {
     this.syscalls = syscalls;
     this.#unload = unload;
-    this.#clock = new SuspendClock({
-      monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
-      bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
-    });
-    const wake = new WakeTimer(syscalls, () => this.#clock.check(true));
-    this.#wakeDescriptor = wake.descriptor;
-    this.pollLoop = new PollLoop({
-      poll: (descriptors, count, timeoutMs) => syscalls.poll(descriptors, count, timeoutMs),
-      wakeDescriptor: wake.descriptor,
-      wake: () => wake.wake(),
-      quiet: () => wake.quiet(),
-    });
+  }
+
+  /** The one blocked poll. */
+  get pollLoop(): PollLoop {
+    return this.#listening.pollLoop;
+  }
+
+  /** What only listeners need: a single read does without. */
+  get #listening(): Wakeups {
+    return this.#wakeups ??= new Wakeups(this.syscalls);
   }
 
   /**
-   * Looks up the default routes, on a socket that all monitors share.
+   * Looks up the default routes.
    *
    * @throws {SystemCallError} if the kernel does not answer
    */
   askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
-    const requests = this.#requests ??= new RequestSocket(this.syscalls);
+    const socket = this.takeSocket();
     try {
-      return lookup.ask((queries) => requests.askAll(queries, decodeRouteAnswer), links);
-    } catch (error) {
-      // answers may still arrive on this socket: the next lookup uses a new one
-      requests.close();
-      this.#requests = null;
-      throw error;
+      return lookup.ask((queries) => socket.askAll(queries, decodeRouteAnswer), links);
+    } finally {
+      this.releaseSocket(socket);
     }
+  }
+
+  /** A socket for requests. Opening one costs as much as a read, so it is kept for the next ones. */
+  takeSocket(): RequestSocket {
+    const socket = this.#idleSocket ?? new RequestSocket(this.syscalls);
+    this.#idleSocket = null;
+    return socket;
+  }
+
+  /** Releases what `takeSocket()` returned. */
+  releaseSocket(socket: RequestSocket): void {
+    if (this.#idleSocket === null && !socket.isWaiting) this.#idleSocket = socket;
+    else socket.close();
   }
 
   /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
   onClock(listener: (finding: ClockFinding) => void): () => void {
-    return this.#clock.listen(listener);
+    return this.#listening.clock.listen(listener);
   }
 
-  /** Compares the clocks now. */
+  /** Compares the clocks now, if somebody listens. */
   checkClocks(): void {
-    this.#clock.check(false);
+    this.#wakeups?.clock.check(false);
   }
 
   /** Waits for the poll to end and unloads the library. */
   async dispose(): Promise<void> {
-    await this.pollLoop.idle();
-    this.#requests?.close();
-    this.syscalls.close(this.#wakeDescriptor);
+    await this.#wakeups?.close();
+    this.#idleSocket?.close();
     this.#unload();
+  }
+}
+
+/** The poll and the clocks of those who listen. */
+class Wakeups {
+  readonly pollLoop: PollLoop;
+  readonly clock: SuspendClock;
+  readonly #timer: WakeTimer;
+
+  constructor(syscalls: Syscalls) {
+    this.clock = new SuspendClock({
+      monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
+      bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
+    });
+    const timer = this.#timer = new WakeTimer(syscalls, () => this.clock.check(true));
+    this.pollLoop = new PollLoop({
+      poll: (descriptors, count, timeoutMs) => syscalls.poll(descriptors, count, timeoutMs),
+      wakeDescriptor: timer.descriptor,
+      wake: () => timer.wake(),
+      quiet: () => timer.quiet(),
+    });
+  }
+
+  /** Waits for the poll to end. */
+  async close(): Promise<void> {
+    await this.pollLoop.idle();
+    this.#timer.close();
   }
 }
 
@@ -122,6 +154,11 @@ class WakeTimer {
     if (expired && armed && !this.#clockSet) return;
     this.#clockSet = false;
     this.#onClockSet();
+  }
+
+  /** No poll may be watching it. */
+  close(): void {
+    this.#syscalls.close(this.descriptor);
   }
 
   #arm(seconds: bigint): boolean {

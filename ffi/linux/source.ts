@@ -11,7 +11,6 @@ import { type Dump, readDump } from "./dump.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest } from "./libc.ts";
 import { encodeLinkQuery } from "./link.ts";
-import { RequestSocket } from "./request_socket.ts";
 import { type LinuxRuntime, linuxRuntimes } from "./runtime.ts";
 import { LinuxSubscription } from "./subscription.ts";
 import { formatEvent } from "./trace.ts";
@@ -32,6 +31,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: LinuxSubscription | null = null;
+  #checked: NetlinkEventSocket | null = null; // opened by `check()`, for the first subscription
   #disposed: Promise<void> | null = null;
 
   /** Uses a loaded runtime; `release` releases it. */
@@ -65,13 +65,12 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    * @throws {SystemCallError} if it does not
    */
   check(listens: boolean): void {
-    const { syscalls } = this.#runtime;
-    if (listens) new NetlinkEventSocket(syscalls, RECEIVE_BUFFER_BYTES).close();
-    const requests = new RequestSocket(syscalls);
+    if (listens) this.#checked ??= this.#openSocket();
+    const socket = this.#runtime.takeSocket();
     try {
-      requests.ask("RTM_GETLINK", encodeLinkQuery(LOOPBACK_INDEX));
+      socket.ask("RTM_GETLINK", encodeLinkQuery(LOOPBACK_INDEX));
     } finally {
-      requests.close();
+      this.#runtime.releaseSocket(socket);
     }
   }
 
@@ -79,10 +78,12 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
-    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES, stormPauseMs, trace } = this.#options;
+    const port = this.#checked ?? this.#openSocket();
+    this.#checked = null;
+    const { stormPauseMs, trace } = this.#options;
     return this.#subscription = new LinuxSubscription({
       runtime: this.#runtime,
-      receiveBufferBytes,
+      port,
       stormPauseMs,
       trace: trace && ((event) => trace(formatEvent(event))),
       counters: this.counters,
@@ -96,7 +97,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     const subscription = this.#subscription;
     subscription?.startJournal();
     this.#runtime.checkClocks();
-    const reading = readDump(this.#runtime.syscalls, signal, subscription?.table ?? null);
+    const socket = this.#runtime.takeSocket();
+    const reading = readDump(socket, signal, subscription?.table ?? null);
     this.#reads.add(reading);
     try {
       const dump = await reading;
@@ -104,6 +106,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
       subscription?.mergeTentative(dump);
       return dump.reading;
     } finally {
+      this.#runtime.releaseSocket(socket);
       this.#reads.delete(reading);
     }
   }
@@ -113,7 +116,13 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return this.#disposed ??= this.#dispose();
   }
 
+  #openSocket(): NetlinkEventSocket {
+    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES } = this.#options;
+    return new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
+  }
+
   async #dispose(): Promise<void> {
+    this.#checked?.close();
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     await this.#release();

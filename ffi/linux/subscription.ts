@@ -12,7 +12,7 @@ import type { Watch } from "../poll_loop.ts";
 import { clockEvent } from "../suspend_clock.ts";
 import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
-import { NetlinkEventSocket } from "./event_socket.ts";
+import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./runtime.ts";
@@ -36,7 +36,7 @@ const CHANGED: SourceEvent = { kind: "changed" };
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
-  receiveBufferBytes: number; // the size of the receive buffer to ask for
+  port: NetlinkEventSocket; // closed by the subscription
   /** The longest pause between two polls in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
   trace?: ((event: KernelEvent) => void) | undefined; // receives one line of text per event
@@ -69,15 +69,11 @@ export class LinuxSubscription implements Subscription {
   #sequence = 0;
   #disposed: Promise<void> | null = null;
 
-  /**
-   * Opens the socket: the kernel queues events from now on.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Watches the socket, on which the kernel queues events already. */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { receiveBufferBytes, runtime, stormPauseMs } = context;
-    this.#port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
+    const { port, runtime, stormPauseMs } = context;
+    this.#port = port;
     this.#watch = runtime.pollLoop.watch(this.#port.descriptor, { stormPauseMs });
     this.#socket = new EventSocket(this.#port, this.#watch);
     this.#canary = new Canary(() => {

@@ -25,11 +25,13 @@ export const RECEIVE_BATCH = 32;
 /** The kernel fills at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
+/** Shared by all sockets and runtimes: what one `receive()` brought is decoded before the next call. */
+let sharedSlots: Uint8Array<ArrayBuffer> | null = null;
+
 /** The system calls of Linux. */
 export class Syscalls {
   readonly #libc: LibcFunctions;
-  /** Shared by all sockets: what one `receive()` brought is decoded before the next call. */
-  readonly #slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
+  readonly #slots = sharedSlots ??= new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
   readonly #senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);
   readonly #iovecs = new BigUint64Array(RECEIVE_BATCH * 2);
   readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
@@ -76,6 +78,7 @@ export class Syscalls {
   openNetlink(groups: number): number {
     const socket = this.#libc.socket(C.AF_NETLINK, C.SOCK_RAW | C.SOCK_CLOEXEC, C.NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
+    if (groups === 0) return socket; // the first send() binds it
     const address = new Uint8Array(SOCKADDR_NL_SIZE);
     const view = new DataView(address.buffer);
     view.setUint16(0, C.AF_NETLINK, true);

@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as C from "../../ffi/linux/constants.ts";
 import { readDump } from "../../ffi/linux/dump.ts";
+import { RequestSocket } from "../../ffi/linux/request_socket.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 
 const HEADER_BYTES = 16;
@@ -54,7 +55,7 @@ Deno.test("interrupted dumps, each shorter than a slice, leave the event loop it
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
   const { signal } = new AbortController();
-  const { reading } = await readDump(kernel as unknown as Syscalls, signal);
+  const { reading } = await readDump(new RequestSocket(kernel as unknown as Syscalls), signal);
   clearInterval(timer);
   assertEquals(reading.defaultRoute, { ipv4: null, ipv6: null });
   assertEquals(kernel.dumps, 8);

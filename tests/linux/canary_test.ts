@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { type Dump, readDump } from "../../ffi/linux/dump.ts";
+import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import type { Reading } from "../../state/source.ts";
 import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
@@ -49,13 +50,15 @@ async function withSubscription(
   const dumps = new Map<Reading, Dump>();
   const subscription = new LinuxSubscription({
     runtime,
-    receiveBufferBytes,
+    port: new NetlinkEventSocket(kernel, receiveBufferBytes),
     counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
     dumpOf: (reading) => dumps.get(reading),
   });
   let iterating: Promise<unknown> = Promise.resolve();
   try {
-    const dump = await readDump(kernel, new AbortController().signal);
+    const socket = runtime.takeSocket();
+    const dump = await readDump(socket, new AbortController().signal);
+    runtime.releaseSocket(socket);
     dumps.set(dump.reading, dump);
     subscription.adopt(dump.reading);
     iterating = Array.fromAsync(subscription);

@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { macrotask } from "../../ffi/event_socket.ts";
+import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import type { LinuxRuntime } from "../../ffi/linux/runtime.ts";
@@ -91,7 +92,7 @@ async function withSystem(count: number, body: (setup: Setup) => Promise<void>):
   const subscriptions = Array.from({ length: count }, () =>
     new LinuxSubscription({
       runtime,
-      receiveBufferBytes: 1_048_576,
+      port: new NetlinkEventSocket(kernel, 1_048_576),
       counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
       dumpOf: () => undefined,
     }));

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/dump.ts";
+import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm } from "../support/harm.ts";
@@ -34,10 +35,12 @@ namespaceTest(
     const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
     using changer = new NetworkChanger();
     const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-    const dump = await readDump(syscalls, new AbortController().signal);
+    const socket = runtime.takeSocket();
+    const dump = await readDump(socket, new AbortController().signal);
+    runtime.releaseSocket(socket);
     const subscription = new LinuxSubscription({
       runtime,
-      receiveBufferBytes: 64 * 1_048_576,
+      port: new NetlinkEventSocket(syscalls, 64 * 1_048_576),
       counters,
       dumpOf: () => dump,
     });
