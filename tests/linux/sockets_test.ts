@@ -65,7 +65,8 @@ namespaceTest(
 );
 
 namespaceTest(import.meta.url, "no descriptor is inherited by child processes", async () => {
-  const before = new Set(descriptors());
+  // the one that lists them is closed by now: its number may be used again
+  const before = new Set(descriptors().filter((one) => descriptorFlags(one) !== null));
   await using watched = await open();
   watched.source.last.view();
   const opened = descriptors().filter((one) => !before.has(one));
