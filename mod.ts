@@ -4,14 +4,14 @@
  * compares its state with the kernel's, so that no snapshot goes stale.
  *
  * ```ts
- * import { NetworkMonitor } from "@netwatch/netwatch";
+ * import { formatChange, NetworkMonitor } from "@netwatch/netwatch";
  *
  * await using monitor = await NetworkMonitor.open();
- * console.log(monitor.current.state.localAddresses.regular);
+ * console.log(monitor.current.state.online);
  *
  * const ended = AbortSignal.timeout(100); // remove this line to keep watching
- * for await (const { major, changes } of monitor.snapshots({ signal: ended })) {
- *   console.log(major ? "major" : "minor", changes);
+ * for await (const { changes, reasons } of monitor.snapshots({ signal: ended })) {
+ *   console.log(reasons.length > 0 ? "major" : "minor", changes.map(formatChange));
  * }
  * ```
  *
@@ -54,11 +54,13 @@ export type {
 } from "./state/source.ts";
 export type * from "./state/types.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
-export { affects } from "./state/affects.ts";
+export { affects, type LocalAddress } from "./state/affects.ts";
 export { applyChanges } from "./state/apply.ts";
+export { primaryAddress, usableAddresses } from "./state/derived.ts";
 export { diffStates } from "./state/diff.ts";
-export { isMajorChange } from "./state/major.ts";
-export { usableAddresses } from "./state/derived.ts";
+export { escapeText, formatChange, formatReason } from "./state/format.ts";
+export { isMajorChange, majorReasons } from "./state/major.ts";
+export { isPrivateAddress } from "./state/private_address.ts";
 
 /**
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.

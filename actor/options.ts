@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { affecting, type LocalAddress } from "../state/affects.ts";
 import type { Clock, Logger } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
-import type { Interface } from "../state/types.ts";
+import type { Interface, State } from "../state/types.ts";
 import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
-import { guardLogger, IgnoredInterfaces, valueText } from "./user_code.ts";
+import { errorText, guardLogger, IgnoredInterfaces, valueText } from "./user_code.ts";
 
 /**
  * Where snapshots come from. `"events"`: the event source of the operating system. `"polling"`:
@@ -93,6 +94,11 @@ export interface SnapshotOptions {
    */
   majorOnly?: boolean;
   /**
+   * Only what affects this local address is delivered, such as `listener.addr`: when `affects()` holds against what
+   * was delivered last.
+   */
+  affects?: LocalAddress;
+  /**
    * Holds a snapshot back until no change that the stream would deliver was published for so many milliseconds.
    *
    * @default {0}
@@ -137,8 +143,9 @@ export interface ResolvedOptions extends
 
 /** The options of a subscription, checked, with the defaults. */
 export interface ResolvedSnapshotOptions
-  extends Readonly<Required<Omit<SnapshotOptions, "signal">>> {
+  extends Readonly<Required<Omit<SnapshotOptions, "affects" | "signal">>> {
   readonly signal: AbortSignal | null;
+  readonly affects: ((previous: State, next: State) => boolean) | null;
 }
 
 /**
@@ -181,6 +188,7 @@ export function resolveSnapshotOptions(options: SnapshotOptions = {}): ResolvedS
     signal: resolveSignal(options.signal),
     initial: boolean("initial", options.initial) ?? true,
     majorOnly: boolean("majorOnly", options.majorOnly) ?? false,
+    affects: localAddress(options.affects),
     settleMs,
     settleMaxMs: integer("settleMaxMs", options.settleMaxMs, 1) ??
       Math.min(4 * settleMs, LONGEST_TIMER_MS),
@@ -250,6 +258,15 @@ function source(value: SourceOption | undefined): SourceOption | undefined {
     return hasMethods(given, ["subscribe", "read"]) &&
       typeof (given as Record<string, unknown>).name === "string";
   });
+}
+
+function localAddress(value: LocalAddress | undefined): ResolvedSnapshotOptions["affects"] {
+  if (value === undefined) return null;
+  try {
+    return affecting(value);
+  } catch (error) {
+    throw new TypeError(`The option affects must be a local address: ${errorText(error)}`);
+  }
 }
 
 function methods<T>(name: string, value: T | undefined, names: string[]): T | undefined {

@@ -5,6 +5,7 @@
  */
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
+import { formatReasons } from "../state/format.ts";
 import { sortedInterfaces } from "../state/interface_list.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
@@ -324,7 +325,12 @@ export class Runner {
 
   #publish(publication: Publication): void {
     this.#broadcast.publish(publication);
-    if (this.#closed || publication.sequence > 1) return;
+    if (this.#closed) return;
+    const { reasons, sequence } = this.current;
+    if (reasons.length > 0) {
+      this.#options.logger.info(`Snapshot ${sequence} is major: ${formatReasons(reasons)}`);
+    }
+    if (sequence > 1) return;
     const { reconcileIntervalMs } = this.#options;
     if (reconcileIntervalMs !== Infinity) {
       this.#timers.every(() => this.#dispatch({ kind: "tick" }), reconcileIntervalMs);

@@ -6,7 +6,7 @@
  */
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
-import { kindByName } from "../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../state/interface_kind.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 
@@ -137,12 +137,14 @@ function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
 }
 
 function neutralInterface(name: string, mac: string): Interface & { addresses: Address[] } {
+  const kind = kindByName(name);
   return {
     name,
     index: 0,
-    kind: kindByName(name),
+    kind,
     up: true,
     running: true,
+    hostOnly: hostOnlyByName(kind, name),
     flags: 0,
     mac,
     mtu: 0,

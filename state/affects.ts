@@ -3,15 +3,30 @@
  *
  * @module
  */
-import { addressesOf, isBindable, isUsable } from "./derived.ts";
+import { isBindable } from "./derived.ts";
 import { sleptLongBetween } from "./diff.ts";
 import { escapeText } from "./format.ts";
-import { findInterface, sortedInterfaces } from "./interface_list.ts";
-import { formatIp, isLinkLocal, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
+import { findInterface, pairInterfaces } from "./interface_list.ts";
+import { formatIp, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
 import type { Interface, State } from "./types.ts";
 
+/**
+ * What a socket is bound to: an address, or what `listener.addr` returns (the shape of `Deno.Addr`). `hostname` is
+ * an IP literal, with `%zone` (name or index) if needed; `::ffff:192.0.2.1` counts as IPv4. `interface`
+ * restricts it to the interface of that name.
+ */
+export type LocalAddress =
+  | {
+    readonly hostname: string;
+    readonly port?: number;
+    readonly interface?: string;
+    readonly transport?: "tcp" | "udp";
+  }
+  | { readonly transport: "unix" | "unixpacket"; readonly path: string }
+  | { readonly transport: "vsock"; readonly cid: number; readonly port: number };
+
 /** A parsed local address and what restricts it to an interface. */
-interface LocalAddress {
+interface Parsed {
   readonly bytes: Uint8Array;
   /** The name of an interface. */
   readonly interface: string | null;
@@ -20,17 +35,17 @@ interface LocalAddress {
 }
 
 /**
- * Whether a socket bound to this local address must be bound again.
+ * Whether a socket bound to this local address must be bound again. What counts is whether the address can be
+ * bound to: carrier does not matter, so a cable pulled for a second closes no socket.
  *
- * - A specific address: it became usable or unusable, moved to another interface, or its interface got
- *   another index. A link-local address counts as usable here, since the caller named it.
+ * - A specific address: it became bindable or is no longer, moved to another interface, or its interface got
+ *   another index. An address is bindable if its interface is up and it is neither tentative nor duplicated.
  * - `0.0.0.0` and `::`: the family's default route changed its interface or source. With an
  *   interface given, also: that interface came, went, got another index, or has its first or lost its
- *   last usable address of the family.
- * - A loopback address: never. Any other: also after a sleep of 600_000 ms or more.
+ *   last bindable address of the family.
+ * - A loopback address, a Unix or a vsock address: never. Any other: also after a sleep of 600_000 ms or more.
  *
- * @param local What the socket is bound to. `hostname` is an IP literal, with `%zone` (name or index) if
- * needed; `::ffff:192.0.2.1` counts as IPv4. `interface` restricts it to the interface of that name.
+ * @param local What the socket is bound to, such as `listener.addr`.
  * @param previous The state when it was bound.
  * @param next The state now.
  * @returns Whether to bind it again.
@@ -45,79 +60,101 @@ interface LocalAddress {
  * console.log(affects({ hostname: "0.0.0.0" }, before, after));
  * ```
  */
-export function affects(
-  local: { readonly hostname: string; readonly interface?: string },
-  previous: State,
-  next: State,
-): boolean {
-  const address = parseLocal(local);
-  if (previous === next || isLoopback(address.bytes)) return false;
-  if (sleptLongBetween(previous, next)) return true;
-  return isUnspecified(address.bytes)
-    ? wildcardAffected(address, previous, next)
-    : !sameIndexes(holders(address, previous), holders(address, next));
+export function affects(local: LocalAddress, previous: State, next: State): boolean {
+  return affecting(local)(previous, next);
 }
 
-function parseLocal(
-  local: { readonly hostname: string; readonly interface?: string },
-): LocalAddress {
-  const { hostname } = local;
-  const percent = hostname.indexOf("%");
-  const zone = percent < 0 ? null : hostname.slice(percent + 1);
-  const bytes = parseIp(percent < 0 ? hostname : hostname.slice(0, percent));
+/**
+ * `affects()` for one address, which is parsed now.
+ *
+ * @throws {TypeError} if `hostname` is not an IP literal.
+ */
+export function affecting(local: LocalAddress): (previous: State, next: State) => boolean {
+  const address = parseLocal(local);
+  if (address === null || isLoopback(address.bytes)) return () => false;
+  const isWildcard = isUnspecified(address.bytes);
+  const text = formatIp(address.bytes);
+  const holds = (nic: Interface): boolean =>
+    nic.addresses.some((held) => held.address === text && isBindable(held, nic));
+  return (previous, next) => {
+    if (previous === next) return false;
+    if (sleptLongBetween(previous, next)) return true;
+    return isWildcard
+      ? wildcardAffected(address, previous, next)
+      : holdersDiffer(address, previous, next, holds);
+  };
+}
+
+/** Null if the address is not of IP. */
+function parseLocal(local: LocalAddress): Parsed | null {
+  if (typeof local !== "object" || local === null) {
+    throw new TypeError(`Cannot take ${String(local)} as a local address: give { hostname }`);
+  }
+  if ("transport" in local && OTHER_TRANSPORTS.includes(local.transport ?? "")) return null;
+  const { hostname, interface: nic } = local as Parameters<typeof hostAddress>[0];
+  return hostAddress({ hostname, ...(nic === undefined ? {} : { interface: nic }) });
+}
+
+const OTHER_TRANSPORTS: readonly string[] = ["unix", "unixpacket", "vsock"];
+
+function hostAddress(
+  { hostname, interface: nic }: { readonly hostname: string; readonly interface?: string },
+): Parsed {
+  const text = typeof hostname === "string" ? hostname : "";
+  const percent = text.indexOf("%");
+  const zone = percent < 0 ? null : text.slice(percent + 1);
+  const bytes = parseIp(percent < 0 ? text : text.slice(0, percent));
   if (bytes === null || zone === "") {
     throw new TypeError(
-      `Cannot take "${escapeText(hostname)}" as a local address: ` +
+      `Cannot take "${escapeText(String(hostname))}" as a local address: ` +
         "give an IP address without brackets, with %zone where needed, not a name",
     );
   }
-  return { bytes: unmapIpv4(bytes), interface: local.interface ?? null, zone };
+  return { bytes: unmapIpv4(bytes), interface: nic ?? null, zone };
 }
 
-function wildcardAffected(address: LocalAddress, previous: State, next: State): boolean {
-  const family = address.bytes.length === 4 ? "ipv4" : "ipv6";
-  const from = previous.defaultRoute[family];
-  const to = next.defaultRoute[family];
+function wildcardAffected(address: Parsed, previous: State, next: State): boolean {
+  const family = address.bytes.length === 4 ? "IPv4" : "IPv6";
+  const key = family === "IPv4" ? "ipv4" : "ipv6";
+  const from = previous.defaultRoute[key];
+  const to = next.defaultRoute[key];
   if (from?.interface !== to?.interface || from?.source !== to?.source) return true;
   if (address.interface === null && address.zone === null) return false;
-  const before = candidates(address, previous);
-  const after = candidates(address, next);
-  return !sameIndexes(before, after) || hasUsable(before, family) !== hasUsable(after, family);
+  const binds = (nic: Interface): boolean =>
+    nic.addresses.some((held) => held.family === family && isBindable(held, nic));
+  return holdersDiffer(address, previous, next, () => true) ||
+    holdersDiffer(address, previous, next, binds);
 }
 
-/** The interfaces on which the address is usable. */
-function holders(address: LocalAddress, state: State): readonly Interface[] {
-  const text = formatIp(address.bytes);
-  const judge = isLinkLocal(address.bytes) ? isBindable : isUsable;
-  return candidates(address, state).filter((nic) =>
-    nic.addresses.some((held) => held.address === text && judge(held, nic))
-  );
+/**
+ * Whether the interfaces that the socket may mean and that satisfy the condition differ, or have another index.
+ * Only interfaces that are not shared between the states are looked at.
+ */
+function holdersDiffer(
+  address: Parsed,
+  previous: State,
+  next: State,
+  condition: (nic: Interface) => boolean,
+): boolean {
+  const isBefore = selects(address, previous);
+  const isAfter = selects(address, next);
+  const { added, kept, removed } = pairInterfaces(previous, next);
+  return removed.some((nic) => isBefore(nic) && condition(nic)) ||
+    added.some((nic) => isAfter(nic) && condition(nic)) ||
+    kept.some(({ from, to }) => {
+      const after = isAfter(to) && condition(to);
+      return after !== (isBefore(from) && condition(from)) || (after && from.index !== to.index);
+    });
 }
 
 /** The interfaces that the socket may mean: at most one if it names one, else all. */
-function candidates(address: LocalAddress, state: State): readonly Interface[] {
-  let interfaces = sortedInterfaces(state);
-  if (address.interface !== null) {
-    interfaces = interfaces.filter((nic) => nic.name === address.interface);
-  }
-  if (address.zone !== null) {
-    const { zone } = address;
-    // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
-    const isName = findInterface(state, zone) !== undefined;
-    interfaces = interfaces.filter((nic) => (isName ? nic.name : String(nic.index)) === zone);
-  }
-  return interfaces;
-}
-
-function hasUsable(interfaces: readonly Interface[], family: "ipv4" | "ipv6"): boolean {
-  return interfaces.some((nic) => {
-    const { usableIpv4, usableIpv6 } = addressesOf(nic);
-    return family === "ipv4" ? usableIpv4 : usableIpv6;
-  });
-}
-
-/** Whether both lists have the same names with the same indexes. */
-function sameIndexes(a: readonly Interface[], b: readonly Interface[]): boolean {
-  return a.length === b.length &&
-    a.every((nic, i) => nic.name === b[i]?.name && nic.index === b[i].index);
+function selects(
+  { interface: name, zone }: Parsed,
+  state: State,
+): (nic: Interface) => boolean {
+  // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
+  const isName = zone !== null && findInterface(state, zone) !== undefined;
+  return (nic) =>
+    (name === null || nic.name === name) &&
+    (zone === null || (isName ? nic.name : String(nic.index)) === zone);
 }

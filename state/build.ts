@@ -27,24 +27,35 @@ export function buildState(
   resumed: { readonly at: number; readonly sleptMs: number } | null,
   previous: State | null = null,
 ): State {
-  const interfaces = interfaceRecord(reading.interfaces, previous);
   const defaultRoute: DefaultRoutes = Object.freeze({
     ipv4: normalizeRoute(reading.defaultRoute.ipv4),
     ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
+  const interfaces = interfaceRecord(reading.interfaces, defaultRoute, previous);
   const defaultRouteInterface = (defaultRoute.ipv4 ?? defaultRoute.ipv6)?.interface ?? null;
   const { links, addressFlags, routes } = reading.knows;
+  const local = localFields(interfaces, previous);
+  const isOnline = leadsOut(defaultRoute.ipv4, interfaces) ||
+    leadsOut(defaultRoute.ipv6, interfaces);
   return Object.freeze({
     interfaces,
     defaultRoute,
     defaultRouteInterface,
-    ...localFields(interfaces, previous),
+    online: isOnline || (!routes && (local.haveIpv4 || local.haveIpv6) ? "unknown" : false),
+    ...local,
     homeRouter: homeRouter(defaultRoute.ipv4),
     isExpensive: isCellular(interfaces, defaultRouteInterface) ? true : "unknown",
     resumedAt: resumed?.at ?? null,
     sleptMs: resumed?.sleptMs ?? null,
     knows: Object.freeze({ links, addressFlags, routes }),
   });
+}
+
+/** Whether packets find a way out: without a source address a connection attempt fails at once. */
+function leadsOut(route: DefaultRoute | null, interfaces: State["interfaces"]): boolean {
+  if (route === null || route.source === null) return false;
+  const nic = interfaces[route.interface];
+  return nic !== undefined && nic.up && nic.running;
 }
 
 function homeRouter(route: DefaultRoute | null): State["homeRouter"] {

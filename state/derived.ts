@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { compareInterfaces, sortedInterfaces } from "./interface_list.ts";
+import { compareInterfaces, findInterface, sortedInterfaces } from "./interface_list.ts";
 import { isLinkLocal, isLoopback, isUniqueLocal, readIp } from "./ip.ts";
-import type { Address, Interface, State } from "./types.ts";
+import type { Address, DefaultRoute, Interface, State } from "./types.ts";
 
 type Scope = "loopback" | "linkLocalIpv4" | "linkLocalIpv6" | "uniqueLocal" | "global";
 
@@ -14,8 +14,10 @@ type Scope = "loopback" | "linkLocalIpv4" | "linkLocalIpv6" | "uniqueLocal" | "g
  * duplicated addresses. All lists are empty while the interface is down.
  */
 export interface InterfaceAddresses extends Readonly<Record<Scope, readonly string[]>> {
-  /** The usable addresses. */
+  /** The usable addresses; none on a host-only interface. */
   readonly usable: readonly Address[];
+  /** The addresses that are usable or would be, if the interface were not host-only. */
+  readonly onHost: readonly Address[];
   /** Whether one of them is IPv4. */
   readonly usableIpv4: boolean;
   /** Whether one of them is IPv6. */
@@ -27,6 +29,7 @@ export type LocalFields = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6"
 
 /** Shared, so that walking thousands of interfaces touches less memory. */
 const NONE: string[] = [];
+const NO_ADDRESSES: Address[] = [];
 
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
 
@@ -37,12 +40,15 @@ const OF_STATE = new WeakMap<
 >();
 
 /**
- * The usable addresses of a state: by interface index, then family, bytes and prefix length.
+ * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
+ * usable if hosts elsewhere can answer to it: its interface is up, running and not host-only, and it is
+ * not tentative, duplicated, deprecated, loopback or link-local.
  *
  * @param state The state.
- * @param options `family` restricts the result to one family; default both.
+ * @param options `family` restricts the result to one family; default both. With `hostOnly: true` the
+ * addresses of host-only interfaces are listed, too; default false.
  * @returns A frozen list.
- * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
+ * @throws {TypeError} if an option is of the wrong type, or the family neither `"IPv4"` nor `"IPv6"`.
  *
  * @example Print the IPv6 addresses under which others may reach this machine
  * ```ts
@@ -54,35 +60,88 @@ const OF_STATE = new WeakMap<
  */
 export function usableAddresses(
   state: State,
-  options: { readonly family?: "IPv4" | "IPv6" } = {},
+  options: { readonly family?: "IPv4" | "IPv6"; readonly hostOnly?: boolean } = {},
 ): readonly Address[] {
-  const { family } = options;
-  if (family !== undefined && family !== "IPv4" && family !== "IPv6") {
-    throw new TypeError(`Unknown family "${String(family)}": give "IPv4" or "IPv6"`);
+  const { hostOnly = false } = options;
+  if (typeof hostOnly !== "boolean") {
+    throw new TypeError(`The option hostOnly must be true or false, not ${String(hostOnly)}`);
   }
-  const addresses = sortedInterfaces(state).flatMap((nic) => addressesOf(nic).usable);
+  const family = checkFamily(options);
+  const addresses = sortedInterfaces(state).flatMap((nic) =>
+    addressesOf(nic)[hostOnly ? "onHost" : "usable"]
+  );
   return Object.freeze(
     family === undefined ? addresses : addresses.filter((address) => address.family === family),
   );
 }
 
 /**
- * Whether a program can send from the address: its interface is up (carrier does not matter), and it is
- * not tentative, duplicated, deprecated, loopback or link-local. Binding to a tentative address fails
- * (avahi#615), and Linux keeps IPv4 addresses on a link that is down.
+ * The address to show as "my LAN address": the source address of the default route, IPv4 before IPv6. Without
+ * one, the best usable address: physical interfaces first, tunnels last; IPv4 before IPv6; unique-local last.
+ *
+ * @param state The state.
+ * @param options `family` restricts the result to one family; default both.
+ * @returns The address; null if none is usable.
+ * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
+ *
+ * @example Print where a browser on the same network finds this machine
+ * ```ts
+ * import { primaryAddress, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const address = primaryAddress(await readNetworkState(), { family: "IPv4" });
+ * console.log(address === null ? "no network" : `http://${address.address}:8000`);
+ * ```
  */
-export function isUsable(address: Address, nic: Interface, scope = scopeOf(address, nic)): boolean {
-  return isBindable(address, nic, scope) && scope !== "linkLocalIpv4" && scope !== "linkLocalIpv6";
+export function primaryAddress(
+  state: State,
+  options: { readonly family?: "IPv4" | "IPv6" } = {},
+): Address | null {
+  const family = checkFamily(options);
+  const { ipv4, ipv6 } = state.defaultRoute;
+  const source = (family !== "IPv6" && sourceAddress(state, ipv4)) ||
+    (family !== "IPv4" && sourceAddress(state, ipv6));
+  if (source) return source;
+  let best: Address | null = null;
+  let bestRank = Infinity;
+  for (const nic of sortedInterfaces(state)) {
+    for (const address of addressesOf(nic).usable) {
+      const rank = rankOf(address, nic);
+      if (rank >= bestRank || (family !== undefined && address.family !== family)) continue;
+      best = address;
+      bestRank = rank;
+    }
+  }
+  return best;
 }
 
-/** Like `isUsable()`, but true for link-local addresses too: for a caller who names one and means it. */
-export function isBindable(
-  address: Address,
-  nic: Interface,
-  scope = scopeOf(address, nic),
-): boolean {
-  return nic.up && !address.tentative && !address.duplicated && !address.deprecated &&
-    scope !== "loopback";
+/** The source of a default route, which may be on another interface (a loopback /32 in data centers). */
+function sourceAddress(state: State, route: DefaultRoute | null): Address | undefined {
+  if (route === null || route.source === null) return undefined;
+  const own = findInterface(state, route.interface);
+  for (const nic of own === undefined ? [] : [own, ...sortedInterfaces(state)]) {
+    const address = nic.addresses.find((held) => held.address === route.source);
+    if (address !== undefined) return address;
+  }
+}
+
+function rankOf({ address, family }: Address, { kind }: Interface): number {
+  const physical = kind === "ethernet" || kind === "wifi" || kind === "cellular";
+  const rank = physical ? 0 : kind === "tunnel" ? 20 : 10;
+  return rank + (family === "IPv4" ? 0 : isUniqueLocal(readIp(address) as Uint8Array) ? 2 : 1);
+}
+
+function checkFamily(options: { readonly family?: "IPv4" | "IPv6" }): "IPv4" | "IPv6" | undefined {
+  const { family } = options;
+  if (family === undefined || family === "IPv4" || family === "IPv6") return family;
+  throw new TypeError(`The option family must be "IPv4" or "IPv6", not ${String(family)}`);
+}
+
+/**
+ * Whether a program can bind a socket to the address: its interface is up, and it is not tentative (binding
+ * fails: avahi#615) or duplicated. Neither carrier nor host-only matters.
+ */
+export function isBindable(address: Address, nic: Interface): boolean {
+  return nic.up && !address.tentative && !address.duplicated;
 }
 
 /** The addresses of an interface by use, computed once per interface object. */
@@ -144,7 +203,8 @@ function addressesInOrder(
 
 function classify(nic: Interface): InterfaceAddresses {
   const found = {
-    usable: [] as Address[],
+    usable: NO_ADDRESSES,
+    onHost: NO_ADDRESSES,
     usableIpv4: false,
     usableIpv6: false,
     loopback: NONE,
@@ -157,16 +217,24 @@ function classify(nic: Interface): InterfaceAddresses {
   for (const address of nic.up ? nic.addresses : []) {
     if (address.duplicated) continue;
     const scope = scopeOf(address, nic);
-    if (isUsable(address, nic, scope)) {
-      found.usable.push(address);
-      found[address.family === "IPv4" ? "usableIpv4" : "usableIpv6"] = true;
+    if (isUsableOnHost(address, nic, scope)) {
+      if (found.onHost === NO_ADDRESSES) found.onHost = [address];
+      else found.onHost.push(address);
+      if (!nic.hostOnly) found[address.family === "IPv4" ? "usableIpv4" : "usableIpv6"] = true;
     }
     if (address.address === last) continue; // under two prefix lengths it is still one address
     last = address.address;
     if (found[scope] === NONE) found[scope] = [last];
     else found[scope].push(last);
   }
+  if (!nic.hostOnly) found.usable = found.onHost;
   return found;
+}
+
+/** Linux keeps IPv4 addresses on a link that is down or without carrier. */
+function isUsableOnHost(address: Address, nic: Interface, scope: Scope): boolean {
+  return isBindable(address, nic) && nic.running && !address.deprecated &&
+    (scope === "global" || scope === "uniqueLocal");
 }
 
 /** Loopback by address or by interface: WSL puts 10.255.255.254 on `lo` (denoland/std#5933). */

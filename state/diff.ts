@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pairInterfaces } from "./interface_list.ts";
+import { givenInterfaces, type InterfacePairs, pairInterfaces } from "./interface_list.ts";
 import {
   compareAddresses,
   equalAddresses,
@@ -18,7 +18,7 @@ import type { Change, Interface, State } from "./types.ts";
  * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
  * machines that only dozed or were paused (tailscale#11519).
  */
-const MAJOR_SLEEP_MS = 600_000;
+export const MAJOR_SLEEP_MS = 600_000;
 
 const NO_CHANGES: readonly Change[] = Object.freeze([]);
 
@@ -47,23 +47,21 @@ const NO_CHANGES: readonly Change[] = Object.freeze([]);
  */
 export function diffStates(previous: State, next: State): readonly Change[] {
   if (previous === next) return NO_CHANGES;
-  const { removed, added, kept } = pairInterfaces(previous, next);
-  const changes: Change[] = [
-    ...removed.map((nic): Change => ({ kind: "interface-removed", interface: nic })),
-    ...added.map((nic): Change => ({ kind: "interface-added", interface: nic })),
-    ...kept.flatMap(({ from, to }) => fieldChanges(from, to)),
-    ...addressChanges(kept),
+  return frozen([
+    ...interfaceChanges(pairInterfaces(previous, next)),
     ...routeChanges(previous, next),
     ...sourceChanges(previous, next),
-  ];
-  if (changes.length === 0) return NO_CHANGES;
-  for (const change of changes) Object.freeze(change);
-  return Object.freeze(changes);
+  ]);
 }
 
-/** Whether two states have equal interfaces with equal addresses. */
+/** The changes of interfaces and addresses between what the sources of two states said. */
+export function diffInterfaces(previous: State, next: State): readonly Change[] {
+  return frozen(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
+}
+
+/** Whether the sources of two states said equal interfaces with equal addresses. */
 export function sameInterfaces(a: State, b: State): boolean {
-  const { removed, added, kept } = pairInterfaces(a, b);
+  const { removed, added, kept } = pairInterfaces(a, b, givenInterfaces);
   return removed.length === 0 && added.length === 0 &&
     kept.every(({ from, to }) => equalInterfaces(from, to));
 }
@@ -79,6 +77,21 @@ export function sleptLongBetween(previous: State, next: State): boolean {
   return (resumeBetween(previous, next)?.sleptMs ?? 0) >= MAJOR_SLEEP_MS;
 }
 
+function frozen(changes: Change[]): readonly Change[] {
+  if (changes.length === 0) return NO_CHANGES;
+  for (const change of changes) Object.freeze(change);
+  return Object.freeze(changes);
+}
+
+function interfaceChanges({ added, kept, removed }: InterfacePairs): Change[] {
+  return [
+    ...removed.map((nic): Change => ({ kind: "interface-removed", interface: nic })),
+    ...added.map((nic): Change => ({ kind: "interface-added", interface: nic })),
+    ...kept.flatMap(({ from, to }) => fieldChanges(from, to)),
+    ...addressChanges(kept),
+  ];
+}
+
 function fieldChanges(from: Interface, to: Interface): Change[] {
   const fields: string[] = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
   if (fields.length === 0) return [];
@@ -86,7 +99,7 @@ function fieldChanges(from: Interface, to: Interface): Change[] {
   return [{ kind: "interface-changed", interface: to.name, fields, from, to }];
 }
 
-function addressChanges(pairs: readonly { from: Interface; to: Interface }[]): Change[] {
+function addressChanges(pairs: InterfacePairs["kept"]): Change[] {
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
@@ -126,7 +139,7 @@ function routeChanges(previous: State, next: State): Change[] {
 }
 
 /** The wake-up from sleep that lies between two states; null if there is none. */
-function resumeBetween(
+export function resumeBetween(
   previous: State,
   next: State,
 ): { readonly at: number; readonly sleptMs: number } | null {

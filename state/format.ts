@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address, Change, DefaultRoute, Interface } from "./types.ts";
+import type { Address, Change, DefaultRoute, Interface, Reason } from "./types.ts";
 
 /**
  * Control characters (terminal escape sequences), format characters (bidirectional overrides, zero width,
@@ -21,6 +21,17 @@ const ADDRESS_FIELDS = ["peer", "scopeId", ...ADDRESS_FLAGS, "permanent"] as con
  * Makes text safe to print and to log: each control, format, separator and invisible character, and each
  * lone surrogate, becomes `\u{hex}`. Whoever may create an interface chooses its name, and the name can
  * clear the operator's terminal.
+ *
+ * @param text Untrusted text, such as the name of an interface.
+ * @returns One line.
+ *
+ * @example Print the names of the interfaces
+ * ```ts
+ * import { escapeText, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const { interfaces } = await readNetworkState();
+ * for (const name of Object.keys(interfaces)) console.log(escapeText(name));
+ * ```
  */
 export function escapeText(text: string): string {
   return text.replace(
@@ -29,9 +40,63 @@ export function escapeText(text: string): string {
   );
 }
 
-/** Formats a change, as in `address added: eth0 192.0.2.1/24`. */
+/**
+ * Formats a change, as in `address added: eth0 192.0.2.1/24`.
+ *
+ * @param change The change.
+ * @returns One line, safe to print.
+ *
+ * @example Print what changed
+ * ```ts
+ * import { diffStates, formatChange, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * for (const change of diffStates(before, after)) console.log(formatChange(change));
+ * ```
+ */
 export function formatChange(change: Change): string {
   return escapeText(changeText(change));
+}
+
+/**
+ * Formats why a change is major, as in `address no longer usable: eth0 192.0.2.1/24`.
+ *
+ * @param reason The reason.
+ * @returns One line, safe to print.
+ *
+ * @example Print why a snapshot is major
+ * ```ts
+ * import { formatReason, NetworkMonitor } from "@netwatch/netwatch";
+ *
+ * await using monitor = await NetworkMonitor.open();
+ * for (const reason of monitor.current.reasons) console.log(formatReason(reason));
+ * ```
+ */
+export function formatReason(reason: Reason): string {
+  return escapeText(reasonText(reason));
+}
+
+/** Formats the first reasons and the number of the rest: an interface can have thousands of addresses. */
+export function formatReasons(reasons: readonly Reason[]): string {
+  const texts = reasons.slice(0, 8).map(formatReason);
+  if (texts.length < reasons.length) texts.push(`${reasons.length - texts.length} more`);
+  return texts.join("; ");
+}
+
+function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case "default-route":
+      return `default route: ${reason.family} ${routeText(reason.from)} -> ${routeText(reason.to)}`;
+    case "address-usable":
+      return `address usable: ${nameText(reason.interface)} ${addressText(reason.address)}`;
+    case "address-unusable":
+      return `address no longer usable: ${nameText(reason.interface)} ${reason.address.cidr}`;
+    case "interface":
+      return `interface: ${nameText(reason.interface)} changed ${reason.fields.join(", ")}`;
+    case "resumed":
+      return `resumed: after ${reason.sleptMs} ms of sleep`;
+  }
 }
 
 /** Formats a default route, as in `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`; null is `none`. */
@@ -74,6 +139,7 @@ function interfaceText(nic: Interface): string {
     nic.kind,
     nic.up ? "up" : "down",
     nic.running ? "running" : "no carrier",
+    ...(nic.hostOnly && nic.kind !== "loopback" ? ["host-only"] : []),
     `mtu ${nic.mtu}`,
   ];
   if (nic.mac !== null) parts.push(`mac ${nic.mac}`);

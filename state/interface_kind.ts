@@ -1,5 +1,5 @@
 /**
- * The kind of interface that a name suggests.
+ * The kind of interface that a name suggests, and whether it is host-only.
  *
  * @module
  */
@@ -70,4 +70,22 @@ export function kindByName(name: string): InterfaceKind {
     if (patterns.some((pattern) => pattern.test(name))) return kind;
   }
   return "unknown";
+}
+
+/**
+ * Bridges and virtual interfaces that only connect containers and virtual machines. `br0`, `bond0` and VLANs are
+ * not among them: they usually sit on hardware.
+ */
+const HOST_ONLY: readonly RegExp[] = [
+  /^(br-|docker_gwbridge$|veth|vnet|vmnet|vboxnet|ifb|dummy|nlmon)/,
+  /^(docker|podman|cni|cbr|lxcbr|lxdbr|incusbr|virbr)\d+(-nic)?$/,
+  /^(cali|cilium_|flannel|kube-|lxc|fwbr|fwln|fwpr)/,
+  /^(bridge[1-9]\d\d|feth\d+|vmenet\d+|anpi\d+|epair\d+[ab])$/, // Apple's vmnet: bridge100 and up
+  /^(vEthernet|VMware Network Adapter|VirtualBox Host-Only)\b/,
+];
+
+/** Whether an interface is host-only as its kind and name tell, where the system does not tell its topology. */
+export function hostOnlyByName(kind: InterfaceKind, name: string): boolean {
+  return kind === "loopback" ||
+    (kind === "bridge" || kind === "virtual") && HOST_ONLY.some((pattern) => pattern.test(name));
 }

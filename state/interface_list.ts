@@ -3,11 +3,21 @@
  *
  * @module
  */
+import { applyRules, originalOf, sameSurroundings, surroundingsOf } from "./host_only.ts";
+import type { Surroundings } from "./host_only.ts";
 import { normalizeInterface } from "./normalize.ts";
-import type { Interface, State } from "./types.ts";
+import type { DefaultRoutes, Interface, State } from "./types.ts";
 
-/** The sorted interfaces of each record made here. */
-const SORTED = new WeakMap<State["interfaces"], readonly Interface[]>();
+/** The interfaces of a record by index, then name. */
+interface Lists {
+  readonly sorted: readonly Interface[];
+  /** The same as the source said them, before the rules about host-only interfaces. */
+  readonly given: readonly Interface[];
+  readonly surroundings: Surroundings;
+}
+
+/** The lists of each record made here. */
+const LISTS = new WeakMap<State["interfaces"], Lists>();
 
 /**
  * The interfaces of a state in normal form, by index, then name. A copied state (JSON, structuredClone)
@@ -16,8 +26,13 @@ const SORTED = new WeakMap<State["interfaces"], readonly Interface[]>();
  * @throws {TypeError} if an address in a copied state cannot be parsed.
  */
 export function sortedInterfaces({ interfaces }: Pick<State, "interfaces">): readonly Interface[] {
-  return SORTED.get(interfaces) ??
+  return LISTS.get(interfaces)?.sorted ??
     Object.values(interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
+}
+
+/** The interfaces as the source said them: what default routes decide about `hostOnly` is left out. */
+export function givenInterfaces(state: State): readonly Interface[] {
+  return LISTS.get(state.interfaces)?.given ?? sortedInterfaces(state);
 }
 
 /** The interface of that name, if the state has one; safe for copied states, which have a prototype. */
@@ -32,16 +47,23 @@ export function findInterface(state: State, name: string): Interface | undefined
  * Interfaces that equal those of the state before are its objects, and if all do, so is the record.
  *
  * @param interfaces The interfaces, in any order.
+ * @param defaultRoute The default routes: an interface that one uses is not host-only.
  * @param previous The state before; null if there is none.
  */
 export function interfaceRecord(
   interfaces: readonly Interface[],
+  defaultRoute: DefaultRoutes,
   previous: State | null,
 ): State["interfaces"] {
-  const base = previous !== null && SORTED.has(previous.interfaces) ? previous : null;
-  const normal = reuse(interfaces, base);
-  if (base !== null && normal === sortedInterfaces(base)) return base.interfaces;
-  return makeRecord(normal) ?? interfaceRecord(uniqueByName(normal), previous);
+  const before = previous === null ? undefined : LISTS.get(previous.interfaces);
+  const given = before === undefined
+    ? interfaces.map((nic) => normalizeInterface(nic))
+    : reuse(interfaces, before.given, previous as State);
+  const surroundings = surroundingsOf(given, defaultRoute);
+  const isSame = before !== undefined && sameSurroundings(before.surroundings, surroundings);
+  if (isSame && given === before.given) return (previous as State).interfaces;
+  return makeRecord(given, surroundings, isSame ? before : null) ??
+    interfaceRecord(uniqueByName(given), defaultRoute, previous);
 }
 
 /** Compares interfaces for sorting: by index, then name. */
@@ -63,12 +85,20 @@ export interface InterfacePairs {
 /**
  * Matches the interfaces of two states by name. States of one monitor share objects in the same order, so
  * this mostly compares references, and looks up the names of the few interfaces that differ.
+ *
+ * @param previous The first state.
+ * @param next The second state.
+ * @param list `givenInterfaces` to compare what the sources said.
  */
-export function pairInterfaces(previous: State, next: State): InterfacePairs {
+export function pairInterfaces(
+  previous: State,
+  next: State,
+  list: (state: State) => readonly Interface[] = sortedInterfaces,
+): InterfacePairs {
   const added: Interface[] = [];
   const kept: { from: Interface; to: Interface }[] = [];
   if (previous.interfaces === next.interfaces) return { removed: [], added, kept };
-  const [before, after] = unshared(sortedInterfaces(previous), sortedInterfaces(next));
+  const [before, after] = unshared(list(previous), list(next));
   const byName = new Map(before.map((nic) => [nic.name, nic]));
   for (const to of after) {
     const from = byName.get(to.name);
@@ -111,15 +141,17 @@ function unshared(
  * The interfaces in normal form, those of the state before where equal; its list if all are. Usually both
  * lists share objects in the same order: comparing references is ten times faster than a look-up.
  */
-function reuse(interfaces: readonly Interface[], base: State | null): readonly Interface[] {
-  if (base === null) return interfaces.map((nic) => normalizeInterface(nic));
-  const known = sortedInterfaces(base);
+function reuse(
+  interfaces: readonly Interface[],
+  known: readonly Interface[],
+  base: State,
+): readonly Interface[] {
   const result: Interface[] = [];
   let shared = 0;
   let i = 0;
   for (const nic of interfaces) {
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const normal = known[i] === nic ? nic : normalizeInterface(nic, findInterface(base, nic.name));
+    const normal = known[i] === nic ? nic : normalizeInterface(nic, givenInterface(base, nic.name));
     if (normal === known[i]) {
       shared++;
       i++;
@@ -129,16 +161,38 @@ function reuse(interfaces: readonly Interface[], base: State | null): readonly I
   return shared === known.length && shared === result.length ? known : result;
 }
 
-/** The frozen record of a sorted list; null if it is not sorted or has a name twice. */
-function makeRecord(sorted: readonly Interface[]): State["interfaces"] | null {
+function givenInterface(state: State, name: string): Interface | undefined {
+  const nic = findInterface(state, name);
+  return nic && originalOf(nic);
+}
+
+/**
+ * The frozen record of a sorted list; null if it is not sorted or has a name twice.
+ *
+ * @param given The interfaces as the source said them.
+ * @param surroundings What decides about host-only interfaces.
+ * @param before The lists of the state before, if its surroundings are the same.
+ */
+function makeRecord(
+  given: readonly Interface[],
+  surroundings: Surroundings,
+  before: Lists | null,
+): State["interfaces"] | null {
   const record: Record<string, Interface> = Object.create(null);
+  const sorted: Interface[] = [];
+  const known = before?.given ?? [];
   let last: Interface | null = null;
-  for (const nic of sorted) {
+  let i = 0;
+  for (const nic of given) {
     if (last !== null && compareInterfaces(last, nic) >= 0) return null;
     if (record[nic.name] !== undefined) return null;
-    last = record[nic.name] = nic;
+    while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
+    const judged = known[i] === nic ? before!.sorted[i++]! : applyRules(nic, surroundings);
+    record[nic.name] = judged;
+    sorted.push(judged);
+    last = nic;
   }
-  SORTED.set(record, sorted);
+  LISTS.set(record, { sorted, given, surroundings });
   return Object.freeze(record);
 }
 

@@ -10,7 +10,16 @@ import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
 /** The fields of an interface other than its name and addresses, in the order in which changes list them. */
-export const INTERFACE_FIELDS = ["kind", "index", "up", "running", "flags", "mac", "mtu"] as const;
+export const INTERFACE_FIELDS = [
+  "kind",
+  "index",
+  "up",
+  "running",
+  "hostOnly",
+  "flags",
+  "mac",
+  "mtu",
+] as const;
 
 /** What this module made. Addresses are left out: a weak set of many small objects slows down the GC. */
 const NORMAL = new WeakSet<Interface | DefaultRoute>();
@@ -47,6 +56,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
     kind: nic.kind,
     up: nic.up,
     running: nic.running,
+    hostOnly: nic.kind === "loopback" || nic.hostOnly === true, // a source in JavaScript may not say it
     flags: nic.flags,
     mac: normalizeMac(nic.mac),
     mtu: nic.mtu,

@@ -30,11 +30,51 @@ export interface Snapshot {
    * and `waitFor()`: the changes since the publication before.
    */
   readonly changes: readonly Change[];
-  /** Whether `isMajorChange()` holds for those changes. */
+  /** Whether those changes are major: `reasons` is not empty. */
   readonly major: boolean;
+  /** Why they are major, as `majorReasons()` lists it. */
+  readonly reasons: readonly Reason[];
   /** The whole state. */
   readonly state: State;
 }
+
+/** Why a difference is major. */
+export type Reason =
+  | DefaultRouteReason
+  | AddressReason
+  | InterfaceReason
+  | ResumedReason;
+
+/**
+ * The default route of a family has another interface, gateway or source, or its interface another index.
+ * Null stands for no route.
+ */
+export type DefaultRouteReason = {
+  readonly kind: "default-route";
+  readonly family: "IPv4" | "IPv6";
+  readonly from: DefaultRoute | null;
+  readonly to: DefaultRoute | null;
+};
+
+/** A usable address appeared or became usable, or disappeared or became unusable. */
+export type AddressReason = {
+  readonly kind: "address-usable" | "address-unusable";
+  readonly interface: string;
+  readonly address: Address;
+};
+
+/** `fields`: `up`, `index` or both changed on an interface that has or had usable addresses. */
+export type InterfaceReason = {
+  readonly kind: "interface";
+  readonly interface: string;
+  readonly fields: readonly string[];
+};
+
+/** The machine slept for 600_000 ms or more. */
+export type ResumedReason = {
+  readonly kind: "resumed";
+  readonly sleptMs: number;
+};
 
 /** What a source can know. The fields that it cannot know hold neutral values, never a guess. */
 export interface Knows {
@@ -62,6 +102,12 @@ export interface State {
   readonly defaultRoute: DefaultRoutes;
   /** The interface of the IPv4 default route; without one, that of the IPv6 default route. */
   readonly defaultRouteInterface: string | null;
+  /**
+   * True if a family has a default route through an interface that is up and running, and the kernel selects
+   * a source address for it. `"unknown"` if the source knows no routes and a usable address exists. Else
+   * false: a request must fail. True promises no reachability.
+   */
+  readonly online: boolean | "unknown";
   /**
    * The addresses of interfaces that are up, by interface index, without duplicated ones. `regular` leaves
    * out loopback and link-local addresses. Unique-local IPv6 addresses, then link-local IPv4 addresses
@@ -110,6 +156,13 @@ export interface Interface {
   readonly up: boolean;
   /** Whether it has carrier. */
   readonly running: boolean;
+  /**
+   * Whether it leads only to this host, its containers and its virtual machines: loopback, and bridges and
+   * virtual interfaces without a default route or physical interface below them. In a container, where there
+   * is neither a physical interface nor a tunnel that is up, only loopback. In a `Reading`: as far as topology,
+   * type and name tell.
+   */
+  readonly hostOnly: boolean;
   /** The system's IFF_* bits. */
   readonly flags: number;
   /** The hardware address, if it has 6 bytes that are not all zero. */

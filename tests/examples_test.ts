@@ -44,7 +44,7 @@ skippable({
     const snapshot: Snapshot = JSON.parse(stdout);
     assertEquals(
       Object.keys(snapshot),
-      ["sequence", "at", "cause", "causes", "changes", "major", "state"],
+      ["sequence", "at", "cause", "causes", "changes", "major", "reasons", "state"],
     );
     assertEquals([snapshot.cause, snapshot.changes], ["initial", []]);
     assertEquals(snapshot.state.interfaces.lo?.kind, "loopback");

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { diffInterfaces, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Change, State } from "../../state/types.ts";
 import { offer, syncedSocket } from "./coalesce.ts";
@@ -140,7 +140,7 @@ export function countReconcile(draft: Draft): void {
 /** The records and fields in which the table differs from the kernel state: key, and words for the log. */
 function differences(table: State, kernel: State): Map<string, string> {
   const found = new Map<string, string>();
-  for (const change of diffStates(table, kernel)) {
+  for (const change of diffInterfaces(table, kernel)) {
     for (const key of recordKeys(change, kernel)) found.set(key, formatChange(change));
   }
   return found;

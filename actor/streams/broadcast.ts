@@ -4,12 +4,21 @@
  *
  * @module
  */
-import { diffStates, sleptLongBetween } from "../../state/diff.ts";
+import { diffStates } from "../../state/diff.ts";
 import { MonitorClosedError } from "../../state/errors.ts";
-import { isMajorChange } from "../../state/major.ts";
-import type { Cause, Interface, Snapshot, State } from "../../state/types.ts";
+import { isMajorChange, majorReasons } from "../../state/major.ts";
+import type {
+  Cause,
+  Interface,
+  Reason,
+  ResumedReason,
+  Snapshot,
+  State,
+} from "../../state/types.ts";
 import { CAUSES } from "../machine/coalesce.ts";
 import type { Publication } from "../machine/model.ts";
+
+const NO_REASONS: readonly Reason[] = Object.freeze([]);
 
 /** A published snapshot, and the times that settling needs. All times are monotonic milliseconds. */
 export interface Published {
@@ -38,8 +47,10 @@ export class Broadcast {
   readonly #ends = new Set<() => void>();
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
-  /** The sequence of the last publication by cause, and of the last with a long sleep. */
-  readonly #lastSequence = new Map<Cause | "long sleep", number>();
+  /** The sequence of the last publication by cause. */
+  readonly #lastSequence = new Map<Cause, number>();
+  /** The last publication that is major because of a sleep. */
+  #longSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
   #newest: Published | null = null;
   #majorAt = -Infinity;
   #closed = false;
@@ -75,16 +86,17 @@ export class Broadcast {
     const before = this.#newest;
     const previous = before?.snapshot.state ?? null;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
-    if (previous !== null && sleptLongBetween(previous, state)) {
-      this.#lastSequence.set("long sleep", sequence);
-    }
+    const reasons = previous === null ? NO_REASONS : this.#reasons(previous, state);
+    const reason = reasons.find((it) => it.kind === "resumed");
+    if (reason !== undefined) this.#longSleep = { sequence, reason };
     const snapshot: Snapshot = Object.freeze({
       sequence,
       at,
       cause: causes[0] as Cause,
       causes: Object.freeze([...causes]),
       changes,
-      major: previous !== null && this.isMajor(previous, state),
+      major: reasons.length > 0,
+      reasons,
       state,
     });
     // every stream delivers a resume, so to settling it is major
@@ -154,7 +166,12 @@ export class Broadcast {
   introduction(): Snapshot {
     const { snapshot } = this.newest;
     if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
-    return Object.freeze({ ...snapshot, changes: Object.freeze([]), major: false });
+    return Object.freeze({
+      ...snapshot,
+      changes: Object.freeze([]),
+      major: false,
+      reasons: NO_REASONS,
+    });
   }
 
   /** The newest snapshot for a reader that got this one last; null if nothing differs. */
@@ -165,18 +182,30 @@ export class Broadcast {
     const changes = diffStates(seen.state, snapshot.state);
     if (changes.length === 0) return null;
     const causes = CAUSES.filter((cause) => this.#isLater(cause, seen));
+    let reasons = this.#reasons(seen.state, snapshot.state);
+    const sleep = this.longSleepSince(seen);
+    if (sleep !== null && !reasons.some(({ kind }) => kind === "resumed")) { // a short one came after it
+      reasons = Object.freeze([...reasons, sleep]);
+    }
     return Object.freeze({
       ...snapshot,
       cause: causes[0] as Cause,
       causes: Object.freeze(causes),
       changes,
-      major: this.#isLater("long sleep", seen) || this.isMajor(seen.state, snapshot.state),
+      major: reasons.length > 0,
+      reasons,
     });
   }
 
   /** Whether the machine woke from sleep after this snapshot. */
   resumedSince(seen: Snapshot): boolean {
     return this.#isLater("resume", seen);
+  }
+
+  /** The last major sleep after this snapshot; null if there was none. */
+  longSleepSince(seen: Snapshot): ResumedReason | null {
+    const last = this.#longSleep;
+    return last !== null && last.sequence > seen.sequence ? last.reason : null;
   }
 
   /** Whether the difference between two published states is major. */
@@ -192,7 +221,11 @@ export class Broadcast {
     for (const watcher of [...this.#watchers]) watcher(null);
   }
 
-  #isLater(what: Cause | "long sleep", seen: Snapshot): boolean {
-    return (this.#lastSequence.get(what) ?? 0) > seen.sequence;
+  #reasons(previous: State, next: State): readonly Reason[] {
+    return majorReasons(previous, next, { ignoreInterface: this.#ignoreInterface });
+  }
+
+  #isLater(cause: Cause, seen: Snapshot): boolean {
+    return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
   }
 }

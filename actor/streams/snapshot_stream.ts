@@ -30,6 +30,10 @@ export class SnapshotStream implements Follower {
   #mark!: Published; // the publication after which changes are undelivered
   /** Monotonic milliseconds of the publication that made a difference of minor steps major. */
   #netMajorAt: number | null = null;
+  /** The newest snapshot that was examined for the option `affects`; null: the one delivered last. */
+  #examined: Snapshot | null = null;
+  /** Monotonic milliseconds of the first and the last undelivered change that affects the address. */
+  #affected: { readonly firstAt: number; readonly lastAt: number } | null = null;
   /** The publication that was the newest when settling ended; null while it goes on. */
   #heldAt: Published | null = null;
   #cancelTimer: (() => void) | null = null;
@@ -142,6 +146,7 @@ export class SnapshotStream implements Follower {
   #consider(broadcast: Broadcast): void {
     if (!this.readable.locked) return this.#forgetRead();
     if (this.#seen === null) return this.#deliver(broadcast.introduction(), broadcast);
+    this.#noteAffected(this.#seen, broadcast);
     const firstAt = this.#firstChangeAt(this.#seen, broadcast);
     if (firstAt === null) return;
     const wait = this.#waitMs(firstAt, broadcast);
@@ -154,12 +159,29 @@ export class SnapshotStream implements Follower {
     }
   }
 
-  /**
-   * When the first undelivered change that the reader wants was published. With an interface left out, minor
-   * steps can add up to a major difference (from eth0 by docker0 to wlan0).
-   */
+  #noteAffected(seen: Snapshot, broadcast: Broadcast): void {
+    const { affects } = this.#options;
+    const { at, snapshot } = broadcast.newest;
+    const examined = this.#examined ?? seen;
+    if (affects === null || examined.sequence === snapshot.sequence) return;
+    this.#examined = snapshot;
+    // what affects may be minor, until a later change that does not affect is major
+    const from = this.#options.majorOnly ? seen : examined;
+    if (affects(from.state, snapshot.state) || broadcast.longSleepSince(from) !== null) {
+      this.#affected = { firstAt: this.#affected?.firstAt ?? at, lastAt: at };
+    }
+  }
+
+  /** When the first undelivered change that the reader wants was published; null: there is none. */
   #firstChangeAt(seen: Snapshot, broadcast: Broadcast): number | null {
-    if (!this.#options.majorOnly) return this.#mark.nextAt;
+    const { affects, majorOnly } = this.#options;
+    const firstAt = majorOnly ? this.#firstMajorAt(seen, broadcast) : this.#mark.nextAt;
+    if (affects === null || firstAt === null) return firstAt;
+    return this.#affected && Math.max(firstAt, this.#affected.firstAt);
+  }
+
+  /** With an interface left out, minor steps can add up to a major difference (from eth0 by docker0 to wlan0). */
+  #firstMajorAt(seen: Snapshot, broadcast: Broadcast): number | null {
     const { newest } = broadcast;
     const firstAt = this.#netMajorAt ?? this.#mark.nextMajor.at;
     if (firstAt !== null || newest === this.#mark) return firstAt;
@@ -169,9 +191,10 @@ export class SnapshotStream implements Follower {
   }
 
   #lastChangeAt({ newest, majorAt }: Broadcast): number {
-    if (!this.#options.majorOnly) return newest.at;
+    const affectedAt = this.#affected?.lastAt ?? -Infinity;
+    if (!this.#options.majorOnly) return this.#options.affects === null ? newest.at : affectedAt;
     const isLater = this.#mark.nextMajor.at !== null;
-    return Math.max(this.#netMajorAt ?? -Infinity, isLater ? majorAt : -Infinity);
+    return Math.max(this.#netMajorAt ?? -Infinity, isLater ? majorAt : -Infinity, affectedAt);
   }
 
   /**
@@ -191,13 +214,17 @@ export class SnapshotStream implements Follower {
   }
 
   #isWorthTelling(snapshot: Snapshot, seen: Snapshot, broadcast: Broadcast): boolean {
-    return !this.#options.majorOnly || snapshot.major || broadcast.resumedSince(seen);
+    const { affects, majorOnly } = this.#options;
+    const isAffected = affects === null || affects(seen.state, snapshot.state) ||
+      broadcast.longSleepSince(seen) !== null;
+    return isAffected && (!majorOnly || snapshot.major || broadcast.resumedSince(seen));
   }
 
   #deliver(snapshot: Snapshot, broadcast: Broadcast): void {
     this.#settled(broadcast);
     this.#forgetRead();
     this.#seen = snapshot;
+    this.#examined = null;
     if (!this.#ended) this.#controller.enqueue(snapshot);
   }
 
@@ -205,6 +232,7 @@ export class SnapshotStream implements Follower {
   #settled({ newest }: Broadcast): void {
     this.#mark = newest;
     this.#netMajorAt = null;
+    this.#affected = null;
     this.#heldAt = null;
   }
 

@@ -4,12 +4,12 @@
  * @module
  */
 import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
-import { kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 
 /**
  * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its
- * name.
+ * name, and whether it is host-only from both.
  *
  * @param name The name.
  * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
@@ -31,12 +31,14 @@ export function scriptedInterface(
   fields: Partial<Omit<Interface, "name" | "addresses">> = {},
 ): Interface {
   const index = fields.index ?? 2;
+  const kind = fields.kind ?? kindByName(name);
   return {
     name,
     index,
-    kind: kindByName(name),
+    kind,
     up: true,
     running: true,
+    hostOnly: hostOnlyByName(kind, name),
     flags: 0,
     mac: null,
     mtu: 1500,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import { interfaceName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
@@ -60,13 +60,15 @@ export function publishedInterface(
   flags: AddressFlags | null,
 ): Interface {
   const name = interfaceName(link.name);
+  const kind = linkKind(link, name, platform);
   return {
     name,
     index: link.index,
-    kind: linkKind(link, name, platform),
+    kind,
     up: (link.flags & C.IFF_UP) !== 0,
     // The list of macOS has no link state: IFF_RUNNING is all that is known there.
     running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== LINK_STATE_DOWN,
+    hostOnly: hostOnlyByName(kind, name),
     flags: link.flags,
     mac: macOf(link.address),
     mtu: link.mtu,

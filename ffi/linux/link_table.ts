@@ -255,12 +255,14 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
 function builtInterface(link: LinkMessage, row: Row): Interface {
   if (!row.stale && row.built !== null) return row.built;
   const flags = steadyFlags(link);
+  const kind = linkKind(link);
   const nic = {
     name: link.name,
     index: link.index,
-    kind: linkKind(link),
+    kind,
     up: (flags & C.IFF_UP) !== 0,
     running: (flags & C.IFF_RUNNING) !== 0,
+    hostOnly: kind === "loopback" || kind === "bridge" || kind === "virtual",
     flags,
     mac: link.mac,
     mtu: link.mtu,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import type { Adapter, AdapterAddress } from "./adapters.ts";
@@ -40,9 +40,12 @@ const KINDS: Readonly<Record<number, InterfaceKind>> = {
   [IF_TYPE_PROP_VIRTUAL]: "tunnel", // Wintun, WireGuard, OpenVPN DCO
 };
 
-/** Drivers that call themselves Ethernet. Those of `virtual` lead to virtual machines of this host. */
+/** Lead to virtual machines of this host, unless a default route uses them (an external Hyper-V switch). */
+const VIRTUAL = /^(Hyper-V Virtual|VirtualBox Host-Only|VMware Virtual|WSL\b)/;
+
+/** Drivers that call themselves Ethernet. */
 const KINDS_BY_DESCRIPTION: readonly (readonly [InterfaceKind, RegExp])[] = [
-  ["virtual", /^(Hyper-V Virtual|VirtualBox Host-Only|VMware Virtual|WSL\b)/],
+  ["virtual", VIRTUAL],
   [
     "tunnel",
     /^(TAP-Win|OpenVPN|Wintun|WireGuard|Tailscale|ZeroTier|Cisco AnyConnect|Fortinet SSL VPN|PANGP)/i,
@@ -56,14 +59,16 @@ export function adapterIndex({ ipv4Index, ipv6Index }: Adapter): number {
 
 /** The interface as it is published. Windows lists enabled adapters only. */
 export function publishedInterface(adapter: Adapter): Interface {
-  const { flags, macAddress, mtu, name, status } = adapter;
+  const { description, flags, macAddress, mtu, name, status } = adapter;
   const index = adapterIndex(adapter);
+  const kind = adapterKind(adapter);
   return {
     name,
     index,
-    kind: adapterKind(adapter),
+    kind,
     up: status !== IfOperStatusNotPresent,
     running: status === IfOperStatusUp || status === IfOperStatusUnknown,
+    hostOnly: hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description)),
     flags,
     mac: macAddress.length === 6 && !isUnspecified(macAddress)
       ? Array.from(macAddress, (byte) => byte.toString(16).padStart(2, "0")).join(":")

@@ -52,6 +52,7 @@ Deno.test("resolveSnapshotOptions() fills in the defaults and keeps the given va
     signal: null,
     initial: true,
     majorOnly: false,
+    affects: null,
     settleMs: 0,
     settleMaxMs: 0,
   });

@@ -96,6 +96,7 @@ Deno.test("publishedInterface() has the flags of addresses", () => {
     kind: "ethernet",
     up: true,
     running: true,
+    hostOnly: false,
     flags: 0x1c5,
     mac: "00:01:02:03:04:ff",
     mtu: 9000,

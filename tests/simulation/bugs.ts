@@ -180,7 +180,7 @@ export const BUGS: readonly PlantedBug[] = [
     "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
   edit("minor changes delivered to majorOnly", "actor/streams/snapshot_stream.ts", {
-    "return !this.#options.majorOnly ||": "return !this.#options.majorOnly || true ||",
+    "return isAffected && (!majorOnly ||": "return isAffected && (!majorOnly || true ||",
   }),
 ];
 

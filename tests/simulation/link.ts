@@ -86,6 +86,7 @@ export function linkFields(link: Link): LinkFields {
     kind: (SLOTS[link.slot] as Slot).kind,
     up: link.up,
     running: isRunning(link),
+    hostOnly: false, // compared with the derived fields: it depends on other interfaces
     flags: flagsOf(link),
     mac: macOf(link),
     mtu: link.mtu,
@@ -102,10 +103,10 @@ export function publishedAddresses(link: Link): Address[] {
   return [...published.values()];
 }
 
-/** The families with a usable address. */
+/** The families with an address that is usable if the interface is not host-only. */
 export function usableFamilies(link: Link): Set<string> {
   const usable = new Set<string>();
-  if (!link.up) return usable;
+  if (!isRunning(link)) return usable;
   for (const it of publishedAddresses(link)) {
     const linkLocal = ADDRESSES.find(({ text }) => text === it.address)?.linkLocal;
     if (!it.tentative && !it.duplicated && !it.deprecated && !linkLocal) usable.add(it.family);

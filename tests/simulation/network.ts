@@ -16,7 +16,7 @@ import {
   publishedAddresses,
   usableFamilies,
 } from "./link.ts";
-import { ADDRESSES, SLOTS } from "./pool.ts";
+import { ADDRESSES, type Slot, SLOTS } from "./pool.ts";
 import {
   addressText,
   factsText,
@@ -116,7 +116,15 @@ export class Network {
   /** The expected derived fields, as text. */
   facts(): string {
     let [haveIpv4, haveIpv6] = [false, false];
+    const routes = [this.routeOf("ipv4")?.index, this.routeOf("ipv6")?.index];
+    const kindOf = (link: Link) => (SLOTS[link.slot] as Slot).kind;
+    const isContainer = ![...this.#links.values()].some((link) =>
+      ["ethernet", "wifi", "cellular"].includes(kindOf(link)) ||
+      (kindOf(link) === "tunnel" && link.up)
+    );
     for (const link of this.#links.values()) {
+      const isHostOnly = kindOf(link) === "bridge" && !isContainer && !routes.includes(link.index);
+      if (isHostOnly) continue;
       const families = usableFamilies(link);
       haveIpv4 ||= families.has("IPv4");
       haveIpv6 ||= families.has("IPv6");

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { affects } from "../../state/affects.ts";
-import type { State } from "../../state/types.ts";
+import { affects, type LocalAddress } from "../../state/affects.ts";
+import type { Interface, State } from "../../state/types.ts";
 import { address, nic, type ReadingParts, route, state } from "../support/states.ts";
 
-type Local = Parameters<typeof affects>[0];
-type Row = [name: string, local: Local, previous: State, next: State, affected: boolean];
+type Row = [name: string, local: LocalAddress, previous: State, next: State, affected: boolean];
 
 const eth0 = nic("eth0", { addresses: ["192.0.2.1/24", "2001:db8::1/64", "fe80::1/64"] });
 const eth1 = nic("eth1", { index: 3, addresses: ["198.51.100.1/24", "fe80::1/64"] });
@@ -218,7 +217,7 @@ const WILDCARD: Row[] = [
   ["a short sleep", { hostname: "::" }, home, dozed, false],
 ];
 
-const onEth1: Local = { hostname: "0.0.0.0", interface: "eth1" };
+const onEth1: LocalAddress = { hostname: "0.0.0.0", interface: "eth1" };
 const bare1 = nic("eth1", { index: 3, addresses: ["fe80::1/64"] });
 
 const WILDCARD_ON_INTERFACE: Row[] = [
@@ -290,4 +289,42 @@ Deno.test("affects() throws TypeError for what is not an IP literal", async (t) 
     });
   }
   assert(!affects({ hostname: "192.0.2.1" }, home, home));
+});
+
+Deno.test("affects() takes what listener.addr is", () => {
+  const of = (listener: Deno.Listener): LocalAddress => listener.addr; // must compile
+  assert(affects(of({ addr: { hostname: "192.0.2.1" } } as Deno.Listener), home, without));
+  const addr: Deno.Addr = { transport: "tcp", hostname: "192.0.2.1", port: 443 };
+  assert(affects(addr, home, without));
+});
+
+Deno.test("affects() is never true of Unix and vsock addresses", () => {
+  const addresses: Deno.Addr[] = [
+    { transport: "unix", path: "/run/192.0.2.1" },
+    { transport: "unixpacket", path: "" },
+    { transport: "vsock", cid: 2, port: 1 },
+  ];
+  for (const addr of addresses) {
+    assert(!affects(addr, home, without));
+    assert(!affects(addr, home, woken));
+  }
+});
+
+Deno.test("affects() throws TypeError for what is no local address", () => {
+  for (
+    const local of [null, undefined, "192.0.2.1", 7, {}, { hostname: 7 }, { transport: "tcp" }]
+  ) {
+    assertThrows(() => affects(local as LocalAddress, home, home), TypeError, "as a local address");
+  }
+});
+
+Deno.test("affects() does not ask for carrier, host-only or lifetimes", () => {
+  const bound: LocalAddress = { hostname: "192.0.2.1" };
+  const with0 = (fields: Partial<Interface>) => homeOf({ ...eth0, ...fields }, eth1);
+  assert(!affects(bound, home, with0({ running: false })));
+  assert(affects(bound, home, with0({ up: false })));
+  const deprecated = eth0.addresses.map((it) => ({ ...it, deprecated: true }));
+  assert(!affects(bound, home, with0({ addresses: deprecated })));
+  const docker0 = nic("docker0", { index: 9, addresses: ["172.17.0.1/16"] });
+  assert(affects({ hostname: "172.17.0.1" }, homeOf(eth0, docker0), home));
 });

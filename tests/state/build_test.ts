@@ -28,6 +28,7 @@ Deno.test("buildState() derives every field", () => {
         ipv6: route("eth0", { gateway: "fe80::1" }),
       },
       defaultRouteInterface: "eth0",
+      online: true,
       localAddresses: { loopback: ["127.0.0.1", "::1"], regular: ["192.168.1.7", "2001:db8::7"] },
       haveIpv4: true,
       haveIpv6: true,
@@ -221,9 +222,9 @@ const ADDRESSES: Derived[] = [
     expect: { localAddresses: { loopback: [], regular: [] }, haveIpv4: false },
   },
   {
-    name: "carrier is not asked",
+    name: "without carrier an address is listed, and not usable",
     given: { interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] })] },
-    expect: { localAddresses: { loopback: [], regular: ["192.0.2.1"] }, haveIpv4: true },
+    expect: { localAddresses: { loopback: [], regular: ["192.0.2.1"] }, haveIpv4: false },
   },
   {
     name: "duplicated addresses are left out",

@@ -93,7 +93,7 @@ Deno.test("formatChange() and formatRoute() quote names that could be taken for 
   const added = (name: string) => formatChange({ kind: "interface-added", interface: nic(name) });
   assertEquals(
     added("vEthernet (WSL)"),
-    'interface added: "vEthernet (WSL)": index 2, virtual, up, running, mtu 1500',
+    'interface added: "vEthernet (WSL)": index 2, virtual, up, running, host-only, mtu 1500',
   );
   assertEquals(
     added("\x1b[2J\n"),

@@ -71,12 +71,6 @@ const MINOR: Row[] = [
     major: false,
   },
   {
-    name: "a carrier flip on an interface with addresses: carrier is not asked",
-    previous: home,
-    next: homeWith({ running: false }),
-    major: false,
-  },
-  {
     name: "an interface without addresses goes up",
     previous: homeBeside(nic("eth1", { index: 3, up: false })),
     next: homeBeside(nic("eth1", { index: 3 })),
@@ -145,6 +139,12 @@ const MINOR: Row[] = [
 ];
 
 const MAJOR: Row[] = [
+  {
+    name: "a cable is pulled",
+    previous: home,
+    next: homeWith({ running: false }),
+    major: true,
+  },
   { // OpenTabletDriver#2236, firezone#15274: nothing that was open survives
     name: "a long sleep",
     previous: home,

@@ -242,6 +242,7 @@ const INTERFACE_FIELDS: Required<Interface> = {
   kind: "wifi",
   up: false,
   running: false,
+  hostOnly: true,
   flags: 1,
   mac: "02:00:00:00:00:01",
   mtu: 1400,

@@ -9,6 +9,7 @@ import { diffStates } from "../../state/diff.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Change, Snapshot, State } from "../../state/types.ts";
 import { usableAddresses } from "../../state/derived.ts";
+import { majorReasons } from "../../state/major.ts";
 import { nic, route, state } from "../support/states.ts";
 
 const STATE = state({
@@ -41,6 +42,14 @@ const MUTATIONS: Record<string, (value: State) => void> = {
   "what the source knows": (value) => value.knows.routes = false,
   // @ts-expect-error: readonly property
   "state": (value) => value.haveIpv4 = false,
+  // @ts-expect-error: readonly property
+  "online": (value) => value.online = true,
+  // @ts-expect-error: readonly property
+  "host-only": (value) => value.interfaces.eth0!.hostOnly = true,
+  // @ts-expect-error: readonly array
+  "reasons": (value) => majorReasons(state(), value).pop(),
+  // @ts-expect-error: readonly property
+  "reason": (value) => majorReasons(state(), value)[0]!.kind = "resumed",
   // @ts-expect-error: readonly array
   "usable addresses": (value) => usableAddresses(value).pop(),
   // @ts-expect-error: readonly array
@@ -57,6 +66,8 @@ for (const [what, mutate] of Object.entries(MUTATIONS)) {
 export function rejectedByTheCompiler(snapshot: Snapshot, reading: Reading, change: Change): void {
   // @ts-expect-error: readonly array
   snapshot.changes.push(change);
+  // @ts-expect-error: readonly array
+  snapshot.reasons.pop();
   // @ts-expect-error: readonly array
   snapshot.causes.push("event");
   // @ts-expect-error: readonly property

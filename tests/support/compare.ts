@@ -25,7 +25,7 @@ export function differences(expected: Expected, state: State): string[] {
 
 /** What iproute2 does not tell is left out. */
 function comparableInterface(
-  { name: _, ...nic }: Interface,
+  { hostOnly: _, name: __, ...nic }: Interface,
   expected: ExpectedInterface | undefined,
 ): ExpectedInterface {
   return {

@@ -58,7 +58,7 @@ export interface IpAddress {
 }
 
 /** An interface as the monitor should show it, in so far as `ip` tells. */
-export type ExpectedInterface = Omit<Interface, "kind" | "name"> & {
+export type ExpectedInterface = Omit<Interface, "hostOnly" | "kind" | "name"> & {
   /** null where the kind is a matter of taste. */
   kind: InterfaceKind | null;
 };

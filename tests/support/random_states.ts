@@ -135,6 +135,7 @@ export function randomInterface(random: Random): Interface {
     kind: random.pick(KINDS),
     up: random.chance(0.8),
     running: random.chance(0.8),
+    hostOnly: random.chance(0.3),
     flags: random.uint32(),
     mac: random.chance(0.3) ? null : `02:00:00:00:00:0${random.below(9)}`,
     mtu: random.pick([0, 1280, 1500, 65536]),

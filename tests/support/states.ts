@@ -6,7 +6,7 @@
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { scriptedAddress } from "../../actor/testing.ts";
 import { buildState } from "../../state/build.ts";
-import { kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
 
@@ -37,12 +37,14 @@ export function nic(
     {},
 ): Interface {
   const index = fields.index ?? 2;
+  const kind = fields.kind ?? kindByName(name);
   return {
     name,
     index,
-    kind: kindByName(name),
+    kind,
     up: true,
     running: true,
+    hostOnly: hostOnlyByName(kind, name),
     flags: 0,
     mac: null,
     mtu: 1500,
