@@ -30,7 +30,16 @@ const LIVE: Health = {
 };
 
 function snapshot(of: State, changes: readonly Change[] = [], major = false): Snapshot {
-  return { sequence: 1, at: AT, cause: "event", causes: ["event"], changes, major, reasons: [], state: of };
+  return {
+    sequence: 1,
+    at: AT,
+    cause: "event",
+    causes: ["event"],
+    changes,
+    major,
+    reasons: [],
+    state: of,
+  };
 }
 
 Deno.test("parseOptions() returns the defaults of the API without arguments", () => {
