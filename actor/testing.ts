@@ -5,25 +5,41 @@
  * @example A change of the network
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
- * import { ManualClock, scriptedInterface, ScriptedSource } from "@netwatch/netwatch/testing";
+ * import { homeNetwork, ManualClock, scenes, ScriptedSource } from "@netwatch/netwatch/testing";
  *
  * const clock = new ManualClock();
- * const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0", ["192.0.2.7/24"])] });
+ * const source = new ScriptedSource(homeNetwork);
  * await using monitor = await NetworkMonitor.open({ source, clock });
  *
- * source.set([scriptedInterface("eth0", ["198.51.100.7/24"])]); // the network changes
- * source.announce(); // and the operating system announces it
- * await clock.advance(250); // coalesceMs after the first snapshot
+ * await scenes.dhcpRenumber(source, clock);
  *
- * if (monitor.current.state.localAddresses.regular[0] !== "198.51.100.7") throw new Error();
+ * if (monitor.current.state.homeRouter?.source !== "192.168.2.8") throw new Error();
  * ```
  *
  * @module
  */
 export { ManualClock, type ManualClockOptions } from "./testing/manual_clock.ts";
 export { scriptedAddress, scriptedInterface, scriptedRoute } from "./testing/parts.ts";
+export { homeNetwork, type Scene, type SceneName, scenes } from "./testing/scenes.ts";
 export {
   type CallCounts,
   ScriptedSource,
   type ScriptedSourceOptions,
 } from "./testing/scripted_source.ts";
+export type { Clock, Timer } from "../state/runtime.ts";
+export type {
+  NetworkSource,
+  Reading,
+  SourceCounters,
+  SourceEvent,
+  Subscription,
+} from "../state/source.ts";
+export type {
+  Address,
+  DefaultRoute,
+  DefaultRoutes,
+  Interface,
+  InterfaceKind,
+  Knows,
+  Metrics,
+} from "../state/types.ts";

@@ -1,5 +1,5 @@
 /**
- * A source that follows a script, and its subscriptions.
+ * A source that follows a script.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import type {
   SourceEvent,
   Subscription,
 } from "../../state/source.ts";
-import type { DefaultRoutes, Interface, Knows } from "../../state/types.ts";
+import type { DefaultRoute, DefaultRoutes, Interface, Knows } from "../../state/types.ts";
+import { systemClock } from "../clock.ts";
+import type { ManualClock } from "./manual_clock.ts";
+import { ScriptedSubscription } from "./scripted_subscription.ts";
 
 /** How to start a scripted source. */
 export interface ScriptedSourceOptions {
@@ -139,6 +142,58 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
+   * Adds an interface, or replaces the one of the same name, and announces it.
+   *
+   * @param nic The interface; `scriptedInterface()` makes one.
+   */
+  addInterface(nic: Interface): void {
+    this.set([...this.#without(nic.name), nic]);
+    this.announce(nic.name);
+  }
+
+  /**
+   * Removes an interface and the default routes through it, and announces it.
+   *
+   * @param name Its name.
+   */
+  removeInterface(name: string): void {
+    const kept = (route: DefaultRoute | null) => route?.interface === name ? null : route;
+    const { ipv4, ipv6 } = this.#reading.defaultRoute;
+    this.set({
+      interfaces: this.#without(name),
+      defaultRoute: { ipv4: kept(ipv4), ipv6: kept(ipv6) },
+    });
+    this.announce(name);
+  }
+
+  /**
+   * Replaces the default route of a family and announces it.
+   *
+   * @param family The family.
+   * @param route The route; `scriptedRoute()` makes one. Without a source it gets the first address of the family
+   * on its interface, as the kernel would choose. Null removes the route.
+   */
+  setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
+    const nic = this.#reading.interfaces.find(({ name }) => name === route?.interface);
+    const first = nic?.addresses.find((address) => address.family === family)?.address ?? null;
+    const made = route && { ...route, source: route.source ?? first };
+    const key = family === "IPv4" ? "ipv4" : "ipv6";
+    this.set({ defaultRoute: { ...this.#reading.defaultRoute, [key]: made } });
+    this.emit({ kind: "changed" });
+  }
+
+  /**
+   * Lets the machine sleep and wake: sends the event `resumed`.
+   *
+   * @param ms How long it sleeps, in milliseconds.
+   * @param clock The clock whose wall clock jumps by that time. The default is to take the time of the system.
+   */
+  sleep(ms: number, clock?: ManualClock): void {
+    clock?.jump(ms);
+    this.emit({ kind: "resumed", at: (clock ?? systemClock).now(), sleptMs: ms });
+  }
+
+  /**
    * Sends an event to the subscriptions. Their tables stay as they are.
    *
    * @param event The event.
@@ -229,100 +284,9 @@ export class ScriptedSource implements NetworkSource {
     await this.#reads.pass();
     return reading;
   }
-}
 
-/** One subscription to a scripted source. */
-class ScriptedSubscription implements Subscription {
-  readonly #source: ScriptedSource;
-  readonly #onCall: (method: "view" | "adopt" | "probe" | "dispose") => void;
-  readonly #events: SourceEvent[] = [];
-  #table: Reading;
-  #end: { error: Error | undefined } | null = null;
-  #wake: () => void = () => {};
-  #disposed = false;
-  refd = true;
-
-  constructor(
-    source: ScriptedSource,
-    onCall: (method: "view" | "adopt" | "probe" | "dispose") => void,
-  ) {
-    this.#source = source;
-    this.#onCall = onCall;
-    this.#table = { ...source.reading, interfaces: [] };
-  }
-
-  learn(reading: Reading, names: readonly string[]): void {
-    const isNamed = ({ name }: Interface): boolean => names.length === 0 || names.includes(name);
-    const kept = this.#table.interfaces.filter((nic) => !isNamed(nic));
-    const learned = structuredClone(reading.interfaces.filter(isNamed));
-    this.#table = { ...this.#table, interfaces: [...kept, ...learned] };
-  }
-
-  push(event: SourceEvent): void {
-    if (this.#end !== null) return;
-    this.#events.push(event);
-    this.#wake();
-  }
-
-  finish(error?: Error): void {
-    this.#end ??= { error };
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void, void> {
-    for (;;) {
-      const event = this.#events.shift();
-      if (event !== undefined) {
-        yield event;
-      } else if (this.#end !== null) {
-        if (this.#end.error !== undefined) throw this.#end.error;
-        return;
-      } else {
-        await new Promise<void>((resolve) => this.#wake = resolve);
-      }
-    }
-  }
-
-  view(): Reading | null {
-    this.#onCall("view");
-    const { keepsTable, reading: { defaultRoute, knows }, viewError } = this.#source;
-    if (viewError !== null) throw viewError;
-    if (!keepsTable) return null;
-    return { interfaces: structuredClone(this.#table.interfaces), defaultRoute, knows };
-  }
-
-  adopt(reading: Reading): void {
-    this.#onCall("adopt");
-    this.#table = structuredClone(reading);
-  }
-
-  async probe(signal: AbortSignal): Promise<boolean> {
-    this.#onCall("probe");
-    const { canary } = this.#source;
-    if (canary instanceof Error) throw canary;
-    if (canary === "hangs") {
-      await new Promise((_resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
-      });
-    }
-    return canary === "answers";
-  }
-
-  ref(): void {
-    this.refd = true;
-  }
-
-  unref(): void {
-    this.refd = false;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#disposed) {
-      this.#disposed = true;
-      this.#onCall("dispose");
-      this.finish();
-    }
-    return Promise.resolve();
+  #without(name: string): Interface[] {
+    return this.#reading.interfaces.filter((nic) => nic.name !== name);
   }
 }
 

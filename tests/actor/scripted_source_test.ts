@@ -59,6 +59,50 @@ Deno.test("ScriptedSource.announce() copies the network, or a part of it, into t
   assertEquals(await events(source, subscription), ["changed", "changed", "changed"]);
 });
 
+Deno.test("ScriptedSource adds, replaces and removes interfaces, and announces them", async () => {
+  const source = new ScriptedSource();
+  await using subscription = await source.subscribe(signal);
+  source.addInterface(scriptedInterface("eth0"));
+  source.addInterface(scriptedInterface("eth1", ["192.0.2.1/24"]));
+  source.addInterface(scriptedInterface("eth0", [], { mtu: 9000 }));
+  source.setDefaultRoute("IPv4", scriptedRoute("eth1", "192.0.2.254"));
+  source.setDefaultRoute("IPv6", scriptedRoute("eth0"));
+  assertEquals(subscription.view()!.interfaces.map(({ name, mtu }) => [name, mtu]), [
+    ["eth1", 1500],
+    ["eth0", 9000],
+  ]);
+  source.removeInterface("eth1");
+  assertEquals(subscription.view()!.interfaces.map(({ name }) => name), ["eth0"]);
+  const { ipv4, ipv6 } = subscription.view()!.defaultRoute;
+  assertEquals([ipv4, ipv6?.interface], [null, "eth0"]);
+  source.setDefaultRoute("IPv6", null);
+  assertEquals(source.reading.defaultRoute, { ipv4: null, ipv6: null });
+  assertEquals(await events(source, subscription), Array(7).fill("changed"));
+});
+
+Deno.test("ScriptedSource.setDefaultRoute() chooses a source of the family, unless given", () => {
+  const source = new ScriptedSource();
+  source.addInterface(scriptedInterface("eth0", ["192.0.2.1/24", "2001:db8::1/64"]));
+  source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.0.2.254", { source: "192.0.2.9" }));
+  source.setDefaultRoute("IPv6", scriptedRoute("eth0", "fe80::1"));
+  const { ipv4, ipv6 } = source.reading.defaultRoute;
+  assertEquals([ipv4?.source, ipv6?.source], ["192.0.2.9", "2001:db8::1"]);
+});
+
+Deno.test("ScriptedSource.sleep() sends a resume, and moves the wall clock that it is given", async () => {
+  const source = new ScriptedSource();
+  await using subscription = await source.subscribe(signal);
+  const manual = new ManualClock({ now: 1_000 });
+  const before = Date.now();
+  source.sleep(60_000, manual);
+  source.sleep(5_000);
+  source.end();
+  const [first, second] = await Array.fromAsync(subscription);
+  assertEquals(first, { kind: "resumed", at: 61_000, sleptMs: 60_000 });
+  assertEquals([manual.now(), manual.monotonic()], [61_000, 0]);
+  assert(second?.kind === "resumed" && second.sleptMs === 5_000 && second.at >= before);
+});
+
 Deno.test("ScriptedSource hands out copies", async () => {
   const mine = scriptedInterface("eth0");
   const source = new ScriptedSource({ interfaces: [mine] });

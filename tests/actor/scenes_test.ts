@@ -1,0 +1,159 @@
+/**
+ * The scenes of the test kit, each as a monitor reports it.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  homeNetwork,
+  ManualClock,
+  type SceneName,
+  scenes,
+  ScriptedSource,
+} from "../../actor/testing.ts";
+import { affects, formatReason, NetworkMonitor, type Snapshot } from "../../mod.ts";
+import { Log, record } from "./support.ts";
+
+/** What a monitor says about the last of these scenes. */
+async function play(...names: SceneName[]) {
+  const clock = new ManualClock();
+  const source = new ScriptedSource(homeNetwork);
+  const log = new Log();
+  await using monitor = await NetworkMonitor.open({ source, clock, logger: log });
+  let snapshots: Snapshot[] = [];
+  for (const name of names) {
+    await clock.advance(1_000);
+    snapshots = record(monitor);
+    await scenes[name](source, clock);
+  }
+  const [before, ...news] = snapshots;
+  const { health, metrics, current: { state } } = monitor;
+  return { before: before!.state, news, state, health, metrics, log };
+}
+
+/** Cause and reasons of each snapshot. */
+function gist(news: readonly Snapshot[]): string[][] {
+  return news.map(({ causes, reasons }) => [causes.join(" "), ...reasons.map(formatReason)]);
+}
+
+Deno.test("wifiToCable: other default routes, the old socket is unharmed", async () => {
+  const { before, news, state } = await play("wifiToCable");
+  assertEquals(news.map(({ major, reasons }) => [major, reasons.map(({ kind }) => kind)]), [
+    [true, ["address-usable", "address-usable"]],
+    [true, ["default-route", "default-route"]],
+  ]);
+  assertEquals([state.online, state.defaultRouteInterface], [true, "eth0"]);
+  assertEquals(state.defaultRoute.ipv4?.source, "192.168.1.8");
+  assert(!affects({ hostname: "192.168.1.7" }, before, state));
+  assert(affects({ hostname: "0.0.0.0" }, before, state));
+});
+
+Deno.test("cablePulled: offline, sockets stay bound", async () => {
+  const { before, news, state } = await play("cablePulled");
+  assertEquals(news.map(({ reasons }) => reasons.map(({ kind }) => kind).sort()), [
+    ["address-unusable", "address-unusable", "default-route", "default-route"],
+  ]);
+  assertEquals([state.online, state.haveIpv4, state.haveIpv6], [false, false, false]);
+  assert(!affects({ hostname: "192.168.1.7" }, before, state));
+});
+
+Deno.test("dhcpRenumber: the address and the gateway are others, online by IPv6 meanwhile", async () => {
+  const { before, news, state } = await play("dhcpRenumber");
+  assertEquals(news.map(({ major, state }) => [major, state.online, state.haveIpv4]), [
+    [true, true, false],
+    [true, true, true],
+  ]);
+  assertEquals(state.homeRouter, { gateway: "192.168.2.1", source: "192.168.2.8" });
+  assert(affects({ hostname: "192.168.1.7" }, before, state));
+});
+
+Deno.test("loseIpv6: IPv4 stays", async () => {
+  const { news, state } = await play("loseIpv6");
+  assertEquals(news.map(({ reasons }) => reasons.map(({ kind }) => kind).sort()), [
+    ["address-unusable", "default-route"],
+  ]);
+  assertEquals([state.online, state.haveIpv4, state.haveIpv6], [true, true, false]);
+  assertEquals(state.interfaces.wlan0?.addresses.map(({ address }) => address), [
+    "192.168.1.7",
+    "fe80::7",
+  ]);
+  assertEquals(state.localAddresses.loopback, ["127.0.0.1", "::1"]);
+});
+
+Deno.test("vpnUp: the default routes are the tunnel's", async () => {
+  const { before, news, state } = await play("vpnUp");
+  assertEquals(news.map(({ reasons }) => reasons.map(({ kind }) => kind).sort()), [
+    ["address-usable", "address-usable", "default-route", "default-route"],
+  ]);
+  assertEquals([state.online, state.defaultRouteInterface], [true, "tun0"]);
+  assertEquals(state.defaultRoute.ipv6?.source, "2001:db8:8::2");
+  assert(affects({ hostname: "::" }, before, state));
+});
+
+Deno.test("vpnDown: as before the VPN", async () => {
+  const { news, state } = await play("vpnUp", "vpnDown");
+  assertEquals(news.map(({ reasons }) => reasons.map(({ kind }) => kind).sort()), [
+    ["address-unusable", "address-unusable", "default-route", "default-route"],
+  ]);
+  assertEquals(state.defaultRoute, { ipv6: null, ...homeNetwork.defaultRoute });
+  assertEquals(Object.keys(state.interfaces).sort(), ["lo", "wlan0"]);
+});
+
+Deno.test("dockerStart: minor, and no local address is affected", async () => {
+  const { before, news, state } = await play("dockerStart");
+  assertEquals(gist(news), [["event"], ["event"]]);
+  assert(news.every(({ major }) => !major));
+  assertEquals([state.interfaces.docker0?.hostOnly, state.interfaces.docker0?.running], [
+    true,
+    true,
+  ]);
+  for (const hostname of ["192.168.1.7", "2001:db8:1::7", "0.0.0.0", "::"]) {
+    assert(!affects({ hostname }, before, state), hostname);
+  }
+});
+
+Deno.test("sleep: a major resume at once, of eight hours", async () => {
+  const { before, news, state } = await play("sleep");
+  assertEquals(news.map(({ causes, major }) => [causes, major]), [[["resume"], true]]);
+  assertEquals(news[0]?.changes, [
+    { kind: "resumed", at: news[0]!.at, sleptMs: 28_800_000 },
+  ]);
+  assert(affects({ hostname: "192.168.1.7" }, before, state));
+});
+
+Deno.test("storm: minor, few snapshots, nothing is left, and the overflow is counted", async () => {
+  const { before, news, state, health, metrics } = await play("storm");
+  assertEquals(news.flatMap(({ reasons }) => reasons), []);
+  assert(news.length <= 8, `${news.length} snapshots of 400 changes`);
+  assertEquals(news.at(-1)?.causes.includes("overflow"), true);
+  assertEquals(state.interfaces, before.interfaces);
+  assertEquals([health.status, metrics.overflows], ["live", 1]);
+});
+
+Deno.test("deafSocket: reconcile finds what was lost, the socket is replaced and hears again", async () => {
+  const { news, state, health, metrics, log } = await play("deafSocket");
+  assertEquals(news.map(({ causes, major }) => [causes, major]), [[["reconcile"], true]]);
+  assertEquals([state.haveIpv4, state.haveIpv6, state.online], [true, false, true]);
+  assert(log.at("warn").some((line) => line.includes("canary")), log.at("warn").join("\n"));
+  assert(metrics.canariesMissed > 0 && metrics.reopens > 0);
+  assertEquals([health.status, health.reason], ["live", null]);
+});
+
+Deno.test("every scene can follow any other", async () => {
+  const names = Object.keys(scenes) as SceneName[];
+  for (const first of names.filter((name) => name !== "cablePulled" && name !== "vpnDown")) {
+    await play(first, "vpnUp", "vpnDown", "dockerStart", "sleep");
+    const { state } = await play("loseIpv6", first, "dhcpRenumber");
+    assertEquals(state.defaultRoute.ipv4?.source, "192.168.2.8", first);
+  }
+});
+
+Deno.test("a scene says what it needs", async () => {
+  const clock = new ManualClock();
+  await assertRejects(() => play("vpnDown"), TypeError, "follows vpnUp");
+  await assertRejects(
+    () => scenes.dhcpRenumber(new ScriptedSource(), clock),
+    TypeError,
+    "begin with homeNetwork",
+  );
+});
