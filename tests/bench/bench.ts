@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { currentCommit, describeMachine } from "./machine.ts";
-import { killNamespaces, runInNamespace } from "./namespace.ts";
+import { cleanUp, runInNamespace } from "./namespace.ts";
 import { type BenchOptions, HELP, parseOptions } from "./options.ts";
 import { buildPeers, PEER_NAMES } from "./peers.ts";
 import { publish } from "./publish.ts";
@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (options.help) return console.log(HELP);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => {
-      killNamespaces();
+      cleanUp();
       Deno.exit(130);
     });
   }
@@ -33,6 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
     : JSON.parse(await Deno.readTextFile(from)) as Results;
   console.log(formatReport(results));
   if (options.publish) await publish(results);
+  cleanUp();
   Deno.exit();
 }
 

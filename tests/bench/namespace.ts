@@ -5,6 +5,8 @@
  * @module
  */
 const running = new Set<Deno.ChildProcess>();
+/** The temporary files of all that runs. */
+const TEMPORARY = Deno.makeTempDirSync({ prefix: "netwatch-bench-" });
 
 /** Runs `deno run` with these arguments; what it prints goes to the callbacks, line by line. */
 export async function runInNamespace(
@@ -18,6 +20,7 @@ export async function runInNamespace(
       ...["--net", "--pid", "--fork", "--mount-proc", "--kill-child", ...user],
       ...[Deno.execPath(), "run", "-A", "--no-check", ...args],
     ],
+    env: { TMPDIR: TEMPORARY },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -34,9 +37,10 @@ export async function runInNamespace(
   if (!success) throw new Error(last);
 }
 
-/** Kills what runs, and with it all that it started. */
-export function killNamespaces(): void {
+/** Kills what runs, with all that it started, and removes temporary files. */
+export function cleanUp(): void {
   for (const child of running) child.kill("SIGKILL");
+  Deno.removeSync(TEMPORARY, { recursive: true });
 }
 
 async function eachLine(

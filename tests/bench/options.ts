@@ -16,7 +16,7 @@ deno task bench [OPTIONS]
   --quick           two rounds of less of everything
   --json FILE       where the results go (default .bench/results.json)
   --from FILE       measure nothing: take the results of an earlier run
-  --publish         write docs/bench.json, docs/bench.svg and the table in README.md
+  --publish         write the results, the chart and the tables of README.md and docs/
   --help            this text
 
 Needs ip and unshare, and root or user namespaces. A peer whose toolchain is missing is skipped.

@@ -5,18 +5,13 @@
  */
 import { monotonicNs, wallClockNs } from "./clock.ts";
 import { Meter } from "./meter.ts";
+import { parsePeerReport, type PeerReport } from "./peer_report.ts";
 import type { Peer } from "./peers.ts";
 
 const END_MS = 30_000;
 
-/** What a program printed after its standard input had ended. */
-export interface Report {
-  /** When it noticed changes, in nanoseconds of `CLOCK_MONOTONIC`. */
-  events: number[];
-  /** The addresses that it knows, as CIDR; null if it keeps no state. */
-  state: string[] | null;
-  /** Other numbers, by name. */
-  values: Record<string, number>;
+/** What it printed at its end. */
+export interface EndReport extends PeerReport {
   /** Whether it had ended by itself, or did not answer. */
   died: boolean;
 }
@@ -60,7 +55,7 @@ export class Program {
   }
 
   /** Ends its standard input and returns what it prints then. */
-  async end(): Promise<Report> {
+  async end(): Promise<EndReport> {
     const died = this.#ended;
     const timer = setTimeout(() => this.#kill(), END_MS);
     await this.#child.stdin.close().catch(() => {});
@@ -72,30 +67,11 @@ export class Program {
     }
     clearTimeout(timer);
     const { signal } = await this.#child.status;
-    return { ...parseReport(text), died: died || signal === "SIGKILL" };
+    const report = parsePeerReport(text, monotonicNs() - wallClockNs());
+    return { ...report, died: died || signal === "SIGKILL" };
   }
 
   #kill(): void {
     if (!this.#ended) this.#child.kill("SIGKILL");
   }
-}
-
-/** Parses lines such as "event 5", "state 192.0.2.1/24" and "published 7"; see `peers/README.md`. */
-export function parseReport(text: string): Omit<Report, "died"> {
-  const report: Omit<Report, "died"> = { events: [], state: null, values: {} };
-  for (const line of text.split("\n")) {
-    const [name = "", ...words] = line.split(" ");
-    if (name === "event") report.events.push(Number(words[0]));
-    else if (name === "utc") report.events.push(monotonicOfUtc(words[0]!));
-    else if (name === "state") report.state = words;
-    else if (name !== "") report.values[name] = Number(words[0]);
-  }
-  return report;
-}
-
-/** Of a time such as "2026-11-25T23:10:00.123456"; `Date` knows milliseconds only. */
-function monotonicOfUtc(utc: string): number {
-  const [seconds, fraction = "0"] = utc.split(".");
-  const ns = Date.parse(`${seconds}Z`) * 1e6 + Number(`0.${fraction}`) * 1e9;
-  return ns + monotonicNs() - wallClockNs();
 }

@@ -5,7 +5,7 @@
  */
 import { growNetwork, setUpNetwork } from "../network.ts";
 import type { Peer } from "../peers.ts";
-import { parseReport } from "../program.ts";
+import { parsePeerReport } from "../peer_report.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 
 export const read: Scenario = {
@@ -33,7 +33,7 @@ export async function measureReads(
   await bench.interleave(scenario, readers, async ({ name, read }) => {
     const [file, ...args] = read!;
     const { stdout } = await new Deno.Command(file!, { args }).output();
-    const { values } = parseReport(new TextDecoder().decode(stdout));
+    const { values } = parsePeerReport(new TextDecoder().decode(stdout));
     bench.record(scenario, name, {
       firstMs: values.first!,
       warmMs: values.warm!,

@@ -19,18 +19,15 @@ const BLOCK = 2_000;
 export const addressStorm: Scenario = {
   name: "addresses-storm",
   title: "100,000 address changes",
-  run: (bench) => measureStorm(bench, "addresses-storm", addressChanges(size(bench, 100_000))),
+  run: (bench) =>
+    measureStorm(bench, "addresses-storm", addressChanges(bench.quick ? 12_000 : 100_000)),
 };
 
 export const routeStorm: Scenario = {
   name: "routes-storm",
   title: "200,000 unrelated route changes",
-  run: (bench) => measureStorm(bench, "routes-storm", routeChanges(size(bench, 200_000))),
+  run: (bench) => measureStorm(bench, "routes-storm", routeChanges(bench.quick ? 20_000 : 200_000)),
 };
-
-function size({ quick }: Bench, full: number): number {
-  return quick ? full / 10 : full;
-}
 
 async function measureStorm(bench: Bench, name: string, commands: string[]): Promise<void> {
   await setUpNetwork(10);

@@ -1,4 +1,5 @@
-// Command netlink watches with github.com/vishvananda/netlink and keeps the addresses in a map.
+// Command netlink watches with github.com/vishvananda/netlink and keeps the addresses in a map. It subscribes
+// to routes as well, because a program that wants to know the default route has to.
 package main
 
 import (
@@ -15,6 +16,7 @@ func main() {
 	addresses := map[string]bool{}
 	updates := make(chan netlink.AddrUpdate)
 	links := make(chan netlink.LinkUpdate)
+	routes := make(chan netlink.RouteUpdate)
 	failed := func(err error) { log.Print(err) } // the library ends the subscription
 	err := netlink.AddrSubscribeWithOptions(updates, nil, netlink.AddrSubscribeOptions{
 		ListExisting:  true,
@@ -41,9 +43,19 @@ func main() {
 			peer.Seen()
 		}
 	}()
+	err = netlink.RouteSubscribeWithOptions(routes, nil, netlink.RouteSubscribeOptions{
+		ErrorCallback: failed,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
 	go func() {
 		for range links {
 			peer.Seen()
+		}
+	}()
+	go func() {
+		for range routes { // no change of an address or a link
 		}
 	}()
 	peer.Run(func() (list []string) {
