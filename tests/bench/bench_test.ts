@@ -1,5 +1,5 @@
 /**
- * The pure parts of the benchmark suite, and that the published figures are those of `published/results.json`.
+ * The pure parts of the benchmark suite, and that the published figures are those of `results.json`.
  *
  * @module
  */
@@ -94,7 +94,7 @@ Deno.test("a report has the tables of what was measured, and the targets", () =>
 
 Deno.test("a chart has a bar for each program and text for both colour schemes", () => {
   const svg = formatChart(RUN);
-  assertEquals(svg.match(/<rect/g)?.length, 2);
+  assertEquals(svg.match(/<rect class="bar/g)?.length, 2);
   assertStringIncludes(svg, "prefers-color-scheme: dark");
   assertStringIncludes(svg, "Deno floor");
 });

@@ -7,10 +7,11 @@ import type { Results } from "./results.ts";
 import { formatNumber } from "./markdown.ts";
 
 const WIDTH = 860;
-const LABELS = 250;
+const LABELS = 290;
 const ROW = 22;
 const HEAD = 46;
 const NUMBERS = 70;
+const MARGIN = 16;
 
 interface Bar {
   label: string;
@@ -59,20 +60,25 @@ function svg(panels: readonly Panel[]): string {
     return part;
   });
   const height = y + 24;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="netwatch and other monitors">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} 0 ${
+    WIDTH + 2 * MARGIN
+  } ${height}" width="${WIDTH}" role="img" aria-label="netwatch and other monitors">
 <style>
 text { font: 13px system-ui, sans-serif; fill: #24292f }
+.page { fill: #ffffff }
 .title { font-weight: 600 }
 .note { font-size: 11px; fill: #6e7781 }
 .bar { fill: #8c959f }
 .ours { fill: #0969da }
 @media (prefers-color-scheme: dark) {
+.page { fill: #0d1117 }
 text { fill: #e6edf3 }
 .note { fill: #8b949e }
 .bar { fill: #6e7681 }
 .ours { fill: #58a6ff }
 }
 </style>
+<rect class="page" x="${-MARGIN}" width="100%" height="100%" rx="8"/>
 ${parts.join("\n")}
 <text class="note" x="0" y="${height - 8}">Logarithmic scales. Shorter is better.</text>
 </svg>

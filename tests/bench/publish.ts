@@ -20,14 +20,14 @@ import { formatTargets } from "./targets.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 /** Where published results are. */
-export const RESULTS = "tests/bench/published/results.json";
+export const RESULTS = "tests/bench/results.json";
 /** The files with generated parts, and what makes these parts. */
 export const PAGES: Record<string, (results: Results) => string> = {
   "README.md": readmeSection,
   "docs/performance.md": docsSection,
 };
 /** The chart. */
-export const CHART = "tests/bench/published/chart.svg";
+export const CHART = "docs/bench.svg";
 
 /** Writes the results, the chart and the tables. */
 export async function publish(results: Results): Promise<void> {
@@ -54,7 +54,7 @@ export function replaceSection(text: string, section: string): string {
 /** What one look at the README should show. */
 export function readmeSection(results: Results): string {
   return [
-    "![Latency and CPU time of netwatch and other monitors](tests/bench/published/chart.svg)",
+    "![Latency and CPU time of netwatch and other monitors](docs/bench.svg)",
     overview(results),
     wrapText(`${formatMachine(results)} ${formatSkipped(results)}`.trim()),
   ].join("\n\n");
