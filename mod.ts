@@ -20,6 +20,8 @@
  * @module
  */
 import { deadline } from "@std/async/deadline";
+import { EventDispatcher } from "./actor/event_dispatcher.ts";
+import type { NetworkEventListener } from "./actor/events.ts";
 import { READ_LIMIT_MS } from "./actor/machine/reads.ts";
 import {
   type MonitorOptions,
@@ -53,6 +55,7 @@ export type {
   Subscription,
 } from "./state/source.ts";
 export type * from "./state/types.ts";
+export * from "./actor/events.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
 export { affects, type LocalAddress } from "./state/affects.ts";
 export { applyChanges } from "./state/apply.ts";
@@ -69,24 +72,29 @@ export { isPrivateAddress } from "./state/private_address.ts";
  * - Nothing is queued: a slow reader gets one snapshot with every change since its last read.
  * - `close()` may be called from anywhere, also from a loop over its snapshots.
  *
- * @example Print what changes
+ * @example Print what changes, and whether the machine is online
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
  *
  * const monitor = await NetworkMonitor.open({ source: "auto" });
- * console.log(monitor.health.status, Object.keys(monitor.current.state.interfaces));
+ * monitor.addEventListener("online", ({ snapshot }) => console.log(snapshot.state.defaultRoute));
+ * monitor.addEventListener("offline", () => console.log("offline"));
  * setTimeout(() => monitor.close(), 50);
  * for await (const snapshot of monitor) console.log(snapshot.cause, snapshot.changes);
  * await monitor.closed;
  * ```
  */
-export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> {
+export class NetworkMonitor extends EventTarget
+  implements AsyncDisposable, AsyncIterable<Snapshot> {
   readonly #runner: Runner;
+  readonly #events: EventDispatcher = new EventDispatcher(this, () => this.#runner.isClosed);
   /** Resolves when the monitor is closed and everything released. Never rejects. */
   readonly closed: Promise<void>;
 
   private constructor(runner: Runner) {
+    super();
     this.#runner = runner;
+    runner.observer = this.#events;
     this.closed = runner.closed;
   }
 
@@ -204,6 +212,40 @@ export class NetworkMonitor implements AsyncDisposable, AsyncIterable<Snapshot> 
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Adds an event listener. Events are dispatched when `current` has moved, before any reader or `waitFor()` call
+   * resumes: `change`, then `online` or `offline`, then `resume`, then `health`. A listener does not keep the
+   * process alive. Once the monitor is closed, only its `health` event follows.
+   *
+   * @param type The type of the event, from `NetworkEventMap`.
+   * @param listener A function, or an object with the method `handleEvent`. What it throws becomes an `error` event
+   * of `globalThis`.
+   * @param options `signal` removes the listener, `once` calls it once.
+   */
+  override addEventListener<Type extends string>(
+    type: Type,
+    listener: NetworkEventListener<Type> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener | null, options);
+    if (listener !== null) this.#events.listen(type);
+  }
+
+  /**
+   * Removes an event listener.
+   *
+   * @param type The type that it was added for.
+   * @param listener The listener.
+   * @param options `capture`, if it was added with it.
+   */
+  override removeEventListener<Type extends string>(
+    type: Type,
+    listener: NetworkEventListener<Type> | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener as EventListener | null, options);
   }
 
   /** The monitor's own health: is it receiving events, and if not, why? */

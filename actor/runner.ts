@@ -11,6 +11,7 @@ import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { TimedCalls } from "./call_with_timeout.ts";
 import { TimerSet } from "./clock.ts";
+import type { Observer } from "./event_dispatcher.ts";
 import { pendingMs } from "./machine/coalesce.ts";
 import {
   type Effect,
@@ -46,6 +47,7 @@ export class Runner {
   #model: Readonly<Model>;
   #running = false;
   #lastToken = 0;
+  observer: Observer | null = null;
 
   private constructor(opened: OpenedSource, options: ResolvedOptions) {
     this.#opened = opened;
@@ -54,9 +56,9 @@ export class Runner {
     this.#calls = new TimedCalls(this.#timers);
     const ignores = options.ignoreInterface?.has ?? (() => false);
     this.#broadcast = new Broadcast(ignores, () => pendingMs(this.#model, this.#now()));
-    const { polling, reason, source } = opened;
+    const { polling, reason, source: { name: source } } = opened;
     const { coalesceMs, reconcileIntervalMs } = options;
-    const config = { source: source.name, polling, reason, coalesceMs, reconcileIntervalMs };
+    const config = { source, polling, reason, coalesceMs, reconcileIntervalMs };
     this.#model = new Model(config, this.#now());
     this.#opening.promise.catch(() => {}); // nobody awaits it if the signal is aborted already
   }
@@ -93,18 +95,15 @@ export class Runner {
 
   /** The monitor's own health. */
   get health(): Health {
-    const { health } = this.#model;
-    const { listeners } = this.#opened.source;
-    if (listeners === undefined) return Object.freeze({ ...health });
-    return Object.freeze({ ...health, listeners: Object.freeze([...listeners]) });
+    const { source: { listeners } } = this.#opened;
+    const all = listeners && { listeners: Object.freeze([...listeners]) };
+    return Object.freeze({ ...this.#model.health, ...all });
   }
 
   /** The counters; those of messages are the source's own, if it has some. */
   get metrics(): Metrics {
     const { metrics } = this.#model;
-    const { counters } = this.#opened.source;
-    if (counters === undefined) return Object.freeze({ ...metrics });
-    const { events, ignored, malformed, spoofed } = counters;
+    const { events, ignored, malformed, spoofed } = this.#opened.source.counters ?? metrics;
     return Object.freeze({ ...metrics, events, ignored, malformed, spoofed });
   }
 
@@ -116,7 +115,7 @@ export class Runner {
 
   /** A full read that begins from now on; resolves with the snapshot that shows it. */
   refresh(): Promise<Snapshot> {
-    if (this.#closed) return Promise.reject(new MonitorClosedError());
+    if (this.isClosed) return Promise.reject(new MonitorClosedError());
     const token = ++this.#lastToken;
     const refresh = Promise.withResolvers<Snapshot>();
     this.#refreshes.set(token, refresh);
@@ -146,14 +145,15 @@ export class Runner {
     return this.#close(new MonitorClosedError());
   }
 
-  get #closed(): boolean {
+  /** Whether it is closed, or closing. */
+  get isClosed(): boolean {
     return this.#broadcast.closed;
   }
 
   readonly #onAbort = (): void => void this.#close(this.#options.signal?.reason);
 
   #close(reason: unknown): Promise<void> {
-    if (this.#closed) return this.closed;
+    if (this.isClosed) return this.closed;
     this.#broadcast.close();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     [this.#model] = step(this.#model, { kind: "close" }, this.#now());
@@ -168,6 +168,7 @@ export class Runner {
     this.#refreshes.clear();
     for (const id of [...this.#subscriptions.keys()]) this.#release(id);
     void this.#releaseAll();
+    this.observer?.onHealth(this.health);
     return this.closed;
   }
 
@@ -180,18 +181,22 @@ export class Runner {
 
   /** Runs to completion: an input that comes while effects are performed waits for its turn. */
   #dispatch(input: Input): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#inputs.push(input);
     if (this.#running) return;
     this.#running = true;
+    const { status } = this.#model.health;
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         const [model, effects] = step(this.#model, next, this.#now());
         this.#model = model;
-        for (const effect of effects) if (!this.#closed) this.#perform(effect);
+        for (const effect of effects) if (!this.isClosed) this.#perform(effect);
       }
     } finally {
       this.#running = false;
+    }
+    if (this.#model.health.status !== status && !this.isClosed) {
+      this.observer?.onHealth(this.health);
     }
   }
 
@@ -324,17 +329,16 @@ export class Runner {
   }
 
   #publish(publication: Publication): void {
+    const previous = publication.sequence > 1 ? this.current.state : null;
     this.#broadcast.publish(publication);
-    if (this.#closed) return;
+    if (this.isClosed) return;
     const { reasons, sequence } = this.current;
-    if (reasons.length > 0) {
-      this.#options.logger.info(`Snapshot ${sequence} is major: ${formatReasons(reasons)}`);
-    }
-    if (sequence > 1) return;
+    const why = formatReasons(reasons);
+    if (why !== "") this.#options.logger.info(`Snapshot ${sequence} is major: ${why}`);
+    if (previous !== null) return this.observer?.onPublished(this.current, previous);
     const { reconcileIntervalMs } = this.#options;
-    if (reconcileIntervalMs !== Infinity) {
-      this.#timers.every(() => this.#dispatch({ kind: "tick" }), reconcileIntervalMs);
-    }
+    const tick = (): void => this.#dispatch({ kind: "tick" });
+    if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);
     this.#opening.resolve();
   }
 
