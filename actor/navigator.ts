@@ -1,0 +1,94 @@
+/**
+ * `navigator.onLine` and the global events `online` and `offline`, which Deno does not have
+ * (denoland/deno#24765), from a monitor.
+ *
+ * @example Say when the network comes and goes
+ * ```ts
+ * import { NetworkMonitor } from "@netwatch/netwatch";
+ * import { installOnLine } from "@netwatch/netwatch/navigator";
+ *
+ * await using monitor = await NetworkMonitor.open();
+ * using _installed = installOnLine(monitor);
+ *
+ * const { onLine } = navigator as unknown as { onLine: boolean };
+ * console.log(onLine ? "online" : "offline");
+ * globalThis.addEventListener("offline", () => console.log("offline"));
+ * globalThis.addEventListener("online", () => console.log("online"));
+ * ```
+ *
+ * @module
+ */
+import type { Snapshot } from "../state/types.ts";
+
+export type * from "../state/types.ts";
+
+/** What `installOnLine()` needs of a monitor; a `NetworkMonitor` has it. */
+export interface OnLineMonitor extends EventTarget {
+  /** The newest snapshot. */
+  readonly current: Snapshot;
+}
+
+let installed = false;
+
+/**
+ * Gives `navigator.onLine` and the global events `online` and `offline`, with `ononline` and `onoffline`, the
+ * meaning that they have in browsers. `state.online` decides, and `"unknown"` counts as online. In a Worker
+ * it does this for the Worker alone. After the monitor was closed the last value stays.
+ *
+ * @param monitor The monitor. Its `ref()` and `unref()` decide whether the process stays alive.
+ * @returns Takes everything back when disposed. It can be disposed again.
+ * @throws {TypeError} if it is installed already, or the argument is not a monitor.
+ *
+ * @example Wait until the machine is online
+ * ```ts
+ * import { NetworkMonitor } from "@netwatch/netwatch";
+ * import { installOnLine } from "@netwatch/netwatch/navigator";
+ *
+ * await using monitor = await NetworkMonitor.open();
+ * using _installed = installOnLine(monitor);
+ * const signal = AbortSignal.timeout(100); // remove this line to keep waiting
+ * globalThis.addEventListener("online", () => console.log("online"), { once: true, signal });
+ * ```
+ */
+export function installOnLine(monitor: OnLineMonitor): Disposable {
+  if (!(monitor instanceof EventTarget && monitor.current?.state !== undefined)) {
+    throw new TypeError("installOnLine() takes a NetworkMonitor");
+  }
+  if (installed) throw new TypeError("navigator.onLine is installed already: dispose that first");
+  const isOnLine = (): boolean => monitor.current.state.online !== false;
+  let wasOnLine = isOnLine();
+  const onChange = (): void => {
+    if (isOnLine() === wasOnLine) return;
+    wasOnLine = !wasOnLine;
+    globalThis.dispatchEvent(new Event(wasOnLine ? "online" : "offline"));
+  };
+  const original = Object.getOwnPropertyDescriptor(navigator, "onLine");
+  Object.defineProperty(navigator, "onLine", {
+    configurable: true,
+    enumerable: true,
+    get: isOnLine,
+  });
+  installed = true;
+  monitor.addEventListener("change", onChange);
+  globalThis.addEventListener("online", callHandler);
+  globalThis.addEventListener("offline", callHandler);
+  let disposed = false;
+  return {
+    [Symbol.dispose](): void {
+      if (disposed) return;
+      disposed = true;
+      installed = false;
+      monitor.removeEventListener("change", onChange);
+      globalThis.removeEventListener("online", callHandler);
+      globalThis.removeEventListener("offline", callHandler);
+      if (original === undefined) Reflect.deleteProperty(navigator, "onLine");
+      else Object.defineProperty(navigator, "onLine", original);
+    },
+  };
+}
+
+/** Calls `globalThis.ononline` or `globalThis.onoffline`, whatever it is now. */
+function callHandler(event: Event): void {
+  const handler: unknown = Reflect.get(globalThis, `on${event.type}`);
+  if (typeof handler === "function") handler.call(globalThis, event);
+}
