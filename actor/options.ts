@@ -228,7 +228,12 @@ export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) =>
   throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
 }
 
-function integer(name: string, value: unknown, least: number, also = ""): number | undefined {
+export function integer(
+  name: string,
+  value: unknown,
+  least: number,
+  also = "",
+): number | undefined {
   if (value === undefined) return undefined;
   if (Number.isInteger(value) && value as number >= least && value as number <= LONGEST_TIMER_MS) {
     return value as number;
@@ -237,7 +242,7 @@ function integer(name: string, value: unknown, least: number, also = ""): number
   throw new RangeError(`The option ${name} must be ${range}, not ${valueText(value)}`);
 }
 
-function optional<T>(
+export function optional<T>(
   name: string,
   value: T | undefined,
   wanted: string,
@@ -247,7 +252,7 @@ function optional<T>(
   throw new TypeError(`The option ${name} must be ${wanted}, not ${valueText(value)}`);
 }
 
-function boolean(name: string, value: boolean | undefined): boolean | undefined {
+export function boolean(name: string, value: boolean | undefined): boolean | undefined {
   return optional(name, value, "true or false", (it) => typeof it === "boolean");
 }
 
@@ -269,7 +274,7 @@ function localAddress(value: LocalAddress | undefined): ResolvedSnapshotOptions[
   }
 }
 
-function methods<T>(name: string, value: T | undefined, names: string[]): T | undefined {
+export function methods<T>(name: string, value: T | undefined, names: string[]): T | undefined {
   const wanted = `an object with the methods ${names.join(", ")}`;
   return optional(name, value, wanted, (given) => hasMethods(given, names));
 }
@@ -288,7 +293,7 @@ function isAbsolutePath(value: unknown): boolean {
   return typeof value === "string" && /^(?:\/|\\\\|[A-Za-z]:[\\/])/.test(value);
 }
 
-function checkObject(options: unknown): void {
+export function checkObject(options: unknown): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`The options must be an object, not ${valueText(options)}`);
   }

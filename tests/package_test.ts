@@ -21,10 +21,12 @@ const API_VALUES: readonly string[] = [
   "escapeText",
   "formatChange",
   "formatReason",
+  "HealthEvent",
   "isMajorChange",
   "isPrivateAddress",
   "majorReasons",
   "MonitorClosedError",
+  "NetworkEvent",
   "NetworkMonitor",
   "primaryAddress",
   "readNetworkState",
@@ -63,11 +65,14 @@ const API_TYPES_ADDED: readonly string[] = [
   "DefaultRouteChange",
   "DefaultRouteReason",
   "DefaultRoutes",
+  "EventOf",
   "InterfaceChange",
   "InterfaceFieldsChange",
   "InterfaceKind",
   "InterfaceReason",
   "Knows",
+  "NetworkEventListener",
+  "NetworkEventMap",
   "ResumedChange",
   "ResumedReason",
   "SourceChange",
@@ -90,6 +95,20 @@ skippable({
 });
 
 skippable({
+  name:
+    "actor/fetch.ts and actor/navigator.ts export their functions and the types that these name",
+  needs: [read, run],
+  async fn() {
+    const [fetch, navigator, state] = await Promise.all(
+      ["actor/fetch.ts", "actor/navigator.ts", "state/types.ts"].map(exportsOf),
+    );
+    const own = ["createFetch", "FetchInit", "FetchMonitor", "FetchOptions", "NetworkFetch"];
+    assertEquals(fetch, [...own, "Logger", "NetworkChangedError", ...state!].sort());
+    assertEquals(navigator, ["installOnLine", "OnLineMonitor", ...state!].sort());
+  },
+});
+
+skippable({
   name: "actor/testing.ts exports the test kit",
   needs: [read, run],
   async fn() {
@@ -100,11 +119,13 @@ skippable({
 });
 
 skippable({
-  name: "entry points are those of deno.json",
+  name: "entry points are those of deno.json, and .ci/run checks their docs",
   needs: [read],
   fn() {
     const { exports } = JSON.parse(readText("deno.json"));
     assertEquals(Object.values(exports), ENTRY_POINTS.map((path) => `./${path}`));
+    const checked = /^ENTRY_POINTS=\((.*)\)$/m.exec(readText(".ci/run"))?.[1];
+    assertEquals(checked?.split(" "), ENTRY_POINTS);
   },
 });
 
@@ -133,16 +154,23 @@ skippable({
 });
 
 skippable({
+  name: "mod.ts loads neither createFetch() nor installOnLine(), and these load no FFI",
+  needs: [read, run],
+  async fn() {
+    const main = await modulesOf("mod.ts");
+    const parts = await modulesOf("actor/fetch.ts", "actor/navigator.ts");
+    assert(main.has("ffi/library.ts") && parts.has("actor/fetch/sender.ts"));
+    assertEquals([...main].filter((path) => /^actor\/(fetch|navigator)\b/.test(path)), []);
+    assertEquals([...parts].filter((path) => /^(ffi|examples)\/|^mod\.ts$/.test(path)), []);
+  },
+});
+
+skippable({
   name: "every published module is reachable from an entry point",
   needs: [read, run],
   async fn() {
-    const graphs = await Promise.all(ENTRY_POINTS.map(async (path) => {
-      const { stdout } = await runDenoOk(["info", "--json", path]);
-      return (JSON.parse(stdout) as { modules: { specifier: string }[] }).modules;
-    }));
-    const reached = new Set(graphs.flat().map(({ specifier }) => specifier));
-    const dead = publishedModules().filter((path) => !reached.has(new URL(path, ROOT).href));
-    assertEquals(dead, []);
+    const reached = await modulesOf(...ENTRY_POINTS);
+    assertEquals(publishedModules().filter((path) => !reached.has(path)), []);
   },
 });
 
@@ -151,7 +179,7 @@ skippable({
   needs: [read, run],
   async fn() {
     const files = await filesToPublish();
-    const texts = ["LICENSE", "deno.json", "docs/bench.svg", ...pages().map(([path]) => path)];
+    const texts = ["LICENSE", "deno.json", ...pages().map(([path]) => path)];
     const expected = new Set([...publishedModules(), ...examples(), ...texts]);
     assertEquals(files, [...expected].sort());
     // The page of the package shows published files only.
@@ -190,6 +218,15 @@ function examples(): string[] {
   return [...Deno.readDirSync(new URL("examples", ROOT))]
     .map(({ name }) => `examples/${name}`)
     .filter((path) => path.endsWith(".ts") && path !== "examples/dashboard.ts");
+}
+
+/** The modules of this repository that these load, by path from its root. Types count. */
+async function modulesOf(...paths: string[]): Promise<Set<string>> {
+  const graphs = await Promise.all(paths.map(async (path) => {
+    const { stdout } = await runDenoOk(["info", "--json", path]);
+    return (JSON.parse(stdout) as { modules: { specifier: string }[] }).modules;
+  }));
+  return new Set(graphs.flat().map(({ specifier }) => specifier.replace(ROOT.href, "")));
 }
 
 /** The names that `deno doc` finds, sorted. */

@@ -6,7 +6,13 @@
 import { ROOT } from "./run.ts";
 
 /** The entry points of `deno.json`, by path from the root of the repository. */
-export const ENTRY_POINTS: readonly string[] = ["mod.ts", "actor/testing.ts", "examples/watch.ts"];
+export const ENTRY_POINTS: readonly string[] = [
+  "mod.ts",
+  "actor/fetch.ts",
+  "actor/navigator.ts",
+  "actor/testing.ts",
+  "examples/watch.ts",
+];
 
 /** All published modules, by path from the root of the repository, sorted. Needs read permission. */
 export function publishedModules(): string[] {

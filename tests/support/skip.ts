@@ -41,6 +41,9 @@ export const write: Need = { permission: { name: "write" } };
 /** Permission to start any program. */
 export const run: Need = { permission: { name: "run" } };
 
+/** Permission to listen on and connect to this machine. */
+export const net: Need = { permission: { name: "net", host: "127.0.0.1" } };
+
 /** Permission to list the network interfaces. */
 export const networkInterfaces: Need = { permission: { name: "sys", kind: "networkInterfaces" } };
 

@@ -1,0 +1,143 @@
+/**
+ * Sends the requests of one `createFetch()`, again if need be.
+ *
+ * @module
+ */
+import { deadline } from "@std/async/deadline";
+import { connectionLoss } from "../../state/connection_loss.ts";
+import type { Snapshot, State } from "../../state/types.ts";
+import { systemClock } from "../clock.ts";
+import { NetworkChangedError } from "./network_changed_error.ts";
+import type { ResolvedFetchOptions } from "./options.ts";
+import { Pool } from "./pool.ts";
+
+/** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */
+export interface FetchMonitor {
+  /** The newest snapshot. */
+  readonly current: Snapshot;
+  /** Subscribes; the stream ends when the monitor is closed. */
+  snapshots(options: { signal: AbortSignal }): ReadableStream<Snapshot>;
+  /** Reads everything from the operating system. */
+  refresh(): Promise<Snapshot>;
+  /** Waits for a state. */
+  waitFor(
+    predicate: (state: State) => boolean,
+    options: { signal: AbortSignal },
+  ): Promise<Snapshot>;
+}
+
+/** The options of one request; Deno adds `client` to the standard ones. */
+export type FetchInit = RequestInit & { client?: Deno.HttpClient };
+
+/** RFC 9110, 9.2.2; Deno refuses TRACE. */
+const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+
+/**
+ * Milliseconds that a repeated request waits for the network to return, and a failed one for the monitor to read it.
+ */
+const RETURN_LIMIT_MS = 2_000;
+
+/** The requests and the pool of one `createFetch()`. */
+export class Sender {
+  readonly #monitor: FetchMonitor;
+  readonly #options: ResolvedFetchOptions;
+  readonly #disposal = new AbortController();
+  readonly #following: Promise<void>;
+  #pool: Pool;
+  #state: State; // the state in which the connections of the pool work
+  #isClosed = false; // whether the monitor is closed
+  #isCloseLogged = false;
+
+  /** Follows the monitor from now on. */
+  constructor(monitor: FetchMonitor, options: ResolvedFetchOptions) {
+    this.#monitor = monitor;
+    this.#options = options;
+    this.#pool = new Pool(options.client);
+    this.#state = monitor.current.state;
+    this.#following = this.#follow(monitor.snapshots({ signal: this.#disposal.signal }));
+  }
+
+  /** Sends a request until it is answered, fails, or may not be repeated. */
+  async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
+    const request = new Request(input, init);
+    const { signal } = request;
+    this.#logClose();
+    let left = isReplayable(request, input, init) ? this.#options.retries : 0;
+    await this.#untilOnline(this.#options.holdMs, signal);
+    for (;; left--) {
+      this.#followState();
+      const pool = this.#pool;
+      try {
+        return await pool.send(left > 0 ? request.clone() : request, init?.client);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (left === 0 || !await this.#isLost(pool, error, signal)) throw error;
+      }
+      await this.#untilOnline(this.#options.holdMs || RETURN_LIMIT_MS, signal);
+    }
+  }
+
+  /** Ends everything with an `AbortError`. Resolves when the monitor is no longer followed. */
+  dispose(): Promise<void> {
+    const reason = new DOMException("This fetch has been disposed", "AbortError");
+    this.#disposal.abort(reason);
+    this.#pool.end(reason);
+    return this.#following;
+  }
+
+  async #follow(snapshots: ReadableStream<Snapshot>): Promise<void> {
+    for await (const _ of snapshots) this.#followState();
+    this.#isClosed = true;
+  }
+
+  /** Replaces the pool if its connections are lost. A request may come before the stream delivers. */
+  #followState(): void {
+    const { state } = this.#monitor.current;
+    const reason = connectionLoss(this.#state, state);
+    this.#state = state;
+    if (reason === null || this.#disposal.signal.aborted) return;
+    const lost = this.#pool;
+    this.#pool = new Pool(this.#options.client);
+    lost.end(new NetworkChangedError(reason));
+  }
+
+  /**
+   * Whether a request failed because the connections were lost. The system may refuse one before the monitor
+   * publishes why: between two addresses connect() fails with ENETUNREACH.
+   */
+  async #isLost(pool: Pool, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!pool.isEnded && error instanceof TypeError && !this.#isClosed) {
+      await deadline(this.#monitor.refresh(), RETURN_LIMIT_MS, { signal }).catch(() => {});
+      this.#followState();
+    }
+    return pool.isEnded && !this.#disposal.signal.aborted;
+  }
+
+  /** Waits while the machine is offline, until the time is over, the monitor closed or the request aborted. */
+  async #untilOnline(ms: number, request: AbortSignal): Promise<void> {
+    const isOnline = ({ online }: State): boolean => online !== false;
+    if (ms > 0 && !this.#isClosed && !isOnline(this.#monitor.current.state)) {
+      const limit = new AbortController();
+      const timer = ms === Infinity ? null : systemClock.setTimeout(() => limit.abort(), ms);
+      timer?.unref();
+      const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
+      await this.#monitor.waitFor(isOnline, { signal }).catch(() => {});
+      timer?.cancel();
+    }
+    request.throwIfAborted();
+  }
+
+  #logClose(): void {
+    if (!this.#isClosed || this.#isCloseLogged || this.#disposal.signal.aborted) return;
+    this.#isCloseLogged = true;
+    this.#options.logger.warn("The monitor is closed: requests do not survive changes of network");
+  }
+}
+
+/** Whether a request may be sent again. A body that is a stream, or inside a `Request`, cannot. */
+function isReplayable(request: Request, input: RequestInfo | URL, init?: FetchInit): boolean {
+  if (!IDEMPOTENT.includes(request.method)) return false;
+  const body: unknown = init?.body ?? (input instanceof Request ? input.body : null);
+  return body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
+    [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
+}
