@@ -90,7 +90,7 @@ async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
 }
 
 async function openSystemSource(options: OpenSourceOptions): Promise<EventSource> {
-  const system = await systemSource();
+  const system = await (systemSource ??= loadSystemSource());
   if (system !== null) return await system.open(options);
   throw new Deno.errors.NotSupported(
     `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
@@ -98,11 +98,13 @@ async function openSystemSource(options: OpenSourceOptions): Promise<EventSource
   );
 }
 
+let systemSource: Promise<SystemSource | null> | undefined;
+
 /**
  * Loads the code of this operating system only; null if there is none. Import specifiers are literals
  * so that bundlers and `deno publish` can follow them.
  */
-async function systemSource(): Promise<SystemSource | null> {
+async function loadSystemSource(): Promise<SystemSource | null> {
   const { os } = Deno.build;
   switch (os) {
     case "linux":
@@ -135,7 +137,7 @@ async function canPoll(): Promise<boolean> {
 /** Why to poll without trying events: a program that may poll is not prompted for more. */
 async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
   if (!(await canPoll())) return null;
-  const system = await systemSource();
+  const system = await (systemSource ??= loadSystemSource());
   if (system === null) return `There is no event source for ${Deno.build.os} yet`;
   if (await system.granted(options)) return null;
   return "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";

@@ -26,6 +26,9 @@ export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
  */
 const MOST_DUMPS = 8;
 
+/** Shared by all dumps: it remembers what to ask first. */
+const LOOKUP = new RouteLookup();
+
 /** The kernel's state at one moment. */
 export interface Dump {
   reading: Reading; // as handed to the actor
@@ -49,7 +52,8 @@ export async function readDump(
   const slice = new TimeSlice();
   const table = await dumpTable(socket, slice, signal);
   for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
-  const { routes, expiresInSeconds } = new RouteLookup().ask(
+  LOOKUP.invalidate();
+  const { routes, expiresInSeconds } = LOOKUP.ask(
     (queries) => socket.askAll(queries, decodeRouteAnswer),
     table,
   );

@@ -64,6 +64,14 @@ const GLIBC_SYMBOLS = {
  */
 const STRUCTS = { i32: { struct: ["i32"] }, usize: { struct: ["usize"] } } as const;
 
+/** The functions that are called synchronously, each with the place and the type of one integer. */
+const INTEGERS = Object.entries<Deno.ForeignFunction>(LIBC_SYMBOLS)
+  .map(([name, { nonblocking, parameters }]) => {
+    const at = nonblocking ? -1 : parameters.findIndex((it) => it === "i32" || it === "usize");
+    return { name, at, type: parameters[at] as keyof typeof STRUCTS };
+  })
+  .filter(({ at }) => at >= 0);
+
 /**
  * Loads the C library without trampolines: in 0.2 ms instead of 3 ms.
  *
@@ -75,25 +83,27 @@ export async function loadLibc(
 ): Promise<{ functions: LibcFunctions; unload: () => void }> {
   const request = libcRequest(path);
   const symbols: Record<string, Deno.ForeignFunction> = { ...request.symbols };
-  const wrappers = new Map<string, (call: Call) => Call>();
-  for (const [name, symbol] of Object.entries(symbols)) {
-    const at = symbol.parameters.findIndex((type) => type === "i32" || type === "usize");
-    if (at < 0 || symbol.nonblocking) continue;
-    const type = symbol.parameters[at] as keyof typeof STRUCTS;
+  for (const { name, at, type } of INTEGERS) {
+    const symbol = symbols[name]!;
     symbols[name] = { ...symbol, parameters: symbol.parameters.with(at, STRUCTS[type]) };
-    wrappers.set(name, (call) => passingStruct(call, at, type));
   }
   const library = await openLibrary({ ...request, symbols });
   const functions: Record<string, unknown> = { ...library.symbols };
-  for (const [name, wrap] of wrappers) functions[name] = wrap(functions[name] as Call);
+  for (const { name, at, type } of INTEGERS) {
+    functions[name] = passingStruct(functions[name] as Call, at, type);
+  }
   return { functions: functions as LibcFunctions, unload: () => library.close() };
 }
+
+/** The bytes of an integer; synchronous calls cannot overlap. */
+const I32 = new Int32Array(1);
+const USIZE = new BigUint64Array(1);
 
 type Call = (...args: unknown[]) => unknown;
 
 /** Calls with the integer parameter at this place as a struct. */
 function passingStruct(call: Call, at: number, type: keyof typeof STRUCTS): Call {
-  const integer = type === "i32" ? new Int32Array(1) : new BigUint64Array(1);
+  const integer = type === "i32" ? I32 : USIZE;
   return (...args) => {
     integer[0] = args[at] as number & bigint;
     args[at] = integer;

@@ -51,9 +51,17 @@ interface Found extends NextHops {
   readonly route: RouteMessage;
 }
 
-/** The probes of each half of the address space, IPv4 first. */
-const HALVES: readonly (readonly Probe[])[] = [...PROBES.IPv4, ...PROBES.IPv6]
-  .map((texts) => texts.map(makeProbe));
+/** Half of the address space of a family. */
+interface Half {
+  readonly family: "ipv4" | "ipv6";
+  readonly probes: readonly Probe[];
+  readonly isLow: boolean;
+}
+
+const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
+  .flatMap(([family, halves]) =>
+    halves.map((texts, i) => ({ family, probes: texts.map(makeProbe), isLow: i === 0 }))
+  );
 
 function makeProbe(text: string): Probe {
   const destination = parseIp(text)!;
@@ -72,32 +80,45 @@ export function decodeRouteAnswer(message: NetlinkMessage): RouteMessage | null 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */
 export class RouteLookup {
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
-  readonly #uncovered = new Set<number>();
+  readonly #uncovered = new Set<Half>();
+  readonly #families = { ipv4: true, ipv6: true }; // those to ask about
+
+  /**
+   * A route may have come: from now on both families are asked about. Otherwise one without a default route
+   * is not, because the kernel removes routes silently, but never adds one without a message about a link,
+   * a route, a rule or a nexthop object.
+   */
+  invalidate(): void {
+    this.#families.ipv4 = this.#families.ipv6 = true;
+  }
 
   /** The default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
+    const halves = HALVES.filter(({ family }) => this.#families[family]);
     const answers = new Map<Uint8Array, RouteMessage | null>();
     const askFor = (queries: readonly Uint8Array[]): void => {
       const unknown = queries.filter((query) => !answers.has(query));
       if (unknown.length === 0) return;
       ask(unknown).forEach((answer, i) => answers.set(unknown[i]!, answer));
     };
-    askFor(HALVES.flatMap((probes, half) => this.#firstQueries(probes, half)));
-    askFor(HALVES.flatMap((probes) => matching(probes, answers) ? [] : probes.map(matchOf)));
-    const matches = HALVES.map((probes) => matching(probes, answers));
+    askFor(halves.flatMap((half) => this.#firstQueries(half)));
+    askFor(halves.flatMap(({ probes }) => matching(probes, answers) ? [] : probes.map(matchOf)));
+    const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
-    const chosen = [
-      selectDefaultRoute(found[0] ?? null, found[1] ?? null),
-      selectDefaultRoute(found[2] ?? null, found[3] ?? null),
-    ];
+    const chosen = (["ipv4", "ipv6"] as const).map((family) => {
+      const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
+      const route = selectDefaultRoute(low, high);
+      this.#families[family] = route !== null;
+      return route;
+    });
     const sources = chosen.map((it) => it && sourceQuery(it));
     askFor(sources.filter((query) => query !== null));
-    this.#uncovered.clear();
-    HALVES.forEach((probes, half) => {
-      if (matching(probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
-    });
+    for (const half of halves) {
+      if (matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
+      else this.#uncovered.delete(half);
+    }
     const published = chosen.map((it, i) =>
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
@@ -108,11 +129,11 @@ export class RouteLookup {
     };
   }
 
-  #firstQueries(probes: readonly Probe[], half: number): Uint8Array[] {
-    if (this.#uncovered.has(half)) return probes.map(matchOf);
-    const [first] = probes;
+  #firstQueries(half: Half): Uint8Array[] {
+    if (this.#uncovered.has(half)) return half.probes.map(matchOf);
+    const [first] = half.probes;
     // the plain answer of the low half has the source address
-    return half % 2 === 0 ? [first!.match, first!.plain] : [first!.match];
+    return half.isLow ? [first!.match, first!.plain] : [first!.match];
   }
 }
 

@@ -125,6 +125,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     this.#checked?.close();
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
-    await this.#release();
+    const released = this.#release();
+    if (this.#subscription !== null) await released; // a read does not wait for others to come
   }
 }

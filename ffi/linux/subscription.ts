@@ -56,8 +56,8 @@ export class LinuxSubscription implements Subscription {
   readonly #lookup = new RouteLookup();
   readonly #stopClock: () => void;
   /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
-  readonly #expiry = new Alarm(() => this.#post({ kind: "changed" }));
-  readonly #recheck = new Alarm(() => this.#post({ kind: "changed" }));
+  readonly #expiry = new Alarm(() => this.#recheckRoutes());
+  readonly #recheck = new Alarm(() => this.#recheckRoutes());
   #recheckMs = FIRST_RECHECK_MS;
   /** The interfaces of the default routes that were looked up last. */
   #defaultIndexes: readonly number[] = [];
@@ -145,6 +145,7 @@ export class LinuxSubscription implements Subscription {
 
   /** A dump was read: takes from it what the kernel does not announce. */
   mergeTentative({ table }: Dump): void {
+    this.#lookup.invalidate();
     if (this.#table === null) return;
     const announced = Array.isArray(this.#journal)
       ? this.#journal.flatMap((event) => "address" in event ? [event.address] : [])
@@ -238,6 +239,7 @@ export class LinuxSubscription implements Subscription {
     }
     this.#changes++;
     this.#pending.add(CHANGED);
+    if (event.kind !== "address" && event.kind !== "address-gone") this.#lookup.invalidate();
     const index = this.#mayLoseRoutes(event);
     if (index !== null && this.#defaultIndexes.includes(index)) {
       this.#recheckMs = FIRST_RECHECK_MS;
@@ -263,6 +265,11 @@ export class LinuxSubscription implements Subscription {
       default:
         return null;
     }
+  }
+
+  #recheckRoutes(): void {
+    this.#lookup.invalidate();
+    this.#post({ kind: "changed" });
   }
 
   #recheckDeadRoutes(table: LinkTable): void {

@@ -25,16 +25,21 @@ export const RECEIVE_BATCH = 32;
 /** The kernel fills at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
-/** Shared by all sockets and runtimes: what one `receive()` brought is decoded before the next call. */
-let sharedSlots: Uint8Array<ArrayBuffer> | null = null;
+/** Where datagrams arrive; `iovecs` is here because `headers` points to it. */
+interface Inbox {
+  readonly slots: Uint8Array<ArrayBuffer>;
+  readonly senders: Uint32Array<ArrayBuffer>;
+  readonly iovecs: BigUint64Array<ArrayBuffer>;
+  readonly headers: Uint32Array<ArrayBuffer>;
+}
+
+/** Shared by all sockets: what one `receive()` brought is decoded before the next. */
+let inbox: Inbox | null = null;
 
 /** The system calls of Linux. */
 export class Syscalls {
   readonly #libc: LibcFunctions;
-  readonly #slots = sharedSlots ??= new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
-  readonly #senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);
-  readonly #iovecs = new BigUint64Array(RECEIVE_BATCH * 2);
-  readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
+  readonly #inbox: Inbox;
   readonly #length = new Uint32Array(1);
   readonly #int = new Int32Array(1);
   readonly #memory = new Uint8Array(C.SK_MEMINFO_VARS * 4);
@@ -43,17 +48,7 @@ export class Syscalls {
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
-    const [slots, senders, iovecs] = [this.#slots, this.#senders, this.#iovecs]
-      .map((buffer) => this.addressOf(new Uint8Array(buffer.buffer)));
-    // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; … }; the rest stays 0
-    const pointers = new BigUint64Array(this.#headers.buffer);
-    for (let i = 0; i < RECEIVE_BATCH; i++) {
-      setIovec(this.#iovecs, i, slots! + BigInt(i * SLOT_BYTES));
-      const header = i * MMSGHDR_WORDS / 2;
-      pointers[header] = senders! + BigInt(i * SOCKADDR_NL_SIZE);
-      pointers[header + 2] = iovecs! + BigInt(i * 16);
-      pointers[header + 3] = 1n;
-    }
+    this.#inbox = inbox ??= makeInbox((buffer) => this.addressOf(new Uint8Array(buffer)));
   }
 
   /** The error of the call just made, for messages. */
@@ -148,7 +143,7 @@ export class Syscalls {
 
   /** Receives at most `most` datagrams without blocking. Returns their number; `datagram()` has them until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
-    const headers = this.#headers;
+    const { headers } = this.#inbox;
     for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = SOCKADDR_NL_SIZE;
     const received = this.#libc.recvmmsg(descriptor, headers, most, C.MSG_DONTWAIT, null);
     return Math.max(received, 0);
@@ -157,15 +152,17 @@ export class Syscalls {
   /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */
   datagram(i: number): Uint8Array | null {
     const header = i * MMSGHDR_WORDS;
-    if (this.#headers[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
+    const { headers, slots } = this.#inbox;
+    if (headers[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
     const start = i * SLOT_BYTES;
-    return this.#slots.subarray(start, start + this.#headers[header + MSG_LEN]!);
+    return slots.subarray(start, start + headers[header + MSG_LEN]!);
   }
 
   /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
   isFromKernel(i: number): boolean {
-    return this.#headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === SOCKADDR_NL_SIZE &&
-      this.#senders[i * SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
+    const { headers, senders } = this.#inbox;
+    return headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === SOCKADDR_NL_SIZE &&
+      senders[i * SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
   }
 
   /** `poll(2)` on a thread of the pool. */
@@ -212,8 +209,21 @@ export class Syscalls {
   }
 }
 
-/** `struct iovec { void *base; usize len; }`. */
-function setIovec(iovecs: BigUint64Array, i: number, base: bigint): void {
-  iovecs[i * 2] = base;
-  iovecs[i * 2 + 1] = BigInt(SLOT_BYTES);
+/** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; … }; the rest stays 0. */
+function makeInbox(addressOf: (buffer: ArrayBuffer) => bigint): Inbox {
+  const slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
+  const senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);
+  const iovecs = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
+  const headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
+  const pointers = new BigUint64Array(headers.buffer);
+  const [slot, sender, iovec] = [slots, senders, iovecs].map(({ buffer }) => addressOf(buffer));
+  for (let i = 0; i < RECEIVE_BATCH; i++) {
+    iovecs[i * 2] = slot! + BigInt(i * SLOT_BYTES);
+    iovecs[i * 2 + 1] = BigInt(SLOT_BYTES);
+    const header = i * MMSGHDR_WORDS / 2;
+    pointers[header] = sender! + BigInt(i * SOCKADDR_NL_SIZE);
+    pointers[header + 2] = iovec! + BigInt(i * 16);
+    pointers[header + 3] = 1n;
+  }
+  return { slots, senders, iovecs, headers };
 }

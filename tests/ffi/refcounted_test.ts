@@ -34,6 +34,18 @@ Deno.test("Refcounted loads for the first user and disposes with the last", asyn
   assertEquals(log.length, 2);
 });
 
+Deno.test("Refcounted keeps what is wanted again at once", async () => {
+  const { log, systems } = new Loader();
+  await systems.acquire("/a");
+  const released = systems.release("/a");
+  await Promise.resolve();
+  await systems.acquire("/a");
+  await released;
+  assertEquals(log, ["load /a"]);
+  await systems.release("/a");
+  assertEquals(log, ["load /a", "dispose /a"]);
+});
+
 Deno.test("Refcounted counts each path by itself, the one that is found too", async () => {
   const { log, systems } = new Loader();
   await systems.acquire(undefined);

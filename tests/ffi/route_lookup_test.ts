@@ -223,6 +223,7 @@ for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {
     const lookup = new RouteLookup();
     // the second time the lookup knows which halves are covered, and asks otherwise
     for (let round = 0; round < 2; round++) {
+      lookup.invalidate();
       const answer = lookup.ask(new FakeRoutes(routes).ask, LINKS);
       assertEquals(answer.routes, { ipv4, ipv6 });
       assertEquals(answer.expiresInSeconds, expires);
@@ -253,11 +254,31 @@ Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at fir
     ["23.0.0.1", "23.0.0.1", "151.0.0.1", "2a0f::1", "2a0f::1", "3ffe::1"],
     ["203.0.113.1", "240.0.0.1", "2c0f::1", "2d00::1", "3000::1"],
   ]);
+  lookup.invalidate();
   lookup.ask(kernel.ask, LINKS);
   assertEquals(destinations(), [[
     ...["23.0.0.1", "23.0.0.1", "151.0.0.1", "203.0.113.1", "240.0.0.1"],
     ...["2a0f::1", "2c0f::1", "2d00::1", "3ffe::1", "3000::1"],
   ]]);
+});
+
+Deno.test("RouteLookup.ask() asks about a family without a default route after invalidate() only", () => {
+  const kernel = new FakeRoutes([{ to: ALL6, ...viaEth0 }]);
+  const lookup = new RouteLookup();
+  const families = () =>
+    new Set(kernel.asked.splice(0).flat().map(({ to }) => to.includes(":") ? "IPv6" : "IPv4"));
+  const { routes } = lookup.ask(kernel.ask, LINKS);
+  assertEquals(families(), new Set(["IPv4", "IPv6"]));
+  assertEquals(lookup.ask(kernel.ask, LINKS).routes, routes);
+  assertEquals(families(), new Set(["IPv6"]));
+  lookup.invalidate();
+  assertEquals(lookup.ask(kernel.ask, LINKS).routes, routes);
+  assertEquals(families(), new Set(["IPv4", "IPv6"]));
+  const none = new FakeRoutes([]);
+  lookup.ask(none.ask, LINKS);
+  none.asked.splice(0);
+  assertEquals(lookup.ask(none.ask, LINKS).routes, { ipv4: null, ipv6: null });
+  assertEquals(none.asked, []);
 });
 
 Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", () => {
