@@ -28,13 +28,8 @@ interface Entry {
 /** One link with its addresses. */
 interface Row {
   link: LinkMessage | null;
-  readonly addresses: Map<number | string, Entry>;
-  /** The addresses in order, but for those added and removed since it was made. */
-  sorted: readonly Entry[];
-  readonly added: Set<Entry>;
-  readonly removed: Set<Entry>;
-  built: Interface | null; // as published last
-  stale: boolean; // the link or an address has changed since
+  entries: Entry[]; // in the order of `compareKeys()`
+  built: Interface | null; // as published; null if the link or an address has changed since
 }
 
 /** Links by index, never by name: a name can pass to another link. */
@@ -46,7 +41,7 @@ export class LinkTable {
     const row = this.#row(link.index);
     if (row.link !== null && sameLink(row.link, link)) return false;
     row.link = link;
-    row.stale = true;
+    row.built = null;
     return true;
   }
 
@@ -63,26 +58,22 @@ export class LinkTable {
    */
   setAddress(message: AddressMessage): boolean {
     const row = this.#row(message.index);
-    const key = addressKey(message);
-    const known = row.addresses.get(key);
-    if (known !== undefined && sameAddress(known.message, message)) return false;
-    if (known !== undefined) forget(row, known);
-    const entry = { message, address: null };
-    row.addresses.set(key, entry);
-    row.added.add(entry);
-    row.stale = true;
+    const at = placeOf(message, row.entries);
+    const known = entryAt(at, message, row.entries);
+    if (known !== null && sameAddress(known.message, message)) return false;
+    row.entries.splice(at, known === null ? 0 : 1, { message, address: null });
+    row.built = null;
     return true;
   }
 
   /** An address was removed. */
   deleteAddress(message: AddressMessage): boolean {
     const row = this.#rows.get(message.index);
-    const key = addressKey(message);
-    const known = row?.addresses.get(key);
-    if (row === undefined || known === undefined) return false;
-    row.addresses.delete(key);
-    forget(row, known);
-    row.stale = true;
+    if (row === undefined) return false;
+    const at = placeOf(message, row.entries);
+    if (entryAt(at, message, row.entries) === null) return false;
+    row.entries.splice(at, 1);
+    row.built = null;
     return true;
   }
 
@@ -93,15 +84,17 @@ export class LinkTable {
    * while the dump was read, so it may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    const stale = new Set(announced.map((it) => `${it.index} ${addressKey(it)}`));
+    const isAnnounced = (message: AddressMessage): boolean =>
+      announced.some((it) => it.index === message.index && compareKeys(it, message) === 0);
     let merged = false;
-    for (const [index, { addresses }] of dump.#rows) {
+    for (const [index, { entries }] of dump.#rows) {
       const row = this.#rows.get(index);
       if (row === undefined || row.link === null) continue;
-      for (const [key, { message }] of addresses) {
-        if (!isTentative(message) || stale.has(`${index} ${key}`)) continue;
-        if (row.addresses.has(key) && (row.link.flags & C.IFF_UP) !== 0) continue;
-        if (this.setAddress(message)) merged = true;
+      const isUp = this.isUp(index);
+      for (const { message } of entries) {
+        if (!isTentative(message)) continue;
+        if (isUp && entryAt(placeOf(message, row.entries), message, row.entries)) continue;
+        if (!isAnnounced(message) && this.setAddress(message)) merged = true;
       }
     }
     return merged;
@@ -138,14 +131,14 @@ export class LinkTable {
    */
   *build(live: LinkTable | null): Generator<void, void> {
     for (const [index, row] of this.#rows) {
-      if (row.link === null || !row.stale) continue;
+      if (row.link === null || row.built !== null) continue;
       const known = live === null ? undefined : live.#rows.get(index);
-      if (known?.link && !known.stale && sameLink(known.link, row.link) && sameRows(known, row)) {
+      if (known?.link && known.built && sameLink(known.link, row.link) && sameRows(known, row)) {
+        row.entries = known.entries.slice();
         row.built = known.built;
-        row.stale = false;
       } else {
         let built = 0;
-        for (const entry of row.added) {
+        for (const entry of row.entries) {
           entry.address ??= buildAddress(entry.message);
           if (++built % ADDRESSES_PER_STEP === 0) yield;
         }
@@ -158,62 +151,42 @@ export class LinkTable {
   #row(index: number): Row {
     let row = this.#rows.get(index);
     if (row === undefined) {
-      row = {
-        link: null,
-        addresses: new Map(),
-        sorted: [],
-        added: new Set(),
-        removed: new Set(),
-        built: null,
-        stale: true,
-      };
+      row = { link: null, entries: [], built: null };
       this.#rows.set(index, row);
     }
     return row;
   }
 }
 
-function forget(row: Row, entry: Entry): void {
-  if (!row.added.delete(entry)) row.removed.add(entry);
-}
-
-/** Merges what changed into the sorted list: with 10,000 addresses a new sort costs 10 ms. */
-function sortedEntries(row: Row): readonly Entry[] {
-  const { added, removed } = row;
-  if (added.size === 0 && removed.size === 0) return row.sorted;
-  const kept = removed.size === 0 ? row.sorted : row.sorted.filter((it) => !removed.has(it));
-  const fresh = [...added].sort(compareEntries);
-  const merged: Entry[] = [];
-  let i = 0;
-  for (const entry of kept) {
-    while (i < fresh.length && compareEntries(fresh[i]!, entry) < 0) merged.push(fresh[i++]!);
-    merged.push(entry);
+/** Where an address is among the entries, or belongs. A dump has most of them in order. */
+function placeOf(message: AddressMessage, entries: readonly Entry[]): number {
+  const last = entries.at(-1);
+  if (last === undefined || compareKeys(last.message, message) < 0) return entries.length;
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareKeys(entries[middle]!.message, message) < 0) low = middle + 1;
+    else high = middle;
   }
-  while (i < fresh.length) merged.push(fresh[i++]!);
-  added.clear();
-  removed.clear();
-  return row.sorted = merged;
+  return low;
 }
 
-function compareEntries({ message: a }: Entry, { message: b }: Entry): number {
-  return compareBytes(a.local, b.local) || a.prefixLength - b.prefixLength ||
-    compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);
+/** The entry of the address, if it is at the place where it belongs. */
+function entryAt(at: number, message: AddressMessage, entries: readonly Entry[]): Entry | null {
+  const entry = entries[at];
+  return entry !== undefined && compareKeys(entry.message, message) === 0 ? entry : null;
 }
 
 const NO_BYTES = new Uint8Array();
 
 /**
- * What identifies an address of a link. `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` coexist;
- * an IPv6 address is on a link once and changes its peer in place (inet6_addr_modify()).
+ * Orders the addresses of a link; 0 if they are the same. `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer
+ * 10.0.0.3` coexist; an IPv6 address is on a link once and changes its peer in place (inet6_addr_modify()).
  */
-function addressKey({ family, local, peer, prefixLength }: AddressMessage): number | string {
-  if (family === "IPv6") return String.fromCharCode(...local);
-  const key = numberOf(local) * 64 + prefixLength;
-  return peer === null ? key : `${key} ${numberOf(peer)}`;
-}
-
-function numberOf(ipv4: Uint8Array): number {
-  return ((ipv4[0]! << 24) | (ipv4[1]! << 16) | (ipv4[2]! << 8) | ipv4[3]!) >>> 0;
+function compareKeys(a: AddressMessage, b: AddressMessage): number {
+  const order = compareBytes(a.local, b.local);
+  if (order !== 0 || a.family === "IPv6") return order;
+  return a.prefixLength - b.prefixLength || compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);
 }
 
 /** Whether two messages with the same key are published alike. */
@@ -223,12 +196,10 @@ function sameAddress(a: AddressMessage, b: AddressMessage): boolean {
 }
 
 function sameRows(a: Row, b: Row): boolean {
-  if (a.addresses.size !== b.addresses.size) return false;
-  for (const [key, { message }] of a.addresses) {
-    const other = b.addresses.get(key);
-    if (other === undefined || !sameAddress(message, other.message)) return false;
-  }
-  return true;
+  return a.entries.length === b.entries.length && a.entries.every(({ message }, i) => {
+    const other = b.entries[i]!.message;
+    return compareKeys(message, other) === 0 && sameAddress(message, other);
+  });
 }
 
 function sameLink(a: LinkMessage, b: LinkMessage): boolean {
@@ -253,7 +224,7 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
 }
 
 function builtInterface(link: LinkMessage, row: Row): Interface {
-  if (!row.stale && row.built !== null) return row.built;
+  if (row.built !== null) return row.built;
   const flags = steadyFlags(link);
   const kind = linkKind(link);
   const nic = {
@@ -266,9 +237,8 @@ function builtInterface(link: LinkMessage, row: Row): Interface {
     flags,
     mac: link.mac,
     mtu: link.mtu,
-    addresses: uniqueAddresses(sortedEntries(row)),
+    addresses: uniqueAddresses(row.entries),
   };
-  row.stale = false;
   return row.built = assumeNormal(nic);
 }
 
