@@ -4,6 +4,8 @@
  * @module
  */
 
+const BACKSLASH = 0x5c;
+
 /** A backslash that `interfaceName()` could have written itself. */
 const ESCAPE_LOOK_ALIKE = /\\(?=x[0-9a-fA-F]{2})/g;
 
@@ -20,7 +22,15 @@ const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
  * hexadecimal digits in the name itself becomes `\x5c`.
  */
 export function interfaceName(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
+  let text = "";
+  let isPlain = true;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    text += String.fromCharCode(byte);
+    if (byte >= 0x80 || byte === BACKSLASH) isPlain = false;
+  }
+  if (isPlain) return text;
+  return text
     .replace(ESCAPE_LOOK_ALIKE, "\\x5c")
     .replace(SEQUENCE, (sequence) => {
       if (sequence.length === 1) return `\\x${sequence.charCodeAt(0).toString(16)}`;

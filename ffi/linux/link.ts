@@ -109,15 +109,13 @@ function macValue(bytes: Uint8Array, at: number, length: number): string | null 
   return bits === 0 ? null : mac;
 }
 
-const decoder = new TextDecoder();
-
 function kindValue(bytes: Uint8Array, at: number, length: number): string | null {
   let kind: string | null = null;
   const end = at + length;
   for (let inner = at + C.RTATTR_SIZE, size = 0; inner < end; inner += align4(size)) {
     size = attributeLength(bytes, inner, end);
     if (attributeType(bytes, inner) === C.IFLA_INFO_KIND) {
-      kind = decoder.decode(stringValue(bytes, inner, size));
+      kind = interfaceName(stringValue(bytes, inner, size)); // ASCII, too
     }
   }
   return kind;
