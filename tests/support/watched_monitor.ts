@@ -21,7 +21,7 @@ export interface LogEntry {
 
 /** The monitor with all that belongs to it. */
 export class WatchedMonitor implements AsyncDisposable {
-  /** What it logged. */
+  /** What it logged, without what the network did. */
   readonly log: LogEntry[] = [];
   /** Every snapshot that it published. */
   readonly snapshots: Snapshot[] = [];
@@ -41,7 +41,8 @@ export class WatchedMonitor implements AsyncDisposable {
   ): Promise<WatchedMonitor> {
     const watched = new WatchedMonitor(await WatchedSource.open(sourceOptions));
     const write = (level: LogEntry["level"]) => (message: string) =>
-      void watched.log.push({ level, message, status: watched.#monitor?.health.status ?? null });
+      void (/^Snapshot \d+ is major/.test(message) ||
+        watched.log.push({ level, message, status: watched.#monitor?.health.status ?? null }));
     const logger = {
       debug: () => {},
       info: write("info"),
