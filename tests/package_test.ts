@@ -179,7 +179,7 @@ skippable({
   needs: [read, run],
   async fn() {
     const files = await filesToPublish();
-    const texts = ["LICENSE", "deno.json", ...pages().map(([path]) => path)];
+    const texts = ["LICENSE", "deno.json", "docs/bench.svg", ...pages().map(([path]) => path)];
     const expected = new Set([...publishedModules(), ...examples(), ...texts]);
     assertEquals(files, [...expected].sort());
     // The page of the package shows published files only.

@@ -1,0 +1,92 @@
+/**
+ * The benchmark suite: `deno task bench --help`.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { currentCommit, describeMachine } from "./machine.ts";
+import { cleanUp, runInNamespace } from "./namespace.ts";
+import { type BenchOptions, HELP, parseOptions } from "./options.ts";
+import { buildPeers, PEER_NAMES } from "./peers.ts";
+import { publish } from "./publish.ts";
+import { formatReport } from "./report.ts";
+import { Collector, type Results } from "./results.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+const INSIDE = fileURLToPath(new URL("inside.ts", import.meta.url));
+
+async function main(args: readonly string[]): Promise<void> {
+  const options = parseOptions(args, {
+    scenarios: SCENARIOS.map(({ name }) => name),
+    peers: PEER_NAMES,
+  });
+  if (options.help) return console.log(HELP);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {
+      cleanUp();
+      Deno.exit(130);
+    });
+  }
+  const { from } = options;
+  const results = from === null
+    ? await measure(options)
+    : JSON.parse(await Deno.readTextFile(from)) as Results;
+  console.log(formatReport(results));
+  if (options.publish) await publish(results);
+  cleanUp();
+  Deno.exit();
+}
+
+async function measure(options: BenchOptions): Promise<Results> {
+  const { json, quick, rounds } = options;
+  const { peers, skipped } = await buildPeers(options.peers ?? PEER_NAMES, showProgress);
+  for (const { name, reason } of skipped) console.error(`skipped: ${name}: ${reason}`);
+  const collector = new Collector();
+  const results: Results = {
+    date: new Date().toISOString(),
+    commit: currentCommit(),
+    machine: describeMachine(),
+    rounds,
+    quick,
+    load: {},
+    peers: peers.map(({ name, title, version }) => ({ name, title, version })),
+    skipped,
+    figures: {},
+  };
+  for (const { name } of SCENARIOS) {
+    if (options.only?.includes(name) === false) continue;
+    results.load[name] = Deno.loadavg()[0]!;
+    const request = JSON.stringify({ rounds, quick, peers });
+    try {
+      await runInNamespace(
+        [INSIDE, name, request],
+        (line) => collector.add(JSON.parse(line)),
+        showProgress,
+      );
+    } catch (error) {
+      console.error(`${name} failed: ${error}`);
+    }
+    results.figures = collector.summarize();
+    await save(json, results); // so that an interrupted run has what it measured
+  }
+  showProgress("");
+  console.error(`results in ${json}`);
+  return results;
+}
+
+async function save(path: string, results: Results): Promise<void> {
+  const folder = path.split("/").slice(0, -1).join("/");
+  if (folder !== "") await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(path, JSON.stringify(results, null, 2) + "\n");
+}
+
+/** One line on a terminal, which the next replaces. */
+function showProgress(text: string): void {
+  if (!Deno.stderr.isTerminal()) {
+    if (text !== "") console.error(text);
+    return;
+  }
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+await main(Deno.args);

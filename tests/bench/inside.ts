@@ -1,0 +1,26 @@
+/**
+ * Runs one scenario inside its namespaces: figures go to standard output, one line of JSON each, progress to
+ * standard error. Ends when its standard input ends, which is when the suite is gone.
+ *
+ *     inside.ts SCENARIO REQUEST_AS_JSON
+ *
+ * @module
+ */
+import { Bench } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+const [name, request] = Deno.args;
+const scenario = SCENARIOS.find((it) => it.name === name)!;
+
+(async () => {
+  for await (const _ of Deno.stdin.readable);
+  Deno.exit(1);
+})();
+
+const bench = new Bench(
+  JSON.parse(request!),
+  (figure) => console.log(JSON.stringify(figure)),
+  (text) => console.error(text),
+);
+await scenario.run(bench);
+Deno.exit();

@@ -1,0 +1,31 @@
+/**
+ * An isolated change among 10 interfaces, sent by another process.
+ *
+ * @module
+ */
+import { measureChanges } from "../isolated_changes.ts";
+import { setUpNetwork } from "../network.ts";
+import type { Scenario } from "../scenario.ts";
+
+/** netmon waits 1 s after each change before it looks again: this is how quick it is when it does not wait. */
+const NETMON_APART_MS = 1_300;
+
+export const isolated: Scenario = {
+  name: "isolated",
+  title: "an isolated change among 10 interfaces",
+  async run(bench) {
+    await setUpNetwork(10);
+    const count = bench.quick ? 8 : 20;
+    const netmon = bench.only("netmon").map((peer) => ({ ...peer, name: "netmon 1.3 s" }));
+    const peers = [...bench.peers, ...netmon, bench.netwatch("netwatch timer", "--timer")];
+    await bench.interleave("isolated", peers, async (peer) => {
+      if (peer.name === "netmon 1.3 s") {
+        const options = { count: count / 4, apartMs: NETMON_APART_MS };
+        await measureChanges(bench, "isolated", peer, options);
+      } else {
+        const isOurs = ["netwatch", "floor"].includes(peer.name);
+        await measureChanges(bench, "isolated", peer, { count: isOurs ? 2 * count : count });
+      }
+    });
+  },
+};

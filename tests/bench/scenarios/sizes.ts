@@ -1,0 +1,100 @@
+/**
+ * One change among many: interfaces, addresses of one interface, routes, subscribers, monitors.
+ *
+ * @module
+ */
+import { ipBatch } from "../../support/netns.ts";
+import { measureChanges } from "../isolated_changes.ts";
+import { CHANGING, growNetwork, setUpNetwork, sleep } from "../network.ts";
+import type { Bench, Scenario } from "../scenario.ts";
+import { measureReads } from "./read.ts";
+
+const TIMER = "netwatch timer";
+
+export const interfaces: Scenario = {
+  name: "interfaces",
+  title: "one change among many interfaces",
+  async run(bench) {
+    let count = 10;
+    await setUpNetwork(count);
+    for (const size of bench.quick ? [10, 500] : [10, 500, 2_000, 10_000]) {
+      bench.progress(`interfaces: making ${size}`);
+      await growNetwork(count, size);
+      count = size;
+      const others = bench.only(
+        "floor",
+        "recv",
+        ...size === 2_000 ? ["netmon", "netwatch-rs"] : [],
+      );
+      const peers = [bench.netwatch(), ...others, bench.netwatch(TIMER, "--timer")];
+      const settleMs = 1_500 + size / 2;
+      await bench.interleave(`interfaces ${size}`, peers, (peer) => {
+        const options = { count: bench.quick ? 6 : 10, settleMs };
+        return measureChanges(bench, `interfaces ${size}`, peer, options);
+      });
+    }
+  },
+};
+
+export const addresses: Scenario = {
+  name: "addresses",
+  title: "one more address beside many of the same interface",
+  async run(bench) {
+    await setUpNetwork(10);
+    const size = bench.quick ? 2_000 : 10_000;
+    await ipBatch(Array.from({ length: size }, (_, i) => {
+      return `addr add 10.208.${i >> 8}.${i & 255}/32 dev ${CHANGING}`;
+    }));
+    await measureOurs(bench, `addresses ${size}`, { settleMs: 4_000 });
+  },
+};
+
+export const routes: Scenario = {
+  name: "routes",
+  title: "a change and a read beside many routes",
+  async run(bench) {
+    await setUpNetwork(10);
+    await measureOurs(bench, "routes 0");
+    await measureReads(bench, "routes 0", bench.only("netwatch"));
+    const size = bench.quick ? 50_000 : 500_000;
+    bench.progress(`routes: making ${size}`);
+    await ipBatch(Array.from({ length: size }, (_, i) => {
+      return `route add 10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32 dev n2`;
+    }));
+    await sleep(2_000);
+    await measureOurs(bench, `routes ${size}`);
+    await measureReads(bench, `routes ${size}`, bench.only("netwatch"));
+  },
+};
+
+export const subscribers: Scenario = {
+  name: "subscribers",
+  title: "a change with 1,000 subscribers",
+  async run(bench) {
+    await setUpNetwork(10);
+    await measureOurs(bench, "subscribers 1000", { args: ["--subscribers", "1000"] });
+  },
+};
+
+export const monitors: Scenario = {
+  name: "monitors",
+  title: "a change with many monitors in a program",
+  async run(bench) {
+    await setUpNetwork(10);
+    for (const count of [64, 500]) {
+      const args = ["--monitors", String(count)];
+      await measureOurs(bench, `monitors ${count}`, { args, settleMs: 4_000 });
+    }
+  },
+};
+
+async function measureOurs(
+  bench: Bench,
+  scenario: string,
+  { args = [], settleMs = 1_500 }: { args?: string[]; settleMs?: number } = {},
+): Promise<void> {
+  const peers = [bench.netwatch("netwatch", ...args), bench.netwatch(TIMER, ...args, "--timer")];
+  await bench.interleave(scenario, peers, (peer) => {
+    return measureChanges(bench, scenario, peer, { count: bench.quick ? 6 : 10, settleMs });
+  });
+}
