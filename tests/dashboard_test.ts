@@ -1,0 +1,204 @@
+/**
+ * The server of the example program `dashboard`, without a network and without a browser. `tests/browser`
+ * has the page.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
+import { Dashboard } from "../examples/dashboard/server.ts";
+import { NetworkMonitor } from "../mod.ts";
+
+const ETH0 = scriptedInterface("eth0", ["192.0.2.7/24"]);
+
+/** A dashboard on a scripted network. */
+async function openDashboard(hostname = "127.0.0.1") {
+  const clock = new ManualClock();
+  const source = new ScriptedSource({ interfaces: [ETH0] });
+  const monitor = await NetworkMonitor.open({ source, clock });
+  const dashboard = await Dashboard.create(monitor, hostname);
+  return {
+    dashboard,
+    async change(...addresses: string[]) {
+      source.set([scriptedInterface("eth0", addresses)]);
+      source.announce();
+      await clock.advance(250);
+    },
+    close: () => monitor.close(),
+    [Symbol.asyncDispose]: () => monitor.close(),
+  };
+}
+
+function request(path: string, headers: Record<string, string> = {}, method = "GET"): Request {
+  return new Request(`http://127.0.0.1:8000${path}`, {
+    method,
+    headers: { host: "127.0.0.1:8000", ...headers },
+  });
+}
+
+/** Reads the messages of an event stream. */
+class Messages implements AsyncDisposable {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+
+  constructor({ body }: Response) {
+    assert(body !== null);
+    this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next message, or null at the end. Each is one chunk. */
+  // deno-lint-ignore no-explicit-any -- the page takes them as they are
+  async next(): Promise<any> {
+    const { done, value } = await this.#reader.read();
+    if (done) return null;
+    const [, json] = /^data: (.*)\n\n$/.exec(value) ?? [];
+    assert(json !== undefined, value);
+    return JSON.parse(json);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel();
+  }
+}
+
+Deno.test("the dashboard's page is one file that may load and run nothing else", async () => {
+  await using served = await openDashboard();
+  const response = served.dashboard.handle(request("/"));
+  const page = await response.text();
+  const policy = response.headers.get("content-security-policy") ?? "";
+  assertMatch(
+    policy,
+    /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+';/,
+  );
+  assertEquals(/unsafe|\*|https?:/.test(policy), false, policy);
+  for (const element of ["script", "style"]) {
+    const [, content = ""] = new RegExp(`<${element}>([^]*)</${element}>`).exec(page) ?? [];
+    assert(content.length > 1_000, `${element} is missing`);
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content));
+    assertStringIncludes(
+      policy,
+      `${element}-src 'sha256-${new Uint8Array(digest).toBase64()}'`,
+    );
+  }
+  assertEquals(/ on[a-z]+=| style=|https?:\/\//.exec(page), null);
+});
+
+const HOSTS: [host: string, listensOn: string, status: number][] = [
+  ["127.0.0.1:8000", "127.0.0.1", 200],
+  ["localhost:9000", "127.0.0.1", 200], // a forwarded port
+  ["[::1]:8000", "::1", 200],
+  ["192.168.1.7:8000", "0.0.0.0", 200],
+  ["router.lan:8000", "router.lan", 200],
+  ["ROUTER.lan", "router.lan", 200],
+  ["evil.test:8000", "127.0.0.1", 403],
+  ["evil.test:8000", "0.0.0.0", 403],
+  ["localhost.evil.test", "127.0.0.1", 403],
+  ["127.0.0.1.evil.test", "127.0.0.1", 403],
+  ["evil.test#@127.0.0.1", "127.0.0.1", 403],
+  ["router.lan.evil.test", "router.lan", 403],
+  ["", "127.0.0.1", 403],
+  ["a b", "127.0.0.1", 403],
+];
+
+for (const [host, listensOn, status] of HOSTS) {
+  Deno.test(`the dashboard on ${listensOn} answers ${status} for the Host '${host}'`, async () => {
+    await using served = await openDashboard(listensOn);
+    for (const path of ["/", "/events", "/other"]) {
+      const response = served.dashboard.handle(request(path, { host }));
+      await response.body?.cancel();
+      assertEquals(response.status === 403, status === 403, path);
+    }
+  });
+}
+
+const ORIGINS: [headers: Record<string, string>, status: number][] = [
+  [{}, 200],
+  [{ origin: "http://127.0.0.1:8000" }, 200],
+  [{ "sec-fetch-site": "same-origin" }, 200],
+  [{ "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, 200],
+  [{ origin: "http://127.0.0.1:8001" }, 403], // another program on this machine
+  [{ origin: "http://evil.test" }, 403],
+  [{ origin: "http://127.0.0.1:8000.evil.test" }, 403],
+  [{ origin: "null" }, 403],
+  [{ origin: "" }, 403],
+  [{ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403], // <img src=…/events>
+  [{ "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" }, 403],
+];
+
+for (const [headers, status] of ORIGINS) {
+  Deno.test(`the dashboard answers ${status} for ${JSON.stringify(headers)}`, async () => {
+    await using served = await openDashboard();
+    const response = served.dashboard.handle(request("/events", headers));
+    await response.body?.cancel();
+    assertEquals(response.status, status);
+    assertEquals(response.headers.get("access-control-allow-origin"), null);
+  });
+}
+
+Deno.test("the dashboard answers only GET and HEAD, and only two paths", async () => {
+  await using served = await openDashboard();
+  const statusOf = async (path: string, method: string) => {
+    const response = served.dashboard.handle(request(path, {}, method));
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals(await statusOf("/", "HEAD"), 200);
+  assertEquals(await statusOf("/events", "HEAD"), 200);
+  assertEquals(await statusOf("/", "POST"), 405);
+  assertEquals(await statusOf("/events", "DELETE"), 405);
+  assertEquals(await statusOf("/../etc/passwd", "GET"), 404);
+  assertEquals(await statusOf("/client.js", "GET"), 404);
+});
+
+Deno.test("the dashboard's events are the state, then each change; a new client gets the timeline", async () => {
+  await using served = await openDashboard();
+  await using messages = new Messages(served.dashboard.handle(request("/events")));
+  const first = await messages.next();
+  assertEquals([first.reset, first.entries], [true, []]);
+  assertEquals(first.view.interfaces[0].addresses, ["192.0.2.7/24"]);
+  await served.change("198.51.100.9/24");
+  const second = await messages.next();
+  assertEquals([second.reset, second.entries.length], [false, 1]);
+  assertStringIncludes(second.entries[0].changes.join("\n"), "198.51.100.9");
+  assertStringIncludes(second.entries[0].reasons.join("\n"), "198.51.100.9");
+  assertEquals(second.view.interfaces[0].addresses, ["198.51.100.9/24"]);
+  await using later = new Messages(served.dashboard.handle(request("/events")));
+  const { reset, entries } = await later.next();
+  assertEquals({ reset, entries }, { reset: true, entries: second.entries });
+});
+
+Deno.test("a slow client of the dashboard gets what it missed in one message", async () => {
+  await using served = await openDashboard();
+  await using messages = new Messages(served.dashboard.handle(request("/events")));
+  await messages.next();
+  for (let i = 1; i <= 20; i++) await served.change(`198.51.100.${i}/24`);
+  const counts = [];
+  for (let count = 0; count < 20;) {
+    const { entries } = await messages.next();
+    counts.push(entries.length);
+    count += entries.length;
+  }
+  assert(counts.length <= 3, `${counts.length} messages: they are queued`);
+});
+
+Deno.test("the dashboard refuses more than 100 clients and takes new ones when others leave", async () => {
+  await using served = await openDashboard();
+  const open = () => served.dashboard.handle(request("/events"));
+  const clients = Array.from({ length: 100 }, open);
+  assertEquals(new Set(clients.map(({ status }) => status)), new Set([200]));
+  const refused = open();
+  assertEquals(refused.status, 503);
+  await refused.text();
+  await clients.pop()?.body?.cancel();
+  clients.push(open());
+  assertEquals(clients.at(-1)?.status, 200);
+  await Promise.all(clients.map(({ body }) => body?.cancel()));
+});
+
+Deno.test("the dashboard's events end when the monitor is closed", async () => {
+  await using served = await openDashboard();
+  const messages = new Messages(served.dashboard.handle(request("/events")));
+  await messages.next();
+  const next = messages.next();
+  await served.close();
+  assertEquals(await next, null);
+});

@@ -1,0 +1,119 @@
+/**
+ * The program `opentelemetry` and a receiver of OTLP on the loopback interface.
+ *
+ * @module
+ */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ip, namespaceTest } from "../support/netns.ts";
+import { denoProgram } from "../support/program.ts";
+import { scaled } from "../support/timing.ts";
+
+/** The parts of OTLP's JSON (opentelemetry-proto, `metrics.proto` and `logs.proto`) that are looked at. */
+interface Export {
+  resourceMetrics?: { scopeMetrics: { metrics: Metric[] }[] }[];
+  resourceLogs?: { scopeLogs: { logRecords: { body: { stringValue: string } }[] }[] }[];
+}
+
+interface Metric {
+  name: string;
+  gauge?: { dataPoints: Point[] };
+  sum?: { dataPoints: Point[] };
+}
+
+interface Point {
+  attributes: { key: string; value: { stringValue?: string } }[];
+  asInt?: string;
+  asDouble?: number;
+}
+
+/** Collects what is exported: the newest point of each metric, and the log records. */
+class Receiver implements AsyncDisposable {
+  readonly points = new Map<string, Point>();
+  readonly logs: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #received = Promise.withResolvers<void>();
+
+  constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      async (request) => {
+        this.#take(await request.json());
+        return Response.json({});
+      },
+    );
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#received.promise;
+  }
+
+  #take({ resourceMetrics = [], resourceLogs = [] }: Export): void {
+    for (const { name, gauge, sum } of resourceMetrics.flatMap(metricsOf)) {
+      for (const point of (gauge ?? sum)?.dataPoints ?? []) this.points.set(name, point);
+    }
+    for (const { scopeLogs } of resourceLogs) {
+      for (const { logRecords } of scopeLogs) {
+        this.logs.push(...logRecords.map(({ body }) => body.stringValue));
+      }
+    }
+    this.#received.resolve();
+    this.#received = Promise.withResolvers();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+function metricsOf({ scopeMetrics }: { scopeMetrics: { metrics: Metric[] }[] }): Metric[] {
+  return scopeMetrics.flatMap(({ metrics }) => metrics);
+}
+
+function valueOf({ asInt, asDouble }: Point): number {
+  return Number(asInt ?? asDouble);
+}
+
+namespaceTest(
+  import.meta.url,
+  "opentelemetry exports metrics, health and a change within 5 s",
+  async () => {
+    await ip("link set lo up");
+    await ip("link add eth0 type bridge");
+    await ip("link set eth0 up");
+    await using receiver = new Receiver();
+    await using program = denoProgram(["run", "--allow-ffi", "examples/opentelemetry.ts"], {
+      env: {
+        OTEL_DENO: "true",
+        OTEL_SERVICE_NAME: "netwatch",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_METRIC_EXPORT_INTERVAL: "500",
+      },
+    });
+    await receiver.until(() => receiver.points.has("netwatch.monitor.published"));
+    const started = performance.now();
+    await ip("addr add 192.0.2.7/24 dev eth0");
+    await receiver.until(() => receiver.logs.some((log) => log.includes("192.0.2.7")));
+    await receiver.until(() => receiver.points.has("netwatch.changes"));
+    const ms = Math.round(performance.now() - started);
+    console.log(`metrics and a change after ${ms} ms`);
+    assertEquals(ms < scaled(5_000), true, `${ms} ms`);
+    const log = JSON.parse(receiver.logs.find((log) => log.includes("192.0.2.7")) ?? "");
+    assertEquals([log.online, log.sequence > 1], [false, true]);
+    assertStringIncludes(log.message, "192.0.2.7");
+    const points = (name: string) => {
+      const point = receiver.points.get(name);
+      return point && [valueOf(point), ...point.attributes.map(({ value }) => value.stringValue)];
+    };
+    assertEquals(points("netwatch.online"), [0, ""]);
+    assertEquals(points("netwatch.monitor.live"), [1, "live", "netlink"]);
+    assertEquals(points("netwatch.changes")?.includes("address-added"), true);
+    program.signal("SIGTERM");
+    const { code, stderr } = await program.end();
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  },
+);
