@@ -112,8 +112,8 @@ pageTest(
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await page.setViewportSize(size);
         await check(`${colorScheme}, ${size.width}`);
-        const overflow = await page.evaluate(() =>
-          document.documentElement.scrollWidth - document.documentElement.clientWidth
+        const overflow = await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
         );
         assertEquals(overflow, 0, `scrolls sideways at ${size.width}`);
       }

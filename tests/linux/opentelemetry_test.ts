@@ -107,7 +107,8 @@ namespaceTest(
     assertStringIncludes(log.message, "192.0.2.7");
     const points = (name: string) => {
       const point = receiver.points.get(name);
-      return point && [valueOf(point), ...point.attributes.map(({ value }) => value.stringValue)];
+      return point &&
+        [valueOf(point), ...point.attributes.map(({ value }) => value.stringValue).sort()];
     };
     assertEquals(points("netwatch.online"), [0, ""]);
     assertEquals(points("netwatch.monitor.live"), [1, "live", "netlink"]);
