@@ -179,8 +179,9 @@ skippable({
   needs: [read, run],
   async fn() {
     const files = await filesToPublish();
-    const texts = ["LICENSE", "deno.json", "docs/bench.svg", ...pages().map(([path]) => path)];
-    const expected = new Set([...publishedModules(), ...examples(), ...texts]);
+    const texts = ["LICENSE", "deno.json", ...pages().map(([path]) => path)];
+    const images = relativeLinks().map(({ to }) => to).filter((to) => to.startsWith("docs/"));
+    const expected = new Set([...publishedModules(), ...examples(), ...texts, ...images]);
     assertEquals(files, [...expected].sort());
     // The page of the package shows published files only.
     const dead = relativeLinks().filter(({ from, to }) => {
@@ -217,7 +218,7 @@ skippable({
 function examples(): string[] {
   return [...Deno.readDirSync(new URL("examples", ROOT))]
     .map(({ name }) => `examples/${name}`)
-    .filter((path) => path.endsWith(".ts") && path !== "examples/dashboard.ts");
+    .filter((path) => /\.(ts|service)$/.test(path) && path !== "examples/dashboard.ts");
 }
 
 /** The modules of this repository that these load, by path from its root. Types count. */

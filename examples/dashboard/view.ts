@@ -77,11 +77,13 @@ export function createView({ current, health, metrics }: NetworkMonitor): View {
 
 function summaryOf(state: State): string {
   const name = state.defaultRouteInterface;
+  if (name === null) return "No default route";
+  if (state.online === false) {
+    return `The default route leads through ${escapeText(name)}, which cannot be used`;
+  }
   const address = primaryAddress(state);
-  const parts = [
-    name === null ? "No default route" : `through ${escapeText(name)}`,
-    address === null ? "no usable address" : `as ${address.address}`,
-  ];
+  const parts = [`through ${escapeText(name)}`];
+  if (address !== null) parts.push(`as ${address.address}`);
   if (state.isExpensive === true) parts.push("metered");
   return parts.join(", ");
 }

@@ -7,6 +7,7 @@
 import type { Page } from "playwright-core";
 import { ip } from "../support/netns.ts";
 import { ROOT } from "../support/run.ts";
+import { Program } from "../support/program.ts";
 import { startBrowser, startDashboard } from "./page.ts";
 
 const INSIDE = "inside-namespace";
@@ -25,7 +26,7 @@ const SCRIPT = [
 const SHOTS = [
   { name: "light", colorScheme: "light", viewport: { width: 1200, height: 800 }, scale: 1 },
   { name: "dark", colorScheme: "dark", viewport: { width: 1200, height: 800 }, scale: 1 },
-  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 }, scale: 2 },
+  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 }, scale: 1.5 },
 ] as const;
 
 if (Deno.args.includes(INSIDE)) await takeScreenshots();
@@ -37,16 +38,27 @@ else {
 }
 
 async function takeScreenshots(): Promise<void> {
+  // The other end of the cable is in a namespace of its own.
+  await using peer = new Program([
+    "unshare",
+    "-n",
+    "sh",
+    "-c",
+    "echo ready; read _; ip link set eth0 up; exec cat",
+  ]);
+  await peer.until(/ready/);
   for (
     const command of [
       "link set lo up",
-      "link add eth0 address 02:00:5e:10:00:01 type veth peer name eth0peer",
-      "link set eth0peer up",
+      `link add eth0 address 02:00:5e:10:00:01 type veth peer name eth0 netns ${peer.pid}`,
       "link set eth0 up",
+      "tuntap add tun0 mode tun", // a machine with a tunnel is no container: docker0 is host-only
+      "link set tun0 up",
       "addr add 192.168.1.7/24 dev eth0",
       "route add default via 192.168.1.1",
     ]
   ) await ip(command);
+  await peer.write("\n");
   const { program, port } = await startDashboard();
   await using _program = program;
   const browser = await startBrowser();

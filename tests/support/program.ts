@@ -50,6 +50,11 @@ export class Program implements AsyncDisposable {
     this.#timer = setTimeout(() => this.signal("SIGKILL"), scaled(options.deadlineMs ?? 60_000));
   }
 
+  /** The process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Its standard output so far. */
   get stdout(): string {
     return this.#stdout;
