@@ -15,8 +15,9 @@ export async function runInNamespace(
   onProgress: (line: string) => void,
 ): Promise<void> {
   const user = Deno.uid() === 0 ? [] : ["--map-root-user"];
-  const child = new Deno.Command("unshare", {
+  const child = new Deno.Command("setsid", { // a session has a priority of its own
     args: [
+      "unshare",
       ...["--net", "--pid", "--fork", "--mount-proc", "--kill-child", ...user],
       ...[Deno.execPath(), "run", "-A", "--no-check", ...args],
     ],
