@@ -11,7 +11,6 @@ import { latencies } from "./statistics.ts";
 
 /** What a program does right after it has started is not measured. */
 const SETTLE_MS = 1_500;
-/** The slowest peer waits a second before it looks again. */
 const LAST_EVENT_MS = 1_200;
 
 /** How to measure. */
@@ -22,6 +21,8 @@ export interface ChangesOptions {
   apartMs?: number;
   /** How long the program gets after its start; default 1,500. */
   settleMs?: number;
+  /** How long it gets for its last event; default 1,200, because the slowest peer looks once a second. */
+  lastEventMs?: number;
 }
 
 /** Measures one program in one round. */
@@ -29,13 +30,13 @@ export async function measureChanges(
   bench: Bench,
   scenario: string,
   peer: Peer,
-  { count, apartMs, settleMs = SETTLE_MS }: ChangesOptions,
+  { count, apartMs, settleMs = SETTLE_MS, lastEventMs = LAST_EVENT_MS }: ChangesOptions,
 ): Promise<void> {
   const program = await Program.start(peer);
   await sleep(settleMs);
   const before = program.meter.read();
   const sent = await makeChanges(count, apartMs);
-  await sleep(LAST_EVENT_MS);
+  await sleep(lastEventMs);
   const after = program.meter.read();
   const { died, events, state, values } = await program.end();
   const latencyMs = latencies(sent, events);

@@ -21,6 +21,10 @@ export interface Peer {
   version: string;
   /** The file to run and its arguments. */
   command: string[];
+  /** Whether it listens to route changes, so that a storm of them concerns it. */
+  routes?: boolean;
+  /** The most rounds in which it is measured; default all. */
+  rounds?: number;
   /** How to measure one-shot reads, where it has such: prints "first MS" and "warm MS". */
   read?: string[];
 }
@@ -84,6 +88,7 @@ const TOOLCHAINS = {
 const DEFINITIONS: Definition[] = [
   {
     name: "netwatch",
+    routes: true,
     title: "netwatch (this module)",
     version: () => JSON.parse(read("../../../deno.json")).version,
     command: deno("netwatch"),
@@ -97,6 +102,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "naive",
+    routes: true,
     title: "Deno.networkInterfaces() every second",
     version: denoVersion,
     command: deno("naive"),
@@ -124,6 +130,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "netmon",
+    routes: true,
     title: "Tailscale netmon (Go)",
     version: () => pinned("go/go.mod", /tailscale\.com v(\S+)/),
     command: [`${CACHE}/go/netmon`],
@@ -132,6 +139,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "netlink",
+    routes: true,
     title: "vishvananda/netlink (Go)",
     version: () => pinned("go/go.mod", /vishvananda\/netlink v(\S+)/),
     command: [`${CACHE}/go/netlink`],
@@ -139,6 +147,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "netwatch-rs",
+    routes: true,
     title: "n0 netwatch (Rust)",
     version: () => pinned("rust/Cargo.toml", /^netwatch = "=([\d.]+)"/m),
     command: [`${CACHE}/cargo/release/netwatch`],
@@ -154,6 +163,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "iproute",
+    routes: true,
     title: "pyroute2 IPRoute (Python)",
     version: () => pinned("python/requirements.txt", /pyroute2==(\S+)/),
     command: python("iproute"),
@@ -161,6 +171,7 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "ndb",
+    routes: true,
     title: "pyroute2 NDB (Python)",
     version: () => pinned("python/requirements.txt", /pyroute2==(\S+)/),
     command: python("ndb"),

@@ -37,6 +37,9 @@ export interface Figure {
   values: number[];
 }
 
+/** For a longest delay, fewer rounds than for a median will do. */
+const TIMED_ROUNDS = 3;
+
 /** A running scenario. */
 export class Bench implements Request {
   readonly rounds: number;
@@ -64,9 +67,17 @@ export class Bench implements Request {
   }
 
   /** netwatch, with arguments of its program. */
-  netwatch(name = "netwatch", ...args: string[]): Peer {
+  netwatch(...args: string[]): Peer {
     const [peer] = this.only("netwatch") as [Peer];
-    return { ...peer, name, command: [...peer.command, ...args] };
+    return { ...peer, command: [...peer.command, ...args] };
+  }
+
+  /**
+   * netwatch with a timer that measures how long the event loop is blocked: a program of its own, because the
+   * timer costs CPU time.
+   */
+  timedNetwatch(...args: string[]): Peer {
+    return { ...this.netwatch(...args, "--timer"), name: "netwatch timer", rounds: TIMED_ROUNDS };
   }
 
   /** Records figures of one round. */
@@ -84,6 +95,7 @@ export class Bench implements Request {
   ): Promise<void> {
     for (let round = 1; round <= this.rounds; round++) {
       for (const peer of peers) {
+        if (round > (peer.rounds ?? Infinity)) continue;
         this.#progress(`${title}: round ${round} of ${this.rounds}, ${peer.name}`);
         try {
           await measure(peer);

@@ -15,16 +15,16 @@ export const isolated: Scenario = {
   title: "an isolated change among 10 interfaces",
   async run(bench) {
     await setUpNetwork(10);
-    const count = bench.quick ? 8 : 20;
+    const count = bench.quick ? 8 : 12;
     const netmon = bench.only("netmon").map((peer) => ({ ...peer, name: "netmon 1.3 s" }));
-    const peers = [...bench.peers, ...netmon, bench.netwatch("netwatch timer", "--timer")];
+    const peers = [...bench.peers, ...netmon, bench.timedNetwatch()];
     await bench.interleave("isolated", peers, async (peer) => {
       if (peer.name === "netmon 1.3 s") {
         const options = { count: count / 4, apartMs: NETMON_APART_MS };
         await measureChanges(bench, "isolated", peer, options);
       } else {
         const isOurs = ["netwatch", "floor"].includes(peer.name);
-        await measureChanges(bench, "isolated", peer, { count: isOurs ? 2 * count : count });
+        await measureChanges(bench, "isolated", peer, { count: isOurs ? 3 * count : count });
       }
     });
   },

@@ -9,7 +9,10 @@ import { CHANGING, growNetwork, setUpNetwork, sleep } from "../network.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 import { measureReads } from "./read.ts";
 
-const TIMER = "netwatch timer";
+/** netwatch needs no more for its last event. */
+const LAST_EVENT_MS = 400;
+/** They take seconds for a change. */
+const SLOW_PEER_ROUNDS = 2;
 
 export const interfaces: Scenario = {
   name: "interfaces",
@@ -21,15 +24,17 @@ export const interfaces: Scenario = {
       bench.progress(`interfaces: making ${size}`);
       await growNetwork(count, size);
       count = size;
-      const others = bench.only(
-        "floor",
-        "recv",
-        ...size === 2_000 ? ["netmon", "netwatch-rs"] : [],
-      );
-      const peers = [bench.netwatch(), ...others, bench.netwatch(TIMER, "--timer")];
+      const slow = size === 2_000 ? bench.only("netmon", "netwatch-rs") : [];
+      const peers = [
+        bench.netwatch(),
+        ...bench.only("floor"),
+        ...slow.map((peer) => ({ ...peer, rounds: SLOW_PEER_ROUNDS })),
+        bench.timedNetwatch(),
+      ];
       const settleMs = 1_500 + size / 2;
       await bench.interleave(`interfaces ${size}`, peers, (peer) => {
-        const options = { count: bench.quick ? 6 : 10, settleMs };
+        const lastEventMs = peer.rounds === SLOW_PEER_ROUNDS ? 5_000 : LAST_EVENT_MS;
+        const options = { count: bench.quick ? 6 : 10, settleMs, lastEventMs };
         return measureChanges(bench, `interfaces ${size}`, peer, options);
       });
     }
@@ -93,8 +98,7 @@ async function measureOurs(
   scenario: string,
   { args = [], settleMs = 1_500 }: { args?: string[]; settleMs?: number } = {},
 ): Promise<void> {
-  const peers = [bench.netwatch("netwatch", ...args), bench.netwatch(TIMER, ...args, "--timer")];
-  await bench.interleave(scenario, peers, (peer) => {
-    return measureChanges(bench, scenario, peer, { count: bench.quick ? 6 : 10, settleMs });
-  });
+  const peers = [bench.netwatch(...args), bench.timedNetwatch(...args)];
+  const options = { count: bench.quick ? 6 : 10, settleMs, lastEventMs: LAST_EVENT_MS };
+  await bench.interleave(scenario, peers, (peer) => measureChanges(bench, scenario, peer, options));
 }

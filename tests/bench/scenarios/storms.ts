@@ -32,9 +32,9 @@ export const routeStorm: Scenario = {
 async function measureStorm(bench: Bench, name: string, commands: string[]): Promise<void> {
   await setUpNetwork(10);
   const batch = await writeBatch(commands);
-  // its timer costs CPU time, so it is a program of its own
-  const peers = [...bench.peers, bench.netwatch("netwatch timer", "--timer")];
-  await bench.interleave(name, peers, async (peer) => {
+  const peers = [...bench.peers, bench.timedNetwatch()];
+  const concerned = name === "routes-storm" ? peers.filter(({ routes }) => routes) : peers;
+  await bench.interleave(name, concerned, async (peer) => {
     await ip(`-4 addr flush dev ${CHANGING} to 10.209.0.0/16`);
     const program = await Program.start(peer);
     await sleep(1_000);

@@ -6,12 +6,14 @@
 import { Events, printState } from "./protocol.ts";
 
 const events = new Events();
-let last = JSON.stringify(Deno.networkInterfaces());
+let state = Deno.networkInterfaces();
+let text = JSON.stringify(state);
 setInterval(() => {
-  const now = JSON.stringify(Deno.networkInterfaces());
-  if (now !== last) events.seen();
-  last = now;
+  state = Deno.networkInterfaces();
+  const now = JSON.stringify(state);
+  if (now !== text) events.seen();
+  text = now;
 }, 1_000);
 await events.run();
-printState(Deno.networkInterfaces().flatMap(({ cidr }) => cidr ?? []));
+printState(state.map(({ cidr }) => cidr));
 Deno.exit();
