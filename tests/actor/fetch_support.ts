@@ -8,7 +8,7 @@ import { scriptedInterface, scriptedRoute } from "../../actor/testing.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { Reading } from "../../state/source.ts";
 import { HttpServer } from "../support/http_server.ts";
-import { net, skippable } from "../support/skip.ts";
+import { type Need, net, skippable } from "../support/skip.ts";
 import { Log, type OpenSetting, setUp } from "./support.ts";
 
 /** What a test of `createFetch()` uses. */
@@ -44,10 +44,11 @@ export function fetchTest(
   name: string,
   body: (it: FetchSetting) => Promise<void>,
   options: FetchOptions = {},
+  needs: readonly Need[] = [],
 ): void {
   skippable({
     name: `fetch: ${name}`,
-    needs: [net],
+    needs: [net, ...needs],
     async fn() {
       await using setting = await setUp({ source: home() });
       await using server = new HttpServer();

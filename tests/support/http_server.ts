@@ -27,12 +27,11 @@ export class HttpServer implements AsyncDisposable {
   readonly #ended = new AbortController();
   #arrived = Promise.withResolvers<void>();
 
-  /** Listens at once. */
-  constructor(hostname = "127.0.0.1") {
-    const { signal } = this.#ended;
+  /** Listens at once. A handler replaces the answers. */
+  constructor(hostname = "127.0.0.1", handler?: (request: Request) => Promise<Response>) {
     this.#server = Deno.serve(
       { hostname, port: 0, onListen() {}, onError: () => new Response(null, { status: 500 }) },
-      (request) => this.#answer(request, signal),
+      handler ?? ((request) => this.#answer(request, this.#ended.signal)),
     );
     this.url = `http://${hostname}:${this.#server.addr.port}`;
   }
