@@ -70,8 +70,9 @@ export class Sender {
       try {
         return await pool.send(left > 0 ? request.clone() : request, init?.client);
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        if (left === 0 || !await this.#isLost(pool, error, signal)) throw error;
+        if (left === 0 || !await this.#isLost(pool, error, signal)) {
+          throw signal.aborted ? signal.reason : error;
+        }
       }
       await this.#untilOnline(this.#options.holdMs || RETURN_LIMIT_MS, signal);
     }
@@ -106,25 +107,22 @@ export class Sender {
    * publishes why: between two addresses connect() fails with ENETUNREACH.
    */
   async #isLost(pool: Pool, error: unknown, signal: AbortSignal): Promise<boolean> {
-    if (!pool.isEnded && error instanceof TypeError && !this.#isClosed) {
+    if (!pool.isEnded && error instanceof TypeError) {
       await deadline(this.#monitor.refresh(), RETURN_LIMIT_MS, { signal }).catch(() => {});
       this.#followState();
     }
-    return pool.isEnded && !this.#disposal.signal.aborted;
+    return pool.isEnded;
   }
 
   /** Waits while the machine is offline, until the time is over, the monitor closed or the request aborted. */
   async #untilOnline(ms: number, request: AbortSignal): Promise<void> {
-    const isOnline = ({ online }: State): boolean => online !== false;
-    if (ms > 0 && !this.#isClosed && !isOnline(this.#monitor.current.state)) {
-      const limit = new AbortController();
-      const timer = ms === Infinity ? null : systemClock.setTimeout(() => limit.abort(), ms);
-      timer?.unref();
-      const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
-      await this.#monitor.waitFor(isOnline, { signal }).catch(() => {});
-      timer?.cancel();
-    }
-    request.throwIfAborted();
+    if (ms === 0 || this.#monitor.current.state.online !== false) return;
+    const limit = new AbortController();
+    const timer = ms === Infinity ? null : systemClock.setTimeout(() => limit.abort(), ms);
+    timer?.unref();
+    const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
+    await this.#monitor.waitFor(({ online }) => online !== false, { signal }).catch(() => {});
+    timer?.cancel();
   }
 
   #logClose(): void {

@@ -95,10 +95,9 @@ fetchTest("a response is the runtime's own", async (it) => {
   const response = await fetching;
   const plain = await fetch(`${it.server.url}/moved`);
   assert(response instanceof Response);
-  for (const one of [response, response.clone()]) {
-    assertEquals(fields(one), fields(plain));
-    assertEquals(await one.bytes(), await plain.clone().bytes());
-  }
+  const clone = response.clone();
+  assertEquals([fields(response), fields(clone)], [fields(plain), fields(plain)]);
+  assertEquals(await response.bytes(), await clone.bytes());
   await plain.body?.cancel();
   assertEquals(response.bodyUsed, true);
   const head = await it.fetch(`${it.server.url}/a`, { method: "HEAD" });

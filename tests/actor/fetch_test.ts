@@ -6,12 +6,17 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createFetch, type FetchOptions, NetworkChangedError } from "../../actor/fetch.ts";
 import { scriptedInterface } from "../../actor/testing.ts";
-import { fetchTest, home, OFFLINE } from "./fetch_support.ts";
+import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";
 import { setUp } from "./support.ts";
 
 /** The error of a request or a body that the network cuts off. */
 function rejects(promise: Promise<unknown>): Promise<NetworkChangedError> {
   return assertRejects(() => promise, NetworkChangedError);
+}
+
+/** Long enough for a request that is not held to arrive. */
+async function roundTrips({ server }: FetchSetting): Promise<void> {
+  for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/other`)).body?.cancel();
 }
 
 fetchTest("a request that hangs is sent again at once when the network changes", async (it) => {
@@ -129,6 +134,7 @@ fetchTest("a repeated request waits for the network to return", async (it) => {
   const fetching = it.fetch(`${it.server.url}/a`);
   await it.server.until("/a");
   await it.become(OFFLINE); // as DHCP does between two addresses
+  await roundTrips(it);
   assertEquals(it.server.count("/a"), 1);
   await it.become(home("192.0.2.8"));
   assertEquals((await fetching).status, 200);
@@ -155,7 +161,8 @@ fetchTest("waitUntilOnline holds a request while the machine is offline", async 
   const given = it.fetch(`${it.server.url}/never`, { signal: aborted.signal });
   aborted.abort(new Error("Given up"));
   await assertRejects(() => given, Error, "Given up");
-  assertEquals(it.server.arrivals, []);
+  await roundTrips(it);
+  assertEquals([it.server.count("/a"), it.server.count("/never")], [0, 0]);
   await it.become(home("192.0.2.8"));
   assertEquals([(await get).status, (await post).status], [200, 200]);
   assertEquals([it.server.count("/a"), it.server.count("/never")], [2, 0]);
@@ -221,6 +228,18 @@ fetchTest("the caller's signal wins, before, during and between", async (it) => 
   assertEquals(it.server.count("/hang"), 2);
 });
 
+fetchTest("the caller's signal ends a failed request that waits for a read", async (it) => {
+  await it.server[Symbol.asyncDispose]();
+  it.source.holdReads();
+  const aborting = new AbortController();
+  const reads = it.source.calls.read;
+  const fetching = it.fetch(`${it.server.url}/a`, { signal: aborting.signal });
+  while (it.source.calls.read === reads) await it.clock.settle();
+  aborting.abort(new Error("Given up"));
+  await assertRejects(() => fetching, Error, "Given up");
+  it.source.releaseReads();
+});
+
 fetchTest("many requests at the same time: each is answered, none is lost", async (it) => {
   it.server.hangs = 150;
   const fetching = Array.from({ length: 200 }, (_, i) => it.fetch(`${it.server.url}/${i % 5}`));
@@ -236,14 +255,29 @@ fetchTest("a client of the caller's is used", async (it) => {
   assertEquals((await response.json()).path, "/proxied");
 });
 
+fetchTest("the pool has the options, and is another one after a change", async (it) => {
+  const client = { proxy: { url: it.server.url } };
+  await using fetch = createFetch(it.monitor, { client });
+  const ports: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    if (i === 2) await it.become(home("192.0.2.8"));
+    ports.push((await (await fetch("http://127.0.0.1:1234/proxied")).json()).port);
+  }
+  const [first, second, third, fourth] = ports;
+  assertEquals([first === second, second === third, third === fourth], [true, false, true]);
+  assertEquals(it.server.count("/proxied"), 4);
+});
+
 fetchTest("HTTP/2: streams of one connection are repeated, a POST rejects", async (it) => {
+  await (await it.fetch(it.server.url)).body?.cancel(); // opens the connection
   it.server.hangs = 2;
   const get = it.fetch(`${it.server.url}/a`);
   const post = rejects(it.fetch(`${it.server.url}/b`, { method: "POST" }));
-  await Promise.all([it.server.until("/a"), it.server.until("/b")]);
+  const streams = await Promise.all([it.server.until("/a"), it.server.until("/b")]);
+  assertEquals(streams[0].port, streams[1].port);
   await it.become(home("192.0.2.8"));
   await post;
-  assertEquals((await get).status, 200);
+  assert((await (await get).json()).port !== streams[0].port);
   assertEquals([it.server.count("/a"), it.server.count("/b")], [2, 1]);
 }, { client: { http1: false } });
 

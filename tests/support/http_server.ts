@@ -8,6 +8,7 @@
 export interface Arrival {
   readonly method: string;
   readonly path: string;
+  readonly port: number; // of the connection, at its other end
   /** Whether the connection ended before the answer was complete. */
   readonly aborted: AbortSignal;
 }
@@ -31,7 +32,7 @@ export class HttpServer implements AsyncDisposable {
   constructor(hostname = "127.0.0.1", handler?: (request: Request) => Promise<Response>) {
     this.#server = Deno.serve(
       { hostname, port: 0, onListen() {}, onError: () => new Response(null, { status: 500 }) },
-      handler ?? ((request) => this.#answer(request, this.#ended.signal)),
+      handler ?? ((request, { remoteAddr }) => this.#answer(request, remoteAddr.port)),
     );
     this.url = `http://${hostname}:${this.#server.addr.port}`;
   }
@@ -53,9 +54,10 @@ export class HttpServer implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  async #answer(request: Request, ended: AbortSignal): Promise<Response> {
+  async #answer(request: Request, port: number): Promise<Response> {
+    const ended = this.#ended.signal;
     const path = new URL(request.url).pathname;
-    const arrival = { method: request.method, path, aborted: request.signal };
+    const arrival = { method: request.method, path, port, aborted: request.signal };
     this.arrivals.push(arrival);
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers();
