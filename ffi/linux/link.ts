@@ -32,6 +32,8 @@ export interface LinkMessage {
   operstate: number; // IF_OPER_*; 0, which is unknown, where the message has none
   kind: string | null; // the kind of a virtual link, such as `"veth"`; null for hardware
   master: number | null; // the index of the bridge, bond or VRF that it belongs to
+  /** The index of the link that it sits on (VLAN, macvlan, veth); null if that is in another namespace. */
+  parent: number | null;
 }
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
@@ -48,7 +50,9 @@ export function decodeLink(body: Uint8Array): LinkMessage {
     operstate: 0,
     kind: null,
     master: null,
+    parent: null,
   };
+  let isForeign = false;
   for (let at = C.IFINFOMSG_SIZE, length = 0; at < body.length; at += align4(length)) {
     length = attributeLength(body, at, body.length);
     switch (attributeType(body, at)) {
@@ -67,11 +71,18 @@ export function decodeLink(body: Uint8Array): LinkMessage {
       case C.IFLA_MASTER:
         link.master = u32Value(body, at, length, "IFLA_MASTER") || null;
         break;
+      case C.IFLA_LINK:
+        link.parent = u32Value(body, at, length, "IFLA_LINK") || null;
+        break;
+      case C.IFLA_LINK_NETNSID:
+        isForeign = true;
+        break;
       case C.IFLA_LINKINFO:
         link.kind = kindValue(body, at, length);
         break;
     }
   }
+  if (isForeign || link.parent === link.index) link.parent = null;
   return link;
 }
 

@@ -6,11 +6,12 @@
  */
 import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
-import type { Address, Interface } from "../../state/types.ts";
+import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
 import * as C from "./constants.ts";
 import type { LinkMessage } from "./link.ts";
 import { linkKind } from "./link_kind.ts";
+import { Topology } from "./topology.ts";
 
 /** The flags that are published. */
 const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
@@ -28,20 +29,26 @@ interface Entry {
 /** One link with its addresses. */
 interface Row {
   link: LinkMessage | null;
+  kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
-  built: Interface | null; // as published; null if the link or an address has changed since
+  built: Interface | null; // as published; null if something that it shows has changed since
 }
 
 /** Links by index, never by name: a name can pass to another link. */
 export class LinkTable {
   readonly #rows = new Map<number, Row>();
+  readonly #topology = new Topology();
 
   /** A link was added or changed. Returns whether the published record differs. */
   setLink(link: LinkMessage): boolean {
-    const row = this.#row(link.index);
-    if (row.link !== null && sameLink(row.link, link)) return false;
+    const { index, master, parent } = link;
+    const row = this.#row(index);
+    const isSame = row.link !== null && sameLink(row.link, link);
+    if (isSame && row.link?.master === master && row.link.parent === parent) return false;
+    if (row.link === null || !sameKind(row.link, link)) row.kind = linkKind(link);
     row.link = link;
-    row.built = null;
+    if (!isSame) row.built = null;
+    this.#topology.set(index, isPhysical(row.kind), master, parent);
     return true;
   }
 
@@ -49,6 +56,7 @@ export class LinkTable {
   deleteLink(index: number): boolean {
     const known = this.#rows.get(index)?.link ?? null;
     this.#rows.delete(index);
+    this.#topology.delete(index);
     return known !== null;
   }
 
@@ -107,8 +115,7 @@ export class LinkTable {
 
   /** Whether routes through this link lead nowhere. */
   isLoopback(index: number): boolean {
-    const link = this.#rows.get(index)?.link ?? null;
-    return link !== null && linkKind(link) === "loopback";
+    return this.#rows.get(index)?.kind === "loopback";
   }
 
   /** Whether the link exists and is administratively up. */
@@ -118,9 +125,10 @@ export class LinkTable {
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
+    this.#updateTopology();
     const all: Interface[] = [];
     for (const row of this.#rows.values()) {
-      if (row.link !== null) all.push(builtInterface(row.link, row));
+      if (row.link !== null) all.push(builtInterface(row.link, row, this.#topology));
     }
     return all;
   }
@@ -130,10 +138,14 @@ export class LinkTable {
    * `live` are taken from there.
    */
   *build(live: LinkTable | null): Generator<void, void> {
+    this.#updateTopology();
     for (const [index, row] of this.#rows) {
       if (row.link === null || row.built !== null) continue;
       const known = live === null ? undefined : live.#rows.get(index);
-      if (known?.link && known.built && sameLink(known.link, row.link) && sameRows(known, row)) {
+      if (
+        known?.link && known.built && sameLink(known.link, row.link) && sameRows(known, row) &&
+        known.built.hostOnly === isHostOnly(row.link, row.kind, this.#topology)
+      ) {
         row.entries = known.entries.slice();
         row.built = known.built;
       } else {
@@ -142,16 +154,23 @@ export class LinkTable {
           entry.address ??= buildAddress(entry.message);
           if (++built % ADDRESSES_PER_STEP === 0) yield;
         }
-        builtInterface(row.link, row);
+        builtInterface(row.link, row, this.#topology);
       }
       yield;
+    }
+  }
+
+  #updateTopology(): void {
+    for (const index of this.#topology.update()) {
+      const row = this.#rows.get(index);
+      if (row !== undefined) row.built = null;
     }
   }
 
   #row(index: number): Row {
     let row = this.#rows.get(index);
     if (row === undefined) {
-      row = { link: null, entries: [], built: null };
+      row = { link: null, kind: "unknown", entries: [], built: null };
       this.#rows.set(index, row);
     }
     return row;
@@ -207,6 +226,12 @@ function sameLink(a: LinkMessage, b: LinkMessage): boolean {
     a.hardwareType === b.hardwareType && steadyFlags(a) === steadyFlags(b);
 }
 
+/** Whether `linkKind()` finds the same: it takes longer than the rest of an event. */
+function sameKind(a: LinkMessage, b: LinkMessage): boolean {
+  return a.name === b.name && a.kind === b.kind && a.hardwareType === b.hardwareType &&
+    ((a.flags ^ b.flags) & C.IFF_LOOPBACK) === 0;
+}
+
 function isTentative({ flags }: AddressMessage): boolean {
   // RFC 4429: an optimistic address may be used while it is checked.
   return (flags & C.IFA_F_TENTATIVE) !== 0 && (flags & C.IFA_F_OPTIMISTIC) === 0;
@@ -223,17 +248,28 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
   return (dormant ? flags : flags & ~C.IFF_LOWER_UP) >>> 0;
 }
 
-function builtInterface(link: LinkMessage, row: Row): Interface {
+function isPhysical(kind: InterfaceKind): boolean {
+  return kind === "ethernet" || kind === "wifi" || kind === "cellular";
+}
+
+/** The kernel does not say which links an Open vSwitch bridge forwards to: it may lead anywhere. */
+function isHostOnly(link: LinkMessage, kind: InterfaceKind, topology: Topology): boolean {
+  return kind === "loopback" ||
+    (kind === "bridge" || kind === "virtual") && link.kind !== "openvswitch" &&
+      !topology.isOnHardware(link.index);
+}
+
+function builtInterface(link: LinkMessage, row: Row, topology: Topology): Interface {
   if (row.built !== null) return row.built;
   const flags = steadyFlags(link);
-  const kind = linkKind(link);
+  const { kind } = row;
   const nic = {
     name: link.name,
     index: link.index,
     kind,
     up: (flags & C.IFF_UP) !== 0,
     running: (flags & C.IFF_RUNNING) !== 0,
-    hostOnly: kind === "loopback" || kind === "bridge" || kind === "virtual",
+    hostOnly: isHostOnly(link, kind, topology),
     flags,
     mac: link.mac,
     mtu: link.mtu,

@@ -137,6 +137,7 @@ function link(index: number, name: string): LinkMessage {
 
     kind: null,
     master: null,
+    parent: null,
   };
 }
 

@@ -103,6 +103,7 @@ for (const [expected, name, hardwareType, kind = null, flags = 0] of ROWS) {
       operstate: 6,
       kind,
       master: null,
+      parent: null,
     };
     assertEquals(linkKind(link), expected);
   });

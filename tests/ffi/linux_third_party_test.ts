@@ -129,7 +129,13 @@ function expectedLink(payload: Payload): Required<Content>["link"] {
     operstate: value<{ value: number }>(payload, "IFLA_OPERSTATE")?.value ?? 0,
     kind: value<{ KIND?: string }>(payload, "IFLA_LINKINFO")?.KIND ?? null,
     master: value<number>(payload, "IFLA_MASTER"),
+    parent: expectedParent(payload),
   };
+}
+
+function expectedParent(payload: Payload): number | null {
+  const parent = value<number>(payload, "IFLA_LINK");
+  return parent === payload.ifi_index || has(payload, "IFLA_LINK_NETNSID") ? null : parent || null;
 }
 
 function expectedAddress(payload: Payload): Required<Content>["address"] {

@@ -62,6 +62,7 @@ export function linkMessage(link: Link): LinkMessage {
     operstate: isRunning(link) ? IF_OPER_UP : IF_OPER_DOWN,
     kind: driver,
     master: null,
+    parent: null,
   };
 }
 

@@ -25,7 +25,7 @@ export function differences(expected: Expected, state: State): string[] {
 
 /** What iproute2 does not tell is left out. */
 function comparableInterface(
-  { hostOnly: _, name: __, ...nic }: Interface,
+  { name: _, ...nic }: Interface,
   expected: ExpectedInterface | undefined,
 ): ExpectedInterface {
   return {

@@ -25,6 +25,10 @@ export interface IpLink {
   address?: string;
   /** The driver, where the link is virtual. */
   linkinfo?: { info_kind?: string };
+  /** The name of the bridge, bond or VRF that it is a port of. */
+  master?: string;
+  /** The name of the link that it sits on, in this namespace. */
+  link?: string;
   /** The addresses in the order of the kernel, which the choice of a source hangs on. */
   addr_info: IpAddress[];
 }
@@ -58,7 +62,7 @@ export interface IpAddress {
 }
 
 /** An interface as the monitor should show it, in so far as `ip` tells. */
-export type ExpectedInterface = Omit<Interface, "hostOnly" | "kind" | "name"> & {
+export type ExpectedInterface = Omit<Interface, "kind" | "name"> & {
   /** null where the kind is a matter of taste. */
   kind: InterfaceKind | null;
 };
@@ -111,20 +115,49 @@ export async function askIproute2(): Promise<Expected> {
     ipJson(["-d", "-6", "-batch", "-"], "rule show\nroute show table all\n"),
   ]);
   const all = (links[0] as IpLink[]).filter((link) => "ifindex" in link);
+  const defaultRoute = {
+    ipv4: expectedRoute("ipv4", rules4 as IpRule[], routes4 as IpRoute[], all),
+    ipv6: expectedRoute("ipv6", rules6 as IpRule[], routes6 as IpRoute[], all),
+  };
+  const exits = [defaultRoute.ipv4?.interface, defaultRoute.ipv6?.interface];
   return {
     interfaces: Object.assign(
       Object.create(null),
-      Object.fromEntries(all.map((link) => [link.ifname, expectedInterface(link)])),
+      Object.fromEntries(
+        all.map((link) => [link.ifname, expectedInterface(link, isHostOnly(link, all, exits))]),
+      ),
     ),
-    defaultRoute: {
-      ipv4: expectedRoute("ipv4", rules4 as IpRule[], routes4 as IpRoute[], all),
-      ipv6: expectedRoute("ipv6", rules6 as IpRule[], routes6 as IpRoute[], all),
-    },
+    defaultRoute,
     addresses: all.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)),
   };
 }
 
-function expectedInterface(link: IpLink): ExpectedInterface {
+/** Bridges and virtual links through which nothing leaves; in a container, where no link is physical, none. */
+function isHostOnly(
+  link: IpLink,
+  all: readonly IpLink[],
+  exits: readonly (string | undefined)[],
+): boolean {
+  if (link.link_type === "loopback") return true;
+  const kind = link.linkinfo?.info_kind ?? "";
+  const isContainer = !all.some((it) =>
+    isPhysical(it) || it.linkinfo?.info_kind === "tun" && it.flags.includes("UP")
+  );
+  return ["veth", "macvlan", "bridge", "bond", "vlan", "dummy"].includes(kind) && !isContainer &&
+    !exits.includes(link.ifname) && !sitsOnHardware(link, all, []);
+}
+
+function sitsOnHardware(link: IpLink, all: readonly IpLink[], above: readonly IpLink[]): boolean {
+  if (isPhysical(link)) return true;
+  const below = all.filter((it) => it.master === link.ifname || it.ifname === link.link);
+  return below.some((it) => !above.includes(it) && sitsOnHardware(it, all, [...above, link]));
+}
+
+function isPhysical({ link_type, linkinfo }: IpLink): boolean {
+  return link_type === "ether" && linkinfo?.info_kind === undefined;
+}
+
+function expectedInterface(link: IpLink, hostOnly: boolean): ExpectedInterface {
   const up = link.flags.includes("UP");
   return {
     index: link.ifindex,
@@ -133,6 +166,7 @@ function expectedInterface(link: IpLink): ExpectedInterface {
       : KINDS[link.linkinfo?.info_kind ?? ""] ?? null,
     up,
     running: up && !link.flags.includes("NO-CARRIER"),
+    hostOnly,
     flags: expectedFlags(link.flags),
     mac: expectedMac(link.address),
     mtu: link.mtu,

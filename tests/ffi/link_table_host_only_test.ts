@@ -1,0 +1,115 @@
+/**
+ * `hostOnly` of the link table: this kernel's namespaces have no hardware, so the links come as messages.
+ *
+ * @module
+ */
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import type { LinkMessage } from "../../ffi/linux/link.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+
+type Fields = Partial<Omit<LinkMessage, "index" | "name">>;
+
+function link(index: number, name: string, fields: Fields = {}): LinkMessage {
+  return {
+    family: 0,
+    hardwareType: 1,
+    index,
+    flags: 0x11043,
+    name,
+    mac: null,
+    mtu: 1500,
+    operstate: 6,
+    kind: null,
+    master: null,
+    parent: null,
+    ...fields,
+  };
+}
+
+const eth0 = link(2, "eth0");
+const docker0 = link(3, "docker0", { kind: "bridge" });
+
+function hostOnly(table: LinkTable): string[] {
+  return table.interfaces().filter((nic) => nic.hostOnly).map((nic) => nic.name);
+}
+
+function tableOf(...links: LinkMessage[]): LinkTable {
+  const table = new LinkTable();
+  for (const each of links) table.setLink(each);
+  return table;
+}
+
+const ROWS: [name: string, links: LinkMessage[], hostOnly: string[]][] = [
+  ["loopback", [link(1, "lo", { flags: 0x10049, hardwareType: 772 })], ["lo"]],
+  ["docker0 and a veth whose peer is in a container", [
+    eth0,
+    docker0,
+    link(4, "veth1", { kind: "veth", master: 3 }),
+  ], ["docker0", "veth1"]],
+  ["a bridge with eth0 as a port", [
+    { ...eth0, master: 3 },
+    link(3, "br0", { kind: "bridge" }),
+    link(4, "veth1", { kind: "veth", master: 3 }),
+  ], ["veth1"]],
+  ["a VLAN over ethernet over a bond", [
+    { ...eth0, master: 5 },
+    link(5, "bond0", { kind: "bond" }),
+    link(6, "bond0.100", { kind: "vlan", parent: 5 }),
+  ], []],
+  ["a bond without ports", [eth0, link(5, "bond0", { kind: "bond" })], ["bond0"]],
+  ["macvlan over eth0", [eth0, link(5, "macvlan0", { kind: "macvlan", parent: 2 })], []],
+  ["macvlan over docker0", [eth0, docker0, link(5, "mv", { kind: "macvlan", parent: 3 })], [
+    "docker0",
+    "mv",
+  ]],
+  ["a port in a VRF", [{ ...eth0, master: 9 }, link(9, "vrf0", { kind: "vrf" })], []],
+  [
+    "a tunnel, a tap of a virtual machine",
+    [eth0, link(5, "vnet0", { kind: "tun", master: 3 })],
+    [],
+  ],
+  ["Open vSwitch: its ports are unknown", [eth0, link(5, "br-int", { kind: "openvswitch" })], []],
+  ["a dummy", [eth0, link(5, "dummy0", { kind: "dummy" })], ["dummy0"]],
+];
+
+Deno.test("LinkTable finds what is host-only:", async (t) => {
+  for (const [name, links, expected] of ROWS) {
+    await t.step(name, () => {
+      assertEquals(hostOnly(tableOf(...links)), expected);
+      assertEquals(hostOnly(tableOf(...links.toReversed())).toSorted(), expected.toSorted());
+    });
+  }
+});
+
+Deno.test("LinkTable follows ports that come and go", () => {
+  const table = tableOf(eth0, docker0);
+  assertEquals(hostOnly(table), ["docker0"]);
+  assertEquals(table.setLink({ ...eth0, master: 3 }), true);
+  assertEquals(hostOnly(table), []);
+  assertEquals(table.setLink({ ...eth0, master: 3 }), false);
+  assertEquals(table.setLink(eth0), true);
+  assertEquals(hostOnly(table), ["docker0"]);
+  table.setLink({ ...eth0, master: 3 });
+  assertEquals(hostOnly(table), []);
+  table.deleteLink(2);
+  assertEquals(hostOnly(table), ["docker0"]);
+});
+
+Deno.test("LinkTable keeps the object of a link whose master says nothing new", () => {
+  const veth = link(4, "veth1", { kind: "veth" });
+  const table = tableOf(eth0, docker0, veth);
+  const before = table.interfaces();
+  assertEquals(table.setLink({ ...veth, master: 3 }), true);
+  table.interfaces().forEach((nic, i) => assertStrictEquals(nic, before[i]));
+});
+
+Deno.test("LinkTable.build() takes no object whose host-only differs", () => {
+  const live = tableOf(eth0, docker0);
+  live.interfaces();
+  const dump = tableOf({ ...eth0, master: 3 }, docker0);
+  for (const _ of dump.build(live));
+  assertEquals(hostOnly(dump), []);
+  const again = tableOf({ ...eth0, master: 3 }, docker0);
+  for (const _ of again.build(dump));
+  again.interfaces().forEach((nic, i) => assertStrictEquals(nic, dump.interfaces()[i]));
+});
