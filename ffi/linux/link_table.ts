@@ -48,7 +48,7 @@ export class LinkTable {
     if (row.link === null || !sameKind(row.link, link)) row.kind = linkKind(link);
     row.link = link;
     if (!isSame) row.built = null;
-    this.#topology.set(index, isPhysical(row.kind), master, parent);
+    this.#topology.set(index, row.kind, (link.flags & C.IFF_UP) !== 0, master, parent);
     return true;
   }
 
@@ -248,15 +248,11 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
   return (dormant ? flags : flags & ~C.IFF_LOWER_UP) >>> 0;
 }
 
-function isPhysical(kind: InterfaceKind): boolean {
-  return kind === "ethernet" || kind === "wifi" || kind === "cellular";
-}
-
 /** The kernel does not say which links an Open vSwitch bridge forwards to: it may lead anywhere. */
 function isHostOnly(link: LinkMessage, kind: InterfaceKind, topology: Topology): boolean {
   return kind === "loopback" ||
     (kind === "bridge" || kind === "virtual") && link.kind !== "openvswitch" &&
-      !topology.isOnHardware(link.index);
+      !topology.leadsOut(link.index);
 }
 
 function builtInterface(link: LinkMessage, row: Row, topology: Topology): Interface {

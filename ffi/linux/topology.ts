@@ -4,9 +4,12 @@
  * @module
  */
 
+import type { InterfaceKind } from "../../state/types.ts";
+
 /** What one link says about itself. */
 interface Position {
   readonly isPhysical: boolean;
+  readonly isTunnel: boolean; // one that is up
   readonly master: number | null;
   readonly parent: number | null;
 }
@@ -19,20 +22,31 @@ interface Position {
 export class Topology {
   readonly #positions = new Map<number, Position>();
   readonly #physical = new Set<number>();
+  readonly #tunnels = new Set<number>();
   readonly #children = new Map<number, Set<number>>(); // by parent
   #onHardware: ReadonlySet<number> = new Set();
+  #isContainer = true;
   #isStale = false;
 
   /** A link was added or changed. Its parent is null if that is in another namespace. */
-  set(index: number, isPhysical: boolean, master: number | null, parent: number | null): void {
+  set(
+    index: number,
+    kind: InterfaceKind,
+    isUp: boolean,
+    master: number | null,
+    parent: number | null,
+  ): void {
     const known = this.#positions.get(index);
+    const isPhysical = kind === "ethernet" || kind === "wifi" || kind === "cellular";
+    const isTunnel = kind === "tunnel" && isUp;
     if (
-      known?.isPhysical === isPhysical && known.master === master && known.parent === parent
+      known?.isPhysical === isPhysical && known.isTunnel === isTunnel && known.master === master &&
+      known.parent === parent
     ) return;
-    if (known?.parent != null) this.#removeChild(known.parent, index);
-    this.#positions.set(index, { isPhysical, master, parent });
+    if (known !== undefined) this.delete(index);
+    this.#positions.set(index, { isPhysical, isTunnel, master, parent });
     if (isPhysical) this.#physical.add(index);
-    else this.#physical.delete(index);
+    if (isTunnel) this.#tunnels.add(index);
     if (parent !== null) this.#addChild(parent, index);
     this.#isStale = true;
   }
@@ -43,13 +57,18 @@ export class Topology {
     if (known === undefined) return;
     this.#positions.delete(index);
     this.#physical.delete(index);
+    this.#tunnels.delete(index);
     if (known.parent !== null) this.#removeChild(known.parent, index);
     this.#isStale = true;
   }
 
-  /** Whether the link sat on hardware at the last `update()`. */
-  isOnHardware(index: number): boolean {
-    return this.#onHardware.has(index);
+  /**
+   * Whether a bridge or virtual link led out of the host at the last `update()`: it sits on hardware, or there
+   * is neither hardware nor a tunnel that is up, as in a container. The state has the same rule: applied here,
+   * it need not copy the interfaces of a container.
+   */
+  leadsOut(index: number): boolean {
+    return this.#isContainer || this.#onHardware.has(index);
   }
 
   /** Searches anew if something changed. Returns the links whose answer differs now. */
@@ -65,6 +84,9 @@ export class Topology {
       for (const child of this.#children.get(index) ?? []) found.add(child);
     }
     this.#onHardware = found;
+    const wasContainer = this.#isContainer;
+    this.#isContainer = this.#physical.size === 0 && this.#tunnels.size === 0;
+    if (wasContainer !== this.#isContainer) return [...this.#positions.keys()];
     return [...found.symmetricDifference(before)];
   }
 

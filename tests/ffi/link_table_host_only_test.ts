@@ -40,6 +40,7 @@ function tableOf(...links: LinkMessage[]): LinkTable {
 }
 
 const ROWS: [name: string, links: LinkMessage[], hostOnly: string[]][] = [
+  ["a container", [docker0, link(4, "eth0", { kind: "veth" })], []],
   ["loopback", [link(1, "lo", { flags: 0x10049, hardwareType: 772 })], ["lo"]],
   ["docker0 and a veth whose peer is in a container", [
     eth0,
@@ -82,7 +83,7 @@ Deno.test("LinkTable finds what is host-only:", async (t) => {
 });
 
 Deno.test("LinkTable follows ports that come and go", () => {
-  const table = tableOf(eth0, docker0);
+  const table = tableOf(eth0, docker0, link(9, "wlan0"));
   assertEquals(hostOnly(table), ["docker0"]);
   assertEquals(table.setLink({ ...eth0, master: 3 }), true);
   assertEquals(hostOnly(table), []);

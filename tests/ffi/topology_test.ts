@@ -4,11 +4,22 @@ import { forSeeds } from "../support/random.ts";
 
 type Link = [index: number, physical: boolean, master: number | null, parent: number | null];
 
-function onHardware(links: readonly Link[]): number[] {
+/** With a tunnel that is up, so that it is no container. */
+function makeTopology(): Topology {
   const topology = new Topology();
-  for (const link of links) topology.set(...link);
+  topology.set(99, "tunnel", true, null, null);
+  return topology;
+}
+
+function set(topology: Topology, [index, physical, master, parent]: Link): void {
+  topology.set(index, physical ? "wifi" : "virtual", true, master, parent);
+}
+
+function onHardware(links: readonly Link[]): number[] {
+  const topology = makeTopology();
+  for (const link of links) set(topology, link);
   topology.update();
-  return links.map(([index]) => index).filter((index) => topology.isOnHardware(index));
+  return links.map(([index]) => index).filter((index) => topology.leadsOut(index));
 }
 
 const ROWS: [name: string, links: Link[], onHardware: number[]][] = [
@@ -64,17 +75,38 @@ Deno.test("Topology finds what sits on hardware:", async (t) => {
 });
 
 Deno.test("Topology.update() returns what differs since the last one", () => {
-  const topology = new Topology();
-  topology.set(2, true, 3, null);
-  topology.set(3, false, null, null);
-  assertEquals(topology.update(), [2, 3]);
+  const topology = makeTopology();
+  set(topology, [2, true, 3, null]);
+  set(topology, [3, false, null, null]);
+  assertEquals(topology.update(), [99, 2, 3]);
   assertEquals(topology.update(), []);
-  topology.set(2, true, null, null);
+  set(topology, [2, true, null, null]);
   assertEquals(topology.update(), [3]);
-  topology.set(4, false, null, 2);
+  set(topology, [4, false, null, 2]);
   topology.delete(2);
   assertEquals(topology.update(), [2]);
-  assertEquals(topology.isOnHardware(4), false);
+  assertEquals(topology.leadsOut(4), false);
+});
+
+Deno.test("Topology knows a container: everything leads out, until hardware or a tunnel is there", () => {
+  const topology = new Topology();
+  topology.set(3, "virtual", true, null, null);
+  topology.set(4, "tunnel", false, null, null); // tunl0, sit0
+  topology.update();
+  assertEquals(topology.leadsOut(3), true);
+  topology.set(4, "tunnel", true, null, null);
+  assertEquals(topology.update(), [3, 4]);
+  assertEquals(topology.leadsOut(3), false);
+  topology.set(4, "tunnel", false, null, null);
+  assertEquals(topology.update(), [3, 4]);
+  for (const kind of ["ethernet", "wifi", "cellular"] as const) {
+    topology.set(5, kind, false, null, null);
+    topology.update();
+    assertEquals(topology.leadsOut(3), false);
+    topology.delete(5);
+    topology.update();
+    assertEquals(topology.leadsOut(3), true);
+  }
 });
 
 /** The definition: by recursion from each link, over all links. */
@@ -92,7 +124,8 @@ function definition(links: ReadonlyMap<number, Link>): number[] {
 
 Deno.test("Topology agrees with its definition, whatever happens to the links", () => {
   forSeeds({ runs: 300, seed: 19 }, (random) => {
-    const topology = new Topology();
+    const topology = makeTopology();
+    topology.update();
     const links = new Map<number, Link>();
     const some = (): number | null => random.chance(0.5) ? null : random.below(7);
     for (let i = 0; i < 20; i++) {
@@ -103,11 +136,11 @@ Deno.test("Topology agrees with its definition, whatever happens to the links", 
       } else {
         const link: Link = [index, random.chance(0.2), some(), some()];
         links.set(index, link);
-        topology.set(...link);
+        set(topology, link);
       }
-      const before = [...Array(7).keys()].filter((it) => topology.isOnHardware(it));
+      const before = [...Array(7).keys()].filter((it) => topology.leadsOut(it));
       const changed = topology.update();
-      const after = [...Array(7).keys()].filter((it) => topology.isOnHardware(it) && links.has(it));
+      const after = [...Array(7).keys()].filter((it) => topology.leadsOut(it) && links.has(it));
       assertEquals(after, definition(links));
       for (const it of after) assertEquals(changed.includes(it), !before.includes(it));
     }
