@@ -1,0 +1,79 @@
+/**
+ * Announces a host name by mDNS (RFC 6762) on each interface, again when an address appears, and joins and leaves
+ * the multicast group with the addresses: a membership ends with its interface, and nothing tells the program.
+ *
+ * `deno run --allow-ffi --allow-net --unstable-net examples/mdns_announce.ts printer`
+ *
+ * @module
+ */
+import { NetworkMonitor, usableAddresses } from "@netwatch/netwatch";
+import { retry } from "@std/async/retry";
+
+const [name = "netwatch"] = Deno.args;
+const GROUP = "224.0.0.251";
+const PORT = 5353;
+const SECOND_ANNOUNCEMENT_MS = 1_000; // RFC 6762 section 8.3
+
+/** What is open for one address. */
+interface Presence {
+  membership: Deno.MulticastV4Membership;
+  sender: Deno.DatagramConn;
+}
+
+/** Hears queries on all interfaces. A program that answers them reads from it. */
+const listener = Deno.listenDatagram({
+  transport: "udp",
+  hostname: "0.0.0.0",
+  port: PORT,
+  reuseAddress: true,
+});
+const presences = new Map<string, Presence>();
+
+await using monitor = await NetworkMonitor.open();
+for await (const { state } of monitor.snapshots({ settleMs: 200 })) {
+  const addresses = new Set(usableAddresses(state, { family: "IPv4" }).map((one) => one.address));
+  for (const address of presences.keys()) if (!addresses.has(address)) await leave(address);
+  for (const address of addresses) if (!presences.has(address)) await join(address);
+}
+
+async function join(address: string): Promise<void> {
+  // The OS announces an address before a socket can bind to it.
+  const sender = await retry(() =>
+    Deno.listenDatagram({
+      transport: "udp",
+      hostname: address, // sends through the interface that has it
+      port: PORT,
+      reuseAddress: true,
+      loopback: true, // other programs of this machine listen, too
+    })
+  );
+  const membership = await listener.joinMulticastV4(GROUP, address);
+  presences.set(address, { sender, membership });
+  await announce(sender, address);
+  setTimeout(() => announce(sender, address), SECOND_ANNOUNCEMENT_MS);
+  console.log(`Announced ${name}.local on ${address}`);
+}
+
+/** The address may be gone again, and the next one gets an announcement of its own. */
+async function announce(sender: Deno.DatagramConn, address: string): Promise<void> {
+  const to = { transport: "udp", hostname: GROUP, port: PORT } as const;
+  await sender.send(announcement(address), to).catch(() => {});
+}
+
+async function leave(address: string): Promise<void> {
+  const presence = presences.get(address);
+  presences.delete(address);
+  presence?.sender.close();
+  await presence?.membership.leave().catch(() => {}); // the kernel may have ended it already
+  console.log(`Left ${address}`);
+}
+
+/** An unsolicited response (RFC 1035 section 4): one A record with the cache-flush bit, valid for 120 s. */
+function announcement(address: string): Uint8Array {
+  const text = new TextEncoder().encode(name);
+  return Uint8Array.of(
+    ...[0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0], // response, authoritative, one answer
+    ...[text.length, ...text, 5, ...new TextEncoder().encode("local"), 0],
+    ...[0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, ...address.split(".").map(Number)],
+  );
+}

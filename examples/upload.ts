@@ -1,0 +1,26 @@
+/**
+ * Uploads files, and holds them back while the machine is offline or its connection is metered. A PUT that the
+ * network interrupts is sent again: `createFetch()` repeats what is safe to repeat.
+ *
+ * `deno run --allow-ffi --allow-net --allow-read examples/upload.ts https://example.com/files/ *.jpg`
+ *
+ * @module
+ */
+import { NetworkMonitor } from "@netwatch/netwatch";
+import { createFetch } from "@netwatch/netwatch/fetch";
+
+const [url, ...paths] = Deno.args;
+if (url === undefined) throw new TypeError("The URL of a server is missing");
+
+await using monitor = await NetworkMonitor.open();
+await using survivor = createFetch(monitor, { waitUntilOnline: true });
+
+for (const path of paths) {
+  const { isExpensive, online } = monitor.current.state;
+  if (online === false || isExpensive === true) console.log(`Holding ${path} back`);
+  await monitor.waitFor((state) => state.online !== false && state.isExpensive !== true);
+  const name = encodeURIComponent(path.split(/[/\\]/).at(-1) ?? path);
+  const response = await survivor(url + name, { method: "PUT", body: await Deno.readFile(path) });
+  await response.body?.cancel();
+  console.log(`${path}: ${response.status}`);
+}
