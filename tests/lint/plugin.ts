@@ -24,7 +24,8 @@ const LAYERS: Record<string, { readonly layers: RegExp; readonly packages: RegEx
   "mod.ts": { layers: /^(state|ffi|actor)$/, packages: /^@std\/async\// },
   examples: {
     layers: /^(examples|mod\.ts|state)$/,
-    packages: /^(node:util$|@netwatch\/netwatch(\/testing)?$|@std\/async\/|@opentelemetry\/api$)/,
+    packages:
+      /^(node:util$|@netwatch\/netwatch(\/(fetch|navigator|testing))?$|@std\/async\/|@opentelemetry\/api$)/,
   },
 };
 
