@@ -15,7 +15,7 @@ export interface NamespaceTestOptions {
   /** The child is killed after this many milliseconds, scaled. Default: 120_000. */
   deadlineMs?: number;
   /** Needs in addition to iproute2 and unshare. */
-  needs?: readonly ("gcc" | "chromium")[];
+  needs?: readonly ("gcc" | "chromium" | "tun")[];
 }
 
 /**

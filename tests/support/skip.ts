@@ -20,6 +20,8 @@ export type Need =
   | "script"
   /** Chromium. */
   | "chromium"
+  /** Write access to /dev/net/tun, which udev gives to everybody. */
+  | "tun"
   /** A granted permission, such as `{ name: "ffi" }`. */
   | { permission: Deno.PermissionDescriptor };
 
@@ -55,6 +57,7 @@ const COMMANDS: Record<Command, readonly [string, ...string[]]> = {
   gcc: ["gcc", "--version"],
   script: ["script", "--version"],
   chromium: ["chromium", "--version"],
+  tun: ["test", "-w", "/dev/net/tun"],
 };
 
 const commandReasons = new Map<string, string | null>();
