@@ -78,6 +78,12 @@ function reasons({ reasons }: Snapshot): string[] {
   return reasons.map(formatReason);
 }
 
+/** Reads of major snapshots only, which end after 10 seconds. */
+function majors(monitor: NetworkMonitor, settleMs = 0): ReadableStreamDefaultReader<Snapshot> {
+  const signal = AbortSignal.timeout(scaled(10_000));
+  return monitor.snapshots({ majorOnly: true, initial: false, settleMs, signal }).getReader();
+}
+
 const OPTIONS = { needs: ["tun"] as const };
 
 namespaceTest(
@@ -174,7 +180,7 @@ namespaceTest(
       ["lo"],
     );
     assertEquals(usableAddresses(state).map(({ cidr }) => cidr), ["172.17.0.2/16"]);
-    const changed = it.monitor.snapshots({ majorOnly: true, initial: false }).getReader().read();
+    const changed = majors(it.monitor).read();
     await ipBatch(["addr add 172.17.0.9/16 dev eth0"]);
     assertEquals(reasons((await changed).value!), ["address usable: eth0 172.17.0.9/16"]);
     // a VPN inside the container: the default route keeps eth0, and host0 no longer counts
@@ -252,7 +258,7 @@ namespaceTest(
     await ipBatch([...DOCKER, ...container(1)]);
     await using it = await watch();
     await until(it.monitor, ({ interfaces }) => interfaces["docker0"]?.running === true);
-    const read = it.monitor.snapshots({ majorOnly: true, initial: false }).getReader();
+    const read = majors(it.monitor);
     const up = read.read();
     await ip("route add default via 172.17.0.99");
     const { state, reasons: why, changes } = (await up).value!;
