@@ -1,44 +1,48 @@
 /**
- * A UDP socket that follows the network: it binds again when its local address is affected, and only
- * then. The OS announces an address before a socket can bind to it (n0-computer/net-tools#200), so the
- * first attempt can fail: the program retries, and keeps the old socket until it succeeds.
+ * A UDP socket that follows the network: it binds again when its local address is affected, or when the
+ * machine has a better one, and only then. The OS announces an address before a socket can bind to it
+ * (n0-computer/net-tools#200), so the first attempt can fail: the program retries, and keeps the old socket
+ * until it succeeds.
  *
  * `deno run --allow-ffi --allow-net --unstable-net examples/rebind.ts`
  *
  * @module
  */
-import { affects, NetworkMonitor, type State, usableAddresses } from "@netwatch/netwatch";
+import { affects, NetworkMonitor, primaryAddress, type State } from "@netwatch/netwatch";
 import { retry } from "@std/async/retry";
 
 /** A socket and the state in which it was bound. */
 interface Binding {
-  socket: Deno.DatagramConn | null;
-  local: Deno.NetAddr | null;
+  socket: Deno.DatagramConn;
+  local: Deno.NetAddr;
   state: State;
 }
 
 await using monitor = await NetworkMonitor.open();
-let binding: Binding = { socket: null, local: null, state: monitor.current.state };
+let binding: Binding | null = null;
+let port = 0;
 
 for await (const { state } of monitor.snapshots({ settleMs: 500 })) {
-  if (binding.local !== null && !affects(binding.local, binding.state, state)) {
-    binding = { ...binding, state };
-    continue;
-  }
-  const { socket: oldSocket, local: oldLocal } = binding;
-  const port = oldLocal?.port ?? 0;
+  if (!mustBind(binding, state)) continue;
+  const old: Binding | null = binding;
   const backoff = { minTimeout: 50, maxTimeout: 5_000, maxAttempts: Number.MAX_SAFE_INTEGER };
-  binding = await retry(() => bind(monitor.current.state, port), backoff);
-  oldSocket?.close();
-  const { local } = binding;
-  console.log(local ? `Bound to ${local.hostname} port ${local.port}` : "No address to bind to");
+  binding = await retry(() => bind(monitor.current.state), backoff);
+  old?.socket.close();
+  port = binding?.local.port ?? port;
+  console.log(binding ? `Bound to ${binding.local.hostname} port ${port}` : "No address");
 }
 
-/** Binds to the source address of outgoing IPv4 packets. Throws if the OS refuses the address. */
-function bind(state: State, port: number): Binding {
-  const [first] = usableAddresses(state, { family: "IPv4" });
-  const hostname = state.defaultRoute.ipv4?.source ?? first?.address;
-  if (hostname === undefined) return { socket: null, local: null, state };
+/** Whether the address of the socket changed, or is not the best one of the machine any more. */
+function mustBind(binding: Binding | null, state: State): boolean {
+  const best = primaryAddress(state, { family: "IPv4" })?.address;
+  if (binding === null) return best !== undefined;
+  return binding.local.hostname !== best || affects(binding.local, binding.state, state);
+}
+
+/** Binds to the best IPv4 address. Throws if the OS refuses it. */
+function bind(state: State): Binding | null {
+  const hostname = primaryAddress(state, { family: "IPv4" })?.address;
+  if (hostname === undefined) return null;
   // The old socket may hold the same address and port, for example after sleep.
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port, reuseAddress: true });
   return { socket, local: socket.addr as Deno.NetAddr, state };

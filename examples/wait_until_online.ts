@@ -1,25 +1,23 @@
 /**
- * Waits up to 30 seconds for a default route and an address to use it with. Neither guarantees
- * connectivity: only a real request can.
+ * Waits up to 30 seconds until the machine is online: a default route and an address to use it with. Neither
+ * guarantees connectivity: only a real request can. Where only polling is possible, routes are unknown, and a
+ * usable address is enough.
  *
  * `deno run --allow-ffi examples/wait_until_online.ts`
  *
  * @module
  */
-import { NetworkMonitor, type State } from "@netwatch/netwatch";
+import { NetworkMonitor, primaryAddress } from "@netwatch/netwatch";
 
-const LIMIT_MS = 30_000;
-
-function isOnline({ defaultRoute, haveIpv4, haveIpv6 }: State): boolean {
-  return (haveIpv4 && defaultRoute.ipv4 !== null) || (haveIpv6 && defaultRoute.ipv6 !== null);
-}
+const signal = AbortSignal.timeout(30_000);
 
 await using monitor = await NetworkMonitor.open();
+if (monitor.current.state.online === false) console.log("Waiting");
 try {
-  const { state } = await monitor.waitFor(isOnline, { signal: AbortSignal.timeout(LIMIT_MS) });
-  console.log("Online through", state.defaultRouteInterface);
+  const { state } = await monitor.waitFor(({ online }) => online !== false, { signal });
+  console.log("Online as", primaryAddress(state)?.address);
 } catch (error) {
-  if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
-  console.error(`Still offline after ${LIMIT_MS / 1000} s`);
+  if (error !== signal.reason) throw error;
+  console.error("Still offline after 30 s");
   Deno.exitCode = 1;
 }

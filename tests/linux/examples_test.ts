@@ -1,226 +1,204 @@
 /**
- * Runs the example programs while the network changes.
+ * Runs the example programs while the network changes, with events and with polling alone.
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Snapshot } from "../../mod.ts";
-import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
-import { denoProgram, type Program } from "../support/program.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { ip, namespaceTest } from "../support/netns.ts";
+import { denoProgram, Program } from "../support/program.ts";
 import { runDeno, runDenoOk } from "../support/run.ts";
 import { scaled } from "../support/timing.ts";
 
-const TABLE = / Source .*\n\n/;
+/** What each source needs; polling is faster than for users. */
+const SOURCES = {
+  events: ["--allow-ffi"],
+  polling: ["--allow-sys=networkInterfaces", "--preload=tests/support/fast_polling.ts"],
+} as const;
 
-/** Adds a veth pair, both ends up. */
-async function addCable(name = "eth0", peer = "peer0"): Promise<void> {
-  await ip(`link add name ${name} type veth peer name ${peer}`);
-  await ip(`link set ${name} up`);
-  await ip(`link set ${peer} up`);
+/** Starts an example on both sources. */
+function runBoth(example: string, flags: readonly string[] = [], args: readonly string[] = []) {
+  const start = (source: readonly string[]): Program =>
+    denoProgram(["run", "--no-prompt", ...source, ...flags, `examples/${example}`, ...args], {
+      deadlineMs: 20_000,
+    });
+  const programs = { events: start(SOURCES.events), polling: start(SOURCES.polling) };
+  const both = [programs.events, programs.polling];
+  return {
+    ...programs,
+    /** Waits until the output of each matches. */
+    until: (pattern: RegExp) => Promise.all(both.map((program) => program.until(pattern))),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(both.map((program) => program[Symbol.asyncDispose]()));
+    },
+  };
 }
 
-/** Adds an interface with an address and the default route. */
+/** eth0 with an address and the default route, beside docker0. */
 async function addNetwork(): Promise<void> {
-  await addCable();
-  await ip("addr add 192.168.1.7/24 dev eth0");
-  await ip("route add default via 192.168.1.1");
+  await ip("link set lo up");
+  await ip("link add docker0 type bridge"); // idle, with an address
+  await ip("addr add 172.17.0.1/16 dev docker0");
+  await ip("link set docker0 up");
+  await addCable("192.168.1.7/24", "192.168.1.1");
 }
 
-function watch(...options: string[]): Program {
-  return denoProgram(["run", "--no-prompt", "--allow-ffi", "examples/watch.ts", ...options]);
+async function addCable(address: string, gateway: string): Promise<void> {
+  await ip("link add eth0 type veth peer name peer0");
+  await ip("link set peer0 up");
+  await ip("link set eth0 up");
+  await ip(`addr add ${address} dev eth0`);
+  await ip(`route add default via ${gateway}`);
 }
 
-/** Sends SIGINT; the program must exit with 0 and without an error message. */
-async function interrupt(program: Program): Promise<string> {
-  program.signal("SIGINT");
-  const { code, stderr, stdout } = await program.end();
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  return stdout;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
-}
-
-namespaceTest(import.meta.url, "watch prints a line for each change", async () => {
-  await addNetwork();
-  await using program = watch();
-  const table = await program.until(TABLE);
-  assertMatch(program.stdout, /^ +Default IPv4 +eth0 via 192\.168\.1\.1 from 192\.168\.1\.7$/m);
-  assertMatch(program.stdout, /^ +Home router +192\.168\.1\.1 from 192\.168\.1\.7$/m);
-  await ip("addr add 192.0.2.9/32 dev eth0");
-  const after = table.index + table[0].length;
-  const [line] = await program.until(/^.*192\.0\.2\.9.*\n/m, after);
-  assertMatch(
-    line,
-    /^\d\d:\d\d:\d\d\.\d{3} {2}event {6}major {2}address added: eth0 192\.0\.2\.9\/32\n$/,
-  );
-  await ip("link set eth0 mtu 1400");
-  const [minor] = await program.until(/^.*mtu.*\n/m, after);
-  assertMatch(minor, /^\S+ {2}event {13}interface changed: eth0 mtu 1500 -> 1400\n$/);
-  await interrupt(program);
-});
-
-namespaceTest(import.meta.url, "watch --major prints no minor change", async () => {
-  await addNetwork();
-  await using program = watch("--major");
-  await program.until(TABLE);
-  await pause(300); // longer than coalesceMs, so the next change gets its own snapshot
-  await ip("link set eth0 mtu 1400");
-  await pause(300);
-  await ip("addr add 192.0.2.9/32 dev eth0");
-  await program.until(/major +address added: eth0 192\.0\.2\.9\/32/);
-  await ip("link set eth0 mtu 1500");
+/** As a DHCP client does when it got another lease. */
+async function renumber(): Promise<void> {
   await ip("addr del 192.168.1.7/24 dev eth0");
-  await program.until(/address removed: eth0 192\.168\.1\.7\/24/);
-  const lines = (await interrupt(program)).split("\n").filter((line) => /^\d\d:/.test(line));
-  assertEquals(lines.filter((line) => !line.includes("  major  ")), []);
-});
-
-namespaceTest(import.meta.url, "watch --settle prints two changes as one snapshot", async () => {
-  await addNetwork();
-  await using program = watch("--json", "--settle", String(scaled(2_000)));
-  await program.until(/\n/);
-  await ip("addr add 192.0.2.8/32 dev eth0");
-  await pause(400); // longer than coalesceMs, shorter than settleMs
-  await ip("addr add 192.0.2.9/32 dev eth0");
-  await program.until(/\n.*\n/);
-  const [, second = ""] = (await interrupt(program)).split("\n");
-  const { changes }: Snapshot = JSON.parse(second);
-  const added = changes.flatMap((change) =>
-    change.kind === "address-added" && change.address.family === "IPv4" ? [change.address.cidr] : []
-  );
-  assertEquals(added, ["192.0.2.8/32", "192.0.2.9/32"]);
-});
-
-namespaceTest(import.meta.url, "watch --interval sets how often it reconciles", async () => {
-  for (const [interval, reconciles] of [["20", true], ["Infinity", false]] as const) {
-    await using program = watch("--stats", "--interval", interval);
-    await program.until(TABLE);
-    await pause(300);
-    const [, count] = /^reconciles +(\d+)$/m.exec(await interrupt(program)) ?? [];
-    assertEquals(Number(count) > 0, reconciles, `--interval ${interval}: ${count} reconciles`);
-  }
-});
+  await ip("addr add 192.168.2.8/24 dev eth0");
+  await ip("route replace default via 192.168.2.1");
+}
 
 namespaceTest(
   import.meta.url,
-  "watch --json exits without an error when the reader closes the pipe",
+  "wait_until_online ends when the network comes, and read_once prints it",
   async () => {
+    await ip("link set lo up");
+    await using waiting = runBoth("wait_until_online.ts");
+    await waiting.events.until(/^Waiting\n/);
+    await waiting.polling.until(/^Waiting\n/);
     await addNetwork();
-    await using program = watch("--json");
-    await program.until(/\n/);
-    await program.closeStdout();
-    await ip("addr add 192.0.2.9/32 dev eth0");
-    const { code, stderr } = await program.end();
-    assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  },
-);
-
-namespaceTest(
-  import.meta.url,
-  "a second Ctrl-C kills a watch whose output nobody reads",
-  async () => {
-    const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
-    await ipBatch(pairs); // their snapshot is larger than the buffer of a pipe
-    const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
-    await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
-    const ended = program.end();
-    let isEnded = false;
-    ended.then(() => isEnded = true);
-    await program.readOnce();
-    program.signal("SIGINT");
-    await pause(300);
-    assertEquals(isEnded, false, "the snapshot fits into the pipe");
-    program.signal("SIGINT");
-    assertEquals((await ended).code, 130);
-  },
-);
-
-namespaceTest(
-  import.meta.url,
-  "watch escapes interface names that a terminal would obey",
-  async () => {
-    const hostile = "\x1b[2J\u009b\u202e";
-    await addCable("ok0", "ok1");
-    await addCable(hostile, "peer0");
-    // deno-lint-ignore no-control-regex -- the output must not contain any
-    const obeyed = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/;
-    const once = ["run", "--allow-ffi", "examples/watch.ts", "--once"];
-    const table = await runDenoOk(once);
-    assertEquals(obeyed.test(table.stdout), false);
-    assertStringIncludes(table.stdout, "\\u{1b}[2J\\u{9b}\\u{202e}");
-    const json = await runDenoOk([...once, "--json"]);
-    assertEquals(obeyed.test(json.stdout), false);
-    const { state }: Snapshot = JSON.parse(json.stdout);
-    assert(Object.hasOwn(state.interfaces, hostile));
-    await using program = watch();
-    await program.until(TABLE);
-    await ip(`link set ${hostile} mtu 1400`);
-    await program.until(/interface changed: "\\u\{1b\}\[2J\\u\{9b\}\\u\{202e\}" mtu/);
-    assertEquals(obeyed.test(await interrupt(program)), false);
-  },
-);
-
-namespaceTest(
-  import.meta.url,
-  "read_once and wait_until_online print the default route",
-  async () => {
-    const wait = ["run", "--allow-ffi", "examples/wait_until_online.ts"];
-    await using waiting = denoProgram(wait);
-    await addNetwork();
-    const { code, stdout } = await waiting.end();
-    assertEquals({ code, stdout }, { code: 0, stdout: "Online through eth0\n" });
+    for (const program of [waiting.events, waiting.polling]) {
+      const { code, stdout } = await program.end();
+      assertEquals({ code, stdout }, { code: 0, stdout: "Waiting\nOnline as 192.168.1.7\n" });
+    }
     const once = await runDenoOk(["run", "--allow-ffi", "examples/read_once.ts"]);
     assertMatch(once.stdout, /^Default ipv4: eth0 via 192\.168\.1\.1\n/);
     assertMatch(once.stdout, /^192\.168\.1\.7\/24/m);
   },
 );
 
-namespaceTest(
-  import.meta.url,
-  "rebind binds again when its address is gone, and not before",
-  async () => {
-    await addNetwork();
-    const flags = ["--allow-ffi", "--allow-net", "--unstable-net"];
-    await using program = denoProgram(["run", ...flags, "examples/rebind.ts"]);
-    const [, port] = await program.until(/^Bound to 192\.168\.1\.7 port (\d+)\n/);
-    await ip("addr add 192.168.2.8/24 dev eth0");
-    await pause(900); // longer than settleMs
-    await ip("addr del 192.168.1.7/24 dev eth0");
-    await program.until(/\n.*\n/);
-    assertEquals(
-      program.stdout,
-      `Bound to 192.168.1.7 port ${port}\nBound to 192.168.2.8 port ${port}\n`,
-    );
-  },
-);
+namespaceTest(import.meta.url, "rebind follows a DHCP change and leaves docker0", async () => {
+  await addNetwork();
+  await using programs = runBoth("rebind.ts", ["--allow-net", "--unstable-net"]);
+  const bound = await programs.until(/^Bound to 192\.168\.1\.7 port (\d+)\n/);
+  await ip("link set eth0 mtu 1400");
+  await ip("addr add 192.168.3.9/24 dev eth0"); // no reason to bind again
+  await pause(1_000); // longer than settleMs
+  await ip("addr del 192.168.3.9/24 dev eth0");
+  await ip("addr del 192.168.1.7/24 dev eth0");
+  await programs.until(/\n(No address|Bound to 172\.17\.0\.1 port \d+)\n/);
+  await ip("addr add 192.168.2.8/24 dev eth0");
+  await ip("route add default via 192.168.2.1");
+  await programs.until(/Bound to 192\.168\.2\.8 port \d+\n$/);
+  for (const [i, { stdout }] of [programs.events, programs.polling].entries()) {
+    const port = bound[i]![1];
+    const elsewhere = /^(No address|Bound to 172\.17\.0\.1 port \d+)$/; // while eth0 has none
+    const lines = stdout.trimEnd().split("\n").filter((line) => !elsewhere.test(line));
+    assertEquals(lines, [`Bound to 192.168.1.7 port ${port}`, `Bound to 192.168.2.8 port ${port}`]);
+  }
+  const { length } = programs.events.stdout;
+  await ip("link del eth0"); // and at once another interface with the same address
+  await addCable("192.168.2.8/24", "192.168.2.1");
+  await programs.events.until(/^Bound to 192\.168\.2\.8 port \d+\n$/m, length);
+});
 
 namespaceTest(
   import.meta.url,
-  "reconnect_on_wake reconnects when the default route changes",
+  "http_server logs its LAN address, also after a change",
+  async () => {
+    await addNetwork();
+    await using programs = runBoth("http_server.ts", ["--allow-net"], ["0"]);
+    await programs.until(/^http:\/\/192\.168\.1\.7:\d+\/\n/);
+    await renumber();
+    for (const [url = ""] of await programs.until(/http:\/\/192\.168\.2\.8:\d+\//)) {
+      assertEquals(await (await fetch(url)).text(), "Hello\n");
+    }
+  },
+);
+
+namespaceTest(import.meta.url, "dynamic_dns publishes public addresses, each once", async () => {
+  await addNetwork();
+  const published: string[] = [];
+  const server = serve(({ url }) => {
+    published.push(new URL(url).search.slice(1));
+    return new Response();
+  });
+  await using programs = runBoth("dynamic_dns.ts", ["--allow-net"], [`${server.url}?`]);
+  await ip("addr add 9.9.9.8/32 dev eth0");
+  await programs.until(/^Published 9\.9\.9\.8\n/);
+  await ip("addr add 192.168.1.9/24 dev eth0");
+  await pause(1_300); // longer than settleMs: nothing is published
+  await ip("addr add 9.9.9.7/32 dev eth0");
+  await ip("addr del 9.9.9.8/32 dev eth0");
+  await programs.until(/\nPublished 9\.9\.9\.7\n/);
+  assertEquals(published.sort(), ["9.9.9.7", "9.9.9.7", "9.9.9.8", "9.9.9.8"]);
+  await server.stop();
+});
+
+namespaceTest(
+  import.meta.url,
+  "reconnect_websocket reconnects when its network is gone",
   async () => {
     await ip("link set lo up");
-    await addNetwork();
     let connections = 0;
-    const second = Promise.withResolvers<void>();
-    await using server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      (request) => {
-        if (++connections === 2) second.resolve();
-        return Deno.upgradeWebSocket(request).response;
-      },
-    );
-    const url = `ws://127.0.0.1:${server.addr.port}/`;
-    const args = ["run", "--allow-ffi", "--allow-net", "examples/reconnect_on_wake.ts", url];
-    await using program = denoProgram(args);
-    await program.until(/Connected through eth0\n/);
-    await ip("addr add 192.168.2.8/24 dev eth0");
-    await ip("route replace default via 192.168.2.1");
-    await second.promise;
-    await program.until(/Connected through eth0\n.*Connected through eth0\n/s);
-    const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_on_wake.ts"]);
+    const server = serve((request) => {
+      connections++;
+      return Deno.upgradeWebSocket(request).response;
+    });
+    const url = server.url.replace("http", "ws");
+    await using programs = runBoth("reconnect_websocket.ts", ["--allow-net"], [url]);
+    await programs.until(/^Offline, waiting\n/);
+    await pause(300);
+    assertEquals(connections, 0);
+    await addNetwork();
+    await programs.until(/\nConnected\n/);
+    await renumber();
+    await programs.until(/\nConnected\n(.*\n)*Connected\n/);
+    await server.stop();
+    const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_websocket.ts"]);
     assertEquals(none.code, 1);
     assertStringIncludes(none.stderr, "The URL of a WebSocket server is missing");
   },
 );
+
+namespaceTest(import.meta.url, "fetch_loop survives the loss of its address", async () => {
+  await ip("link set lo up");
+  await addCable("192.168.1.7/24", "192.168.1.1");
+  const code = 'Deno.serve({ port: 8000, onListen() {} }, () => new Response("Hello"))';
+  await using server = new Program(["unshare", "-n", Deno.execPath(), "eval", code]);
+  await inNamespace(server.pid, "link set lo up");
+  await inNamespace(server.pid, "addr add 192.0.2.1/32 dev lo");
+  await ip(`link set peer0 netns ${server.pid}`);
+  await inNamespace(server.pid, "link set peer0 up");
+  for (const gateway of ["192.168.1.1", "192.168.2.1"]) {
+    await inNamespace(server.pid, `addr add ${gateway}/24 dev peer0`);
+  }
+  const args = ["http://192.0.2.1:8000/", "0.1"];
+  await using programs = runBoth("fetch_loop.ts", ["--allow-net"], args);
+  await programs.until(/(200 5 characters\n){3}/);
+  await renumber();
+  const both = [programs.events, programs.polling];
+  const lengths = both.map(({ stdout }) => stdout.length);
+  await Promise.all(both.map((one, i) => one.until(/(200 5 characters\n){3}/, lengths[i])));
+});
+
+/** Runs `ip` in the network namespace of a process; waits until the process is in one of its own. */
+async function inNamespace(pid: number, command: string): Promise<void> {
+  const ours = Deno.readLinkSync("/proc/self/ns/net");
+  while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === ours) await pause(10);
+  const args = ["-n", "-t", String(pid), "ip", ...command.split(" ")];
+  const { stderr, success } = await new Deno.Command("nsenter", { args }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
+}
+
+/** A server on loopback. */
+function serve(handler: (request: Request) => Response) {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    stop: () => server.shutdown(),
+  };
+}

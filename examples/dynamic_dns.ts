@@ -1,0 +1,38 @@
+/**
+ * Dynamic DNS: tells a server the public address of this machine when it changes, and only then: providers
+ * block clients that update without need (opnsense/core#7050). The address is added to the URL.
+ *
+ * `deno run --allow-ffi --allow-net examples/dynamic_dns.ts https://dns.example/update?ip=`
+ *
+ * @module
+ */
+import { isPrivateAddress, NetworkMonitor, type State, usableAddresses } from "@netwatch/netwatch";
+import { retry } from "@std/async/retry";
+
+const [url] = Deno.args;
+if (url === undefined) throw new TypeError("The URL that takes an address is missing");
+
+await using monitor = await NetworkMonitor.open();
+let published: string | undefined;
+
+for await (const { state } of monitor.snapshots({ settleMs: 1_000 })) {
+  const address = publicAddress(state);
+  if (address === undefined || address === published) continue;
+  await retry(() => update(address), { maxAttempts: 5 }).then(
+    () => published = address,
+    (error) => console.error(`Cannot publish ${address}:`, error.cause ?? error),
+  );
+}
+
+/** A temporary address (RFC 8981) is for outgoing connections: it changes every day. */
+function publicAddress(state: State): string | undefined {
+  return usableAddresses(state)
+    .find(({ address, temporary }) => !temporary && !isPrivateAddress(address))?.address;
+}
+
+async function update(address: string): Promise<void> {
+  const response = await fetch(url + encodeURIComponent(address));
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`The server answered ${response.status}`);
+  console.log("Published", address);
+}
