@@ -4,14 +4,18 @@
  *
  * @module
  */
-import { type Logger, type MonitorOptions, NetworkMonitor, type Snapshot } from "../mod.ts";
+import { type Health, type Logger, NetworkMonitor, type Snapshot, type State } from "../mod.ts";
 import { escapeText } from "../state/format.ts";
-import { HELP, parseOptions, UsageError, type WatchOptions } from "./watch/options.ts";
-import { isClosedPipe, Output } from "./watch/output.ts";
-import { formatChanges } from "./watch/changes.ts";
+import { HELP, VERSION } from "./watch/help.ts";
+import { changeLines, jsonLine } from "./watch/json.ts";
+import { LiveScreen } from "./watch/live.ts";
+import { formatNews, type View } from "./watch/news.ts";
+import { parseOptions, UsageError, type WatchOptions } from "./watch/options.ts";
+import { Output } from "./watch/output.ts";
 import { formatStats } from "./watch/stats.ts";
-import { createStyle, type Style } from "./watch/style.ts";
+import { createStyle } from "./watch/style.ts";
 import { formatTable } from "./watch/table.ts";
+import { formatDateTime, formatIso, formatTime } from "./watch/time.ts";
 
 /** Prints the monitor's warnings and errors. The table already shows why it polls. */
 const LOGGER: Logger = {
@@ -21,18 +25,19 @@ const LOGGER: Logger = {
   error: (message) => console.error(`error: ${escapeText(message)}`),
 };
 
-/** Gives a reader that wants one line, such as `head -1`, the time to read it and exit. */
-const FIRST_LINE_PAUSE_MS = 30;
+/** A screen that is kept up to date shows the health itself. */
+const SILENT: Logger = { ...LOGGER, warn: () => {}, error: () => {} };
 
 if (import.meta.main) void main(Deno.args);
 
 async function main(args: readonly string[]): Promise<void> {
   try {
     const options = parseOptions(args);
-    if (options.help) await new Output().write(HELP);
-    else await watch(options, new Output());
+    const output = new Output();
+    if (options.print !== null) {
+      await output.write(options.print === "help" ? HELP : `${VERSION}\n`);
+    } else await watch(options, output);
   } catch (error) {
-    if (isClosedPipe(error)) return;
     LOGGER.error(error instanceof Error ? error.message : String(error));
     if (error instanceof UsageError) console.error("Run with --help to list the options");
     Deno.exitCode = error instanceof UsageError ? 2 : 1;
@@ -40,76 +45,81 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function watch(options: WatchOptions, output: Output): Promise<void> {
-  const { monitor: monitorOptions, subscription } = options;
-  await using monitor = await openMonitor(monitorOptions);
-  using interrupt = new Interrupt();
-  const style = createStyle(output.isColourful);
-  const snapshots = monitor.snapshots({ ...subscription, signal: interrupt.signal });
-  const show = options.json
-    ? (snapshot: Snapshot) => output.write(jsonLine(snapshot))
-    : createTextView(monitor, output, style, options.once);
-  try {
-    for await (const snapshot of snapshots) {
-      await show(snapshot);
-      if (options.once) break;
-    }
-  } catch (error) {
-    if (!isClosedPipe(error)) throw error;
-    output.close();
+  if (options.output === "live" && !output.isTerminal) {
+    throw new UsageError("The option --live needs a terminal");
   }
+  const view: View = {
+    style: createStyle(output.isColourful),
+    get columns() {
+      return output.size?.columns ?? null;
+    },
+    time: options.iso ? formatIso : formatTime,
+    dateTime: options.iso ? formatIso : formatDateTime,
+    shows: options.shows,
+  };
+  await using monitor = await openMonitor(options);
+  using interrupt = new Interrupt();
+  const signal = AbortSignal.any([interrupt.signal, output.closed]);
+  await show(
+    monitor,
+    { ...options, subscription: { ...options.subscription, signal } },
+    output,
+    view,
+  );
   if (!options.stats) return;
-  const stats = (of: Style) => formatStats(monitor.health, monitor.metrics, of);
-  if (options.json) console.error(stats(createStyle(false)).trimEnd());
-  else await output.write(`\n${stats(style)}`);
+  const isJson = options.output.startsWith("json");
+  const { health, metrics } = monitor;
+  if (!isJson) await output.write(`\n${formatStats(health, metrics, view)}`);
+  else {console.error(
+      formatStats(health, metrics, { ...view, style: createStyle(false) }).trimEnd(),
+    );}
 }
 
 /** The monitor checks its options itself. */
-async function openMonitor(options: MonitorOptions): Promise<NetworkMonitor> {
+async function openMonitor({ monitor, output }: WatchOptions): Promise<NetworkMonitor> {
   try {
-    return await NetworkMonitor.open({ ...options, logger: LOGGER });
+    return await NetworkMonitor.open({ ...monitor, logger: output === "live" ? SILENT : LOGGER });
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
 }
 
-/** Prints the first snapshot as a table and the changes of the others as lines. */
-function createTextView(
+/** Shows each snapshot until the signal of the subscription is aborted. */
+async function show(
   monitor: NetworkMonitor,
+  options: WatchOptions,
   output: Output,
-  style: Style,
-  once: boolean,
-): (snapshot: Snapshot) => Promise<void> {
-  let first = true;
-  return async (snapshot) => {
-    if (!first) return await output.write(formatChanges(snapshot, style));
-    first = false;
-    const table = formatTable(snapshot, monitor.health, style, output.columns);
-    if (once) await output.write(table);
-    else if (output.isTerminal) {
-      await output.write(table + style.dim("\nPress Ctrl-C to stop.\n\n"));
-    } else await writeFirstLineFirst(output, `${table}\n`);
-  };
+  view: View,
+): Promise<void> {
+  await using screen = options.output === "live" ? new LiveScreen(monitor, output, view) : null;
+  let previous: State | null = null;
+  for await (const snapshot of monitor.snapshots(options.subscription)) {
+    if (screen !== null) await screen.show(snapshot);
+    else {
+      const text = format(snapshot, previous, monitor.health, options, view);
+      const waits = previous === null && text !== "" && !options.once && !output.isTerminal;
+      await (waits ? output.writeFirst(text) : output.write(text));
+    }
+    if (options.once) break;
+    previous = snapshot.state;
+  }
 }
 
-/**
- * Only a write shows that the reader of a pipe has exited, and on a quiet network the next change may be
- * hours away. The pause lets `| head -1` exit, so the rest of the table fails to write.
- */
-async function writeFirstLineFirst(output: Output, text: string): Promise<void> {
-  const end = text.indexOf("\n") + 1;
-  await output.write(text.slice(0, end));
-  await new Promise((resolve) => setTimeout(resolve, FIRST_LINE_PAUSE_MS));
-  await output.write(text.slice(end));
-}
-
-/** Escapes all but ASCII: `JSON.stringify()` keeps C1 control characters, which terminals obey. */
-function jsonLine(snapshot: Snapshot): string {
-  const json = JSON.stringify(snapshot).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return `${json}\n`;
+/** Formats the first snapshot as a table and the changes of the others as news, or each as JSON. */
+function format(
+  snapshot: Snapshot,
+  previous: State | null,
+  health: Health,
+  options: WatchOptions,
+  view: View,
+): string {
+  if (options.output === "json") return jsonLine(snapshot);
+  if (options.output === "json-changes") return changeLines(snapshot, view.shows);
+  if (previous !== null) return formatNews(snapshot, previous, view);
+  const table = formatTable(snapshot, health, view);
+  if (options.once) return table;
+  return table + (view.columns === null ? "\n" : view.style.dim("\nPress Ctrl-C to stop.\n\n"));
 }
 
 /** The first Ctrl-C or SIGTERM aborts the signal; a second one kills the program, as without listeners. */

@@ -3,7 +3,15 @@
  *
  * @module
  */
-import type { Address, Change, DefaultRoute, Interface, Reason } from "./types.ts";
+import type {
+  Address,
+  Change,
+  DefaultRoute,
+  DefaultRouteChange,
+  Interface,
+  InterfaceFieldsChange,
+  Reason,
+} from "./types.ts";
 
 /**
  * Control characters (terminal escape sequences), format characters (bidirectional overrides, zero width,
@@ -14,8 +22,29 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Po
 /** A name that needs no quotes. */
 const PLAIN_NAME = /^[\w.:@+-]+$/;
 
-const ADDRESS_FLAGS = ["tentative", "duplicated", "deprecated", "temporary"] as const;
-const ADDRESS_FIELDS = ["peer", "scopeId", ...ADDRESS_FLAGS, "permanent"] as const;
+/** A flag, what an address with it is, and what an address is that got or lost it. */
+const ADDRESS_FLAGS = [
+  ["tentative", "not ready yet", "is being checked again", "is ready"],
+  ["duplicated", "duplicate", "is a duplicate: another machine has it", "is no duplicate any more"],
+  ["deprecated", "deprecated", "is deprecated", "is preferred again"],
+  ["temporary", "temporary", "is temporary", "is no longer temporary"],
+] as const;
+const PERMANENT = ["permanent", "permanent", "is permanent", "has a limited lifetime"] as const;
+
+type RouteField = readonly ["gateway" | "source" | "metric", string];
+const ROUTE_FIELDS: readonly RouteField[] = [
+  ["gateway", "via"],
+  ["source", "from"],
+  ["metric", "metric"],
+];
+const HOPS = ROUTE_FIELDS.slice(0, 1);
+
+const UNITS: readonly (readonly [ms: number, name: string])[] = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"],
+];
 
 /**
  * Makes text safe to print and to log: each control, format, separator and invisible character, and each
@@ -41,7 +70,7 @@ export function escapeText(text: string): string {
 }
 
 /**
- * Formats a change, as in `address added: eth0 192.0.2.1/24`.
+ * Formats a change, as in `eth0 got 192.0.2.1/24`.
  *
  * @param change The change.
  * @returns One line, safe to print.
@@ -60,7 +89,7 @@ export function formatChange(change: Change): string {
 }
 
 /**
- * Formats why a change is major, as in `address no longer usable: eth0 192.0.2.1/24`.
+ * Formats why a change is major, as in `192.0.2.1 is no longer usable on eth0`.
  *
  * @param reason The reason.
  * @returns One line, safe to print.
@@ -84,102 +113,157 @@ export function formatReasons(reasons: readonly Reason[]): string {
   return texts.join("; ");
 }
 
-function reasonText(reason: Reason): string {
-  switch (reason.kind) {
-    case "default-route":
-      return `default route: ${reason.family} ${routeText(reason.from)} -> ${routeText(reason.to)}`;
-    case "address-usable":
-      return `address usable: ${nameText(reason.interface)} ${addressText(reason.address)}`;
-    case "address-unusable":
-      return `address no longer usable: ${nameText(reason.interface)} ${reason.address.cidr}`;
-    case "interface":
-      return `interface: ${nameText(reason.interface)} changed ${reason.fields.join(", ")}`;
-    case "resumed":
-      return `resumed: after ${reason.sleptMs} ms of sleep`;
-  }
-}
-
 /** Formats a default route, as in `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`; null is `none`. */
 export function formatRoute(route: DefaultRoute | null): string {
   return escapeText(routeText(route));
 }
 
+/** Formats a duration in days and hours, hours and minutes, minutes and seconds, seconds, or milliseconds. */
+export function formatDuration(ms: number): string {
+  const first = UNITS.findIndex(([unitMs]) => ms >= unitMs);
+  if (first < 0) return `${ms} ms`;
+  const [[large, name], small] = [UNITS[first]!, UNITS[first + 1]];
+  const rest = small === undefined ? 0 : Math.floor(ms % large / small[0]);
+  return `${Math.floor(ms / large)} ${name}${rest === 0 ? "" : ` ${rest} ${small![1]}`}`;
+}
+
 function changeText(change: Change): string {
   switch (change.kind) {
     case "interface-added":
-      return `interface added: ${interfaceText(change.interface)}`;
+      return `${formatName(change.interface.name)} is new: ${interfaceText(change.interface)}`;
     case "interface-removed":
-      return `interface removed: ${interfaceText(change.interface)}`;
+      return `${formatName(change.interface.name)} is gone${remainsText(change.interface)}`;
     case "interface-changed":
-      return `interface changed: ${nameText(change.interface)} ${
-        transitions(change.fields, change.from, change.to)
-      }`;
+      return `${formatName(change.interface)} ${fieldsText(change)}`;
     case "address-added":
-      return `address added: ${nameText(change.interface)} ${addressText(change.address)}`;
+      return `${formatName(change.interface)} got ${addressText(change.address)}`;
     case "address-removed":
-      return `address removed: ${nameText(change.interface)} ${addressText(change.address)}`;
-    case "address-changed":
-      return `address changed: ${nameText(change.interface)} ${change.to.cidr} ${
-        transitions(differing(change.from, change.to), change.from, change.to)
-      }`;
+      return `${formatName(change.interface)} lost ${change.address.cidr}`;
+    case "address-changed": {
+      const { from, interface: name, to } = change;
+      return `${to.address} ${flagsText(from, to)} on ${formatName(name)}`;
+    }
     case "default-route-changed":
-      return `default route changed: ${change.family} ${routeText(change.from)} -> ${
-        routeText(change.to)
+      return moveText(change);
+    case "resumed":
+      return `asleep for ${formatDuration(change.sleptMs)}`;
+    case "source-changed": {
+      const { links, addressFlags, routes } = change.knows;
+      const known = [links && "links", addressFlags && "address flags", routes && "routes"];
+      return `the source knows: ${known.filter(Boolean).join(", ") || "addresses only"}`;
+    }
+  }
+}
+
+function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case "default-route":
+      return moveText(reason);
+    case "address-usable":
+      return `${reason.address.address} is usable on ${formatName(reason.interface)}`;
+    case "address-unusable":
+      return `${reason.address.address} is no longer usable on ${formatName(reason.interface)}`;
+    case "interface":
+      return `${formatName(reason.interface)} has another ${
+        reason.fields.map((field) => field === "up" ? "state" : field).join(" and ")
       }`;
     case "resumed":
-      return `resumed: at ${change.at} after ${change.sleptMs} ms of sleep`;
-    case "source-changed":
-      return sourceText(change);
+      return `asleep for ${formatDuration(reason.sleptMs)}`;
   }
 }
 
 function interfaceText(nic: Interface): string {
-  const parts = [
-    `index ${nic.index}`,
-    nic.kind,
-    nic.up ? "up" : "down",
-    nic.running ? "running" : "no carrier",
-    ...(nic.hostOnly && nic.kind !== "loopback" ? ["host-only"] : []),
-    `mtu ${nic.mtu}`,
-  ];
-  if (nic.mac !== null) parts.push(`mac ${nic.mac}`);
-  parts.push(...nic.addresses.map(addressText));
-  return `${nameText(nic.name)}: ${parts.join(", ")}`;
+  return [stateText(nic), ...nic.addresses.map(addressText)].join(", ") + hostOnlyText(nic);
+}
+
+function remainsText(nic: Interface): string {
+  const lost = nic.addresses.map(({ cidr }) => cidr).join(", ");
+  return (lost === "" ? "" : `, with ${lost}`) + hostOnlyText(nic);
+}
+
+function stateText({ running, up }: Interface): string {
+  if (!up) return "down";
+  return running ? "up" : "up without carrier";
+}
+
+function hostOnlyText({ hostOnly, kind }: Interface): string {
+  return hostOnly && kind !== "loopback" ? " (containers)" : "";
+}
+
+function fieldsText({ fields, from, to }: InterfaceFieldsChange): string {
+  // "running" means nothing while the interface is down, and the bits of "flags" repeat other fields
+  const shown = fields.filter((field) =>
+    field !== "flags" && !(field === "running" && (fields.includes("up") || !to.up))
+  );
+  const texts = (shown.length === 0 ? fields : shown).map((field) => {
+    switch (field) {
+      case "up":
+        return `is ${stateText(to)}${hostOnlyText(to)}`;
+      case "running":
+        return `has ${to.running ? "" : "no "}carrier${hostOnlyText(to)}`;
+      case "hostOnly":
+        return `leads ${to.hostOnly ? "to containers only" : "out of this host"}`;
+      case "index":
+        return `has index ${to.index} (was ${from.index})`;
+      case "kind":
+        return `is of kind ${to.kind} (was ${from.kind})`;
+      case "mtu":
+        return `has MTU ${to.mtu} (was ${from.mtu})`;
+      case "mac":
+        return `has ${to.mac === null ? "no MAC" : `MAC ${to.mac}`} (was ${from.mac ?? "none"})`;
+      default:
+        return `has flags 0x${to.flags.toString(16)} (was 0x${from.flags.toString(16)})`;
+    }
+  });
+  return texts.join(", ");
 }
 
 function addressText(address: Address): string {
-  const parts = [address.cidr];
-  if (address.peer !== null) parts.push(`peer ${address.peer}`);
-  for (const flag of ADDRESS_FLAGS) if (address[flag]) parts.push(flag);
-  return parts.join(" ");
+  const peer = address.peer === null ? "" : ` peer ${address.peer}`;
+  const flags = ADDRESS_FLAGS.filter(([flag]) => address[flag]).map(([, adjective]) => adjective);
+  return `${address.cidr}${peer}${flags.length === 0 ? "" : ` (${flags.join(", ")})`}`;
 }
 
-function routeText(route: DefaultRoute | null): string {
+function flagsText(from: Address, to: Address): string {
+  const texts: string[] = [...ADDRESS_FLAGS, PERMANENT]
+    .filter(([flag]) => from[flag] !== to[flag])
+    .map(([flag, , on, off]) => to[flag] ? on : off);
+  if (to.duplicated) texts.splice(0, texts.length, "is a duplicate: another machine has it");
+  if (from.peer !== to.peer) {
+    texts.push(`has peer ${to.peer ?? "none"} (was ${from.peer ?? "none"})`);
+  }
+  if (from.scopeId !== to.scopeId) texts.push(`has scope ${to.scopeId} (was ${from.scopeId})`);
+  return texts.join(", ");
+}
+
+/** Says of the previous route only what differs. */
+function moveText(
+  { family, from, to }: Pick<DefaultRouteChange, "family" | "from" | "to">,
+): string {
+  if (to === null) return `${family} has no default route (was ${routeText(from, HOPS)})`;
+  const name = formatName(to.interface);
+  if (from?.interface !== to.interface) {
+    const was = from === null ? "" : ` (was ${routeText(from, HOPS)})`;
+    return `${family} now leaves by ${routeText(to, HOPS)}${was}`;
+  }
+  const differing = ROUTE_FIELDS.filter(([field]) => from[field] !== to[field]);
+  if (differing.length === 0) return `${family} leaves by ${name}, which was created again`;
+  const [now, before] = [to, from].map((route) => routeText(route, differing).slice(name.length));
+  const [field] = differing[0]!;
+  const was = differing.length === 1 && to[field] !== null ? from[field] : null;
+  return `${family} now leaves by ${name}${now || " directly"} (was ${
+    was ?? (before?.trim() || "direct")
+  })`;
+}
+
+function routeText(route: DefaultRoute | null, fields = ROUTE_FIELDS): string {
   if (route === null) return "none";
-  const parts = [nameText(route.interface)];
-  if (route.gateway !== null) parts.push(`via ${route.gateway}`);
-  if (route.source !== null) parts.push(`from ${route.source}`);
-  if (route.metric !== null) parts.push(`metric ${route.metric}`);
-  return parts.join(" ");
-}
-
-function sourceText(change: Extract<Change, { kind: "source-changed" }>): string {
-  const { links, addressFlags, routes } = change.knows;
-  const resumed = change.resumedAt === null ? "never" : `at ${change.resumedAt}`;
-  return `source changed: links ${links}, address flags ${addressFlags}, routes ${routes}, resumed ${resumed}`;
-}
-
-function transitions(fields: readonly string[], from: object, to: object): string {
-  const before = new Map<string, unknown>(Object.entries(from));
-  const after = new Map<string, unknown>(Object.entries(to));
-  return fields.map((field) => `${field} ${before.get(field)} -> ${after.get(field)}`).join(", ");
-}
-
-function differing(from: Address, to: Address): string[] {
-  return ADDRESS_FIELDS.filter((field) => from[field] !== to[field]);
+  const parts = fields.filter(([field]) => route[field] !== null)
+    .map(([field, word]) => `${word} ${route[field]}`);
+  return [formatName(route.interface), ...parts].join(" ");
 }
 
 /** Quotes a name that could be mistaken for other words: on Windows names contain spaces. */
-function nameText(name: string): string {
-  return PLAIN_NAME.test(name) ? name : `"${name.replaceAll('"', '\\"')}"`;
+export function formatName(name: string): string {
+  return PLAIN_NAME.test(name) ? name : escapeText(`"${name.replaceAll('"', '\\"')}"`);
 }

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Model } from "../actor/machine/model.ts";
 import { resolveMonitorOptions, resolveSnapshotOptions } from "../actor/options.ts";
-import { HELP } from "../examples/watch/options.ts";
+import { HELP } from "../examples/watch/help.ts";
 import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
 import { libcRequest } from "../ffi/linux/libc.ts";
 import { headingsOf, matches, pages, relativeLinks } from "./support/pages.ts";

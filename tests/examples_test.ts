@@ -27,7 +27,8 @@ skippable({
   async fn() {
     const { code, stderr, stdout } = await watch("--once");
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    assertMatch(stdout, /^Network at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/m);
+    assertMatch(stdout, /^(Online by \S+|Offline)/);
+    assertMatch(stdout, /^ +Time +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/m);
     assertMatch(stdout, /^ +1 +lo +loopback +(up|down) +\d+ /m);
     assertMatch(stdout, /^ +Source +netlink, live$/m);
     assertEquals(stdout.includes("\x1b"), false, "colours without a terminal");
@@ -71,6 +72,8 @@ skippable({
     const { code, stderr, stdout } = await runDeno(["run", "--no-prompt", WATCH, "--help"]);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assertStringIncludes(stdout, "Usage: deno run --allow-ffi examples/watch.ts [options]");
+    const version = await runDeno(["run", "--no-prompt", WATCH, "--version"]);
+    assertMatch(version.stdout, /^\d+\.\d+\.\d+\n$/);
   },
 });
 
@@ -78,7 +81,9 @@ skippable({
   name: "watch exits with 2 and points at --help when an option is wrong",
   needs: [read, run],
   async fn() {
-    for (const args of [["--nope"], ["--settle"], ["--settle", "-1"], ["--libc", "x"], ["x"]]) {
+    for (
+      const args of [["--nope"], ["--settle"], ["--settle", "-1"], ["--libc", "x"], ["--live"]]
+    ) {
       const { code, stderr, stdout } = await watch(...args);
       assertEquals({ code, stdout }, { code: 2, stdout: "" }, args.join(" "));
       assertMatch(stderr, /^error: .+\nRun with --help to list the options\n$/, args.join(" "));
@@ -114,17 +119,20 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-skippable({
-  name: "watch exits without an error when the reader closes the pipe",
-  needs: NEEDS,
-  async fn() {
-    await using program = denoProgram(["run", "--allow-ffi", WATCH], { deadlineMs: 20_000 });
-    await program.until(/\n/);
-    await program.closeStdout();
-    const { code, stderr } = await program.end();
-    assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  },
-});
+for (const output of ["", "--json"]) {
+  skippable({
+    name: `watch ${output} | head -1 ends although nothing changes`,
+    needs: NEEDS,
+    async fn() {
+      const args = ["run", "--allow-ffi", WATCH, ...output === "" ? [] : [output]];
+      await using program = denoProgram(args, { deadlineMs: 20_000 });
+      await program.until(/\n/);
+      await program.closeStdout();
+      const { code, stderr } = await program.end();
+      assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    },
+  });
+}
 
 /** What each permission gives. No other is ever needed. */
 const GRANTS: { name: string; flags: () => string[]; source: RegExp }[] = [
@@ -216,5 +224,27 @@ skippable({
       assertEquals(code, 0, stdout);
       assertEquals(stdout.includes("\x1b[1m"), isColourful, `NO_COLOR=${noColour}`);
     }
+  },
+});
+
+skippable({
+  name: "watch --live fills the screen, follows its size, and gives it back on Ctrl-C",
+  needs: [...NEEDS, "script"],
+  async fn() {
+    const command = `${Deno.execPath()} run --allow-ffi ${WATCH} --live`;
+    const resize = "(sleep 1; stty rows 6 cols 44 </dev/tty) &";
+    await using program = terminalProgram(`stty rows 40 cols 100; ${resize} ${command}`);
+    const [, first = ""] = await program.until(
+      // deno-lint-ignore no-control-regex -- the terminal's escape sequences
+      /\x1b\[\?1049h\x1b\[\?25l\x1b\[\?7l(\x1b\[H.*?)\x1b\[J/s,
+    );
+    assertMatch(first, /INTERFACE +KIND +STATE +MTU/);
+    const start = program.stdout.length;
+    // deno-lint-ignore no-control-regex -- the same
+    await program.until(/\x1b\[H.*… and \d+ lines more/s, start);
+    await program.write("\x03");
+    const { code, stdout } = await program.end();
+    assertEquals(code, 0);
+    assert(stdout.endsWith("\x1b[?7h\x1b[?25h\x1b[?1049l"), JSON.stringify(stdout.slice(-60)));
   },
 });

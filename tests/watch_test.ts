@@ -1,19 +1,19 @@
 /**
- * The parts of the program `watch` that need no permission.
+ * What the program `watch` prints.
  *
  * @module
  */
-import { assertEquals, assertThrows } from "@std/assert";
-import { formatChanges } from "../examples/watch/changes.ts";
-import { HELP, parseOptions, UsageError } from "../examples/watch/options.ts";
+import { assertEquals } from "@std/assert";
+import { changeLines, jsonLine } from "../examples/watch/json.ts";
+import { screenLines } from "../examples/watch/live.ts";
+import { formatNews, headline, type View } from "../examples/watch/news.ts";
 import { formatStats } from "../examples/watch/stats.ts";
 import { createStyle } from "../examples/watch/style.ts";
 import { formatTable } from "../examples/watch/table.ts";
-import { formatDate, formatDuration, formatTime } from "../examples/watch/time.ts";
-import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
-import { libcRequest } from "../ffi/linux/libc.ts";
-import { diffStates } from "../mod.ts";
-import type { Change, Health, Metrics, Snapshot, State } from "../state/types.ts";
+import { pad, widthOf, wrap } from "../examples/watch/text.ts";
+import { formatDateTime, formatIso, formatTime } from "../examples/watch/time.ts";
+import { diffStates, majorReasons } from "../mod.ts";
+import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { address, nic, route, state } from "./support/states.ts";
 
 const AT = new Date(2025, 10, 2, 3, 4, 5, 6).getTime();
@@ -29,81 +29,31 @@ const LIVE: Health = {
   lastError: null,
 };
 
-function snapshot(of: State, changes: readonly Change[] = [], major = false): Snapshot {
+function view(columns: number | null = null, fields: Partial<View> = {}): View {
+  return {
+    style: PLAIN,
+    columns,
+    time: formatTime,
+    dateTime: formatDateTime,
+    shows: () => true,
+    ...fields,
+  };
+}
+
+function snapshot(next: State, previous = next, fields: Partial<Snapshot> = {}): Snapshot {
+  const reasons = majorReasons(previous, next);
   return {
     sequence: 1,
     at: AT,
     cause: "event",
     causes: ["event"],
-    changes,
-    major,
-    reasons: [],
-    state: of,
+    changes: diffStates(previous, next),
+    major: reasons.length > 0,
+    reasons,
+    state: next,
+    ...fields,
   };
 }
-
-Deno.test("parseOptions() returns the defaults of the API without arguments", () => {
-  assertEquals(parseOptions([]), {
-    help: false,
-    once: false,
-    json: false,
-    stats: false,
-    monitor: { source: "auto" },
-    subscription: { majorOnly: false },
-  });
-});
-
-Deno.test("parseOptions() passes each option on", () => {
-  const args = "--json --once --stats --help --major --polling --libc /l --settle 0 --interval 1";
-  assertEquals(parseOptions(args.split(" ")), {
-    help: true,
-    once: true,
-    json: true,
-    stats: true,
-    monitor: { source: "polling", libc: "/l", reconcileIntervalMs: 1 },
-    subscription: { majorOnly: true, settleMs: 0 },
-  });
-  assertEquals(parseOptions(["--interval=Infinity"]).monitor.reconcileIntervalMs, Infinity);
-  assertEquals(parseOptions(["--settle=2147483647"]).subscription.settleMs, 2_147_483_647);
-});
-
-const MISTAKES: [args: string, message: string][] = [
-  ["--nope", "Unknown option '--nope'"],
-  ["-x", "Unknown option '-x'"],
-  ["more", "Unexpected argument 'more'"],
-  ["--settle", "Option '--settle <value>' argument missing"],
-  ["--json=1", "Option '--json' does not take an argument"],
-  ["--settle --json", "To specify an option argument starting with a dash use '--settle=-XYZ'"],
-  ["--settle=-1", "--settle must be an integer from 0 to 2147483647, not '-1'"],
-  ["--settle=1.5", "--settle must be an integer from 0 to 2147483647, not '1.5'"],
-  ["--settle=Infinity", "--settle must be an integer from 0 to 2147483647, not 'Infinity'"],
-  ["--settle=2147483648", "--settle must be an integer from 0 to 2147483647, not '2147483648'"],
-  ["--interval=0", "--interval must be an integer from 1 to 2147483647 or Infinity, not '0'"],
-  ["--interval=", "--interval must be an integer from 1 to 2147483647 or Infinity, not ''"],
-  ["--interval=1e3", "--interval must be an integer from 1 to 2147483647 or Infinity, not '1e3'"],
-];
-
-for (const [args, message] of MISTAKES) {
-  Deno.test(`parseOptions() refuses ${args}`, () => {
-    assertThrows(() => parseOptions(args.split(" ")), UsageError, message);
-  });
-}
-
-Deno.test("HELP fits a terminal of 80 columns", () => {
-  assertEquals(HELP.split("\n").filter((line) => line.length > 80), []);
-});
-
-Deno.test("HELP names paths of the C library that are searched", () => {
-  const searched = (["x86_64", "aarch64"] as const).flatMap((arch) => [
-    ...libcRequest(undefined, { arch, target: "linux-gnu" }).candidates,
-    ...libcRequest(undefined, { arch, target: "linux-musl" }).candidates,
-    ...bsdLibcRequest("darwin", undefined).candidates,
-    ...bsdLibcRequest("freebsd", undefined).candidates,
-  ]);
-  const named = [...HELP.matchAll(/^ +(\/\S+)/gm)].map(([, path = ""]) => path);
-  assertEquals(named.length, 8);
-  assertEquals(named.filter((path) => !searched.includes(path)), []);
-});
 
 const STATE = state({
   interfaces: [
@@ -129,12 +79,13 @@ const SUMMARY = `
   Default IPv6  none
   Home router   192.168.1.1 from 192.168.1.7
   Source        netlink, live
+  Time          2025-11-02 03:04:05.006
 `;
 
 Deno.test("formatTable() aligns interfaces by index with their addresses beside them", () => {
   assertEquals(
-    formatTable(snapshot(STATE), LIVE, PLAIN, null),
-    `Network at 2025-11-02 03:04:05.006
+    formatTable(snapshot(STATE), LIVE, view()),
+    `Online by eth0 via 192.168.1.1, my address is 192.168.1.7
 
    #  INTERFACE  KIND      STATE       MTU    MAC                ADDRESSES
    1  lo         loopback  up          65536  -                  127.0.0.1/8
@@ -148,17 +99,45 @@ ${SUMMARY}`,
   );
 });
 
-Deno.test("formatTable() puts addresses below their interface if they do not fit beside it", () => {
-  const wide = formatTable(snapshot(STATE), LIVE, PLAIN, 108);
-  assertEquals(wide, formatTable(snapshot(STATE), LIVE, PLAIN, null));
+Deno.test("formatTable() leaves the MAC out first, then the MTU, and breaks between words", () => {
   assertEquals(
-    formatTable(snapshot(STATE), LIVE, PLAIN, 80).split("\n").slice(2, 7).join("\n"),
-    `   #  INTERFACE  KIND      STATE       MTU    MAC
-        ADDRESSES
-   1  lo         loopback  up          65536  -
-        127.0.0.1/8
-  10  eth0       ethernet  up          1500   02:00:00:00:00:01`,
+    formatTable(snapshot(STATE), LIVE, view(80)).split("\n").slice(2, 11).join("\n"),
+    `   #  INTERFACE  KIND      STATE       MTU    ADDRESSES
+   1  lo         loopback  up          65536  127.0.0.1/8
+  10  eth0       ethernet  up          1500   192.168.1.7/24
+                                              198.51.100.1/32 peer 198.51.100.2
+                                              2001:db8::1/64 deprecated
+                                                temporary dynamic
+                                              fd00::7/64 tentative
+  11  wlan0      wifi      no carrier  1500
+  12  d\\u{1b}c   unknown   down        1500`,
   );
+  assertEquals(
+    formatTable(snapshot(STATE), LIVE, view(55)).split("\n").slice(3, 7).join("\n"),
+    `   #  INTERFACE  KIND      STATE       ADDRESSES
+   1  lo         loopback  up          127.0.0.1/8
+  10  eth0       ethernet  up          192.168.1.7/24
+                                       198.51.100.1/32`,
+  );
+});
+
+Deno.test("formatTable() puts addresses below their interface if no layout has room beside it", () => {
+  const text = formatTable(snapshot(STATE), LIVE, view(50)).split("\n");
+  assertEquals(
+    text.slice(3, 8).join("\n"),
+    `   #  INTERFACE  KIND      STATE       MTU
+        ADDRESSES
+   1  lo         loopback  up          65536
+        127.0.0.1/8
+  10  eth0       ethernet  up          1500`,
+  );
+});
+
+Deno.test("formatTable() never prints a line that is wider than the terminal", () => {
+  for (let columns = 45; columns < 130; columns++) {
+    const lines = formatTable(snapshot(STATE), LIVE, view(columns)).split("\n");
+    assertEquals(lines.filter((line) => widthOf(line) > columns), [], `${columns} columns`);
+  }
 });
 
 Deno.test("formatTable() shows what the source does not know as unknown, and why it polls", () => {
@@ -171,59 +150,175 @@ Deno.test("formatTable() shows what the source does not know as unknown, and why
   });
   const health: Health = { ...LIVE, source: "polling", status: "polling", reason: "no\x1bffi" };
   assertEquals(
-    formatTable(snapshot(polled), health, PLAIN, null).split("\n").slice(3).join("\n"),
-    `  -  eth0       ethernet  -      -    -    192.0.2.1/24
+    formatTable(snapshot(polled), health, view(null, { dateTime: formatIso })),
+    `Probably online, my address is 192.0.2.1
+
+  #  INTERFACE  KIND      STATE  MTU  MAC  ADDRESSES
+  -  eth0       ethernet  -      -    -    192.0.2.1/24
 
   Default IPv4  unknown
   Default IPv6  unknown
   Home router   unknown
   Source        polling: no\\u{1b}ffi
+  Time          ${new Date(AT).toISOString()}
 `,
   );
 });
 
 Deno.test("formatTable() pads cells before it adds colours", () => {
-  const painted = formatTable(snapshot(STATE), LIVE, createStyle(true), null);
+  const painted = formatTable(snapshot(STATE), LIVE, view(null, { style: createStyle(true) }));
   // deno-lint-ignore no-control-regex -- ANSI escape sequences
   const unpainted = painted.replaceAll(/\x1b\[\d+m/g, "");
   assertEquals(painted.includes("\x1b[32mup\x1b[39m"), true);
-  assertEquals(unpainted, formatTable(snapshot(STATE), LIVE, PLAIN, null));
+  assertEquals(unpainted, formatTable(snapshot(STATE), LIVE, view()));
 });
 
-Deno.test("formatChanges() prints one line per change with time, cause and major", () => {
+Deno.test("formatTable() shows only the interfaces that are asked for", () => {
+  const text = formatTable(snapshot(STATE), LIVE, view(null, { shows: (name) => name === "lo" }));
+  assertEquals(text.split("\n").slice(2, 5).map((line) => line.trim().split(/ +/)[1] ?? ""), [
+    "INTERFACE",
+    "lo",
+    "",
+  ]);
+});
+
+const HOME_PARTS = {
+  interfaces: [nic("lo"), nic("eth0", { index: 3, addresses: ["192.0.2.1/24"] })],
+  ipv4: route("eth0", { gateway: "192.0.2.254", source: "192.0.2.1" }),
+};
+const HOME = state(HOME_PARTS);
+
+Deno.test("formatNews() prints one line per interface, with the reason beside what is major", () => {
   const next = state({
     interfaces: [
-      nic("eth0", { index: 10, up: false, flags: 2, addresses: ["192.0.2.1/24"] }),
-      nic("lo", { index: 1, mtu: 65536 }),
+      nic("lo"),
+      nic("eth0", { index: 3, mtu: 1400, addresses: ["192.0.2.7/24", "192.0.2.8/24"] }),
+      nic("docker0", { index: 4, addresses: ["172.17.0.1/16"] }),
     ],
-  });
-  const previous = state({
-    interfaces: [
-      nic("eth0", { index: 10, flags: 3 }),
-      nic("lo", { index: 1, mtu: 65536, flags: 1 }),
-    ],
-  });
-  const changes = diffStates(previous, next);
-  const resumed: Change = { kind: "resumed", at: AT, sleptMs: 7_380_000 };
+    ipv4: route("eth0", { gateway: "192.0.2.254", source: "192.0.2.7" }),
+  }, { at: AT, sleptMs: 28_800_000 });
   assertEquals(
-    formatChanges(snapshot(next, [...changes, resumed], true), PLAIN),
-    `03:04:05.006  event      major  interface changed: lo flags 1 -> 0
-03:04:05.006  event      major  interface changed: eth0 up true -> false
-03:04:05.006  event      major  address added: eth0 192.0.2.1/24
-03:04:05.006  event      major  resumed: after 2 h 3 min of sleep
+    formatNews(snapshot(next, HOME), HOME, view()),
+    `03:04:05.006  docker0 is new: up, 172.17.0.1/16 (containers)
+              eth0 has MTU 1400 (was 1500), lost 192.0.2.1/24, got 192.0.2.7/24, 192.0.2.8/24 ` +
+      `(major: 192.0.2.1 unusable, 192.0.2.7 usable, 192.0.2.8 usable)
+              IPv4 now leaves by eth0 from 192.0.2.7 (was 192.0.2.1) (major: default route)
+              asleep for 8 h (major: long sleep)
+`,
+  );
+});
+
+Deno.test("formatNews() says when the machine goes offline and comes online", () => {
+  const pulled = state({ interfaces: [nic("lo"), { ...HOME.interfaces.eth0!, running: false }] });
+  assertEquals(
+    formatNews(snapshot(pulled, HOME), HOME, view(80, { time: formatIso })),
+    `${new Date(AT).toISOString()}  eth0 has no carrier (major: 192.0.2.1 unusable)
+                          IPv4 has no default route (was eth0 via 192.0.2.254)
+                            (major: default route)
+                          Offline
 `,
   );
   assertEquals(
-    formatChanges(snapshot(next, changes.slice(0, 1)), PLAIN),
-    "03:04:05.006  event             interface changed: lo flags 1 -> 0\n",
+    formatNews(snapshot(HOME, pulled), pulled, view()),
+    `03:04:05.006  eth0 has carrier (major: 192.0.2.1 usable)
+              IPv4 now leaves by eth0 via 192.0.2.254 (major: default route)
+              Online by eth0 via 192.0.2.254, my address is 192.0.2.1
+`,
   );
+});
+
+Deno.test("formatNews() names a cause that is not an event, and reasons without a change", () => {
+  const next = state({
+    ...HOME_PARTS,
+    interfaces: [nic("lo"), { ...HOME.interfaces.eth0!, index: 9 }],
+  });
+  assertEquals(
+    formatNews(snapshot(next, HOME, { cause: "reconcile" }), HOME, view()),
+    `03:04:05.006  found by a check: eth0 has index 9 (was 3) (major: index)
+              (major: IPv4 leaves by eth0, which was created again)
+`,
+  );
+});
+
+Deno.test("formatNews() prints only what is about the interfaces that are asked for", () => {
+  const next = state({ interfaces: [nic("lo"), nic("eth1")] });
+  const only = (name: string) =>
+    formatNews(snapshot(next, HOME), HOME, view(null, { shows: (one) => one === name }));
+  assertEquals(only("eth1"), "03:04:05.006  eth1 is new: up\n              Offline\n");
+  assertEquals(only("wlan0"), "");
+});
+
+Deno.test("headline() says online or offline, by what, and the addresses", () => {
+  assertEquals(headline(HOME, PLAIN), "Online by eth0 via 192.0.2.254, my address is 192.0.2.1");
+  assertEquals(headline(state(), PLAIN), "Offline");
+});
+
+Deno.test("changeLines() prints each change with its text as one line of ASCII", () => {
+  const next = state({
+    ...HOME_PARTS,
+    interfaces: [nic("lo"), nic("\u009b网"), HOME.interfaces.eth0!],
+  });
+  const lines = changeLines(snapshot(next, HOME), () => true).split("\n");
+  assertEquals([lines.length, /[^\x20-\x7e\n]/.test(lines.join("\n"))], [2, false]);
+  const { interface: added, ...rest } = JSON.parse(lines[0]!);
+  assertEquals(rest, {
+    time: new Date(AT).toISOString(),
+    sequence: 1,
+    cause: "event",
+    major: false,
+    text: '"\\u{9b}网" is new: up',
+    kind: "interface-added",
+  });
+  assertEquals(added.name, "\u009b网");
+  assertEquals(changeLines(snapshot(next, HOME), () => false), "");
+  assertEquals(JSON.parse(jsonLine("\u009b")), "\u009b");
+});
+
+Deno.test("screenLines() cuts the table, keeps five lines for the newest changes", () => {
+  const lines = (letter: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+  const fit = (table: number, news: number, rows: number) =>
+    screenLines(lines("t", table), lines("n", news), rows).join(" ");
+  assertEquals(fit(3, 0, 10), "t1 t2 t3");
+  assertEquals(fit(3, 9, 10), "t1 t2 t3  n4 n5 n6 n7 n8 n9");
+  assertEquals(fit(9, 9, 10), "t1 t2 t3 … and 6 lines more  n5 n6 n7 n8 n9");
+  assertEquals(fit(9, 2, 10), "t1 t2 t3 t4 t5 t6 … and 3 lines more  n1 n2");
+  assertEquals(fit(9, 9, 1), "… and 9 lines more");
+});
+
+const WIDTHS: [text: string, width: number][] = [
+  ["eth0", 4],
+  ["以太网 2", 8],
+  ["イーサネット", 12],
+  ["ｲｰｻﾈｯﾄ", 6],
+  ["한글", 4],
+  ["Ａ＆Ｂ", 6],
+  ["e\u0301", 1],
+  ["📡👩‍👩‍👧🇩🇪", 6],
+  ["☎️☎", 3],
+  ["\x1b[1m网\x1b[22m", 2],
+  ["«“…»", 4],
+];
+
+for (const [text, width] of WIDTHS) {
+  Deno.test(`widthOf() finds that ${JSON.stringify(text)} takes ${width} columns`, () => {
+    assertEquals(widthOf(text), width);
+    assertEquals(widthOf(pad(text, 20)), 20);
+  });
+}
+
+Deno.test("wrap() breaks at spaces, with a hanging indent, and never inside a word", () => {
+  assertEquals(wrap("eth0 got 192.0.2.1/24", 16, 2), ["eth0 got", "  192.0.2.1/24"]);
+  assertEquals(wrap("  以太网 got 192.0.2.1/24", 12, 4), ["  以太网 got", "    192.0.2.1/24"]);
+  assertEquals(wrap("short", 80, 2), ["short"]);
+  assertEquals(wrap("any length at all", null, 2), ["any length at all"]);
 });
 
 Deno.test("formatStats() lists health and counters, with control characters escaped", () => {
   const metrics = { events: 3, published: 12 } as Metrics;
   const health: Health = { ...LIVE, lastEventAt: AT, lastError: "bad\x1b[2J" };
   assertEquals(
-    formatStats(health, metrics, PLAIN),
+    formatStats(health, metrics, view()),
     `status           live
 source           netlink
 since            03:04:05.006
@@ -236,11 +331,7 @@ published        12
   );
 });
 
-Deno.test("formatDate(), formatTime() and formatDuration() print what a person would write", () => {
-  assertEquals([formatDate(AT), formatTime(AT)], ["2025-11-02", "03:04:05.006"]);
-  const durations = [149, 59_949, 60_000, 3_599_999, 3_600_000, 90_000_000];
-  assertEquals(
-    durations.map(formatDuration),
-    ["0.1 s", "59.9 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"],
-  );
+Deno.test("formatTime(), formatDateTime() and formatIso() print times", () => {
+  assertEquals([formatTime(AT), formatDateTime(AT)], ["03:04:05.006", "2025-11-02 03:04:05.006"]);
+  assertEquals(formatIso(0), "1970-01-01T00:00:00.000Z");
 });

@@ -4,10 +4,14 @@
  * @module
  */
 
+/** When to find out whether the reader of a pipe wanted one line only, in milliseconds after it. */
+const PROBES_MS = [30, 300, 1_000];
+
 /** Writes to standard output. */
 export class Output {
   readonly #encoder = new TextEncoder();
-  #closed = false;
+  readonly #closed = new AbortController();
+  #last: Promise<void> = Promise.resolve();
 
   /** Whether it is a terminal. */
   get isTerminal(): boolean {
@@ -19,33 +23,51 @@ export class Output {
     return this.isTerminal && !Deno.noColor;
   }
 
-  /** The width of the terminal in characters; null if unknown or not a terminal. */
-  get columns(): number | null {
+  /** The size of the terminal in characters; null if unknown or not a terminal. */
+  get size(): { readonly columns: number; readonly rows: number } | null {
     if (!this.isTerminal) return null;
-    const { columns } = Deno.consoleSize();
-    return columns > 0 ? columns : null; // 0 if nobody has set the terminal's size
+    const { columns, rows } = Deno.consoleSize();
+    return columns > 0 ? { columns, rows } : null; // 0 if nobody has set the terminal's size
+  }
+
+  /** Aborted when the reader of the pipe has exited. From then on text is discarded. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
   }
 
   /**
-   * Writes all of the text. While a slow reader keeps it waiting, Ctrl-C works, and the monitor merges
-   * further changes into the next snapshot.
-   *
-   * @throws {Deno.errors.BrokenPipe} if the reader has closed the pipe
+   * Writes all of the text, after what was written before. While a slow reader keeps it waiting, Ctrl-C works,
+   * and the monitor merges further changes into the next snapshot.
    */
-  async write(text: string): Promise<void> {
+  write(text: string): Promise<void> {
+    return this.#last = this.#last.then(() => this.#write(text));
+  }
+
+  /**
+   * Writes text of at least one line. Only a write shows that the reader of a pipe has exited, and on a quiet
+   * network the next change may be hours away. So the rest waits until `head -1` had time to exit, and spaces
+   * follow, which stand before the next line: JSON allows them.
+   */
+  async writeFirst(text: string): Promise<void> {
+    const end = text.indexOf("\n") + 1;
+    await this.write(text.slice(0, end));
+    if (this.isTerminal) return await this.write(text.slice(end));
+    const [first = 0, ...others] = PROBES_MS;
+    await new Promise((resolve) => setTimeout(resolve, first));
+    await this.write(text.slice(end) || " ");
+    if (end < text.length) return;
+    for (const ms of others) Deno.unrefTimer(setTimeout(() => this.write(" "), ms));
+  }
+
+  async #write(text: string): Promise<void> {
     let bytes = this.#encoder.encode(text);
-    while (bytes.length > 0 && !this.#closed) {
-      bytes = bytes.subarray(await Deno.stdout.write(bytes));
+    try {
+      while (bytes.length > 0 && !this.closed.aborted) {
+        bytes = bytes.subarray(await Deno.stdout.write(bytes));
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      this.#closed.abort();
     }
   }
-
-  /** Discards further text. */
-  close(): void {
-    this.#closed = true;
-  }
-}
-
-/** Whether the reader has closed the pipe, which ends the program without an error. */
-export function isClosedPipe(error: unknown): boolean {
-  return error instanceof Deno.errors.BrokenPipe;
 }

@@ -5,15 +5,19 @@
  */
 import type { Health, Metrics } from "../../mod.ts";
 import { escapeText } from "../../state/format.ts";
-import type { Style } from "./style.ts";
-import { formatTime } from "./time.ts";
+import type { View } from "./news.ts";
 
 /** Formats health and counters as two columns, with their API names. Each line ends with a newline. */
-export function formatStats(health: Health, metrics: Metrics, style: Style): string {
+export function formatStats(
+  health: Health,
+  metrics: Metrics,
+  { style, time }: Pick<View, "style" | "time">,
+): string {
+  const timeOrNever = (at: number | null) => at === null ? "never" : time(at);
   const rows: [name: string, value: string][] = [
     ["status", health.reason === null ? health.status : `${health.status}: ${health.reason}`],
     ["source", health.source],
-    ["since", formatTime(health.since)],
+    ["since", time(health.since)],
     ["lastEventAt", timeOrNever(health.lastEventAt)],
     ["lastReconcileAt", timeOrNever(health.lastReconcileAt)],
     ["lastError", health.lastError ?? "none"],
@@ -23,8 +27,4 @@ export function formatStats(health: Health, metrics: Metrics, style: Style): str
   return rows
     .map(([name, value]) => `${style.dim(name.padEnd(width))}  ${escapeText(value)}\n`)
     .join("");
-}
-
-function timeOrNever(at: number | null): string {
-  return at === null ? "never" : formatTime(at);
 }

@@ -4,14 +4,17 @@
  * @module
  */
 import type { Address, Health, Interface, Snapshot, State } from "../../mod.ts";
-import { formatRoute } from "../../state/format.ts";
-import { escapeText } from "../../state/format.ts";
+import { escapeText, formatRoute } from "../../state/format.ts";
+import { headline, type View } from "./news.ts";
 import { type Paint, plain, type Style } from "./style.ts";
-import { formatDate, formatTime } from "./time.ts";
+import { pad, widthOf, wrap } from "./text.ts";
 
 /** Separates columns and indents lines. */
 const GAP = "  ";
 const UNKNOWN = "-";
+const COLUMNS = ["#", "INTERFACE", "KIND", "STATE", "MTU", "MAC"];
+/** The columns that are shown, by index: what tells least goes first. */
+const LAYOUTS = [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4], [0, 1, 2, 3]];
 
 /** Text and its style, which is applied after padding. */
 interface Cell {
@@ -26,30 +29,28 @@ interface Row {
 }
 
 /**
- * Formats the interfaces by index, the default routes, and the monitor's source. Each line ends with a
- * newline. If a line would be wider than `columns`, addresses go below their interface.
+ * Formats whether the machine is online, the interfaces by index, the default routes, and the monitor's source.
+ * Each line ends with a newline. If lines would be wider than the terminal, the MAC goes first, then the MTU;
+ * after that addresses go below their interface.
  */
-export function formatTable(
-  { at, state }: Snapshot,
-  health: Health,
-  style: Style,
-  columns: number | null,
-): string {
-  const rows = [headingOf(style), ...interfacesOf(state).map((nic) => rowOf(nic, state, style))];
-  const title = style.bold(`Network at ${formatDate(at)} ${formatTime(at)}`);
-  return [title, "", ...layOut(rows, columns), "", ...summaryOf(state, health, style), ""].join(
-    "\n",
-  );
-}
-
-function interfacesOf({ interfaces }: State): Interface[] {
-  return Object.values(interfaces).sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+export function formatTable({ at, state }: Snapshot, health: Health, view: View): string {
+  const { columns, style } = view;
+  const nics = Object.values(state.interfaces).filter(({ name }) => view.shows(name))
+    .sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+  const rows = [headingOf(style), ...nics.map((nic) => rowOf(nic, state, style))];
+  const lines = [
+    ...wrap(headline(state, style), columns, GAP.length),
+    "",
+    ...layOut(rows, columns),
+    "",
+    ...summaryOf(state, health, view.dateTime(at), view),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function headingOf(style: Style): Row {
-  const names = ["#", "INTERFACE", "KIND", "STATE", "MTU", "MAC"];
   const heading = (text: string): Cell => ({ text, paint: style.dim });
-  return { cells: names.map(heading), addresses: [heading("ADDRESSES")] };
+  return { cells: COLUMNS.map(heading), addresses: [heading("ADDRESSES")] };
 }
 
 function rowOf(nic: Interface, { knows }: State, style: Style): Row {
@@ -65,7 +66,7 @@ function rowOf(nic: Interface, { knows }: State, style: Style): Row {
       nic.mac === null ? cell(UNKNOWN, style.dim) : cell(nic.mac),
     ],
     addresses: nic.addresses.map((address) =>
-      cell(addressText(address, knows.addressFlags), addressPaint(address, style))
+      cell(addressText(address, knows.addressFlags), addressPaint(address, nic, style))
     ),
   };
 }
@@ -93,42 +94,51 @@ function addressText(address: Address, knowsFlags: boolean): string {
   ].join(" ");
 }
 
-function addressPaint({ deprecated, duplicated, tentative }: Address, style: Style): Paint {
-  if (duplicated) return style.red;
-  if (tentative) return style.yellow;
-  return deprecated ? style.dim : plain;
+function addressPaint(address: Address, { hostOnly }: Interface, style: Style): Paint {
+  if (address.duplicated) return style.red;
+  if (address.tentative) return style.yellow;
+  return address.deprecated || hostOnly ? style.dim : plain;
 }
 
+/**
+ * The first layout into which the addresses fit; else, without the MAC, their longest word: they are wrapped then.
+ * If that does not fit either, they go below their interface.
+ */
 function layOut(rows: readonly Row[], columns: number | null): string[] {
-  const widths = (rows[0]?.cells ?? []).map((_, i) =>
-    Math.max(...rows.map(({ cells }) => widthOf(cells[i])))
-  );
-  const left = GAP.length + widths.reduce((sum, width) => sum + width + GAP.length, 0);
-  const widest = Math.max(...rows.flatMap(({ addresses }) => addresses.map(widthOf)));
-  const below = columns !== null && left + widest > columns;
-  const margin = below ? 3 * GAP.length + (widths[0] ?? 0) : left;
-  return rows.flatMap(({ cells, addresses }) => {
-    const line = GAP + cells.map((cell, i) => paintPadded(cell, widths[i] ?? 0, i === 0)).join(GAP);
-    const [first, ...others] = addresses.map(({ text, paint }) => paint(text));
-    const under = (text: string) => " ".repeat(margin) + text;
-    if (first === undefined) return [line.trimEnd()];
-    return below
-      ? [line.trimEnd(), under(first), ...others.map(under)]
-      : [line + GAP + first, ...others.map(under)];
+  const widths = COLUMNS.map((_, i) => Math.max(...rows.map(({ cells }) => cellWidth(cells[i]))));
+  const texts = rows.flatMap(({ addresses }) => addresses.map(({ text }) => text));
+  const widest = Math.max(...texts.map(widthOf));
+  const longest = Math.max(...texts.flatMap((text) => text.split(" ").map(widthOf)));
+  const leftOf = (kept: readonly number[]) =>
+    kept.reduce((sum, i) => sum + (widths[i] ?? 0) + GAP.length, GAP.length);
+  const fits = (width: number) => (kept: readonly number[]) =>
+    columns === null || leftOf(kept) + width <= columns;
+  const beside = LAYOUTS.find(fits(widest)) ?? LAYOUTS.slice(1).find(fits(longest));
+  const kept = beside ?? LAYOUTS.find((kept) => leftOf(kept) - GAP.length <= columns!) ?? [1, 3];
+  const left = beside === undefined ? 3 * GAP.length + (widths[0] ?? 0) : leftOf(kept);
+  return rows.flatMap(({ addresses, cells }) => {
+    const head = kept.map((i) => paintPadded(cells[i], widths[i] ?? 0, i === 0)).join(GAP);
+    const room = columns === null ? null : columns - left;
+    const [first = "", ...others] = addresses.flatMap(({ paint, text }) =>
+      wrap(text, room, GAP.length).map(paint)
+    );
+    const below = [...beside === undefined && first !== "" ? [first] : [], ...others];
+    return [
+      `${GAP}${head}${beside === undefined ? "" : GAP + first}`.trimEnd(),
+      ...below.map((text) => " ".repeat(left) + text),
+    ];
   });
 }
 
-/** The width in characters; interface names with wide characters are not expected. */
-function widthOf(cell: Cell | undefined): number {
-  return cell?.text.length ?? 0;
+function cellWidth(cell: Cell | undefined): number {
+  return cell === undefined ? 0 : widthOf(cell.text);
 }
 
-function paintPadded({ text, paint }: Cell, width: number, right: boolean): string {
-  const space = " ".repeat(Math.max(0, width - text.length));
-  return right ? space + paint(text) : paint(text) + space;
+function paintPadded(cell: Cell | undefined, width: number, alignsRight: boolean): string {
+  return cell === undefined ? "" : pad(cell.paint(cell.text), width, alignsRight);
 }
 
-function summaryOf(state: State, health: Health, style: Style): string[] {
+function summaryOf(state: State, health: Health, time: string, view: View): string[] {
   const { defaultRoute, homeRouter, knows } = state;
   const route = (text: string) => knows.routes ? text : "unknown";
   const rows: [name: string, value: string][] = [
@@ -136,10 +146,15 @@ function summaryOf(state: State, health: Health, style: Style): string[] {
     ["Default IPv6", route(formatRoute(defaultRoute.ipv6))],
     ["Home router", route(homeRouter === null ? "none" : routerText(homeRouter))],
     ["Source", sourceText(health)],
+    ["Time", time],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) =>
-    `${GAP}${style.dim(name.padEnd(width))}${GAP}${escapeText(value)}`
+  return rows.flatMap(([name, value]) =>
+    wrap(
+      `${GAP}${view.style.dim(name.padEnd(width))}${GAP}${escapeText(value)}`,
+      view.columns,
+      width + 2 * GAP.length,
+    )
   );
 }
 

@@ -1,16 +1,14 @@
 /**
- * Formats times and durations.
+ * Formats times.
  *
  * @module
  */
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-
-/** Formats an epoch time as a local date: `2025-11-22`. */
-export function formatDate(at: number): string {
+/** Formats an epoch time as a local date and time of day: `2025-11-22 13:22:04.123`. */
+export function formatDateTime(at: number): string {
   const date = new Date(at);
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1, 2)}-${pad(date.getDate(), 2)}`;
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1, 2)}-${pad(date.getDate(), 2)}`;
+  return `${day} ${formatTime(at)}`;
 }
 
 /** Formats an epoch time as a local time of day: `13:22:04.123`. */
@@ -21,15 +19,9 @@ export function formatTime(at: number): string {
   return `${clock}.${pad(date.getMilliseconds(), 3)}`;
 }
 
-/** Formats a duration in its two largest units: `2 h 3 min`. */
-export function formatDuration(ms: number): string {
-  if (ms >= HOUR_MS) {
-    return `${Math.floor(ms / HOUR_MS)} h ${Math.floor(ms % HOUR_MS / MINUTE_MS)} min`;
-  }
-  if (ms >= MINUTE_MS) {
-    return `${Math.floor(ms / MINUTE_MS)} min ${Math.floor(ms % MINUTE_MS / 1_000)} s`;
-  }
-  return `${(ms / 1_000).toFixed(1)} s`;
+/** Formats an epoch time in UTC as ISO 8601: `2025-11-22T12:22:04.123Z`. */
+export function formatIso(at: number): string {
+  return new Date(at).toISOString();
 }
 
 function pad(part: number, length: number): string {

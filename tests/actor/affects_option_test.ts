@@ -123,8 +123,8 @@ Deno.test("snapshots say why they are major, and the log does", async () => {
     ],
   );
   assertEquals(it.log.at("info"), [
-    "Snapshot 2 is major: address no longer usable: eth0 192.0.2.1/24; address usable: eth0 192.0.2.9/24",
-    "Snapshot 3 is major: address no longer usable: eth0 192.0.2.9/24; address usable: eth0 192.0.2.8/24",
+    "Snapshot 2 is major: 192.0.2.1 is no longer usable on eth0; 192.0.2.9 is usable on eth0",
+    "Snapshot 3 is major: 192.0.2.9 is no longer usable on eth0; 192.0.2.8 is usable on eth0",
   ]);
 });
 
@@ -146,5 +146,5 @@ Deno.test("a log line lists a few reasons only", async () => {
   it.source.announce();
   await it.clock.advance(250);
   assertEquals(it.monitor.current.reasons.length, 19);
-  assertEquals(it.log.at("info")[0]?.endsWith("192.0.2.9/24; 11 more"), true);
+  assertEquals(it.log.at("info")[0]?.endsWith("192.0.2.9 is usable on eth0; 11 more"), true);
 });

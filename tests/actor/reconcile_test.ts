@@ -69,9 +69,9 @@ Deno.test("reconcile that finds drift names it, replaces the socket and is live 
   assertEquals(it.monitor.health.status, "degraded");
   assertEquals([it.source.open, it.source.calls.dispose], [1, 1]);
   const [warning] = it.log.at("warn");
-  assertStringIncludes(warning!, "eth0 192.0.2.2/24");
+  assertStringIncludes(warning!, "eth0 got 192.0.2.2/24");
   assert(!warning!.includes("\u001b"));
-  assertStringIncludes(it.monitor.health.reason!, "eth0 192.0.2.2/24");
+  assertStringIncludes(it.monitor.health.reason!, "eth0 got 192.0.2.2/24");
   assertEquals(it.monitor.metrics.reopens, 1);
 });
 

@@ -1,7 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
-import { escapeText, formatChange, formatRoute } from "../../state/format.ts";
-import type { Change } from "../../state/types.ts";
+import {
+  escapeText,
+  formatChange,
+  formatDuration,
+  formatReason,
+  formatRoute,
+} from "../../state/format.ts";
+import type { Address, Change, DefaultRoute, Interface, Reason } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomState } from "../support/random_states.ts";
 import { address, nic, route } from "../support/states.ts";
@@ -11,81 +17,152 @@ const eth0 = nic("eth0", {
   addresses: ["192.0.2.1/24", address("2001:db8::1/64", { tentative: true, temporary: true })],
 });
 
+const ETH0 = route("eth0", { gateway: "192.0.2.254", source: "192.0.2.1", metric: 100 });
+
 const CHANGES: [text: string, change: Change][] = [
   [
-    "interface added: eth0: index 2, ethernet, up, running, mtu 1500, mac 02:00:5e:00:53:01, " +
-    "192.0.2.1/24, 2001:db8::1/64 tentative temporary",
+    "eth0 is new: up, 192.0.2.1/24, 2001:db8::1/64 (not ready yet, temporary)",
     { kind: "interface-added", interface: eth0 },
   ],
   [
-    "interface removed: ppp0: index 9, tunnel, down, no carrier, mtu 1492, 10.0.0.1/32 peer 10.0.0.2",
+    "docker0 is new: up without carrier, 172.17.0.1/16 (containers)",
+    {
+      kind: "interface-added",
+      interface: nic("docker0", { running: false, addresses: ["172.17.0.1/16"] }),
+    },
+  ],
+  ["eth1 is new: down", { kind: "interface-added", interface: nic("eth1", { up: false }) }],
+  ["lo is new: up", { kind: "interface-added", interface: nic("lo") }],
+  [
+    "ppp0 is gone, with 10.0.0.1/32",
     {
       kind: "interface-removed",
-      interface: nic("ppp0", {
-        index: 9,
-        up: false,
-        running: false,
-        mtu: 1492,
-        addresses: [address("10.0.0.1/32", { peer: "10.0.0.2" })],
-      }),
+      interface: nic("ppp0", { addresses: [address("10.0.0.1/32", { peer: "10.0.0.2" })] }),
     },
   ],
+  ["veth0 is gone (containers)", { kind: "interface-removed", interface: nic("veth0") }],
+  ["eth0 is down, has no MAC (was 02:00:5e:00:53:01)", fields({ up: false, mac: null })],
+  ["eth0 is up", fields({ up: true, running: true, flags: 3 }, { up: false, running: false })],
   [
-    "interface changed: eth0 up true -> false, mac 02:00:5e:00:53:01 -> null",
+    "eth0 is up without carrier",
+    fields({ up: true, running: false }, { up: false, running: true }),
+  ],
+  ["eth0 has no carrier", fields({ running: false, flags: 3 })],
+  ["eth0 has carrier", fields({ running: true, flags: 3 }, { running: false })],
+  [
+    "eth0 leads to containers only, is of kind bridge (was ethernet)",
+    fields({ hostOnly: true, kind: "bridge" }),
+  ],
+  ["eth0 leads out of this host", fields({ hostOnly: false }, { hostOnly: true })],
+  ["eth0 has index 7 (was 2), has MTU 1400 (was 1500)", fields({ index: 7, mtu: 1400 })],
+  ["eth0 has flags 0x1003 (was 0x0)", fields({ flags: 0x1003 })],
+  [
+    "eth0 got 10.0.0.1/32 peer 10.0.0.2",
     {
-      kind: "interface-changed",
+      kind: "address-added",
       interface: "eth0",
-      fields: ["up", "mac"],
-      from: eth0,
-      to: { ...eth0, up: false, mac: null },
+      address: address("10.0.0.1/32", { peer: "10.0.0.2" }),
     },
   ],
   [
-    "address added: eth0 192.0.2.2/24",
-    { kind: "address-added", interface: "eth0", address: address("192.0.2.2/24") },
+    "eth0 got fe80::1/64 (duplicate, deprecated)",
+    {
+      kind: "address-added",
+      interface: "eth0",
+      address: address("fe80::1/64", { duplicated: true, deprecated: true }),
+    },
   ],
   [
-    "address removed: eth0 192.0.2.2/24 deprecated",
+    "eth0 lost 192.0.2.2/24",
     {
       kind: "address-removed",
       interface: "eth0",
       address: address("192.0.2.2/24", { deprecated: true }),
     },
   ],
+  ["2001:db8::1 is ready on eth0", flags({ tentative: true }, {})],
+  ["2001:db8::1 is being checked again on eth0", flags({}, { tentative: true })],
   [
-    "address changed: eth0 fe80::1/64 scopeId null -> 2, tentative true -> false",
+    "2001:db8::1 is a duplicate: another machine has it on eth0",
+    flags({ tentative: true }, { duplicated: true }),
+  ],
+  [
+    "2001:db8::1 is deprecated, is temporary on eth0",
+    flags({}, { deprecated: true, temporary: true }),
+  ],
+  [
+    "2001:db8::1 is preferred again, has a limited lifetime on eth0",
+    flags({ deprecated: true }, { permanent: false }),
+  ],
+  [
+    "2001:db8::1 has peer fe80::2 (was none), has scope 2 (was null) on eth0",
+    flags({}, { peer: "fe80::2", scopeId: 2 }),
+  ],
+  ["IPv4 now leaves by eth0 via 192.0.2.254", move(null, ETH0)],
+  ["IPv4 has no default route (was eth0 via 192.0.2.254)", move(ETH0, null)],
+  ["IPv4 now leaves by tun0 (was eth0 via 192.0.2.254)", move(ETH0, route("tun0"))],
+  [
+    "IPv4 now leaves by eth0 via 192.0.2.253 (was 192.0.2.254)",
+    move(ETH0, { ...ETH0, gateway: "192.0.2.253" }),
+  ],
+  [
+    "IPv4 now leaves by eth0 directly (was via 192.0.2.254)",
+    move(ETH0, { ...ETH0, gateway: null }),
+  ],
+  ["IPv4 now leaves by eth0 via 192.0.2.254 (was direct)", move({ ...ETH0, gateway: null }, ETH0)],
+  [
+    "IPv4 now leaves by eth0 from 192.0.2.2 metric 5 (was from 192.0.2.1 metric 100)",
+    move(ETH0, { ...ETH0, source: "192.0.2.2", metric: 5 }),
+  ],
+  ["IPv4 leaves by eth0, which was created again", move(ETH0, ETH0)],
+  ["asleep for 8 h", { kind: "resumed", at: 1_700_000_000_000, sleptMs: 28_800_000 }],
+  [
+    "the source knows: address flags, routes",
     {
-      kind: "address-changed",
-      interface: "eth0",
-      from: address("fe80::1/64", { tentative: true }),
-      to: address("fe80::1/64", { scopeId: 2 }),
+      kind: "source-changed",
+      knows: { links: false, addressFlags: true, routes: true },
+      resumedAt: null,
+      sleptMs: null,
     },
   ],
   [
-    "default route changed: IPv4 none -> eth0 via 192.0.2.254 from 192.0.2.1 metric 100",
+    "the source knows: addresses only",
     {
-      kind: "default-route-changed",
-      family: "IPv4",
-      from: null,
-      to: route("eth0", { gateway: "192.0.2.254", source: "192.0.2.1", metric: 100 }),
+      kind: "source-changed",
+      knows: { links: false, addressFlags: false, routes: false },
+      resumedAt: null,
+      sleptMs: null,
     },
   ],
-  ["resumed: at 1700000000000 after 60000 ms of sleep", {
-    kind: "resumed",
-    at: 1_700_000_000_000,
-    sleptMs: 60_000,
-  }],
-  ["source changed: links false, address flags true, routes true, resumed never", {
-    kind: "source-changed",
-    knows: { links: false, addressFlags: true, routes: true },
-    resumedAt: null,
-    sleptMs: null,
-  }],
 ];
+
+/** A change of eth0 to these fields. */
+function fields(to: Partial<Interface>, from: Partial<Interface> = {}): Change {
+  return {
+    kind: "interface-changed",
+    interface: "eth0",
+    fields: Object.keys({ ...from, ...to }),
+    from: { ...eth0, ...from },
+    to: { ...eth0, ...from, ...to },
+  };
+}
+
+function flags(from: Partial<Address>, to: Partial<Address>): Change {
+  return {
+    kind: "address-changed",
+    interface: "eth0",
+    from: address("2001:db8::1/64", from),
+    to: address("2001:db8::1/64", to),
+  };
+}
+
+function move(from: DefaultRoute | null, to: DefaultRoute | null): Change {
+  return { kind: "default-route-changed", family: "IPv4", from, to };
+}
 
 Deno.test("formatChange() gives one line", async (t) => {
   for (const [text, change] of CHANGES) {
-    await t.step(change.kind, () => assertEquals(formatChange(change), text));
+    await t.step(text, () => assertEquals(formatChange(change), text));
   }
 });
 
@@ -93,16 +170,50 @@ Deno.test("formatChange() and formatRoute() quote names that could be taken for 
   const added = (name: string) => formatChange({ kind: "interface-added", interface: nic(name) });
   assertEquals(
     added("vEthernet (WSL)"),
-    'interface added: "vEthernet (WSL)": index 2, virtual, up, running, host-only, mtu 1500',
+    '"vEthernet (WSL)" is new: up (containers)',
   );
   assertEquals(
     added("\x1b[2J\n"),
-    'interface added: "\\u{1b}[2J\\u{a}": index 2, unknown, up, running, mtu 1500',
+    '"\\u{1b}[2J\\u{a}" is new: up',
   );
   assertEquals(formatRoute(route('a"b')), '"a\\"b"');
   assertEquals(formatRoute(route("")), '""');
   assertEquals(formatRoute(route("eth0.100")), "eth0.100");
   assertEquals(formatRoute(null), "none");
+});
+
+const REASONS: [text: string, reason: Reason][] = [
+  [
+    "IPv4 now leaves by eth0 via 192.0.2.254",
+    { kind: "default-route", family: "IPv4", from: null, to: ETH0 },
+  ],
+  [
+    "192.0.2.1 is usable on eth0",
+    { kind: "address-usable", interface: "eth0", address: address("192.0.2.1/24") },
+  ],
+  [
+    "192.0.2.1 is no longer usable on eth0",
+    { kind: "address-unusable", interface: "eth0", address: address("192.0.2.1/24") },
+  ],
+  [
+    "eth0 has another state and index",
+    { kind: "interface", interface: "eth0", fields: ["up", "index"] },
+  ],
+  ["asleep for 10 min", { kind: "resumed", sleptMs: 600_000 }],
+];
+
+Deno.test("formatReason() gives one line", async (t) => {
+  for (const [text, reason] of REASONS) {
+    await t.step(text, () => assertEquals(formatReason(reason), text));
+  }
+});
+
+Deno.test("formatDuration() gives at most two units", () => {
+  const durations = [0, 149, 1_999, 60_000, 3_599_999, 3_600_000, 90_060_000, 172_800_000];
+  assertEquals(
+    durations.map(formatDuration),
+    ["0 ms", "149 ms", "1 s", "1 min", "59 min 59 s", "1 h", "1 d 1 h", "2 d"],
+  );
 });
 
 Deno.test("formatChange() never lets a control character through", () => {

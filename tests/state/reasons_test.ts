@@ -24,9 +24,9 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
     home,
     state({ ...HOME, interfaces: [{ ...eth0, running: false }], ipv4: null }),
     [
-      "default route: IPv4 eth0 via 192.0.2.254 from 192.0.2.1 metric 100 -> none",
-      "address no longer usable: eth0 192.0.2.1/24",
-      "address no longer usable: eth0 2001:db8::1/64",
+      "IPv4 has no default route (was eth0 via 192.0.2.254)",
+      "192.0.2.1 is no longer usable on eth0",
+      "2001:db8::1 is no longer usable on eth0",
     ],
   ],
   [
@@ -34,27 +34,25 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
     home,
     homeWith({ up: false }),
     [
-      "address no longer usable: eth0 192.0.2.1/24",
-      "address no longer usable: eth0 2001:db8::1/64",
-      "interface: eth0 changed up",
+      "192.0.2.1 is no longer usable on eth0",
+      "2001:db8::1 is no longer usable on eth0",
+      "eth0 has another state",
     ],
   ],
   [
     "an address replaced, as DHCP does",
     home,
     homeWith({ addresses: [address("192.0.2.9/24"), ...eth0.addresses.slice(1)] }),
-    ["address no longer usable: eth0 192.0.2.1/24", "address usable: eth0 192.0.2.9/24"],
+    ["192.0.2.1 is no longer usable on eth0", "192.0.2.9 is usable on eth0"],
   ],
   [
     "another index of the default interface",
     home,
     homeWith({ index: 7 }),
     [
-      "default route: IPv4 eth0 via 192.0.2.254 from 192.0.2.1 metric 100 -> " +
-      "eth0 via 192.0.2.254 from 192.0.2.1 metric 100",
-      "default route: IPv6 eth0 via fe80::fe from 2001:db8::1 metric 1024 -> " +
-      "eth0 via fe80::fe from 2001:db8::1 metric 1024",
-      "interface: eth0 changed index",
+      "IPv4 leaves by eth0, which was created again",
+      "IPv6 leaves by eth0, which was created again",
+      "eth0 has another index",
     ],
   ],
   [
@@ -64,7 +62,7 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
       { ...HOME, interfaces: [eth0, nic("eth1", { index: 3, addresses: ["198.51.100.1/24"] })] },
       { at: 1, sleptMs: 600_000 },
     ),
-    ["address usable: eth1 198.51.100.1/24", "resumed: after 600000 ms of sleep"],
+    ["198.51.100.1 is usable on eth1", "asleep for 10 min"],
   ],
 ];
 

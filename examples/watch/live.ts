@@ -1,0 +1,86 @@
+/**
+ * A screen that shows the network as it is now, and the newest changes.
+ *
+ * @module
+ */
+import type { NetworkMonitor, Snapshot, State } from "../../mod.ts";
+import { formatNews, type View } from "./news.ts";
+import type { Output } from "./output.ts";
+import { formatTable } from "./table.ts";
+
+/** The alternate screen (which keeps what was on the terminal before), no cursor, no wrapping: xterm's modes. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
+const CLEAR_LINE = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
+
+/** The rows of a terminal that does not tell. */
+const ROWS = 24;
+/** How many snapshots are kept: more than fit. */
+const NEWS_MAX = 100;
+/** The rows that the news get at least. */
+const NEWS_ROWS = 5;
+
+/** Takes over the terminal until it is disposed. */
+export class LiveScreen implements AsyncDisposable {
+  readonly #monitor: NetworkMonitor;
+  readonly #output: Output;
+  readonly #view: View;
+  readonly #news: (readonly [Snapshot, State])[] = [];
+  #last: Snapshot | null = null;
+
+  /** Takes over the terminal. */
+  constructor(monitor: NetworkMonitor, output: Output, view: View) {
+    this.#monitor = monitor;
+    this.#output = output;
+    this.#view = view;
+    void output.write(ENTER);
+    monitor.addEventListener("health", this.#redraw);
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGWINCH", this.#redraw);
+  }
+
+  /** Shows a snapshot. */
+  async show(snapshot: Snapshot): Promise<void> {
+    if (this.#last !== null) this.#news.push([snapshot, this.#last.state]);
+    if (this.#news.length > NEWS_MAX) this.#news.shift();
+    this.#last = snapshot;
+    await this.#redraw();
+  }
+
+  /** Gives the terminal back as it was. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#monitor.removeEventListener("health", this.#redraw);
+    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGWINCH", this.#redraw);
+    await this.#output.write(LEAVE);
+  }
+
+  readonly #redraw = async (): Promise<void> => {
+    if (this.#last === null) return;
+    const table = linesOf(formatTable(this.#last, this.#monitor.health, this.#view));
+    const news = this.#news.flatMap(([snapshot, previous]) =>
+      linesOf(formatNews(snapshot, previous, this.#view))
+    );
+    const lines = screenLines(table, news, this.#output.size?.rows ?? ROWS);
+    const screen = lines.map((line) => line + CLEAR_LINE).join("\r\n");
+    await this.#output.write(HOME + screen + CLEAR_BELOW);
+  };
+}
+
+/** What fits of the table, and below it the newest of the news. */
+export function screenLines(
+  table: readonly string[],
+  news: readonly string[],
+  rows: number,
+): string[] {
+  const room = Math.max(rows - Math.min(news.length, NEWS_ROWS) - 1, 1);
+  const head = table.length <= room
+    ? table
+    : [...table.slice(0, room - 1), `… and ${table.length - room + 1} lines more`];
+  const left = Math.max(rows - head.length - 1, 0);
+  return left === 0 || news.length === 0 ? [...head] : [...head, "", ...news.slice(-left)];
+}
+
+function linesOf(text: string): string[] {
+  return text.split("\n").slice(0, -1);
+}

@@ -1,0 +1,195 @@
+/**
+ * Formats what changed, as news: one group of lines for each snapshot.
+ *
+ * @module
+ */
+import type { Cause, Change, Reason, Snapshot, State } from "../../mod.ts";
+import { formatChange, formatReason, primaryAddress } from "../../mod.ts";
+import { escapeText, formatName } from "../../state/format.ts";
+import { type Paint, plain, type Style } from "./style.ts";
+import { widthOf, wrap } from "./text.ts";
+
+const NO_BREAK = "\u00a0";
+const CONTAINERS = / \(containers\)$/;
+
+/** How to show things. */
+export interface View {
+  /** The colours. */
+  readonly style: Style;
+  /** The width of the terminal; null if lines may be of any length. */
+  readonly columns: number | null;
+  /** Formats an epoch time, of today or of any day. */
+  readonly time: (at: number) => string;
+  readonly dateTime: (at: number) => string;
+  /** Whether to show the interface of this name. */
+  readonly shows: (name: string) => boolean;
+}
+
+/** Why a publication came, unless an event announced the change. */
+const CAUSES: Partial<Record<Cause, string>> = {
+  overflow: "after lost events",
+  reconcile: "found by a check",
+  refresh: "found by a refresh",
+  reopen: "found after a restart of the source",
+};
+
+/**
+ * Formats the changes of a snapshot: the time, then a line for each interface and each other change, with the
+ * reason beside what is major. Each line ends with a newline; empty if nothing is to be shown.
+ *
+ * @param previous The state that was shown before.
+ */
+export function formatNews(snapshot: Snapshot, previous: State | null, view: View): string {
+  const { cause, changes, reasons, state } = snapshot;
+  const shown = changes.filter((change) => namesOf(change).some(view.shows));
+  if (shown.length === 0) return "";
+  const left = new Set(reasons);
+  const lines = itemsOf(shown, left).map((item) => itemText(item, view.style));
+  if (shown.length === changes.length) {
+    for (const reason of left) lines.push(mark(formatReason(reason), view.style));
+  }
+  if (previous !== null && previous.online !== state.online) {
+    lines.push(headline(state, view.style));
+  }
+  const found = CAUSES[cause];
+  if (found !== undefined) lines[0] = `${view.style.dim(`${found}:`)} ${lines[0]}`;
+  return group(view.time(snapshot.at), lines, view);
+}
+
+/** Whether the machine is online, by what, and under which address. */
+export function headline(state: State, style: Style): string {
+  const addresses = (["IPv4", "IPv6"] as const).flatMap((family) =>
+    primaryAddress(state, { family })?.address ?? []
+  );
+  const mine = addresses.length === 0 ? "" : `, my address is ${addresses.join(" and ")}`;
+  if (state.online === "unknown") return style.bold(`Probably online${mine}`);
+  if (!state.online) return style.red(style.bold("Offline")) + mine;
+  const { ipv4, ipv6 } = state.defaultRoute;
+  const via = ipv4?.gateway ?? ipv6?.gateway;
+  const by = escapeText(state.defaultRouteInterface ?? "");
+  return style.green(style.bold(`Online by ${by}`)) + (via ? ` via ${via}` : "") + mine;
+}
+
+/** The names of the interfaces that a change is about; the empty name if it is about the machine. */
+export function namesOf(change: Change): string[] {
+  switch (change.kind) {
+    case "interface-added":
+    case "interface-removed":
+      return [change.interface.name];
+    case "default-route-changed":
+      return [change.from, change.to].flatMap((route) => route?.interface ?? []);
+    case "resumed":
+    case "source-changed":
+      return [""];
+    default:
+      return [change.interface];
+  }
+}
+
+/** What is said in one line. */
+interface Item {
+  /** The interface that it is about; null if it is about something else. */
+  readonly name: string | null;
+  readonly changes: Change[];
+  readonly reasons: Reason[];
+}
+
+/** Joins the changes of one interface, and finds the reasons that each change explains. */
+function itemsOf(changes: readonly Change[], left: Set<Reason>): Item[] {
+  const items: Item[] = [];
+  for (const change of changes) {
+    const name = isJoined(change) ? namesOf(change)[0]! : null;
+    let item = items.find((item) => name !== null && item.name === name);
+    if (item === undefined) items.push(item = { name, changes: [], reasons: [] });
+    item.changes.push(change);
+    for (const reason of left) {
+      if (!isAbout(reason, change)) continue;
+      item.reasons.push(reason);
+      left.delete(reason);
+    }
+  }
+  return items;
+}
+
+/** Whether the text begins with the name of the interface. */
+function isJoined({ kind }: Change): boolean {
+  return kind.startsWith("interface-") || kind === "address-added" || kind === "address-removed";
+}
+
+function itemText({ changes, name, reasons }: Item, style: Style): string {
+  const subject = name === null ? "" : `${formatName(name)} `;
+  const texts = changes.map((change) => formatChange(change).slice(subject.length));
+  const bare = texts.map((text) => text.replace(CONTAINERS, ""));
+  const suffix = texts.some((text) => CONTAINERS.test(text)) ? " (containers)" : "";
+  const text = paintOf(changes[0]!, style)(subject + joined(bare) + suffix);
+  return reasons.length === 0 ? text : `${text} ${mark(briefly(reasons, changes), style)}`;
+}
+
+/** `got A, got B` becomes `got A, B`. */
+function joined(texts: readonly string[]): string {
+  const verbOf = (text: string | undefined) => /^(got|lost) /.exec(text ?? "")?.[0] ?? "";
+  return texts.map((text, i) => {
+    const verb = verbOf(text);
+    return verb === verbOf(texts[i - 1]) ? text.slice(verb.length) : text;
+  }).join(", ");
+}
+
+/** It does not break: the words of a reason stay together. */
+function mark(reason: string, style: Style): string {
+  return style.yellow(`(major: ${reason})`.replaceAll(" ", NO_BREAK));
+}
+
+function isAbout(reason: Reason, change: Change): boolean {
+  switch (reason.kind) {
+    case "default-route":
+      return change.kind === "default-route-changed" && change.family === reason.family;
+    case "resumed":
+      return change.kind === "resumed";
+    case "interface":
+      return change.kind.startsWith("interface-") && namesOf(change).includes(reason.interface);
+    default: {
+      if (!namesOf(change).includes(reason.interface)) return false;
+      if (change.kind === "address-changed") return change.to.cidr === reason.address.cidr;
+      if ("address" in change) return change.address.cidr === reason.address.cidr;
+      return change.kind.startsWith("interface-");
+    }
+  }
+}
+
+/** Names the addresses only if there are others, and the fields of an interface only if nothing else is to say. */
+function briefly(reasons: readonly Reason[], changes: readonly Change[]): string {
+  const about = reasons.filter(({ kind }) => kind !== "interface");
+  const isOne = changes.length === 1 && changes[0]!.kind.startsWith("address-");
+  const texts = (about.length === 0 ? reasons : about).map((reason) => {
+    switch (reason.kind) {
+      case "default-route":
+        return "default route";
+      case "interface":
+        return reason.fields.join(" and ");
+      case "resumed":
+        return "long sleep";
+      default: {
+        const usable = reason.kind === "address-usable" ? "usable" : "unusable";
+        return isOne ? `${usable} address` : `${reason.address.address} ${usable}`;
+      }
+    }
+  });
+  return [...new Set(texts)].join(", ");
+}
+
+function paintOf({ kind }: Change, style: Style): Paint {
+  if (kind.endsWith("-added")) return style.green;
+  if (kind.endsWith("-removed")) return style.red;
+  return plain;
+}
+
+/** The time stands beside the first line, and what does not fit beside it is indented further. */
+function group(time: string, lines: readonly string[], { columns, style }: View): string {
+  const margin = widthOf(time) + 2;
+  const left = columns === null ? null : Math.max(columns - margin, 20);
+  return lines
+    .flatMap((line) => wrap(line, left, 2))
+    .map((line) => line.replaceAll(NO_BREAK, " "))
+    .map((line, i) => `${i === 0 ? `${style.dim(time)}  ` : " ".repeat(margin)}${line}\n`)
+    .join("");
+}
