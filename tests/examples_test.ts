@@ -7,7 +7,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { Snapshot } from "../mod.ts";
 import { denoProgram, terminalProgram } from "./support/program.ts";
 import { libcPath } from "./support/real_libc.ts";
-import { runDeno, runDenoOk, type RunResult } from "./support/run.ts";
+import { readText } from "./support/published.ts";
+import { ROOT, runDeno, runDenoOk, type RunResult } from "./support/run.ts";
 import { ffi, type Need, networkInterfaces, read, run, skippable } from "./support/skip.ts";
 
 const WATCH = "examples/watch.ts";
@@ -133,6 +134,24 @@ for (const output of ["", "--json"]) {
     },
   });
 }
+
+const LINES_MAX = 60;
+/** Programs of their own, rather than recipes. */
+const LARGE = ["dashboard.ts", "mdns_announce.ts", "opentelemetry.ts", "watch.ts"];
+
+skippable({
+  name: "each example is short and uses the package as its users do",
+  needs: [read],
+  fn() {
+    const names = [...Deno.readDirSync(new URL("examples", ROOT))].map(({ name }) => name);
+    for (const name of names.filter((name) => name.endsWith(".ts") && !LARGE.includes(name))) {
+      const text = readText(`examples/${name}`);
+      assert(text.split("\n").length <= LINES_MAX, `${name} is long`);
+      const imports = [...text.matchAll(/ from "(.*)";/g)].map(([, from = ""]) => from);
+      assertEquals(imports.filter((from) => !/^@(netwatch|std)\//.test(from)), [], name);
+    }
+  },
+});
 
 /** What each permission gives. No other is ever needed. */
 const GRANTS: { name: string; flags: () => string[]; source: RegExp }[] = [

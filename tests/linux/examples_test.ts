@@ -5,9 +5,10 @@
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ip, namespaceTest } from "../support/netns.ts";
-import { denoProgram, Program } from "../support/program.ts";
+import { denoProgram, type Program } from "../support/program.ts";
 import { runDeno, runDenoOk } from "../support/run.ts";
 import { scaled } from "../support/timing.ts";
+import { FarServer } from "../support/two_networks.ts";
 
 /** What each source needs; polling is faster than for users. */
 const SOURCES = {
@@ -161,34 +162,15 @@ namespaceTest(
 );
 
 namespaceTest(import.meta.url, "fetch_loop survives the loss of its address", async () => {
-  await ip("link set lo up");
-  await addCable("192.168.1.7/24", "192.168.1.1");
-  const code = 'Deno.serve({ port: 8000, onListen() {} }, () => new Response("Hello"))';
-  await using server = new Program(["unshare", "-n", Deno.execPath(), "eval", code]);
-  await inNamespace(server.pid, "link set lo up");
-  await inNamespace(server.pid, "addr add 192.0.2.1/32 dev lo");
-  await ip(`link set peer0 netns ${server.pid}`);
-  await inNamespace(server.pid, "link set peer0 up");
-  for (const gateway of ["192.168.1.1", "192.168.2.1"]) {
-    await inNamespace(server.pid, `addr add ${gateway}/24 dev peer0`);
-  }
-  const args = ["http://192.0.2.1:8000/", "0.1"];
-  await using programs = runBoth("fetch_loop.ts", ["--allow-net"], args);
-  await programs.until(/(200 5 characters\n){3}/);
-  await renumber();
+  await using server = await FarServer.start();
+  await using programs = runBoth("fetch_loop.ts", ["--allow-net"], [`${server.url}/`, "0.1"]);
+  const answers = /(200 5 characters\n){3}/;
+  await programs.until(answers);
+  await server.renumber();
   const both = [programs.events, programs.polling];
   const lengths = both.map(({ stdout }) => stdout.length);
-  await Promise.all(both.map((one, i) => one.until(/(200 5 characters\n){3}/, lengths[i])));
+  await Promise.all(both.map((program, i) => program.until(answers, lengths[i])));
 });
-
-/** Runs `ip` in the network namespace of a process; waits until the process is in one of its own. */
-async function inNamespace(pid: number, command: string): Promise<void> {
-  const ours = Deno.readLinkSync("/proc/self/ns/net");
-  while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === ours) await pause(10);
-  const args = ["-n", "-t", String(pid), "ip", ...command.split(" ")];
-  const { stderr, success } = await new Deno.Command("nsenter", { args }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
