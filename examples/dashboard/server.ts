@@ -34,6 +34,7 @@ interface Entry {
   readonly at: number;
   readonly cause: string;
   readonly reasons: readonly string[];
+  /** Those that are not among the reasons. */
   readonly changes: readonly string[];
 }
 
@@ -179,13 +180,9 @@ function refuse(status: number, text: string): Response {
 }
 
 function entryOf({ sequence, at, cause, reasons, changes }: Snapshot): Entry {
-  return {
-    sequence,
-    at,
-    cause,
-    reasons: limited(reasons.map(formatReason)),
-    changes: limited(changes.map(formatChange)),
-  };
+  const why = reasons.map(formatReason);
+  const others = changes.map(formatChange).filter((text) => !why.includes(text));
+  return { sequence, at, cause, reasons: limited(why), changes: limited(others) };
 }
 
 function limited(lines: readonly string[]): readonly string[] {
