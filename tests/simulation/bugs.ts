@@ -40,7 +40,8 @@ export const BUGS: readonly PlantedBug[] = [
     "((a.flags ^ b.flags) & PUBLISHED_FLAGS) === 0 && ": "",
   }),
   edit("addresses keyed without peer", "ffi/linux/link_table.ts", {
-    "return peer === null ? key : `${key} ${numberOf(peer)}`;": "return key;",
+    "return a.prefixLength - b.prefixLength || compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);":
+      "return a.prefixLength - b.prefixLength;",
   }),
   edit("addresses keyed without prefix", "ffi/linux/link_table.ts", {
     "numberOf(local) * 64 + prefixLength;": "numberOf(local) * 64;",
@@ -181,6 +182,37 @@ export const BUGS: readonly PlantedBug[] = [
   }),
   edit("minor changes delivered to majorOnly", "actor/streams/snapshot_stream.ts", {
     "return isAffected && (!majorOnly ||": "return isAffected && (!majorOnly || true ||",
+  }),
+  edit("unaffected address told", "actor/streams/snapshot_stream.ts", {
+    "return isAffected && (!majorOnly ||": "return (!majorOnly ||",
+    "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
+  }),
+  edit("host-only ignored", "state/derived.ts", {
+    "if (!nic.hostOnly) found.usable = found.onHost;": "found.usable = found.onHost;",
+    "if (!nic.hostOnly) found[": "found[",
+  }),
+  edit("default route does not clear host-only", "state/host_only.ts", {
+    "nic.name !== ipv4 && nic.name !== ipv6": "ipv4 !== undefined && ipv6 !== undefined",
+  }),
+  edit("ports do not count", "ffi/linux/topology.ts", {
+    "if (position.master !== null) found.add(position.master);": "",
+  }),
+  edit("topology of the first moment kept", "ffi/linux/link_table.ts", {
+    "if (row !== undefined) row.built = null;": "void row;",
+  }),
+  edit("online from addresses", "state/build.ts", {
+    "online: isOnline ||": "online: (local.haveIpv4 || local.haveIpv6) || isOnline && false ||",
+  }),
+  edit("reason missing", "state/major.ts", {
+    "if (fields.length > 0) {": "if (fields.length > 1) {",
+  }),
+  edit("long sleep forgotten after a short one", "actor/streams/broadcast.ts", {
+    "if (sleep !== null && ": "if (sleep === undefined && ",
+  }),
+  edit("route change taken for drift", "state/diff.ts", {
+    "} = pairInterfaces(a, b, givenInterfaces);": "} = pairInterfaces(a, b);",
+    "interfaceChanges(pairInterfaces(previous, next, givenInterfaces))":
+      "interfaceChanges(pairInterfaces(previous, next))",
   }),
 ];
 

@@ -5,7 +5,7 @@
  */
 import type { Metrics, State } from "../../state/types.ts";
 import type { Publications } from "./publications.ts";
-import { factsText, recordText, routeText } from "./texts.ts";
+import { recordText, routeText, stateFactsText } from "./texts.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
@@ -146,7 +146,7 @@ export class Convergence {
       const should = network.history.get(`route:${family}`);
       if (is !== should) this.#world.trace(() => `${family} is ${is} and should be ${should}`);
     }
-    this.#world.trace(() => `${factsText(state)} should be ${network.facts()}`);
+    this.#world.trace(() => `${stateFactsText(state)} should be ${network.facts()}`);
   }
 
   #isHealthy(): boolean {
@@ -220,5 +220,5 @@ function equalsNetwork(state: State, { network }: World): boolean {
     const text = routeText(state.defaultRoute[family]);
     if (text !== network.history.get(`route:${family}`)) return false;
   }
-  return factsText(state) === network.facts();
+  return stateFactsText(state) === network.facts();
 }

@@ -6,6 +6,7 @@
 import type { AddressMessage } from "../../ffi/linux/address.ts";
 import type { LinkMessage } from "../../ffi/linux/link.ts";
 import type { Address } from "../../state/types.ts";
+import type { Position } from "./meanings.ts";
 import { ADDRESSES, type AddressSpec, type Slot, SLOTS } from "./pool.ts";
 import type { LinkFields } from "./texts.ts";
 
@@ -17,6 +18,10 @@ export interface Link {
   up: boolean;
   carrier: boolean;
   mtu: number;
+  /** The index of the link whose port it is. */
+  master: number | null;
+  /** The index of the link that it sits on. */
+  parent: number | null;
   /** IFA_F_* by index in `ADDRESSES`. */
   readonly addresses: Map<number, number>;
 }
@@ -61,8 +66,8 @@ export function linkMessage(link: Link): LinkMessage {
     mtu: link.mtu,
     operstate: isRunning(link) ? IF_OPER_UP : IF_OPER_DOWN,
     kind: driver,
-    master: null,
-    parent: null,
+    master: link.master,
+    parent: link.parent === link.index ? null : link.parent,
   };
 }
 
@@ -87,7 +92,7 @@ export function linkFields(link: Link): LinkFields {
     kind: (SLOTS[link.slot] as Slot).kind,
     up: link.up,
     running: isRunning(link),
-    hostOnly: false, // compared with the derived fields: it depends on other interfaces
+    hostOnly: false, // compared with the derived fields, since it depends on other interfaces
     flags: flagsOf(link),
     mac: macOf(link),
     mtu: link.mtu,
@@ -104,15 +109,18 @@ export function publishedAddresses(link: Link): Address[] {
   return [...published.values()];
 }
 
-/** The families with an address that is usable if the interface is not host-only. */
-export function usableFamilies(link: Link): Set<string> {
-  const usable = new Set<string>();
-  if (!isRunning(link)) return usable;
-  for (const it of publishedAddresses(link)) {
-    const linkLocal = ADDRESSES.find(({ text }) => text === it.address)?.linkLocal;
-    if (!it.tentative && !it.duplicated && !it.deprecated && !linkLocal) usable.add(it.family);
-  }
-  return usable;
+/** The address that the kernel selects as the source of the default route through this link. */
+export function sourceOf(link: Link, family: "IPv4" | "IPv6"): string | null {
+  const isSource = (it: Address): boolean =>
+    it.family === family && !it.tentative && !it.duplicated &&
+    ADDRESSES.find(({ text }) => text === it.address)?.linkLocal === false;
+  return publishedAddresses(link).find(isSource)?.address ?? null;
+}
+
+/** What it sits on. */
+export function positionOf(link: Link): Position {
+  const { index, master, parent, up } = link;
+  return { index, master, parent, up, kind: (SLOTS[link.slot] as Slot).kind };
 }
 
 /** The expected published form of an address that no other one covers. */
@@ -135,7 +143,8 @@ export function publishedAddress(link: Link, spec: number): Address {
   };
 }
 
-function isRunning(link: Link): boolean {
+/** Whether it is up and has carrier. */
+export function isRunning(link: Link): boolean {
   return link.up && link.carrier;
 }
 

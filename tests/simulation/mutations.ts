@@ -18,6 +18,9 @@ export const MUTATIONS: readonly Mutation["do"][] = [
   "carrier",
   "mtu",
   "rename",
+  "master",
+  "master",
+  "parent",
   "address-set",
   "address-set",
   "address-set",
@@ -49,6 +52,9 @@ export function makeMutation(
       return { do: sort, slot, on: random.chance(0.6) };
     case "mtu":
       return { do: sort, slot, mtu: random.pick([1280, 1400, 1500, 9000]) };
+    case "master":
+    case "parent":
+      return { do: sort, slot, other: random.chance(0.25) ? null : random.below(SLOTS.length) };
     case "rename":
       return { do: sort, slot, name: random.below(3) };
     case "address-set":

@@ -9,14 +9,17 @@ import { History } from "./history.ts";
 import {
   addressMessage,
   IFA_DEFAULT,
+  isRunning,
   type Link,
   linkFields,
   linkMessage,
+  positionOf,
   publishedAddress,
   publishedAddresses,
-  usableFamilies,
+  sourceOf,
 } from "./link.ts";
-import { ADDRESSES, type Slot, SLOTS } from "./pool.ts";
+import { isHostOnly, usable } from "./meanings.ts";
+import { ADDRESSES, SLOTS } from "./pool.ts";
 import {
   addressText,
   factsText,
@@ -38,6 +41,8 @@ export type Mutation =
   | { do: "link-up" | "carrier"; slot: number; on: boolean }
   | { do: "mtu"; slot: number; mtu: number }
   | { do: "rename"; slot: number; name: number }
+  /** It becomes a port of, or sits on, the link in the other slot; null: of none. */
+  | { do: "master" | "parent"; slot: number; other: number | null }
   | { do: "address-set"; slot: number; spec: number; flags: number }
   | { do: "address-remove" | "address-again"; slot: number; spec: number }
   /** The kernel announces an automatic IPv6 address only after duplicate address detection. */
@@ -81,6 +86,7 @@ export class Network {
   readonly #now: () => number;
   readonly #listener: Listener;
   #lastIndex = 0;
+  #facts: { readonly revision: number; readonly text: string } | null = null;
 
   /** A network without interfaces. */
   constructor(now: () => number, listener: Listener) {
@@ -104,33 +110,49 @@ export class Network {
     for (const [index, { gateway, metric }] of this.#routes[family]) {
       const link = this.#links.get(index);
       if (link === undefined || !link.up) continue;
-      const ruled = link.slot === this.#rules[family];
-      if (ruled) return { index, gateway, source: null, metric };
-      if (best === null || metric < (best.metric ?? 0)) {
+      const isRuled = link.slot === this.#rules[family];
+      if (isRuled || best === null || metric < (best.metric ?? 0)) {
         best = { index, gateway, source: null, metric };
       }
+      if (isRuled) break;
     }
-    return best;
+    if (best === null) return null;
+    const source = sourceOf(
+      this.#links.get(best.index) as Link,
+      family === "ipv4" ? "IPv4" : "IPv6",
+    );
+    return { ...best, source };
   }
 
   /** The expected derived fields, as text. */
   facts(): string {
-    let [haveIpv4, haveIpv6] = [false, false];
-    const routes = [this.routeOf("ipv4")?.index, this.routeOf("ipv6")?.index];
-    const kindOf = (link: Link) => (SLOTS[link.slot] as Slot).kind;
-    const isContainer = ![...this.#links.values()].some((link) =>
-      ["ethernet", "wifi", "cellular"].includes(kindOf(link)) ||
-      (kindOf(link) === "tunnel" && link.up)
-    );
-    for (const link of this.#links.values()) {
-      const isHostOnly = kindOf(link) === "bridge" && !isContainer && !routes.includes(link.index);
-      if (isHostOnly) continue;
-      const families = usableFamilies(link);
-      haveIpv4 ||= families.has("IPv4");
-      haveIpv6 ||= families.has("IPv6");
+    if (this.#facts?.revision !== this.revision) {
+      this.#facts = { revision: this.revision, text: this.#makeFacts() };
     }
+    return this.#facts.text;
+  }
+
+  #makeFacts(): string {
+    const routes = [this.routeOf("ipv4"), this.routeOf("ipv6")];
+    const exits = routes.map((route) => route?.index);
+    const positions = [...this.#links.values()].map(positionOf);
+    const hostOnly: string[] = [];
+    let [haveIpv4, haveIpv6] = [false, false];
+    for (const [i, link] of [...this.#links.values()].entries()) {
+      const nic = { ...linkFields(link), addresses: publishedAddresses(link) };
+      if (isHostOnly(positions[i]!, positions, exits)) {
+        hostOnly.push(link.name);
+        continue;
+      }
+      const cidrs = usable(nic);
+      haveIpv4 ||= cidrs.some((it) => it.includes("."));
+      haveIpv6 ||= cidrs.some((it) => it.includes(":"));
+    }
+    const online = routes.some((route) =>
+      route !== null && route.source !== null && isRunning(this.#links.get(route.index) as Link)
+    );
     const defaultRouteInterface = (this.#route("ipv4") ?? this.#route("ipv6"))?.interface ?? null;
-    return factsText({ haveIpv4, haveIpv6, defaultRouteInterface });
+    return factsText({ haveIpv4, haveIpv6, online, defaultRouteInterface }, hostOnly);
   }
 
   /** Applies a change. */
@@ -164,6 +186,12 @@ export class Network {
       case "mtu":
         link.mtu = mutation.mtu;
         return this.#tellLink(link, name);
+      case "master":
+      case "parent": {
+        const other = mutation.other === null ? null : this.#inSlot(mutation.other)?.index ?? null;
+        link[mutation.do] = other;
+        return this.#tellLink(link, name);
+      }
       case "rename": {
         const wanted = SLOTS[link.slot]?.names[mutation.name];
         if (wanted === undefined || this.#texts.has(wanted)) return;
@@ -214,12 +242,20 @@ export class Network {
     const name = made?.names.find((it) => !this.#texts.has(it));
     if (name === undefined) return;
     const index = ++this.#lastIndex;
-    const link = { slot, index, name, up: true, carrier: true, mtu: 1500, addresses: new Map() };
+    const at = { master: null, parent: null, addresses: new Map() };
+    const link = { slot, index, name, up: true, carrier: true, mtu: 1500, ...at };
     this.#links.set(index, link);
     this.#tellLink(link, name);
   }
 
+  /** Its ports and what sits on it are told first, as netdev_upper_dev_unlink() does. */
   #remove(link: Link, name: string): void {
+    for (const other of this.#links.values()) {
+      if (other.master !== link.index && other.parent !== link.index) continue;
+      if (other.master === link.index) other.master = null;
+      if (other.parent === link.index) other.parent = null;
+      if (other !== link) this.#tellLink(other, other.name);
+    }
     this.#links.delete(link.index);
     for (const routes of Object.values(this.#routes)) routes.delete(link.index);
     this.#changed(link, name);

@@ -3,10 +3,19 @@
  *
  * @module
  */
+import type { LocalAddress } from "../../mod.ts";
 import type { Random } from "../support/random.ts";
 import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
 import type { Operation } from "./plan.ts";
+
+const LOCAL_ADDRESSES: readonly LocalAddress[] = [
+  { hostname: "192.0.2.1" },
+  { hostname: "2001:db8::1" },
+  { hostname: "fe80::1%eth0" },
+  { hostname: "0.0.0.0" },
+  { hostname: "::", interface: "eth0" },
+];
 
 /** Sorts of faults; frequent ones are listed more than once. */
 export const FAULTS: readonly Fault["fault"][] = [
@@ -137,6 +146,7 @@ function makeOptions(random: Random): (Operation & { op: "subscribe" })["options
   return {
     ...(random.chance(0.3) ? { initial: false } : {}),
     ...(random.chance(0.4) ? { majorOnly: true } : {}),
+    ...(random.chance(0.2) ? { affects: random.pick(LOCAL_ADDRESSES) } : {}),
     ...(random.chance(0.4) ? { settleMs: random.pick([1, 100, 700]) } : {}),
     ...(random.chance(0.15) ? { settleMaxMs: random.pick([1, 300, 2_000]) } : {}),
   };

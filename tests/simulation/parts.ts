@@ -7,6 +7,7 @@ import type { applyEvent } from "../../ffi/linux/classify.ts";
 import type { SleepDetector } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
+import type { affects } from "../../state/affects.ts";
 import type { applyChanges } from "../../state/apply.ts";
 import type { isMajorChange } from "../../state/major.ts";
 
@@ -25,6 +26,7 @@ export interface Quirks {
 /** The code under test. */
 export interface Parts {
   readonly NetworkMonitor: Pick<typeof NetworkMonitor, "open">;
+  readonly affects: typeof affects;
   readonly applyChanges: typeof applyChanges;
   readonly isMajorChange: typeof isMajorChange;
   readonly LinkTable: typeof LinkTable;
@@ -44,6 +46,7 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
   ]);
   return {
     NetworkMonitor: mod.NetworkMonitor,
+    affects: mod.affects,
     applyChanges: mod.applyChanges,
     isMajorChange: mod.isMajorChange,
     LinkTable: table.LinkTable,

@@ -9,6 +9,7 @@ import { makeMutation, MUTATIONS, withoutTwin } from "./mutations.ts";
 import { FAULTS, makeFault, makeOther, OTHERS } from "./operations.ts";
 import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
+import { SLOTS } from "./pool.ts";
 import type { SourceShape } from "./source.ts";
 
 /** One operation. */
@@ -116,8 +117,12 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
     const share = random.pick([0.2, 0.5, 0.9]);
     return all.flatMap((it) => random.chance(share) ? Array<T>(random.between(1, 4)).fill(it) : []);
   };
-  // only a source with a journal learns of unannounced addresses from reads
-  const known = MUTATIONS.filter((it) => it !== "address-hidden" || shape.flavour === "journal");
+  // only a source with a journal learns of unannounced addresses from reads, and without one a table can miss
+  // a port that matters only later
+  const known = MUTATIONS.filter((it) =>
+    shape.flavour === "journal" || it !== "address-hidden" &&
+      (shape.flavour !== "plain" || it !== "master" && it !== "parent")
+  );
   const mutations = part(known);
   const others = part(OTHERS).filter((it) =>
     (it !== "close" && it !== "trap") || random.chance(0.15)
@@ -140,7 +145,7 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
 }
 
 function makeInitial(random: Random): Mutation[] {
-  const slots = random.shuffle([0, 1, 2, 3, 4, 5]).slice(0, random.pick([0, 2, 4, 6]));
+  const slots = random.shuffle([...SLOTS.keys()]).slice(0, random.pick([0, 2, 4, 8]));
   return slots.flatMap((slot): Mutation[] => [
     { do: "link-add", slot },
     makeMutation(random, ["address-set"], slot),
@@ -165,7 +170,7 @@ function makeSteps(random: Random, swarm: Swarm): Step[] {
 
 /** Many changes of one interface in a row, often followed by a pause. */
 function makeBurst(random: Random, swarm: Swarm): Step[] {
-  const slot = random.below(6);
+  const slot = random.below(SLOTS.length);
   const longest = random.pick([0, 3, 12, 30]);
   const pause = random.chance(0.5) ? random.below(LONGEST_PAUSE_MS) : 0;
   const kinds = random.chance(0.5) ? swarm.mutations : ["address-set", "address-remove"] as const;

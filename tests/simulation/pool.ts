@@ -27,6 +27,8 @@ export const SLOTS: readonly Slot[] = [
   { names: ["wwan0"], kind: "cellular", driver: null, hardwareType: NONE },
   { names: ["tun0", "tun1"], kind: "tunnel", driver: "tun", hardwareType: NONE },
   { names: ["docker0", "br-1"], kind: "bridge", driver: "bridge", hardwareType: ETHER },
+  { names: ["veth1", "veth2"], kind: "virtual", driver: "veth", hardwareType: ETHER },
+  { names: ["vlan5", "veth1"], kind: "virtual", driver: "vlan", hardwareType: ETHER },
 ];
 
 /** An address that an interface can have. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Snapshot, State } from "../../state/types.ts";
+import { expectedReasons, namesSleep, reasonTexts, wrongMeaning } from "./meanings.ts";
 import { type Moment, Records } from "./records.ts";
 import { recordText, routeText } from "./texts.ts";
 import type { World } from "./world.ts";
@@ -80,6 +81,7 @@ export class Publications {
     this.#checkSequence(snapshot, before);
     this.#checkCauses(snapshot, before.snapshot.state);
     this.#checkFrozen(snapshot);
+    this.#checkMeaning(snapshot, before.snapshot.state);
     this.#records.check(snapshot, before.snapshot.state, before);
     this.#all.push({ snapshot, revision: network.revision, time: clock.monotonic() });
   }
@@ -130,10 +132,22 @@ export class Publications {
     if (found > this.#world.sleptMs) this.#world.fail("Found more sleep than there was");
   }
 
+  #checkMeaning({ causes, major, reasons, state }: Snapshot, before: State): void {
+    const wrong = wrongMeaning(state);
+    if (wrong !== null) this.#world.fail(`Published a state that contradicts itself: ${wrong}`);
+    if (major !== reasons.length > 0) this.#world.fail("A snapshot is major without a reason");
+    const expected = expectedReasons(before, state, this.#world.ignores);
+    if (reasonTexts(reasons).join() !== expected.join()) {
+      this.#world.fail(`The reasons are ${reasonTexts(reasons)}, not ${expected}`);
+    }
+    const sleeps = causes.includes("resume") ? [state.sleptMs ?? 0] : [];
+    if (!namesSleep(reasons, sleeps)) this.#world.fail("The reasons lack a sleep, or name one");
+  }
+
   #checkFrozen(snapshot: Snapshot): void {
-    const { state, changes, causes } = snapshot;
-    const parts = [snapshot, state, changes, causes, state.interfaces, state.defaultRoute];
-    const all = [...parts, ...changes, ...Object.values(state.interfaces)];
+    const { state, changes, causes, reasons } = snapshot;
+    const parts = [snapshot, state, changes, causes, reasons, state.interfaces, state.defaultRoute];
+    const all = [...parts, ...changes, ...reasons, ...Object.values(state.interfaces)];
     if (!all.every(Object.isFrozen)) this.#world.fail("A snapshot is not frozen");
   }
 }
@@ -149,7 +163,8 @@ export function sameStates(a: State, b: State): boolean {
   return names.every((name) => {
     const [one, other] = [a.interfaces[name], b.interfaces[name]];
     if (one === undefined || other === undefined) return false;
-    return one === other || recordText(one).whole === recordText(other).whole;
+    return one === other ||
+      one.hostOnly === other.hostOnly && recordText(one).whole === recordText(other).whole;
   });
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 import type { SnapshotOptions } from "../../actor/options.ts";
-import type { Interface, Snapshot } from "../../state/types.ts";
+import type { Snapshot } from "../../state/types.ts";
+import { expectedReasons, namesSleep, reasonTexts } from "./meanings.ts";
 import { type Publications, sameStates } from "./publications.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
@@ -180,18 +181,31 @@ export class Reader {
     if (this.#isMajor(last, snapshot) !== snapshot.major) {
       this.#world.fail(`A reader got a snapshot that is ${snapshot.major ? "" : "not "}major`);
     }
+    if (snapshot.major !== snapshot.reasons.length > 0) {
+      this.#world.fail("A reader got a major snapshot without a reason");
+    }
+    const expected = expectedReasons(last.state, state, this.#world.ignores);
+    const isNamed = namesSleep(snapshot.reasons, this.#sleeps(last, snapshot));
+    if (reasonTexts(snapshot.reasons).join() !== expected.join() || !isNamed) {
+      this.#world.fail(
+        `A reader got the reasons ${reasonTexts(snapshot.reasons)}, not ${expected}`,
+      );
+    }
     if (!this.#isDelivered(last, snapshot)) {
-      this.#world.fail("A reader with majorOnly got a minor snapshot");
+      this.#world.fail("A reader with majorOnly or affects got a snapshot that it did not want");
     }
   }
 
   /** A snapshot is held back until nothing has changed for `settleMs`, at most for `settleMaxMs`. */
   #checkSettled(last: Snapshot): void {
-    const { settleMs = 0, settleMaxMs = 4 * settleMs, majorOnly } = this.#options;
+    const { affects, settleMs = 0, settleMaxMs = 4 * settleMs, majorOnly } = this.#options;
     const now = this.#world.clock.monotonic();
     const first = this.#publications.at(last.sequence + 1)?.time ?? now;
     const newest = this.#publications.last?.time ?? now;
-    const due = Math.min(majorOnly ? first + settleMs : newest + settleMs, first + settleMaxMs);
+    const due = Math.min(
+      majorOnly || affects ? first + settleMs : newest + settleMs,
+      first + settleMaxMs,
+    );
     if (now < due) this.#world.fail(`A reader got a snapshot ${due - now} ms early`);
   }
 
@@ -201,19 +215,29 @@ export class Reader {
     for (let i = last.sequence + 1; i <= snapshot.sequence; i++) {
       resumed ||= this.#publications.at(i)?.snapshot.causes.includes("resume") ?? false;
     }
-    if (this.#options.majorOnly) return resumed || this.#isMajor(last, snapshot);
+    const { affects, majorOnly } = this.#options;
+    if (affects !== undefined) {
+      const isLong = this.#sleeps(last, snapshot).some((ms) => ms >= 600_000);
+      const isAffected = this.#world.parts.affects(affects, last.state, snapshot.state);
+      if (!isLong && !isAffected) return false;
+    }
+    if (majorOnly) return resumed || this.#isMajor(last, snapshot);
     return !sameStates(last.state, snapshot.state);
   }
 
-  #isMajor(last: Snapshot, snapshot: Snapshot): boolean {
-    const { plan, parts } = this.#world;
-    const ignoreInterface = (nic: Interface): boolean =>
-      plan.ignores === "bridges" && nic.kind === "bridge";
+  /** The sleeps published after one snapshot, up to another. */
+  #sleeps(last: Snapshot, snapshot: Snapshot): number[] {
+    const all: number[] = [];
     for (let i = last.sequence + 1; i <= snapshot.sequence; i++) {
-      const { snapshot: it } = this.#publications.at(i) ?? {};
-      const resumed = it?.causes.includes("resume") ?? false;
-      if (resumed && (it?.state.sleptMs ?? 0) >= 600_000) return true;
+      const it = this.#publications.at(i)?.snapshot;
+      if (it?.causes.includes("resume")) all.push(it.state.sleptMs ?? 0);
     }
-    return parts.isMajorChange(last.state, snapshot.state, { ignoreInterface });
+    return all;
+  }
+
+  #isMajor(last: Snapshot, snapshot: Snapshot): boolean {
+    const { ignores, parts } = this.#world;
+    if (this.#sleeps(last, snapshot).some((ms) => ms >= 600_000)) return true;
+    return parts.isMajorChange(last.state, snapshot.state, { ignoreInterface: ignores });
   }
 }

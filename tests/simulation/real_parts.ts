@@ -6,12 +6,13 @@
 import { applyEvent } from "../../ffi/linux/classify.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { SleepDetector } from "../../ffi/suspend_clock.ts";
-import { applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";
+import { affects, applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";
 import type { Parts } from "./parts.ts";
 
 /** The code itself, without edits. */
 export const REAL_PARTS: Parts = {
   NetworkMonitor,
+  affects,
   applyChanges,
   isMajorChange,
   LinkTable,

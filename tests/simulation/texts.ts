@@ -45,11 +45,20 @@ export function viaText(route: DefaultRoute | null): string | null {
   return route === null ? null : `via ${route.gateway} from ${route.source} metric ${route.metric}`;
 }
 
-/** The derived fields of a state, as text. */
+/** Derived fields, as text. */
 export function factsText(
-  facts: Pick<State, "haveIpv4" | "haveIpv6" | "defaultRouteInterface">,
+  facts: Pick<State, "haveIpv4" | "haveIpv6" | "online" | "defaultRouteInterface">,
+  hostOnly: readonly string[],
 ): string {
-  return `${facts.haveIpv4} ${facts.haveIpv6} ${facts.defaultRouteInterface}`;
+  const { defaultRouteInterface, haveIpv4, haveIpv6, online } = facts;
+  return `have ${haveIpv4} ${haveIpv6}, online ${online}, default ${defaultRouteInterface}, ` +
+    `host-only ${hostOnly.toSorted()}`;
+}
+
+/** The same of a state. */
+export function stateFactsText(state: State): string {
+  const hostOnly = Object.values(state.interfaces).filter((nic) => nic.hostOnly);
+  return factsText(state, hostOnly.map(({ name }) => name));
 }
 
 function linkText(it: LinkFields): string {

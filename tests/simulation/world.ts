@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Interface } from "../../state/types.ts";
 import { Random } from "../support/random.ts";
 import { VirtualClock } from "./clock.ts";
 import { Faults, Ledger } from "./faults.ts";
@@ -64,6 +65,10 @@ export class World {
       trace: (what) => this.trace(what),
     });
   }
+
+  /** Whether `ignoreInterface` leaves the interface out. */
+  readonly ignores = (nic: Interface): boolean =>
+    this.plan.ignores === "bridges" && nic.kind === "bridge";
 
   /** The longest time that a read may take. */
   readonly readLimitMs = READ_LIMIT_MS;
