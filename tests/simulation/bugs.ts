@@ -44,7 +44,8 @@ export const BUGS: readonly PlantedBug[] = [
       "return a.prefixLength - b.prefixLength;",
   }),
   edit("addresses keyed without prefix", "ffi/linux/link_table.ts", {
-    "numberOf(local) * 64 + prefixLength;": "numberOf(local) * 64;",
+    "return a.prefixLength - b.prefixLength || compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);":
+      "return compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);",
   }),
   edit("addresses shown without prefix", "state/normalize.ts", {
     "return key + CHARACTERS[prefixLength];": "return key;",
