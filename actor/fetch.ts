@@ -43,8 +43,8 @@ export interface NetworkFetch extends AsyncDisposable {
  * in flight: a request that is safe to repeat is sent again, any other rejects with `NetworkChangedError`, also in
  * the middle of a response body. Nothing that happens on host-only interfaces ends a request.
  *
- * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2), the body is neither a stream
- *   nor inside a `Request`, and the response has not been returned yet.
+ * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet,
+ *   the body is neither a stream nor inside a `Request`, and the response has not been returned.
  * - A repeated request waits up to 2 seconds for the network to return, as between two addresses of DHCP.
  * - The reason of the caller's `signal` wins over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.

@@ -62,7 +62,8 @@ export class Sender {
     const request = new Request(input, init);
     const { signal } = request;
     this.#logClose();
-    let left = isReplayable(request, input, init) ? this.#options.retries : 0;
+    let left = hasReplayableBody(input, init) ? this.#options.retries : 0;
+    const isIdempotent = IDEMPOTENT.includes(request.method);
     await this.#untilOnline(this.#options.holdMs, signal);
     for (;; left--) {
       this.#followState();
@@ -70,7 +71,8 @@ export class Sender {
       try {
         return await pool.send(left > 0 ? request.clone() : request, init?.client);
       } catch (error) {
-        if (left === 0 || !await this.#isLost(pool, error, signal)) {
+        const isRepeatable = left > 0 && (isIdempotent || isUnsent(error));
+        if (!isRepeatable || !await this.#isLost(pool, error, signal)) {
           throw signal.aborted ? signal.reason : error;
         }
       }
@@ -132,10 +134,15 @@ export class Sender {
   }
 }
 
-/** Whether a request may be sent again. A body that is a stream, or inside a `Request`, cannot. */
-function isReplayable(request: Request, input: RequestInfo | URL, init?: FetchInit): boolean {
-  if (!IDEMPOTENT.includes(request.method)) return false;
+/** Whether a body can be sent again: a stream cannot, nor what is inside a `Request`. */
+function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean {
   const body: unknown = init?.body ?? (input instanceof Request ? input.body : null);
   return body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
+}
+
+/** Whether no connection was opened, so that the server got nothing. Deno 2.9 says so in this message alone. */
+function isUnsent(error: unknown): boolean {
+  const cause = error instanceof TypeError ? error.cause : null;
+  return cause instanceof Error && cause.message.includes("client error (Connect)");
 }

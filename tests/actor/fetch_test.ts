@@ -181,31 +181,58 @@ fetchTest(
   },
 );
 
-fetchTest("a request that fails is repeated if a read finds another network", async (it) => {
-  const { port } = new URL(it.server.url);
-  await it.server[Symbol.asyncDispose](); // connections are refused from now on
-  await using fetch = createFetch({
-    get current() {
-      return it.monitor.current;
+for (const method of ["GET", "POST"]) {
+  fetchTest(
+    `a ${method} without a connection is repeated if a read finds another network`,
+    async (it) => {
+      const url = `${it.server.url}/a`;
+      const port = Number(new URL(url).port);
+      await it.server[Symbol.asyncDispose](); // connections are refused from now on
+      await using servers = new AsyncDisposableStack();
+      let reads = 0;
+      await using fetch = createFetch({
+        get current() {
+          return it.monitor.current;
+        },
+        snapshots: (options) => it.monitor.snapshots(options),
+        waitFor: (predicate, options) => it.monitor.waitFor(predicate, options),
+        async refresh() {
+          const options = { hostname: "127.0.0.1", port, onListen() {} };
+          if (++reads === 2) servers.use(Deno.serve(options, () => new Response("answered")));
+          return await it.monitor.refresh();
+        },
+      });
+      await assertRejects(() => fetch(url, { method }), TypeError); // no other network
+      it.source.set(home("192.0.2.8")); // no event announces it
+      assertEquals(await (await fetch(url, { method })).text(), "answered");
+      assertEquals(reads, 2);
     },
-    snapshots: (options) => it.monitor.snapshots(options),
-    waitFor: (predicate, options) => it.monitor.waitFor(predicate, options),
-    async refresh() {
-      reads++;
-      const snapshot = await it.monitor.refresh();
-      if (reads === 2) servers.use(Deno.serve({ ...LOCAL, port: Number(port) }, () => OK));
-      return snapshot;
-    },
-  });
-  const LOCAL = { hostname: "127.0.0.1", onListen() {} };
-  const OK = new Response("answered");
-  await using servers = new AsyncDisposableStack();
-  let reads = 0;
-  await assertRejects(() => fetch(`${it.server.url}/a`), TypeError); // no other network
-  it.source.set(home("192.0.2.8")); // no event announces it
-  assertEquals(await (await fetch(`${it.server.url}/a`)).text(), "answered");
-  assertEquals(reads, 2);
-});
+  );
+}
+
+fetchTest(
+  "a connection that the server resets is an error, not a change of network",
+  async (it) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let connections = 0;
+    const resetting = (async () => {
+      for await (const connection of listener) {
+        connections++;
+        await connection.read(new Uint8Array(1_000));
+        connection.close();
+      }
+    })();
+    const url = `http://127.0.0.1:${listener.addr.port}`;
+    const reads = it.source.calls.read;
+    await assertRejects(() => it.fetch(url, { method: "POST", body: "text" }), TypeError);
+    assertEquals([connections, it.source.calls.read], [1, reads]);
+    const error = await assertRejects(() => it.fetch(url), TypeError);
+    assertEquals(error instanceof NetworkChangedError, false);
+    assertEquals(it.source.calls.read, reads + 1);
+    listener.close();
+    await resetting;
+  },
+);
 
 fetchTest("the caller's signal wins, before, during and between", async (it) => {
   const reason = new Error("The caller's");

@@ -90,6 +90,16 @@ namespaceTest(import.meta.url, "fetch aborts nothing while containers come and g
   await ended;
 });
 
+namespaceTest(import.meta.url, "fetch: a name that cannot be resolved is a TypeError", async () => {
+  await using monitor = await NetworkMonitor.open();
+  await using fetch = createFetch(monitor);
+  assertEquals(monitor.current.state.online, false);
+  for (const method of ["GET", "POST"]) {
+    const error = await assertRejects(() => fetch("http://name.invalid/", { method }), TypeError);
+    assertEquals(error instanceof NetworkChangedError, false);
+  }
+});
+
 namespaceTest(import.meta.url, "navigator.onLine follows the network, and is gone", async () => {
   await ip("link set lo up");
   await using monitor = await NetworkMonitor.open();

@@ -10,7 +10,7 @@ import { NetworkMonitor } from "../../../mod.ts";
 import { HttpServer } from "../http_server.ts";
 
 const BODIES = 20;
-const REQUESTS = 3_000;
+const REQUESTS = 1_500;
 
 declare const gc: () => void;
 
@@ -50,8 +50,8 @@ await clock.advance(250);
 await Promise.race([Promise.all(reading), new Promise((resolve) => setTimeout(resolve, 5_000))]);
 
 let before = 0;
-for (let n = 0; n < REQUESTS + 500; n++) {
-  if (n === 500) before = await collect();
+for (let n = 0; n < REQUESTS + 300; n++) {
+  if (n === 300) before = await collect();
   server.arrivals.length = 0;
   await (await fetch(server.url, { signal: caller.signal })).text();
 }
