@@ -6,6 +6,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createFetch, type FetchOptions, NetworkChangedError } from "../../actor/fetch.ts";
 import { scriptedInterface } from "../../actor/testing.ts";
+import { runDenoOk } from "../support/run.ts";
+import { read, run, skippable } from "../support/skip.ts";
 import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";
 import { setUp } from "./support.ts";
 
@@ -354,6 +356,16 @@ fetchTest("disposing it ends what hangs, waits or comes later", async (it) => {
   await it.fetch[Symbol.asyncDispose]();
   assertEquals([it.server.count("/a"), it.log.lines.length], [0, 0]);
 }, { waitUntilOnline: true });
+
+skippable({
+  name: "fetch: neither a connection nor a held request keeps the process alive",
+  needs: [read, run],
+  async fn() {
+    const program = "tests/support/programs/fetch_end.ts";
+    const { stdout } = await runDenoOk(["run", "--allow-net=127.0.0.1", program]);
+    assertEquals(stdout, "ready\n");
+  },
+});
 
 Deno.test("createFetch: options of wrong types and out of range", async () => {
   await using it = await setUp();

@@ -6,6 +6,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { installOnLine } from "../../actor/navigator.ts";
 import { scriptedRoute } from "../../actor/testing.ts";
+import { read, skippable } from "../support/skip.ts";
 import { type OpenSetting, setUp } from "./support.ts";
 
 /** What `navigator.onLine` is; undefined without `installOnLine()`. */
@@ -109,4 +110,17 @@ Deno.test("after the monitor was closed the last value stays", async () => {
   using _installed = installOnLine(it.monitor);
   await it.monitor.close();
   assertEquals(onLine(), true);
+});
+
+skippable({
+  name: "navigator.onLine in a Worker is the Worker's own",
+  needs: [read],
+  async fn() {
+    const url = new URL("../support/programs/online_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    const { data } = await new Promise<MessageEvent>((resolve) => worker.onmessage = resolve);
+    worker.terminate();
+    assertEquals(data, [false, "online", true, false]);
+    assertEquals("onLine" in navigator, false);
+  },
 });

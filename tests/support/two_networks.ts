@@ -6,6 +6,7 @@
  */
 import { ip } from "./netns.ts";
 import { Program } from "./program.ts";
+import { scaled } from "./timing.ts";
 
 /** The server at the far end of `eth0`. */
 export class FarServer implements AsyncDisposable {
@@ -47,12 +48,17 @@ export class FarServer implements AsyncDisposable {
   /** How often each request came, by method and path. Asked on a connection of its own. */
   async counts(): Promise<Record<string, number>> {
     using client = Deno.createHttpClient({});
-    return await (await fetch(`${this.url}/counts`, { client })).json();
+    const signal = AbortSignal.timeout(scaled(20_000));
+    return await (await fetch(`${this.url}/counts`, { client, signal })).json();
   }
 
-  /** Resolves when a request has come. */
+  /** Resolves when a request has come; throws after 20 s, scaled. */
   async until(key: string): Promise<void> {
-    while (!(await this.counts())[key]) await new Promise((resolve) => setTimeout(resolve, 10));
+    const end = performance.now() + scaled(20_000);
+    for (let counts = await this.counts(); !counts[key]; counts = await this.counts()) {
+      if (performance.now() > end) throw new Error(`No ${key}: ${JSON.stringify(counts)}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   /** Ends the server. The link goes with its namespace. */
