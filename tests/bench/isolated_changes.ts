@@ -10,7 +10,7 @@ import type { Bench } from "./scenario.ts";
 import { latencies } from "./statistics.ts";
 
 /** What a program does right after it has started is not measured. */
-const SETTLE_MS = 1_500;
+const SETTLE_MS = 1_000;
 const LAST_EVENT_MS = 1_200;
 
 /** How to measure. */
@@ -19,7 +19,7 @@ export interface ChangesOptions {
   count: number;
   /** Milliseconds between two changes; default 330. */
   apartMs?: number;
-  /** How long the program gets after its start; default 1,500. */
+  /** How long the program gets after its start; default 1,000. */
   settleMs?: number;
   /** How long it gets for its last event; default 1,200, because the slowest peer looks once a second. */
   lastEventMs?: number;

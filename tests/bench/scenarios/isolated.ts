@@ -8,23 +8,23 @@ import { setUpNetwork } from "../network.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** netmon waits 1 s after each change before it looks again: this is how quick it is when it does not wait. */
-const NETMON_APART_MS = 1_300;
+const NETMON_APART_MS = 2_500;
 
 export const isolated: Scenario = {
   name: "isolated",
   title: "an isolated change among 10 interfaces",
   async run(bench) {
     await setUpNetwork(10);
-    const count = bench.quick ? 8 : 12;
-    const netmon = bench.only("netmon").map((peer) => ({ ...peer, name: "netmon 1.3 s" }));
+    const count = bench.quick ? 8 : 10;
+    const netmon = bench.only("netmon").map((peer) => ({ ...peer, name: "netmon 2.5 s" }));
     const peers = [...bench.peers, ...netmon, bench.timedNetwatch()];
     await bench.interleave("isolated", peers, async (peer) => {
-      if (peer.name === "netmon 1.3 s") {
-        const options = { count: count / 4, apartMs: NETMON_APART_MS };
+      if (peer.name === "netmon 2.5 s") {
+        const options = { count: Math.ceil(count / 4), apartMs: NETMON_APART_MS };
         await measureChanges(bench, "isolated", peer, options);
       } else {
         const isOurs = ["netwatch", "floor"].includes(peer.name);
-        await measureChanges(bench, "isolated", peer, { count: isOurs ? 3 * count : count });
+        await measureChanges(bench, "isolated", peer, { count: isOurs ? 2.5 * count : count });
       }
     });
   },

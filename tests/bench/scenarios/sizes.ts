@@ -4,11 +4,12 @@
  * @module
  */
 import { ipBatch } from "../../support/netns.ts";
-import { measureChanges } from "../isolated_changes.ts";
+import { type ChangesOptions, measureChanges } from "../isolated_changes.ts";
 import { CHANGING, growNetwork, setUpNetwork, sleep } from "../network.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 import { measureReads } from "./read.ts";
 
+const COUNT = 8;
 /** netwatch needs no more for its last event. */
 const LAST_EVENT_MS = 400;
 /** They take seconds for a change. */
@@ -31,10 +32,10 @@ export const interfaces: Scenario = {
         ...slow.map((peer) => ({ ...peer, rounds: SLOW_PEER_ROUNDS })),
         bench.timedNetwatch(),
       ];
-      const settleMs = 1_500 + size / 2;
+      const settleMs = 1_000 + size / 2;
       await bench.interleave(`interfaces ${size}`, peers, (peer) => {
         const lastEventMs = peer.rounds === SLOW_PEER_ROUNDS ? 5_000 : LAST_EVENT_MS;
-        const options = { count: bench.quick ? 6 : 10, settleMs, lastEventMs };
+        const options = { count: COUNT, settleMs, lastEventMs };
         return measureChanges(bench, `interfaces ${size}`, peer, options);
       });
     }
@@ -88,7 +89,7 @@ export const monitors: Scenario = {
     await setUpNetwork(10);
     for (const count of [64, 500]) {
       const args = ["--monitors", String(count)];
-      await measureOurs(bench, `monitors ${count}`, { args, settleMs: 4_000 });
+      await measureOurs(bench, `monitors ${count}`, { args, settleMs: 2_000 });
     }
   },
 };
@@ -96,9 +97,10 @@ export const monitors: Scenario = {
 async function measureOurs(
   bench: Bench,
   scenario: string,
-  { args = [], settleMs = 1_500 }: { args?: string[]; settleMs?: number } = {},
+  { args = [], settleMs }: { args?: string[]; settleMs?: number } = {},
 ): Promise<void> {
   const peers = [bench.netwatch(...args), bench.timedNetwatch(...args)];
-  const options = { count: bench.quick ? 6 : 10, settleMs, lastEventMs: LAST_EVENT_MS };
+  const options: ChangesOptions = { count: COUNT, lastEventMs: LAST_EVENT_MS };
+  if (settleMs !== undefined) options.settleMs = settleMs;
   await bench.interleave(scenario, peers, (peer) => measureChanges(bench, scenario, peer, options));
 }

@@ -11,7 +11,10 @@ import { CHANGING, isKernelState, runBatch, setUpNetwork, sleep, writeBatch } fr
 import { Program } from "../program.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 
-const QUIET_MS = 500;
+const SETTLE_MS = 700;
+const QUIET_MS = 300;
+/** netmon looks a second after it looked last. */
+const LEAST_MS = 1_200;
 /** A program that is not done by then counts with what it has used. */
 const LONGEST_MS = 20_000;
 const BLOCK = 2_000;
@@ -37,7 +40,7 @@ async function measureStorm(bench: Bench, name: string, commands: string[]): Pro
   await bench.interleave(name, concerned, async (peer) => {
     await ip(`-4 addr flush dev ${CHANGING} to 10.209.0.0/16`);
     const program = await Program.start(peer);
-    await sleep(1_000);
+    await sleep(SETTLE_MS);
     const before = program.meter.read();
     const { wallMs, endNs } = await runBatch(batch);
     const after = await untilQuiet(program.meter);
@@ -60,6 +63,7 @@ async function measureStorm(bench: Bench, name: string, commands: string[]): Pro
 /** Waits until the program has nothing left to do. */
 async function untilQuiet(meter: Meter): Promise<Cost> {
   const end = performance.now() + LONGEST_MS;
+  await sleep(LEAST_MS);
   for (let before = meter.read();;) {
     await sleep(QUIET_MS);
     const now = meter.read();
