@@ -59,6 +59,22 @@ Deno.test("headingsOf() makes the anchors of GitHub", () => {
 });
 
 skippable({
+  name: "the commands on the pages name tasks and files that exist, and JSON blocks parse",
+  needs: [read],
+  fn() {
+    const { tasks } = JSON.parse(readText("deno.json"));
+    for (const [path, text] of pages()) {
+      const named = matches(text, /deno task ([\w:]+)/g).filter((name) => !(name in tasks));
+      assertEquals(named, [], `${path}: deno task`);
+      const blocks = matches(text, /^```sh\n([^]*?)^```/gm).join("\n");
+      const files = matches(blocks, /(?:^|\s)((?:examples|tests)\/[\w/.]+\.\w+)/gm);
+      for (const file of files) Deno.statSync(new URL(file, ROOT)); // throws if it is missing
+      for (const json of matches(text, /^```json\n([^]*?)^```/gm)) JSON.parse(json);
+    }
+  },
+});
+
+skippable({
   name: "the pages name only options that the example program has",
   needs: [read],
   fn() {

@@ -20,6 +20,7 @@ import {
   isUnspecified,
   parseIp,
 } from "../../state/ip.ts";
+import { isPrivateAddress } from "../../state/private_address.ts";
 import type { Address, DefaultRoute, Interface, State } from "../../state/types.ts";
 import { address, nic } from "../support/states.ts";
 import { HOSTILE_NAMES } from "../support/random_states.ts";
@@ -92,6 +93,57 @@ Deno.test("the predicates of ranges agree with ipaddr.js", () => {
       assertEquals(isUniqueLocal(bytes), range === "uniqueLocal");
       assertEquals(isPrivateIpv4(bytes), range === "private");
       if (isUnspecified(bytes)) assertEquals(range, "unspecified");
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+/** The ranges of ipaddr.js that are globally reachable. */
+const REACHABLE = /^(unicast|multicast|6to4|amt|as112v?6?|orchid2|rfc6052|droneRemoteId.*)$/;
+
+/** Where the IANA registries say something else than ipaddr.js 2.5: RFC 9780, 8215, 7526 and 7723. */
+const NEWER = ["100:0:0:1::/64", "64:ff9b:1::/48", "192.88.99.0/24", "192.0.0.0/24"].map((cidr) =>
+  ipaddr.parseCIDR(cidr)
+);
+
+Deno.test("isPrivateAddress() agrees with the ranges of ipaddr.js", () => {
+  const prefix = fc.constantFrom(
+    ...["0.0", "10.1", "100.64", "100.128", "127.0", "169.254", "172.16", "192.0", "192.31.196"],
+    ...[
+      "192.52.193",
+      "192.168",
+      "192.175.48",
+      "198.18",
+      "198.51.100",
+      "203.0.113",
+      "224.0",
+      "240.1",
+    ],
+    ...[
+      "::",
+      "100::",
+      "100:0:0:1::",
+      "2001::",
+      "2001:3::",
+      "2001:4:112::",
+      "2001:20::",
+      "2001:30::",
+    ],
+    ...["2001:db8::", "2002::", "2620:4f:8000::", "3fff::", "5f00::", "64:ff9b::", "64:ff9b:1::"],
+    ...["fc00::", "fe80::", "ff02::", "2606::"],
+  );
+  fc.assert(
+    fc.property(prefix, fc.nat(0xffff), (text, suffix) => {
+      const missing = 4 - text.split(".").length;
+      const octets = [suffix >> 8, suffix & 0xff].slice(-missing);
+      const address = text.includes(":")
+        ? text + suffix.toString(16)
+        : [text, ...Array(missing - octets.length).fill(0), ...octets].join(".");
+      const parsed = ipaddr.parse(address);
+      if (NEWER.some(([net, bits]) => net.kind() === parsed.kind() && parsed.match(net, bits))) {
+        return;
+      }
+      assertEquals(isPrivateAddress(address), !REACHABLE.test(parsed.range()), address);
     }),
     { numRuns: 1_000 },
   );
