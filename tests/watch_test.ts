@@ -222,7 +222,7 @@ Deno.test("formatNews() says when the machine goes offline and comes online", ()
     formatNews(snapshot(HOME, pulled), pulled, view()),
     `03:04:05.006  eth0 has carrier (major: 192.0.2.1 usable)
               IPv4 now leaves by eth0 via 192.0.2.254 (major: default route)
-              Online by eth0 via 192.0.2.254, my address is 192.0.2.1
+              Online by eth0, my address is 192.0.2.1
 `,
   );
 });

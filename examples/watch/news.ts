@@ -49,7 +49,7 @@ export function formatNews(snapshot: Snapshot, previous: State | null, view: Vie
     for (const reason of left) lines.push(mark(formatReason(reason), view.style));
   }
   if (previous !== null && previous.online !== state.online) {
-    lines.push(headline(state, view.style));
+    lines.push(headline(state, view.style, false));
   }
   const found = CAUSES[cause];
   if (found !== undefined) lines[0] = `${view.style.dim(`${found}:`)} ${lines[0]}`;
@@ -57,7 +57,7 @@ export function formatNews(snapshot: Snapshot, previous: State | null, view: Vie
 }
 
 /** Whether the machine is online, by what, and under which address. */
-export function headline(state: State, style: Style): string {
+export function headline(state: State, style: Style, hasGateway = true): string {
   const addresses = (["IPv4", "IPv6"] as const).flatMap((family) =>
     primaryAddress(state, { family })?.address ?? []
   );
@@ -65,7 +65,7 @@ export function headline(state: State, style: Style): string {
   if (state.online === "unknown") return style.bold(`Probably online${mine}`);
   if (!state.online) return style.red(style.bold("Offline")) + mine;
   const { ipv4, ipv6 } = state.defaultRoute;
-  const via = ipv4?.gateway ?? ipv6?.gateway;
+  const via = hasGateway ? ipv4?.gateway ?? ipv6?.gateway : null;
   const by = escapeText(state.defaultRouteInterface ?? "");
   return style.green(style.bold(`Online by ${by}`)) + (via ? ` via ${via}` : "") + mine;
 }

@@ -52,14 +52,15 @@ async function recordInside(columns: number, folder: string): Promise<void> {
   using _eth0 = openTunTap("eth0", "tap");
   await ip("link set eth0 address 02:00:5e:00:53:02 up");
   await ip("addr add 192.168.1.7/24 dev eth0");
-  await ip("route add default via 192.168.1.1");
+  await ip("route add default via 192.168.1.1 metric 100");
+  await sleep(3_000); // duplicate address detection of eth0's link-local address
   const terminal = new Terminal(`${folder}/tmux`, columns);
   const watch =
     `${Deno.execPath()} run --allow-ffi examples/watch.ts --interval 2s --libc ${folder}/libsleepy.so`;
   try {
     await terminal.start(`NETWATCH_SLEPT=${folder}/slept ${watch}`);
     await terminal.until("Ctrl-C");
-    await sleep(3_000); // duplicate address detection of eth0's link-local address
+    await sleep(1_000);
     await using monitor = new IpMonitor();
     await changeTheNetwork(folder);
     await sleep(2_500); // a reconcile
@@ -78,43 +79,52 @@ async function recordInside(columns: number, folder: string): Promise<void> {
   }
 }
 
+/** Twelve changes; each step is one. */
 async function changeTheNetwork(folder: string): Promise<void> {
   await change("addr add 2001:db8::7/64 dev eth0");
   await sleep(1_500); // duplicate address detection
-  await change("route replace default via 192.168.1.254");
+  await change("route replace default via 192.168.1.254 metric 100");
   await change(
-    "link add docker0 type bridge",
+    "link add docker0 address 02:42:00:5e:00:53 type bridge",
+    "link set docker0 addrgenmode none",
     "addr add 172.17.0.1/16 dev docker0",
     "link set docker0 up",
   );
+  const container = new Deno.Command("unshare", { args: ["-n", "sleep", "60"] }).spawn();
+  await sleep(200);
   await change(
-    "link add veth0 type veth peer name veth1",
-    "link set veth1 master docker0",
-    "link set veth0 up",
-    "link set veth1 up",
+    `link add veth5b1 type veth peer name c0 netns ${container.pid}`,
+    "link set veth5b1 addrgenmode none master docker0 up",
   );
-  await change("link del veth0");
-  await change("link del docker0");
+  await run("nsenter", "-n", "-t", String(container.pid), "ip", "link", "set", "c0", "up");
+  await sleep(PAUSE_MS);
+  await change("link del veth5b1");
+  container.kill();
+  await container.status;
   const tun0 = openTunTap("tun0", "tun");
   await change(
-    "addr add 10.8.0.2/24 dev tun0",
+    "link set tun0 addrgenmode none",
     "link set tun0 up",
-    "route replace default dev tun0",
+    "addr add 10.8.0.2/24 dev tun0",
+    "route add default dev tun0 metric 50",
   );
   tun0[Symbol.dispose]();
-  await change("route replace default via 192.168.1.1");
+  await sleep(PAUSE_MS);
   await change("link set eth0 mtu 1400");
   await change(
-    "addr add 192.168.2.8/24 dev eth0",
     "addr del 192.168.1.7/24 dev eth0",
-    "route replace default via 192.168.2.1",
+    "addr add 192.168.2.8/24 dev eth0",
+    "route add default via 192.168.2.1 metric 100",
   );
-  await change("link set eth0 down");
+  await change("link set eth0 carrier off");
+  await change("link set eth0 carrier on");
+  await change("link del docker0");
   await Deno.writeTextFile(`${folder}/slept`, "");
-  await sleep(3_000);
+  await sleep(3_000); // longer than the interval
 }
 
+/** By one process, so that they are milliseconds apart. */
 async function change(...commands: string[]): Promise<void> {
-  for (const command of commands) await ip(command);
+  await run("sh", "-c", `ip -batch - <<'END'\n${commands.join("\n")}\nEND`);
   await sleep(PAUSE_MS);
 }

@@ -43,10 +43,11 @@ interface Run {
 export function toSvg(title: string, lines: readonly string[], columns: number): string {
   const width = Math.round(columns * CHARACTER_PX + 2 * PADDING_PX);
   const height = lines.length * LINE_PX + 2 * PADDING_PX;
+  const on = new Set<string>(); // tmux leaves a style on for the next line
   const texts = lines.map((line, i) => {
     const y = PADDING_PX + (i + 0.75) * LINE_PX;
     let column = 0;
-    const runs = runsOf(line).map(({ classes, text }) => {
+    const runs = runsOf(line, on).map(({ classes, text }) => {
       const x = PADDING_PX + column * CHARACTER_PX;
       const length = text.length * CHARACTER_PX;
       column += text.length;
@@ -62,23 +63,23 @@ export function toSvg(title: string, lines: readonly string[], columns: number):
     `${texts.join("")}</svg>\n`;
 }
 
-/** Splits a line where its style changes; spaces at the end are left out. */
-function runsOf(line: string): Run[] {
+/** Splits a line where its style changes; `on` has the SGR codes that are on. Spaces at the end are left out. */
+function runsOf(line: string, on: Set<string>): Run[] {
   const runs: Run[] = [];
-  let on = new Set<string>();
   // deno-lint-ignore no-control-regex -- ANSI escape sequences
   for (const [, codes, text = ""] of line.trimEnd().matchAll(/\x1b\[([\d;]*)m|([^\x1b]+)/g)) {
     if (codes === undefined) runs.push({ text, classes: [...on].map((code) => CLASSES[code]!) });
-    else for (const code of codes.split(";")) on = apply(on, code);
+    else for (const code of codes.split(";")) apply(on, code);
   }
   return runs;
 }
 
-function apply(on: ReadonlySet<string>, code: string): Set<string> {
-  if (code === "" || code === "0") return new Set();
-  if (code === "22") return new Set([...on].filter((one) => one.length > 1));
-  if (code === "39") return new Set([...on].filter((one) => one.length === 1));
-  return code in CLASSES ? new Set([...on, code]) : new Set(on);
+function apply(on: Set<string>, code: string): void {
+  if (code in CLASSES) on.add(code);
+  for (const other of on) {
+    const isColour = other.length > 1;
+    if (code === "" || code === "0" || code === (isColour ? "39" : "22")) on.delete(other);
+  }
 }
 
 function escapeXml(text: string): string {
