@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { denoProgram } from "../support/program.ts";
 import { runDeno } from "../support/run.ts";
-import { scaled } from "../support/timing.ts";
 
 const PROGRAM = "examples/dashboard.ts";
 
 namespaceTest(
   import.meta.url,
-  "dashboard sends a change within 1 s, refuses foreign hosts, and ends while a client listens",
+  "dashboard sends changes, refuses foreign hosts, and ends while a client listens",
   async () => {
     await ip("link set lo up");
     await ip("link add eth0 type bridge");
@@ -31,13 +30,11 @@ namespaceTest(
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const [, first = ""] = /^data: (.*)\n\n$/.exec((await reader.read()).value ?? "") ?? [];
     assertEquals(JSON.parse(first).view.online, "Offline");
-    const started = performance.now();
     await ip("link add <b>\u202e type bridge");
-    const { value = "" } = await reader.read();
-    const ms = performance.now() - started;
-    assert(ms < scaled(1_000), `${ms} ms`);
-    assertEquals(JSON.parse(value.slice("data: ".length)).entries.length, 1);
-    assertMatch(value, /<b>\\\\u\{202e\}/);
+    let message = "";
+    while (!message.includes("<b>")) message = (await reader.read()).value ?? ""; // or a heartbeat
+    const { entries: [entry] } = JSON.parse(message.slice("data: ".length));
+    assertEquals(entry.changes, [`"<b>\\u{202e}" is new: down`]);
     assertEquals(await statusFor(url, "evil.test"), 403);
     assertEquals(await statusFor(url, new URL(url).host), 200);
     program.signal("SIGINT");
