@@ -5,7 +5,7 @@
  */
 import { localFields } from "./derived.ts";
 import { interfaceRecord } from "./interface_list.ts";
-import { isPrivateIpv4, readIp } from "./ip.ts";
+import { isLinkLocal, isPrivateIpv4, readIp } from "./ip.ts";
 import { normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./source.ts";
 import type { DefaultRoute, DefaultRoutes, State } from "./types.ts";
@@ -51,9 +51,14 @@ export function buildState(
   });
 }
 
-/** Whether packets find a way out: without a source address a connection attempt fails at once. */
+/**
+ * Whether packets leave through the route: without a source address a connection attempt fails at once, and
+ * routers forward nothing from fe80::/10 (RFC 4291, 2.5.6), as while an IPv6 router announces no prefix.
+ */
 function leadsOut(route: DefaultRoute | null, interfaces: State["interfaces"]): boolean {
   if (route === null || route.source === null) return false;
+  const source = readIp(route.source);
+  if (source?.length === 16 && isLinkLocal(source)) return false;
   const nic = interfaces[route.interface];
   return nic !== undefined && nic.up && nic.running;
 }

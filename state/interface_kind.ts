@@ -73,11 +73,11 @@ export function kindByName(name: string): InterfaceKind {
 }
 
 /**
- * Bridges and virtual interfaces that only connect containers and virtual machines. `br0`, `bond0` and VLANs are
- * not among them: they usually sit on hardware.
+ * Bridges and virtual interfaces that only connect containers and virtual machines. `br0`, `br-lan` (OpenWrt),
+ * `bond0` and VLANs are not among them: they usually sit on hardware.
  */
 const HOST_ONLY: readonly RegExp[] = [
-  /^(br-|docker_gwbridge$|veth|vnet|vmnet|vboxnet|ifb|dummy|nlmon)/,
+  /^(br-[0-9a-f]{12}$|docker_gwbridge$|veth|vnet|vmnet|vboxnet|ifb|dummy|nlmon)/,
   /^(docker|podman|cni|cbr|lxcbr|lxdbr|incusbr|virbr)\d+(-nic)?$/,
   /^(cali|cilium_|flannel|kube-|lxc|fwbr|fwln|fwpr)/,
   /^(bridge[1-9]\d\d|feth\d+|vmenet\d+|anpi\d+|epair\d+[ab])$/, // Apple's vmnet: bridge100 and up

@@ -66,7 +66,10 @@ export type SourceEvent =
 
 /** The kernel's state at one moment, as far as the source can know it. */
 export interface Reading {
-  /** The interfaces with their addresses, in any order. */
+  /**
+   * The interfaces with their addresses, in any order. `hostOnly` as topology, type and name tell: the monitor
+   * clears it for interfaces of default routes, and for all but loopback in a container.
+   */
   readonly interfaces: readonly Interface[];
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;

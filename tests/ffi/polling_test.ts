@@ -238,3 +238,28 @@ Deno.test("PollingSource asks nothing when its signal is aborted already", async
   assertStrictEquals(await assertRejects(() => source.subscribe(aborted)), reason);
   assertEquals([machine.looks, clock.running], [0, false]);
 });
+
+Deno.test("polling: what is unknown stays unknown", async (t) => {
+  const rows: [name: string, infos: Info[], online: unknown, haveIpv4: boolean][] = [
+    ["eth0", [ipv4("eth0", "192.0.2.1")], "unknown", true],
+    ["br0 may bridge anything", [ipv4("br0", "192.0.2.1")], "unknown", true],
+    [
+      "docker0 beside Wi-Fi without IPv4",
+      [
+        ipv4("docker0", "172.17.0.1"),
+        { ...ipv4("wlan0", "fe80::1"), family: "IPv6", cidr: "fe80::1/64" },
+      ],
+      false,
+      false,
+    ],
+    ["a veth in a container", [ipv4("veth0", "172.17.0.2")], "unknown", true],
+    ["loopback only", [ipv4("lo", "127.0.0.1")], false, false],
+    ["nothing", [], false, false],
+  ];
+  for (const [name, infos, online, haveIpv4] of rows) {
+    await t.step(name, async () => {
+      const made = buildState(await setup(...infos).source.read(signal), null);
+      assertEquals([made.online, made.haveIpv4], [online, haveIpv4]);
+    });
+  }
+});

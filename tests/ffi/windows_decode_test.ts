@@ -9,6 +9,7 @@ import { readDump } from "../../ffi/windows/dump.ts";
 import { adapterKind, publishedInterface } from "../../ffi/windows/interfaces.ts";
 import { libraryRequests } from "../../ffi/windows/libraries.ts";
 import { decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/routes.ts";
+import { buildState } from "../../state/build.ts";
 import { DecodeError } from "../../state/errors.ts";
 import type { Interface, InterfaceKind } from "../../state/types.ts";
 import { WINE_ADAPTERS, WINE_ROUTES } from "../fixtures/wine.ts";
@@ -168,6 +169,37 @@ Deno.test("adapterKind() goes by type, then by driver, then by name", () => {
   for (const [kind, type, description, name, tunnelType = 0] of cases) {
     assertEquals(adapterKind({ description, name, tunnelType, type }), kind, description);
   }
+});
+
+Deno.test("adapters of virtual machines are host-only, by driver and by name", () => {
+  const cases: [hostOnly: boolean, description: string, name: string][] = [
+    [true, "Hyper-V Virtual Ethernet Adapter", "vEthernet (Default Switch)"],
+    [true, "Hyper-V Virtual Ethernet Adapter #2", "renamed"],
+    [true, "VirtualBox Host-Only Ethernet Adapter", "Ethernet 4"],
+    [true, "VMware Virtual Ethernet Adapter for VMnet8", "VMnet8"],
+    [true, "WSL", "WSL"],
+    [true, "Something", "vEthernet (WSL)"],
+    [false, "Microsoft Hyper-V Network Adapter", "Ethernet"],
+    [false, "vmxnet3 Ethernet Adapter", "Ethernet0"],
+    [false, "Realtek PCIe GbE Family Controller", "LAN-Verbindung"],
+    [false, "WireGuard Tunnel", "wg0"],
+  ];
+  const bytes = encodeAdapters(cases.map(([, description, name]) => ({ description, name })));
+  const nics = decodeAdapters(bytes, BASE, never).map(publishedInterface);
+  assertEquals(nics.map(({ hostOnly }) => hostOnly), cases.map(([hostOnly]) => hostOnly));
+});
+
+Deno.test("an external Hyper-V switch counts, since the default route goes through it", () => {
+  const names = ["vEthernet (LAN)", "vEthernet (WSL)", "Ethernet"];
+  const bytes = encodeAdapters(names.map((name) => ({
+    name,
+    description: name === "Ethernet" ? "Realtek" : "Hyper-V Virtual Ethernet Adapter",
+  })));
+  const interfaces = decodeAdapters(bytes, BASE, never).map(publishedInterface);
+  const ipv4 = { interface: "vEthernet (LAN)", gateway: "192.0.2.1", source: null, metric: 0 };
+  const knows = { links: true, addressFlags: true, routes: true };
+  const made = buildState({ interfaces, defaultRoute: { ipv4, ipv6: null }, knows }, null);
+  assertEquals(names.map((name) => made.interfaces[name]?.hostOnly), [false, true, false]);
 });
 
 Deno.test("decodeAdapters() reads any name", () => {

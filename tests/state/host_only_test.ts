@@ -167,6 +167,14 @@ const ONLINE: [name: string, parts: ReadingParts, online: boolean | "unknown"][]
     ipv6: route("eth0", { gateway: "fe80::1", source: "2001:db8::7" }),
   }, true],
   ["a route without a source", { interfaces: [eth0], ipv4: route("eth0") }, false],
+  ["an IPv6 router that announces no prefix", {
+    interfaces: [nic("eth0", { addresses: ["fe80::7/64"] })],
+    ipv6: route("eth0", { gateway: "fe80::1", source: "fe80::7" }),
+  }, false],
+  ["a link-local IPv4 source, as in AWS Lambda", {
+    interfaces: [nic("eth0", { addresses: ["169.254.76.1/23"] })],
+    ipv4: route("eth0", { gateway: "169.254.76.2", source: "169.254.76.1" }),
+  }, true],
   ["no carrier", {
     interfaces: [{ ...eth0, running: false }],
     ipv4: route("eth0", { source: "192.0.2.7" }),

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 const NAMES: Record<InterfaceKind, string[]> = {
@@ -119,5 +119,36 @@ Deno.test("kindByName() knows the usual names", async (t) => {
         () => assertEquals(kindByName(name), kind),
       );
     }
+  }
+});
+
+const HOST_ONLY: Record<"true" | "false", readonly string[]> = {
+  true: [
+    ...["lo", "lo0", "docker0", "docker_gwbridge", "br-0123456789ab", "podman1", "cni0", "cbr0"],
+    ...["virbr0", "virbr0-nic", "lxcbr0", "lxdbr0", "incusbr0", "veth1a2b", "vnet3", "vmnet8"],
+    ...["vboxnet0", "ifb0", "dummy0", "cali123", "cilium_host", "flannel.1", "fwbr100i0"],
+    ...["bridge100", "bridge101", "feth0", "vmenet0", "anpi0", "epair0a"],
+    ...["vEthernet (WSL)", "VMware Network Adapter VMnet8", "VirtualBox Host-Only Network"],
+  ],
+  false: [
+    ...["eth0", "en0", "wlan0", "wwan0", "tun0", "tailscale0", "foo", ""],
+    ...["br0", "br-lan", "vmbr0", "bridge0", "bond0", "team0", "eth0.100", "vlan5", "macvlan0"],
+    ...["ipvlan0", "vrf-blue", "lagg0", "venet0", "VMware", "vEthernetwork"],
+  ],
+};
+
+Deno.test("hostOnlyByName() is a guess for containers and virtual machines only", async (t) => {
+  for (const [expected, names] of Object.entries(HOST_ONLY)) {
+    for (const name of names) {
+      await t.step(`${JSON.stringify(name)}: ${expected}`, () => {
+        assertEquals(String(hostOnlyByName(kindByName(name), name)), expected);
+      });
+    }
+  }
+});
+
+Deno.test("hostOnlyByName() asks for the kind first: a user may name hardware as he likes", () => {
+  for (const kind of ["ethernet", "wifi", "cellular", "tunnel", "unknown"] as const) {
+    assertEquals(hostOnlyByName(kind, "docker0"), false);
   }
 });
