@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { currentCommit, describeMachine } from "./machine.ts";
 import { cleanUp, runInNamespace } from "./namespace.ts";
 import { type BenchOptions, HELP, parseOptions } from "./options.ts";
-import { buildPeers, PEER_NAMES } from "./peers.ts";
+import { buildPeers, DENO_PROGRAMS, PEER_NAMES } from "./peers.ts";
+import { SENDER } from "./network.ts";
 import { publish } from "./publish.ts";
 import { formatReport } from "./report.ts";
 import { Collector, type Results } from "./results.ts";
@@ -41,6 +42,7 @@ async function measure(options: BenchOptions): Promise<Results> {
   const { json, quick, rounds } = options;
   const { peers, skipped } = await buildPeers(options.peers ?? PEER_NAMES, showProgress);
   for (const { name, reason } of skipped) console.error(`skipped: ${name}: ${reason}`);
+  await loadModules();
   const collector = new Collector();
   const results: Results = {
     date: new Date().toISOString(),
@@ -72,6 +74,15 @@ async function measure(options: BenchOptions): Promise<Results> {
   showProgress("");
   console.error(`results in ${json}`);
   return results;
+}
+
+/** Fetches what the programs import: in their namespace there is no network. */
+async function loadModules(): Promise<void> {
+  showProgress("loading modules");
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--quiet", INSIDE, SENDER, ...DENO_PROGRAMS],
+  }).output();
+  if (!success) throw new Error("The modules cannot be loaded");
 }
 
 async function save(path: string, results: Results): Promise<void> {

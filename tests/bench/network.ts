@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { ip, ipBatch } from "../support/netns.ts";
 import { monotonicNs } from "./clock.ts";
 
-const SENDER = fileURLToPath(new URL("sender.ts", import.meta.url));
+/** The program that makes isolated changes. */
+export const SENDER = fileURLToPath(new URL("sender.ts", import.meta.url));
 
 /** The interface that changes; it has the default route. */
 export const CHANGING = "v0";

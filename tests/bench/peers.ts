@@ -187,6 +187,10 @@ export const EMPTY: Peer = {
   command: deno("empty"),
 };
 
+/** The programs in TypeScript. */
+export const DENO_PROGRAMS: string[] = ["empty", "floor", "naive", "netwatch", "read"]
+  .map((program) => `${PEERS}deno/${program}.ts`);
+
 /** All names that `--peers` knows. */
 export const PEER_NAMES: string[] = DEFINITIONS.map(({ name }) => name);
 

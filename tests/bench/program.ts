@@ -46,11 +46,15 @@ export class Program {
       args: [...rest, ...args],
       stdin: "piped",
       stdout: "piped",
-      stderr: "null",
+      stderr: "piped",
     }).spawn();
+    const errors = new Response(child.stderr).text();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const { value } = await reader.read();
-    if (value?.startsWith("ready") !== true) throw new Error(`${name} is not ready: ${value}`);
+    if (value?.startsWith("ready") !== true) {
+      child.kill("SIGKILL");
+      throw new Error(`${name} is not ready: ${(await errors).trim().split("\n").at(-1)}`);
+    }
     return new Program(child, reader, (monotonicNs() - start) / 1e6);
   }
 

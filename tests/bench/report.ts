@@ -130,7 +130,9 @@ export function readTable(results: Results): string | null {
   const names = Object.keys(results.figures)
     .filter((name) => results.figures[name]!.netwatch?.warmMs !== undefined);
   if (names.length === 0) return null;
-  const readers = results.peers.filter(({ name }) => results.figures[names[0]!]?.[name]?.warmMs);
+  const readers = results.peers.filter(({ name: reader }) =>
+    names.some((name) => results.figures[name]![reader]?.warmMs !== undefined)
+  );
   return formatTable([
     ["one-shot read", ...readers.map(({ name }) => READERS[name] ?? name)],
     ...names.map((name) => [
