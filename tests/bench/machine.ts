@@ -20,13 +20,14 @@ export function describeMachine(): Results["machine"] {
 /** The commit of the working tree, with "+" if it has changes. */
 export function currentCommit(): string {
   const git = (...args: string[]) => {
-    const { stdout } = new Deno.Command("git", { args, stderr: "null" }).outputSync();
+    const { stdout, success } = new Deno.Command("git", { args, stderr: "null" }).outputSync();
+    if (!success) throw new Error("not a clone");
     return new TextDecoder().decode(stdout).trim();
   };
   try {
     const changes = git("status", "--porcelain", "--untracked-files=no");
     return git("rev-parse", "--short", "HEAD") + (changes === "" ? "" : "+");
   } catch {
-    return "unknown"; // not a clone
+    return "unknown"; // no git, or not a clone
   }
 }

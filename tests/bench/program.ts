@@ -52,7 +52,6 @@ export class Program {
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const { value } = await reader.read();
     if (value?.startsWith("ready") !== true) {
-      child.kill("SIGKILL");
       throw new Error(`${name} is not ready: ${(await errors).trim().split("\n").at(-1)}`);
     }
     return new Program(child, reader, (monotonicNs() - start) / 1e6);
