@@ -10,7 +10,7 @@
  * @module
  */
 import { formatChange, formatReason, NetworkMonitor, type Snapshot } from "@netwatch/netwatch";
-import { metrics } from "@opentelemetry/api";
+import { metrics } from "npm:@opentelemetry/api@^1.10.0";
 
 if (import.meta.main) {
   const stopped = new AbortController();

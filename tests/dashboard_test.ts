@@ -1,5 +1,5 @@
 /**
- * The server of the example program `dashboard`, without a network and without a browser. `tests/browser`
+ * The server of the example program `dashboard`, without a network and without a browser. `tests/npm/browser`
  * has the page.
  *
  * @module

@@ -25,7 +25,7 @@ const LAYERS: Record<string, { readonly layers: RegExp; readonly packages: RegEx
   examples: {
     layers: /^(examples|mod\.ts|state)$/,
     packages:
-      /^(node:util$|@netwatch\/netwatch(\/(fetch|navigator|testing))?$|@std\/async\/|@opentelemetry\/api$)/,
+      /^(node:util$|@netwatch\/netwatch(\/(fetch|navigator|testing))?$|@std\/async\/|npm:@opentelemetry\/api@)/,
   },
 };
 

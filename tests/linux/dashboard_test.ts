@@ -1,5 +1,5 @@
 /**
- * The program `dashboard` over HTTP, in a network namespace. `tests/browser` has the page.
+ * The program `dashboard` over HTTP, in a network namespace. `tests/npm/browser` has the page.
  *
  * @module
  */

@@ -16,6 +16,8 @@ export interface NamespaceTestOptions {
   deadlineMs?: number;
   /** Needs in addition to iproute2 and unshare. */
   needs?: readonly ("gcc" | "chromium" | "tun")[];
+  /** The child's configuration file. Default: `deno.json`. */
+  config?: string;
 }
 
 /**
@@ -35,14 +37,21 @@ export function namespaceTest(
   skippable({
     name,
     needs: ["linux", ffi, read, run, "unshare", "ip", ...options.needs ?? []],
-    fn: () => runInside(url, name, options.deadlineMs ?? 120_000),
+    fn: () => runInside(url, name, options),
   });
 }
 
-async function runInside(url: string, name: string, deadlineMs: number): Promise<void> {
+async function runInside(
+  url: string,
+  name: string,
+  { config = "deno.json", deadlineMs = 120_000 }: NamespaceTestOptions,
+): Promise<void> {
   const pattern = `/^${name.replaceAll(/[^\w ]/g, ".")}$/`;
   const { code, stdout, stderr } = await runDeno(
-    ["test", "-A", "--no-check", "--filter", pattern, fileURLToPath(url), "--", INSIDE],
+    [
+      ...["test", "-A", "--no-check", "--config", config, "--filter", pattern, fileURLToPath(url)],
+      ...["--", INSIDE],
+    ],
     { deadlineMs, command: ["unshare", "-rn"] },
   );
   if (code !== 0 || !/\b1 passed\b.*\b0 failed\b/.test(stdout)) {

@@ -5,9 +5,9 @@
  * @module
  */
 import type { Page } from "playwright-core";
-import { ip } from "../support/netns.ts";
-import { ROOT } from "../support/run.ts";
-import { Program } from "../support/program.ts";
+import { ip } from "../../support/netns.ts";
+import { ROOT } from "../../support/run.ts";
+import { Program } from "../../support/program.ts";
 import { startBrowser, startDashboard } from "./page.ts";
 
 const INSIDE = "inside-namespace";

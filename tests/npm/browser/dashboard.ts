@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
-import { ip, namespaceTest } from "../support/netns.ts";
+import { ip, namespaceTest } from "../../support/netns.ts";
 import { complaintsOf, startBrowser, startDashboard } from "./page.ts";
 
 const CHANGE_MAX_MS = 1_000;
@@ -35,7 +35,7 @@ function pageTest(
     } finally {
       await browser.close();
     }
-  }, { needs: ["chromium"] });
+  }, { config: "tests/npm/config.json", needs: ["chromium"] });
 }
 
 pageTest("a change appears on the page within 1 s", async (page) => {

@@ -84,7 +84,12 @@ namespaceTest(
     await ip("link add eth0 type bridge");
     await ip("link set eth0 up");
     await using receiver = new Receiver();
-    await using program = denoProgram(["run", "--allow-ffi", "examples/opentelemetry.ts"], {
+    await using program = denoProgram([
+      "run",
+      "--no-lock",
+      "--allow-ffi",
+      "examples/opentelemetry.ts",
+    ], {
       env: {
         OTEL_DENO: "true",
         OTEL_SERVICE_NAME: "netwatch",
@@ -114,4 +119,5 @@ namespaceTest(
     const { code, stderr } = await program.end();
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
   },
+  { config: "tests/npm/config.json" },
 );

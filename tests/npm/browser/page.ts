@@ -4,7 +4,7 @@
  * @module
  */
 import { type Browser, chromium, type Page } from "playwright-core";
-import { denoProgram, type Program } from "../support/program.ts";
+import { denoProgram, type Program } from "../../support/program.ts";
 
 /** Starts the program and returns it with the port that it listens on. */
 export async function startDashboard(port = 0): Promise<{ program: Program; port: number }> {
