@@ -71,7 +71,7 @@ async function serve(hostname: string, port: number): Promise<void> {
       console.log(`Open http://${host}:${port}/ in a browser. Ctrl-C stops the program.`);
     },
   }, (request) => dashboard.handle(request));
-  await interrupted();
+  await Promise.race([interrupted(), monitor.closed]);
   await monitor.close(); // ends the event streams
   const timer = setTimeout(() => Deno.exit(), SHUTDOWN_LIMIT_MS);
   await server.shutdown();
