@@ -6,7 +6,7 @@
  * @module
  */
 import type { SourceCounters } from "../state/source.ts";
-import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
+import { macrotask, POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 
 /** A slice ends after this many datagrams or milliseconds. */
 const SLICE_DATAGRAMS = 256;
@@ -42,7 +42,6 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly #watch: Watch;
   #more = false; // the last slice of this wake-up was cut short
   #emptyWakeUps = 0;
-  #endPause: (() => void) | null = null;
   #closed = false;
   #received = 0; // datagrams received so far, and at the last wake-up
   #lastReceived = 0;
@@ -75,15 +74,14 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   async next(): Promise<IteratorResult<E[], undefined>> {
     const events: E[] = [];
     if (this.#more) {
-      this.#watch.busy();
-      await this.#pause();
+      await macrotask();
       if (this.#closed) return { done: true, value: undefined };
     } else {
       const revents = this.#closed ? null : await this.#watch.ready();
       if (revents === null) return { done: true, value: undefined };
       if (revents === 0) {
         // what woke the watch may do so again, in a chain of microtasks that never ends
-        await this.#pause();
+        await macrotask();
         return { done: false, value: events };
       }
       if (revents & (POLLHUP | POLLNVAL)) {
@@ -97,24 +95,13 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     return { done: false, value: events };
   }
 
-  /** Ends a pause, so that no timer is left. The watch must be closed as well. */
+  /** Ends the iteration. The watch must be closed as well. */
   close(): void {
     this.#closed = true;
-    this.#endPause?.();
   }
 
   [Symbol.asyncIterator](): this {
     return this;
-  }
-
-  /** Lets timers and other sockets have their turn. */
-  async #pause(): Promise<void> {
-    if (this.#closed) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, 0);
-    this.#endPause = resolve;
-    await promise;
-    clearTimeout(timer);
   }
 
   #countEmptyWakeUps(events: number): void {
@@ -143,9 +130,4 @@ export class TimeSlice {
     signal.throwIfAborted();
     this.#end = performance.now() + SLICE_MS;
   }
-}
-
-/** Lets timers and other sockets have their turn. */
-export function macrotask(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve)); // a timer takes a millisecond
 }

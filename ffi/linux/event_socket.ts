@@ -69,6 +69,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
    * kernel's count of dropped messages, too.
    */
   checkErrors(revents: number, events: KernelEvent[]): boolean {
+    if (revents !== 0 && (revents & POLLERR) === 0) return false;
     const drops = this.#syscalls.drops(this.descriptor) ?? this.#drops;
     const dropped = drops !== this.#drops;
     this.#drops = drops;

@@ -32,11 +32,19 @@ export interface LinkNames {
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
+  asked: boolean; // whether the kernel was asked at all
   routes: DefaultRoutes; // as published
   indexes: number[]; // the indexes of their interfaces
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
+
+const NONE: DefaultRouteAnswer = {
+  asked: false,
+  routes: { ipv4: null, ipv6: null },
+  indexes: [],
+  expiresInSeconds: null,
+};
 
 /** A destination to ask about, with its queries. */
 interface Probe {
@@ -95,6 +103,7 @@ export class RouteLookup {
   /** The default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
     const halves = HALVES.filter(({ family }) => this.#families[family]);
+    if (halves.length === 0) return NONE;
     const answers = new Map<Uint8Array, RouteMessage | null>();
     const askFor = (queries: readonly Uint8Array[]): void => {
       const unknown = queries.filter((query) => !answers.has(query));
@@ -123,6 +132,7 @@ export class RouteLookup {
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
     return {
+      asked: true,
       routes: { ipv4: published[0] ?? null, ipv6: published[1] ?? null },
       indexes: chosen.flatMap((it) => it?.hops[0]?.index ?? []),
       expiresInSeconds: earliest(chosen),

@@ -46,12 +46,13 @@ export interface SubscriptionContext {
 }
 
 /** A subscription to the kernel's events. */
-export class LinuxSubscription implements Subscription {
+export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
   readonly #context: SubscriptionContext;
   readonly #port: NetlinkEventSocket;
   readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
   readonly #pending = new PendingEvents();
+  #events: SourceEvent[] = []; // taken from `#pending`, and not yielded yet
   readonly #canary: Canary;
   readonly #lookup = new RouteLookup();
   readonly #stopClock: () => void;
@@ -88,11 +89,19 @@ export class LinuxSubscription implements Subscription {
     return this.#port.descriptor;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
-    for await (const events of this.#socket) {
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<SourceEvent, undefined>> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return { done: false, value: event };
+      const { done, value } = await this.#socket.next();
+      if (done) return { done, value: undefined };
       this.#isDrained = true;
-      this.#take(events, true);
-      yield* this.#pending.take();
+      this.#take(value, true);
+      this.#events = this.#pending.take();
     }
   }
 
@@ -105,12 +114,12 @@ export class LinuxSubscription implements Subscription {
     if (!this.#isDrained) this.#drain();
     this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
-      const { routes, indexes, expiresInSeconds } = this.#context.runtime.askRoutes(
+      const { asked, routes, indexes, expiresInSeconds } = this.#context.runtime.askRoutes(
         this.#lookup,
         this.#table,
       );
       const changes = this.#changes;
-      const drained = this.#drain();
+      const drained = !asked || this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
       this.#defaultIndexes = indexes;
       this.#expireIn(expiresInSeconds);
