@@ -12,7 +12,7 @@ import {
   INTERFACE_FIELDS,
   normalizeRoute,
 } from "./normalize.ts";
-import type { Change, Interface, State } from "./types.ts";
+import type { Change, State } from "./types.ts";
 
 /**
  * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
@@ -47,11 +47,10 @@ const NO_CHANGES: readonly Change[] = Object.freeze([]);
  */
 export function diffStates(previous: State, next: State): readonly Change[] {
   if (previous === next) return NO_CHANGES;
-  return frozen([
-    ...interfaceChanges(pairInterfaces(previous, next)),
-    ...routeChanges(previous, next),
-    ...sourceChanges(previous, next),
-  ]);
+  const changes = interfaceChanges(pairInterfaces(previous, next));
+  pushRouteChanges(changes, previous, next);
+  pushSourceChanges(changes, previous, next);
+  return frozen(changes);
 }
 
 /** The changes of interfaces and addresses between what the sources of two states said. */
@@ -84,22 +83,20 @@ function frozen(changes: Change[]): readonly Change[] {
 }
 
 function interfaceChanges({ added, kept, removed }: InterfacePairs): Change[] {
-  return [
-    ...removed.map((nic): Change => ({ kind: "interface-removed", interface: nic })),
-    ...added.map((nic): Change => ({ kind: "interface-added", interface: nic })),
-    ...kept.flatMap(({ from, to }) => fieldChanges(from, to)),
-    ...addressChanges(kept),
-  ];
+  const changes: Change[] = [];
+  for (const nic of removed) changes.push({ kind: "interface-removed", interface: nic });
+  for (const nic of added) changes.push({ kind: "interface-added", interface: nic });
+  for (const { from, to } of kept) {
+    const fields = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
+    if (fields.length === 0) continue;
+    Object.freeze(fields);
+    changes.push({ kind: "interface-changed", interface: to.name, fields, from, to });
+  }
+  return kept.length === 0 ? changes : changes.concat(...addressChanges(kept));
 }
 
-function fieldChanges(from: Interface, to: Interface): Change[] {
-  const fields: string[] = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
-  if (fields.length === 0) return [];
-  Object.freeze(fields);
-  return [{ kind: "interface-changed", interface: to.name, fields, from, to }];
-}
-
-function addressChanges(pairs: InterfacePairs["kept"]): Change[] {
+/** Addresses removed, added and changed. */
+function addressChanges(pairs: InterfacePairs["kept"]): Change[][] {
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
@@ -124,18 +121,16 @@ function addressChanges(pairs: InterfacePairs["kept"]): Change[] {
       }
     }
   }
-  return [...removed, ...added, ...changed];
+  return [removed, added, changed];
 }
 
-function routeChanges(previous: State, next: State): Change[] {
-  const changes: Change[] = [];
+function pushRouteChanges(changes: Change[], previous: State, next: State): void {
   for (const family of ["IPv4", "IPv6"] as const) {
     const key = family === "IPv4" ? "ipv4" : "ipv6";
     const from = normalizeRoute(previous.defaultRoute[key]);
     const to = normalizeRoute(next.defaultRoute[key]);
     if (!equalRoutes(from, to)) changes.push({ kind: "default-route-changed", family, from, to });
   }
-  return changes;
 }
 
 /** The wake-up from sleep that lies between two states; null if there is none. */
@@ -148,8 +143,7 @@ export function resumeBetween(
   return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
 }
 
-function sourceChanges(previous: State, next: State): Change[] {
-  const changes: Change[] = [];
+function pushSourceChanges(changes: Change[], previous: State, next: State): void {
   const resume = resumeBetween(previous, next);
   if (resume !== null) changes.push({ kind: "resumed", ...resume });
   const forgotten = resume === null &&
@@ -166,5 +160,4 @@ function sourceChanges(previous: State, next: State): Change[] {
       sleptMs: next.sleptMs,
     });
   }
-  return changes;
 }

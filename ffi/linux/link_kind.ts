@@ -9,14 +9,16 @@ import * as C from "./constants.ts";
 import type { LinkMessage } from "./link.ts";
 
 /** `IFLA_INFO_KIND`, as the drivers' `rtnl_link_ops.kind` has it. */
-const KINDS: readonly (readonly [InterfaceKind, RegExp])[] = [
-  ["bridge", /^(bridge|openvswitch)$/],
-  ["tunnel", /^(tun|wireguard|gre|gretap|ip6gre|ip6gretap|erspan|ip6erspan|ipip|sit|ip6tnl)$/],
-  ["tunnel", /^(vti|vti6|xfrm|ppp|amt|gtp|ovpn|ipoe)$/],
-  ["cellular", /^(wwan|rmnet)$/],
-  ["virtual", /^(veth|vxcan|netkit|dummy|ifb|nlmon|vcan|netdevsim)$/],
-  ["virtual", /^(macvlan|macvtap|ipvlan|ipvtap|vlan|vxlan|geneve|macsec|bond|team|vrf|hsr)$/],
-];
+const KINDS = new Map<string | null, InterfaceKind>(
+  ([
+    ["bridge", "bridge openvswitch"],
+    ["tunnel", "tun wireguard gre gretap ip6gre ip6gretap erspan ip6erspan ipip sit ip6tnl"],
+    ["tunnel", "vti vti6 xfrm ppp amt gtp ovpn ipoe"],
+    ["cellular", "wwan rmnet"],
+    ["virtual", "veth vxcan netkit dummy ifb nlmon vcan netdevsim"],
+    ["virtual", "macvlan macvtap ipvlan ipvtap vlan vxlan geneve macsec bond team vrf hsr"],
+  ] as const).flatMap(([kind, drivers]) => drivers.split(" ").map((it) => [it, kind] as const)),
+);
 
 const TUNNEL_TYPES: readonly number[] = [
   C.ARPHRD_PPP,
@@ -32,8 +34,8 @@ const TUNNEL_TYPES: readonly number[] = [
 export function linkKind(link: LinkMessage): InterfaceKind {
   const { flags, hardwareType, kind, name } = link;
   if (flags & C.IFF_LOOPBACK) return "loopback";
-  const driver = KINDS.find(([, pattern]) => kind !== null && pattern.test(kind));
-  if (driver !== undefined) return driver[0];
+  const known = KINDS.get(kind);
+  if (known !== undefined) return known;
   const named = kindByName(name);
   // A modem without a driver of its own shows as a raw IP link: its name is the better word.
   if (named === "wifi" || named === "cellular") return named;

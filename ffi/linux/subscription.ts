@@ -121,9 +121,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       const changes = this.#changes;
       const drained = !asked || this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
-      this.#defaultIndexes = indexes;
-      this.#expireIn(expiresInSeconds);
-      this.#recheckDeadRoutes(this.#table);
+      if (asked) {
+        this.#defaultIndexes = indexes;
+        this.#expireIn(expiresInSeconds);
+        this.#recheckDeadRoutes(this.#table);
+      }
       const interfaces = this.#table.interfaces();
       return { interfaces, defaultRoute: routes, knows: LINUX_KNOWS };
     }
