@@ -11,7 +11,7 @@ import { decodeLink, encodeLinkDump } from "./link.ts";
 import { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
 import type { RequestSocket } from "./request_socket.ts";
-import { decodeRouteAnswer, RouteLookup } from "./route_lookup.ts";
+import { decodeRouteAnswer, type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 
 /** Linux reports links, address flags and routes. */
 export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
@@ -26,14 +26,14 @@ export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
  */
 const MOST_DUMPS = 8;
 
-/** Shared by all dumps: it remembers what to ask first. */
+/** Shared by single reads: it remembers what to ask first. */
 const LOOKUP = new RouteLookup();
 
 /** The kernel's state at one moment. */
 export interface Dump {
   reading: Reading; // as handed to the actor
   table: LinkTable; // what the reading was made of; events can be applied to it
-  expiresInSeconds: number | null; // when a default route expires, in seconds; null: never
+  routes: DefaultRouteAnswer;
 }
 
 /**
@@ -41,6 +41,7 @@ export interface Dump {
  *
  * @param socket Used by nobody else meanwhile.
  * @param live The table that events keep: interfaces that are as there are the same objects.
+ * @param lookup Looks up the default routes, whatever it knows.
  * @throws {SystemCallError} if the kernel refuses
  * @throws The reason of the signal, if it aborts
  */
@@ -48,17 +49,16 @@ export async function readDump(
   socket: RequestSocket,
   signal: AbortSignal,
   live: LinkTable | null = null,
+  lookup: RouteLookup = LOOKUP,
 ): Promise<Dump> {
   const slice = new TimeSlice();
   const table = await dumpTable(socket, slice, signal);
   for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
-  LOOKUP.invalidate();
-  const { routes, expiresInSeconds } = LOOKUP.ask(
-    (queries) => socket.askAll(queries, decodeRouteAnswer),
-    table,
-  );
-  const reading = { interfaces: table.interfaces(), defaultRoute: routes, knows: LINUX_KNOWS };
-  return { reading, table, expiresInSeconds };
+  lookup.invalidate();
+  const routes = lookup.ask((queries) => socket.askAll(queries, decodeRouteAnswer), table);
+  const interfaces = table.interfaces();
+  const reading = { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS };
+  return { reading, table, routes };
 }
 
 async function dumpTable(

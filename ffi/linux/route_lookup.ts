@@ -32,7 +32,7 @@ export interface LinkNames {
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
-  asked: boolean; // whether the kernel was asked at all
+  asked: boolean; // whether the kernel was asked now
   routes: DefaultRoutes; // as published
   indexes: number[]; // the indexes of their interfaces
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
@@ -90,18 +90,26 @@ export class RouteLookup {
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
   readonly #uncovered = new Set<Half>();
   readonly #families = { ipv4: true, ipv6: true }; // those to ask about
+  #last: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
 
   /**
-   * A route may have come: from now on both families are asked about. Otherwise one without a default route
-   * is not, because the kernel removes routes silently, but never adds one without a message about a link,
-   * a route, a rule or a nexthop object.
+   * A route may have come: both families are asked about. Otherwise one without a default route is not,
+   * because the kernel removes routes silently, but never adds one without a message about a link, a route,
+   * a rule or a nexthop object.
    */
   invalidate(): void {
     this.#families.ipv4 = this.#families.ipv6 = true;
+    this.#last = null;
+  }
+
+  /** A route may have gone, or its source changed: families with a default route are asked about. */
+  recheck(): void {
+    this.#last = null;
   }
 
   /** The default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
+    if (this.#last !== null) return this.#last;
     const halves = HALVES.filter(({ family }) => this.#families[family]);
     if (halves.length === 0) return NONE;
     const answers = new Map<Uint8Array, RouteMessage | null>();
@@ -131,12 +139,14 @@ export class RouteLookup {
     const published = chosen.map((it, i) =>
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
-    return {
+    const answer = {
       asked: true,
       routes: { ipv4: published[0] ?? null, ipv6: published[1] ?? null },
       indexes: chosen.flatMap((it) => it?.hops[0]?.index ?? []),
       expiresInSeconds: earliest(chosen),
     };
+    this.#last = { ...answer, asked: false };
+    return answer;
   }
 
   #firstQueries(half: Half): Uint8Array[] {

@@ -98,7 +98,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     subscription?.startJournal();
     this.#runtime.checkClocks();
     const socket = this.#runtime.takeSocket();
-    const reading = readDump(socket, signal, subscription?.table ?? null);
+    const reading = readDump(socket, signal, subscription?.table ?? null, subscription?.lookup);
     this.#reads.add(reading);
     try {
       const dump = await reading;

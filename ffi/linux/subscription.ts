@@ -14,7 +14,7 @@ import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
-import { RouteLookup } from "./route_lookup.ts";
+import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./runtime.ts";
 
 /** A view is taken again if events arrive meanwhile, this often at most. */
@@ -54,7 +54,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #pending = new PendingEvents();
   #events: SourceEvent[] = []; // taken from `#pending`, and not yielded yet
   readonly #canary: Canary;
-  readonly #lookup = new RouteLookup();
+  readonly lookup = new RouteLookup(); // of the default routes; dumps share it
   readonly #stopClock: () => void;
   /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
   readonly #expiry = new Alarm(() => this.#recheckRoutes());
@@ -114,20 +114,13 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     if (!this.#isDrained) this.#drain();
     this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
-      const { asked, routes, indexes, expiresInSeconds } = this.#context.runtime.askRoutes(
-        this.#lookup,
-        this.#table,
-      );
+      const answer = this.#context.runtime.askRoutes(this.lookup, this.#table);
       const changes = this.#changes;
-      const drained = !asked || this.#drain();
+      const drained = !answer.asked || this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
-      if (asked) {
-        this.#defaultIndexes = indexes;
-        this.#expireIn(expiresInSeconds);
-        this.#recheckDeadRoutes(this.#table);
-      }
+      if (answer.asked) this.#onRoutes(answer, this.#table);
       const interfaces = this.#table.interfaces();
-      return { interfaces, defaultRoute: routes, knows: LINUX_KNOWS };
+      return { interfaces, defaultRoute: answer.routes, knows: LINUX_KNOWS };
     }
   }
 
@@ -139,7 +132,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     if (this.#journal === "overflowed") this.#post({ kind: "overflow" });
     else for (const event of this.#journal ?? []) applyEvent(dump.table, event);
     this.#journal = null;
-    this.#expireIn(dump.expiresInSeconds);
+    this.#onRoutes(dump.routes, dump.table);
   }
 
   /** The table that events keep, for the dump to share objects with. */
@@ -155,9 +148,9 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   /** A dump was read: takes from it what the kernel does not announce. */
-  mergeTentative({ table }: Dump): void {
-    this.#lookup.invalidate();
+  mergeTentative({ routes, table }: Dump): void {
     if (this.#table === null) return;
+    this.#onRoutes(routes, this.#table);
     const announced = Array.isArray(this.#journal)
       ? this.#journal.flatMap((event) => "address" in event ? [event.address] : [])
       : [];
@@ -250,7 +243,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     }
     this.#changes++;
     this.#pending.add(CHANGED);
-    if (event.kind !== "address" && event.kind !== "address-gone") this.#lookup.invalidate();
+    if (event.kind === "address" || event.kind === "address-gone") this.lookup.recheck();
+    else this.lookup.invalidate();
     const index = this.#mayLoseRoutes(event);
     if (index !== null && this.#defaultIndexes.includes(index)) {
       this.#recheckMs = FIRST_RECHECK_MS;
@@ -279,8 +273,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   #recheckRoutes(): void {
-    this.#lookup.invalidate();
+    this.lookup.invalidate();
     this.#post({ kind: "changed" });
+  }
+
+  #onRoutes({ expiresInSeconds, indexes }: DefaultRouteAnswer, table: LinkTable): void {
+    this.#defaultIndexes = indexes;
+    this.#expiry.set(expiresInSeconds === null ? null : expiresInSeconds * 1000 + EXPIRY_MARGIN_MS);
+    this.#recheckDeadRoutes(table);
   }
 
   #recheckDeadRoutes(table: LinkTable): void {
@@ -288,9 +288,5 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     if (this.#recheck.isSet || this.#defaultIndexes.every((index) => table.isUp(index))) return;
     this.#recheckMs *= 2;
     this.#recheck.set(this.#recheckMs);
-  }
-
-  #expireIn(seconds: number | null): void {
-    this.#expiry.set(seconds === null ? null : seconds * 1000 + EXPIRY_MARGIN_MS);
   }
 }

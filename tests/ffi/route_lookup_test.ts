@@ -262,20 +262,25 @@ Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at fir
   ]]);
 });
 
-Deno.test("RouteLookup.ask() asks about a family without a default route after invalidate() only", () => {
+Deno.test("RouteLookup.ask() asks again after recheck(), and about a family without a default route after invalidate()", () => {
   const kernel = new FakeRoutes([{ to: ALL6, ...viaEth0 }]);
   const lookup = new RouteLookup();
   const families = () =>
     new Set(kernel.asked.splice(0).flat().map(({ to }) => to.includes(":") ? "IPv6" : "IPv4"));
-  const { routes } = lookup.ask(kernel.ask, LINKS);
+  const answer = lookup.ask(kernel.ask, LINKS);
   assertEquals(families(), new Set(["IPv4", "IPv6"]));
-  assertEquals(lookup.ask(kernel.ask, LINKS).routes, routes);
+  assertEquals(lookup.ask(kernel.ask, LINKS), { ...answer, asked: false });
+  assertEquals(families(), new Set());
+  lookup.recheck();
+  assertEquals(lookup.ask(kernel.ask, LINKS), answer);
   assertEquals(families(), new Set(["IPv6"]));
   lookup.invalidate();
-  assertEquals(lookup.ask(kernel.ask, LINKS).routes, routes);
+  assertEquals(lookup.ask(kernel.ask, LINKS), answer);
   assertEquals(families(), new Set(["IPv4", "IPv6"]));
   const none = new FakeRoutes([]);
+  lookup.recheck();
   lookup.ask(none.ask, LINKS);
+  lookup.recheck();
   none.asked.splice(0);
   assertEquals(lookup.ask(none.ask, LINKS).routes, { ipv4: null, ipv6: null });
   assertEquals(none.asked, []);
