@@ -8,19 +8,15 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { NetworkMonitor } from "../../../../mod.ts";
 import { LoopLag } from "../../../support/loop_lag.ts";
 import { Events, printState } from "./protocol.ts";
 
-const { values } = parseArgs({
-  options: {
-    monitors: { type: "string", default: "1" },
-    subscribers: { type: "string", default: "1" },
-    timer: { type: "boolean", default: false },
-  },
-});
-const [monitorCount, subscribers] = [Number(values.monitors), Number(values.subscribers)];
+const option = (name: string) => Deno.args.indexOf(name) + 1; // node:util would be in the figures
+const count = (name: string) => option(name) === 0 ? 1 : Number(Deno.args[option(name)]);
+const monitorCount = count("--monitors");
+const subscribers = count("--subscribers");
+const isTimed = option("--timer") > 0;
 const events = new Events();
 let received = 0;
 
@@ -36,8 +32,8 @@ for (const monitor of monitors) {
     })();
   }
 }
-if (values.timer) await new Promise((resolve) => setTimeout(resolve, 500)); // not the opening
-const lag = values.timer ? new LoopLag() : null;
+if (isTimed) await new Promise((resolve) => setTimeout(resolve, 500)); // not the opening
+const lag = isTimed ? new LoopLag() : null;
 await events.run();
 lag?.stop();
 if (lag !== null) console.log(`blockMs ${lag.worstMs}\nblockCpuMs ${lag.worstCpuMs}`);
