@@ -102,7 +102,6 @@ const DEFINITIONS: Definition[] = [
   },
   {
     name: "naive",
-    routes: true,
     title: "Deno.networkInterfaces() every second",
     version: denoVersion,
     command: deno("naive"),

@@ -38,7 +38,7 @@ export interface Figure {
 }
 
 /** For a longest delay, fewer rounds than for a median will do. */
-const TIMED_ROUNDS = 3;
+const TIMED_ROUNDS = 2;
 
 /** A running scenario. */
 export class Bench implements Request {

@@ -28,14 +28,16 @@ export const interfaces: Scenario = {
       const slow = size === 2_000 ? bench.only("netmon", "netwatch-rs") : [];
       const peers = [
         bench.netwatch(),
-        ...bench.only("floor"),
+        ...size === 10 ? bench.only("floor") : [],
         ...slow.map((peer) => ({ ...peer, rounds: SLOW_PEER_ROUNDS })),
         bench.timedNetwatch(),
       ];
       const settleMs = 1_000 + size / 2;
       await bench.interleave(`interfaces ${size}`, peers, (peer) => {
-        const lastEventMs = peer.rounds === SLOW_PEER_ROUNDS ? 5_000 : LAST_EVENT_MS;
-        const options = { count: COUNT, settleMs, lastEventMs };
+        const isSlow = slow.some(({ name }) => name === peer.name);
+        const options = isSlow
+          ? { count: COUNT / 2, settleMs, lastEventMs: 5_000 }
+          : { count: COUNT, settleMs, lastEventMs: LAST_EVENT_MS };
         return measureChanges(bench, `interfaces ${size}`, peer, options);
       });
     }
