@@ -37,10 +37,11 @@ function runBoth(example: string, flags: readonly string[] = [], args: readonly 
 /** eth0 with an address and the default route, beside docker0. */
 async function addNetwork(): Promise<void> {
   await ip("link set lo up");
-  await ip("link add docker0 type bridge"); // idle, with an address
+  // first: polling sees interfaces with addresses only, and docker0 alone looks like the inside of a container
+  await addCable("192.168.1.7/24", "192.168.1.1");
+  await ip("link add docker0 type bridge");
   await ip("addr add 172.17.0.1/16 dev docker0");
   await ip("link set docker0 up");
-  await addCable("192.168.1.7/24", "192.168.1.1");
 }
 
 async function addCable(address: string, gateway: string): Promise<void> {
