@@ -28,8 +28,9 @@ for (;;) {
 
 /** Aborts the connection when it must be dead. A new address harms none. */
 async function followNetwork(): Promise<void> {
-  for await (const { reasons } of monitor.snapshots({ majorOnly: true, initial: false })) {
-    if (reasons.every(({ kind }) => kind === "address-usable")) continue;
+  for await (const { changes, reasons } of monitor.snapshots({ majorOnly: true, initial: false })) {
+    const slept = changes.some(({ kind }) => kind === "resumed");
+    if (!slept && reasons.every(({ kind }) => kind === "address-usable")) continue;
     console.log("The network changed");
     lost.abort();
     lost = new AbortController();

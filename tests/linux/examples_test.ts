@@ -16,6 +16,9 @@ const SOURCES = {
   polling: ["--allow-sys=networkInterfaces", "--preload=tests/support/fast_polling.ts"],
 } as const;
 
+/** Plays the scenes that standard input names, instead of watching the network. */
+const SCRIPTED = "--import-map=tests/support/scripted_netwatch.json";
+
 /** Starts an example on both sources. */
 function runBoth(example: string, flags: readonly string[] = [], args: readonly string[] = []) {
   const start = (source: readonly string[]): Program =>
@@ -155,6 +158,13 @@ namespaceTest(
     await programs.until(/\nConnected\n/);
     await renumber();
     await programs.until(/\nConnected\n(.*\n)*Connected\n/);
+    await using sleeper = denoProgram(
+      ["run", "--allow-net", SCRIPTED, "examples/reconnect_websocket.ts", url],
+      { deadlineMs: 20_000 },
+    );
+    await sleeper.until(/^Connected\n/);
+    await sleeper.write("sleep\n");
+    await sleeper.until(/^Connected\nThe network changed\nConnected\n/);
     await server.stop();
     const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_websocket.ts"]);
     assertEquals(none.code, 1);
