@@ -39,10 +39,19 @@ export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
 /**
  * Applies the rules to an interface in normal form. They only ever clear `hostOnly`, so applying them to the
  * result again changes nothing.
+ *
+ * @param nic The interface as the source said it.
+ * @param surroundings What all interfaces and default routes say.
+ * @param known What this function returned for the same object before.
  */
-export function applyRules(nic: Interface, { ipv4, ipv6, isContainer }: Surroundings): Interface {
+export function applyRules(
+  nic: Interface,
+  { ipv4, ipv6, isContainer }: Surroundings,
+  known?: Interface,
+): Interface {
   if (!nic.hostOnly || nic.kind === "loopback") return nic;
   if (!isContainer && nic.name !== ipv4 && nic.name !== ipv6) return nic;
+  if (known?.hostOnly === false) return known;
   const changed = assumeNormal({ ...nic, hostOnly: false });
   ORIGINALS.set(changed, nic);
   return changed;

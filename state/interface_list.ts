@@ -62,7 +62,7 @@ export function interfaceRecord(
   const surroundings = surroundingsOf(given, defaultRoute);
   const isSame = before !== undefined && sameSurroundings(before.surroundings, surroundings);
   if (isSame && given === before.given) return (previous as State).interfaces;
-  return makeRecord(given, surroundings, isSame ? before : null) ??
+  return makeRecord(given, surroundings, before) ??
     interfaceRecord(uniqueByName(given), defaultRoute, previous);
 }
 
@@ -171,12 +171,12 @@ function givenInterface(state: State, name: string): Interface | undefined {
  *
  * @param given The interfaces as the source said them.
  * @param surroundings What decides about host-only interfaces.
- * @param before The lists of the state before, if its surroundings are the same.
+ * @param before The lists of the state before.
  */
 function makeRecord(
   given: readonly Interface[],
   surroundings: Surroundings,
-  before: Lists | null,
+  before: Lists | undefined,
 ): State["interfaces"] | null {
   const record: Record<string, Interface> = Object.create(null);
   const sorted: Interface[] = [];
@@ -187,7 +187,11 @@ function makeRecord(
     if (last !== null && compareInterfaces(last, nic) >= 0) return null;
     if (record[nic.name] !== undefined) return null;
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const judged = known[i] === nic ? before!.sorted[i++]! : applyRules(nic, surroundings);
+    const judged = applyRules(
+      nic,
+      surroundings,
+      known[i] === nic ? before?.sorted[i++] : undefined,
+    );
     record[nic.name] = judged;
     sorted.push(judged);
     last = nic;
