@@ -1,6 +1,6 @@
 /**
- * Uploads files, and holds them back while the machine is offline or its connection is metered. A PUT that the
- * network interrupts is sent again: `createFetch()` repeats what is safe to repeat.
+ * Uploads files, and holds them back while the machine is offline. A PUT that the network interrupts is sent
+ * again: `createFetch()` repeats what is safe to repeat.
  *
  * `deno run --allow-ffi --allow-net --allow-read examples/upload.ts https://example.com/files/ *.jpg`
  *
@@ -16,9 +16,7 @@ await using monitor = await NetworkMonitor.open();
 await using survivor = createFetch(monitor, { waitUntilOnline: true });
 
 for (const path of paths) {
-  const { isExpensive, online } = monitor.current.state;
-  if (online === false || isExpensive === true) console.log(`Holding ${path} back`);
-  await monitor.waitFor((state) => state.online !== false && state.isExpensive !== true);
+  if (monitor.current.state.online === false) console.log(`Holding ${path} back`);
   const name = encodeURIComponent(path.split(/[/\\]/).at(-1) ?? path);
   const response = await survivor(url + name, { method: "PUT", body: await Deno.readFile(path) });
   await response.body?.cancel();
