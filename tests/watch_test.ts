@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { changeLines, jsonLine } from "../examples/watch/json.ts";
 import { screenLines } from "../examples/watch/live.ts";
 import { formatNews, headline, type View } from "../examples/watch/news.ts";
@@ -13,7 +13,7 @@ import { formatTable } from "../examples/watch/table.ts";
 import { pad, widthOf, wrap } from "../examples/watch/text.ts";
 import { formatDateTime, formatIso, formatTime } from "../examples/watch/time.ts";
 import { diffStates, majorReasons } from "../mod.ts";
-import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
+import type { Address, Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { address, nic, route, state } from "./support/states.ts";
 
 const AT = new Date(2025, 10, 2, 3, 4, 5, 6).getTime();
@@ -133,11 +133,20 @@ Deno.test("formatTable() puts addresses below their interface if no layout has r
   );
 });
 
-Deno.test("formatTable() never prints a line that is wider than the terminal", () => {
+Deno.test("formatTable() never prints a line that is wider than the terminal, and aligns wide names", () => {
+  const wide = state({
+    interfaces: [
+      nic("以太网 2", { index: 13, mac: "02:00:00:00:00:02", addresses: ["192.0.2.1/24"] }),
+      ...Object.values(STATE.interfaces),
+    ],
+  });
   for (let columns = 45; columns < 130; columns++) {
-    const lines = formatTable(snapshot(STATE), LIVE, view(columns)).split("\n");
+    const lines = formatTable(snapshot(wide), LIVE, view(columns)).split("\n");
     assertEquals(lines.filter((line) => widthOf(line) > columns), [], `${columns} columns`);
   }
+  const lines = formatTable(snapshot(wide), LIVE, view()).split("\n");
+  const before = (mac: string) => widthOf(lines.find((line) => line.includes(mac))!.split(mac)[0]!);
+  assertEquals(before("02:00:00:00:00:02"), before("02:00:00:00:00:01"));
 });
 
 Deno.test("formatTable() shows what the source does not know as unknown, and why it polls", () => {
@@ -238,6 +247,33 @@ Deno.test("formatNews() names a cause that is not an event, and reasons without 
               (major: IPv4 leaves by eth0, which was created again)
 `,
   );
+});
+
+Deno.test("formatNews() puts the reason beside each address, and lists a few only", () => {
+  const ofIpv6 = (fields: Partial<Address>) =>
+    state({
+      ...HOME_PARTS,
+      interfaces: [
+        nic("lo"),
+        nic("eth0", {
+          index: 3,
+          addresses: ["192.0.2.1/24", ...[1, 2].map((i) => address(`2001:db8::${i}/64`, fields))],
+        }),
+      ],
+    });
+  assertEquals(
+    formatNews(snapshot(ofIpv6({}), ofIpv6({ tentative: true })), null, view()),
+    `03:04:05.006  2001:db8::1 is ready on eth0 (major: usable address)
+              2001:db8::2 is ready on eth0 (major: usable address)
+`,
+  );
+  const many = Array.from({ length: 5_000 }, (_, i) => `10.0.${i >> 8}.${i & 255}/8`);
+  const next = state({
+    ...HOME_PARTS,
+    interfaces: [nic("lo"), nic("eth0", { index: 3, addresses: many })],
+  });
+  const text = formatNews(snapshot(next, HOME, { changes: diffStates(HOME, next) }), HOME, view());
+  assertMatch(text, /\(major: (\S+ (un)?usable, ){3}\S+ usable and 4997 more\)/);
 });
 
 Deno.test("formatNews() prints only what is about the interfaces that are asked for", () => {

@@ -9,6 +9,9 @@ import { escapeText, formatName } from "../../state/format.ts";
 import { type Paint, plain, type Style } from "./style.ts";
 import { widthOf, wrap } from "./text.ts";
 
+/** An interface can have thousands of addresses. */
+const REASONS_MAX = 4;
+
 const NO_BREAK = "\u00a0";
 const CONTAINERS = / \(containers\)$/;
 
@@ -96,19 +99,54 @@ interface Item {
 
 /** Joins the changes of one interface, and finds the reasons that each change explains. */
 function itemsOf(changes: readonly Change[], left: Set<Reason>): Item[] {
-  const items: Item[] = [];
+  const reasons = Map.groupBy(
+    [...left].flatMap((reason) => reasonKeys(reason).map((key) => ({ key, reason }))),
+    ({ key }) => key,
+  );
+  const items = new Map<string | Change, Item>();
   for (const change of changes) {
     const name = isJoined(change) ? namesOf(change)[0]! : null;
-    let item = items.find((item) => name !== null && item.name === name);
-    if (item === undefined) items.push(item = { name, changes: [], reasons: [] });
+    const item = items.get(name ?? change) ?? { name, changes: [], reasons: [] };
+    items.set(name ?? change, item);
     item.changes.push(change);
-    for (const reason of left) {
-      if (!isAbout(reason, change)) continue;
-      item.reasons.push(reason);
-      left.delete(reason);
+    for (const { reason } of reasons.get(changeKey(change)) ?? []) {
+      if (left.delete(reason)) item.reasons.push(reason);
     }
   }
-  return items;
+  return [...items.values()];
+}
+
+/** A reason belongs to the first change that has one of its keys. */
+function reasonKeys(reason: Reason): string[] {
+  switch (reason.kind) {
+    case "default-route":
+      return [reason.family];
+    case "resumed":
+      return ["resumed"];
+    case "interface":
+      return [`of ${reason.interface}`];
+    default:
+      return [`of ${reason.interface}`, `${reason.address.cidr} ${reason.interface}`];
+  }
+}
+
+function changeKey(change: Change): string {
+  switch (change.kind) {
+    case "default-route-changed":
+      return change.family;
+    case "address-added":
+    case "address-removed":
+      return `${change.address.cidr} ${change.interface}`;
+    case "address-changed":
+      return `${change.to.cidr} ${change.interface}`;
+    case "interface-added":
+    case "interface-removed":
+      return `of ${change.interface.name}`;
+    case "interface-changed":
+      return `of ${change.interface}`;
+    default:
+      return change.kind;
+  }
 }
 
 /** Whether the text begins with the name of the interface. */
@@ -139,23 +177,6 @@ function mark(reason: string, style: Style): string {
   return style.yellow(`(major: ${reason})`.replaceAll(" ", NO_BREAK));
 }
 
-function isAbout(reason: Reason, change: Change): boolean {
-  switch (reason.kind) {
-    case "default-route":
-      return change.kind === "default-route-changed" && change.family === reason.family;
-    case "resumed":
-      return change.kind === "resumed";
-    case "interface":
-      return change.kind.startsWith("interface-") && namesOf(change).includes(reason.interface);
-    default: {
-      if (!namesOf(change).includes(reason.interface)) return false;
-      if (change.kind === "address-changed") return change.to.cidr === reason.address.cidr;
-      if ("address" in change) return change.address.cidr === reason.address.cidr;
-      return change.kind.startsWith("interface-");
-    }
-  }
-}
-
 /** Names the addresses only if there are others, and the fields of an interface only if nothing else is to say. */
 function briefly(reasons: readonly Reason[], changes: readonly Change[]): string {
   const about = reasons.filter(({ kind }) => kind !== "interface");
@@ -174,7 +195,9 @@ function briefly(reasons: readonly Reason[], changes: readonly Change[]): string
       }
     }
   });
-  return [...new Set(texts)].join(", ");
+  const distinct = [...new Set(texts)];
+  const more = distinct.length - REASONS_MAX;
+  return distinct.slice(0, REASONS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function paintOf({ kind }: Change, style: Style): Paint {
