@@ -21,14 +21,20 @@ async function play(...names: SceneName[]) {
   const log = new Log();
   await using monitor = await NetworkMonitor.open({ source, clock, logger: log });
   let snapshots: Snapshot[] = [];
+  let events: string[] = [];
+  for (const type of ["online", "offline", "resume"] as const) {
+    monitor.addEventListener(type, () => events.push(type));
+  }
+  monitor.addEventListener("health", ({ health }) => events.push(health.status));
   for (const name of names) {
+    events = [];
     await clock.advance(1_000);
     snapshots = record(monitor);
     await scenes[name](source, clock);
   }
   const [before, ...news] = snapshots;
   const { health, metrics, current: { state } } = monitor;
-  return { before: before!.state, news, state, health, metrics, log };
+  return { before: before!.state, news, state, health, metrics, log, events: [...events] };
 }
 
 /** Cause and reasons of each snapshot. */
@@ -49,7 +55,8 @@ Deno.test("wifiToCable: other default routes, the old socket is unharmed", async
 });
 
 Deno.test("cablePulled: offline, sockets stay bound", async () => {
-  const { before, news, state } = await play("cablePulled");
+  const { before, events, news, state } = await play("cablePulled");
+  assertEquals(events, ["offline"]);
   assertEquals(news.map(({ reasons }) => reasons.map(({ kind }) => kind).sort()), [
     ["address-unusable", "address-unusable", "default-route", "default-route"],
   ]);
@@ -113,7 +120,8 @@ Deno.test("dockerStart: minor, and no local address is affected", async () => {
 });
 
 Deno.test("sleep: a major resume at once, of eight hours", async () => {
-  const { before, news, state } = await play("sleep");
+  const { before, events, news, state } = await play("sleep");
+  assertEquals(events, ["resume"]);
   assertEquals(news.map(({ causes, major }) => [causes, major]), [[["resume"], true]]);
   assertEquals(news[0]?.changes, [
     { kind: "resumed", at: news[0]!.at, sleptMs: 28_800_000 },
@@ -131,7 +139,8 @@ Deno.test("storm: minor, few snapshots, nothing is left, and the overflow is cou
 });
 
 Deno.test("deafSocket: reconcile finds what was lost, the socket is replaced and hears again", async () => {
-  const { news, state, health, metrics, log } = await play("deafSocket");
+  const { events, news, state, health, metrics, log } = await play("deafSocket");
+  assertEquals(events, ["degraded", "live"]);
   assertEquals(news.map(({ causes, major }) => [causes, major]), [[["reconcile"], true]]);
   assertEquals([state.haveIpv4, state.haveIpv6, state.online], [true, false, true]);
   assert(log.at("warn").some((line) => line.includes("canary")), log.at("warn").join("\n"));
