@@ -32,10 +32,11 @@ export type FetchInit = RequestInit & { client?: Deno.HttpClient };
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
 const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 
-/**
- * Milliseconds that a repeated request waits for the network to return, and a failed one for the monitor to read it.
- */
+/** Milliseconds that a repeated request waits for the network to return. */
 const RETURN_LIMIT_MS = 2_000;
+
+/** Milliseconds that a failed request waits until the monitor has read the network. */
+const READ_LIMIT_MS = 5_000;
 
 /** The requests and the pool of one `createFetch()`. */
 export class Sender {
@@ -110,7 +111,7 @@ export class Sender {
    */
   async #isLost(pool: Pool, error: unknown, signal: AbortSignal): Promise<boolean> {
     if (!pool.isEnded && error instanceof TypeError) {
-      await deadline(this.#monitor.refresh(), RETURN_LIMIT_MS, { signal }).catch(() => {});
+      await deadline(this.#monitor.refresh(), READ_LIMIT_MS, { signal }).catch(() => {});
       this.#followState();
     }
     return pool.isEnded;
