@@ -164,6 +164,9 @@ Deno.test("the dashboard's events are the state, then each change; a new client 
   await using later = new Messages(served.dashboard.handle(request("/events")));
   const { reset, entries } = await later.next();
   assertEquals({ reset, entries }, { reset: true, entries: second.entries });
+  await served.change("192.0.2.7/24");
+  const third = await messages.next();
+  assertEquals(third.entries.length, 1, "what was sent before");
 });
 
 Deno.test("a slow client of the dashboard gets what it missed in one message", async () => {
