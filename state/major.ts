@@ -131,8 +131,15 @@ function counted(nic: Interface, ignore: Ignore): readonly Address[] {
 function missing(addresses: readonly Address[], others: readonly Address[]): Address[] {
   let i = 0;
   return addresses.filter((address) => {
-    while (i < others.length && compareAddresses(others[i]!, address) < 0) i++;
-    return others[i]?.cidr !== address.cidr;
+    // states share most objects, and comparing 10,000 addresses by their bytes takes 30 ms
+    while (
+      i < others.length && others[i] !== address && compareAddresses(others[i]!, address) < 0
+    ) {
+      i++;
+    }
+    if (others[i]?.cidr !== address.cidr) return true;
+    i++;
+    return false;
   });
 }
 
