@@ -22,7 +22,7 @@
 import { deadline } from "@std/async/deadline";
 import { EventDispatcher } from "./actor/event_dispatcher.ts";
 import type { NetworkEventListener } from "./actor/events.ts";
-import { READ_LIMIT_MS } from "./actor/machine/reads.ts";
+import { READ_LIMIT_MS } from "./actor/machine/model.ts";
 import {
   type MonitorOptions,
   type ReadOptions,

@@ -20,9 +20,9 @@ import {
   type Now,
   PROBE_LIMIT_MS,
   type Publication,
+  READ_LIMIT_MS,
   type TimerName,
 } from "./machine/model.ts";
-import { READ_LIMIT_MS } from "./machine/reads.ts";
 import { step } from "./machine/step.ts";
 import { backoffMs } from "./machine/subscription.ts";
 import type { ResolvedOptions, ResolvedSnapshotOptions } from "./options.ts";

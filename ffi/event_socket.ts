@@ -6,11 +6,11 @@
  * @module
  */
 import type { SourceCounters } from "../state/source.ts";
-import { macrotask, POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
+import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
+import { macrotask, SLICE_MS } from "./time_slice.ts";
 
-/** A slice ends after this many datagrams or milliseconds. */
+/** A slice ends after this many datagrams, if not by its time. */
 const SLICE_DATAGRAMS = 256;
-const SLICE_MS = 8;
 /** A socket that wakes the loop this often in a row with nothing to read is lost (net-tools#109). */
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures in a row than this end the slice. */
@@ -112,22 +112,5 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     if (this.#emptyWakeUps === EMPTY_WAKE_UPS) {
       throw new Error(`The routing socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
     }
-  }
-}
-
-/** Long work in slices, so that it holds the event loop no longer than a slice at a time. */
-export class TimeSlice {
-  #end = performance.now() + SLICE_MS;
-
-  /** Whether it is time to pause. */
-  get isOver(): boolean {
-    return performance.now() >= this.#end;
-  }
-
-  /** Lets timers and other sockets have their turn; the next slice begins. */
-  async pause(signal: AbortSignal): Promise<void> {
-    await macrotask();
-    signal.throwIfAborted();
-    this.#end = performance.now() + SLICE_MS;
   }
 }

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../state/runtime.ts";
 import type { NetworkSource, OpenedSource } from "../state/source.ts";
-import { PollingSource } from "./polling.ts";
 
 /** Which source to open, and how. */
 export interface OpenSourceOptions {
@@ -55,15 +54,15 @@ interface SystemSource {
 export async function openSource(options: OpenSourceOptions): Promise<OpenedSource> {
   const { source } = options;
   if (typeof source === "object") return held(source);
-  if (source === "polling") return polling(options, null);
+  if (source === "polling") return await polling(options, null);
   const reason = source === "auto" ? await reasonToPoll(options) : null;
-  if (reason !== null) return polling(options, reason);
+  if (reason !== null) return await polling(options, reason);
   try {
     const events = await openEvents(options);
     return { ...held(events), dispose: async () => await events[Symbol.asyncDispose]() };
   } catch (error) {
     if (source === "events" || !(await canPoll())) throw error;
-    return polling(options, error instanceof Error ? error.message : String(error));
+    return await polling(options, error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -71,7 +70,8 @@ function held(source: NetworkSource): OpenedSource {
   return { source, reason: null, polling: false, dispose: () => Promise.resolve() };
 }
 
-function polling(options: OpenSourceOptions, reason: string | null): OpenedSource {
+async function polling(options: OpenSourceOptions, reason: string | null): Promise<OpenedSource> {
+  const { PollingSource } = await import("./polling.ts");
   const { clock, pollingIntervalMs } = options;
   const source = new PollingSource({ clock, intervalMs: pollingIntervalMs });
   return { ...held(source), reason, polling: true };

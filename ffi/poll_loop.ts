@@ -258,11 +258,6 @@ export class PollLoop {
   }
 }
 
-/** Lets timers and other sockets have their turn; a timer would take a millisecond. */
-export function macrotask(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
 function resolveReady(entry: Entry, revents: number | null): void {
   const { waiting } = entry;
   entry.waiting = null;

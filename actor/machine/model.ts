@@ -7,6 +7,9 @@ import type { Logger } from "../../state/runtime.ts";
 import type { Reading, SourceEvent } from "../../state/source.ts";
 import type { Cause, Change, Health, Metrics, State } from "../../state/types.ts";
 
+/** The longest that a read or a subscribe may take, in milliseconds. */
+export const READ_LIMIT_MS = 5_000;
+
 /** How long a subscription may take to answer its canary, in milliseconds. */
 export const PROBE_LIMIT_MS = 1_000;
 

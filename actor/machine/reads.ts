@@ -4,10 +4,14 @@
  * @module
  */
 import { syncedSocket } from "./coalesce.ts";
-import { type Check, type Draft, type ReadInFlight, type ReadRequest, restMs } from "./model.ts";
-
-/** The longest that a read or a subscribe may take, in milliseconds. */
-export const READ_LIMIT_MS = 5_000;
+import {
+  type Check,
+  type Draft,
+  READ_LIMIT_MS,
+  type ReadInFlight,
+  type ReadRequest,
+  restMs,
+} from "./model.ts";
 
 /** How long a message may arrive after a read has shown its change, in milliseconds. */
 const RECHECK_MS = 50;

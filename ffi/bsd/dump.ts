@@ -4,7 +4,7 @@
  * @module
  */
 import type { Reading } from "../../state/source.ts";
-import { macrotask } from "../poll_loop.ts";
+import { macrotask } from "../time_slice.ts";
 import { readAddressFlags } from "./address_flags.ts";
 import { NET_RT_DUMP } from "./constants.ts";
 import { decodeDefaultRoutes, findDefaultRoutes } from "./default_route.ts";

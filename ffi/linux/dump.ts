@@ -4,7 +4,7 @@
  * @module
  */
 import type { Reading } from "../../state/source.ts";
-import { TimeSlice } from "../event_socket.ts";
+import { TimeSlice } from "../time_slice.ts";
 import { decodeAddress, encodeAddressDump } from "./address.ts";
 import * as C from "./constants.ts";
 import { decodeLink, encodeLinkDump } from "./link.ts";

@@ -6,7 +6,7 @@
  */
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
-import type { TimeSlice } from "../event_socket.ts";
+import type { TimeSlice } from "../time_slice.ts";
 import { setU32 } from "./attribute.ts";
 import * as C from "./constants.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";

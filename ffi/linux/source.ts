@@ -8,17 +8,19 @@ import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { type Dump, readDump } from "./dump.ts";
-import { NetlinkEventSocket } from "./event_socket.ts";
+import type { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest } from "./libc.ts";
 import { encodeLinkQuery } from "./link.ts";
 import { type LinuxRuntime, linuxRuntimes } from "./runtime.ts";
-import { LinuxSubscription } from "./subscription.ts";
-import { formatEvent } from "./trace.ts";
+import type { LinuxSubscription } from "./subscription.ts";
 
 /** The default size of the receive buffer. */
 const RECEIVE_BUFFER_BYTES = 1_048_576;
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
+
+/** What only those who listen need: a single read is quicker without. */
+const LISTENING = () => [import("./subscription.ts"), import("./event_socket.ts")] as const;
 
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
@@ -64,8 +66,11 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    * @param listens Whether events are wanted, too.
    * @throws {SystemCallError} if it does not
    */
-  check(listens: boolean): void {
-    if (listens) this.#checked ??= this.#openSocket();
+  async check(listens: boolean): Promise<void> {
+    if (listens) {
+      const [, { NetlinkEventSocket }] = await Promise.all(LISTENING());
+      this.#checked ??= this.#openSocket(NetlinkEventSocket);
+    }
     const socket = this.#runtime.takeSocket();
     try {
       socket.ask("RTM_GETLINK", encodeLinkQuery(LOOPBACK_INDEX));
@@ -75,17 +80,19 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Joins the multicast groups. */
-  // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    signal.throwIfAborted();
-    const port = this.#checked ?? this.#openSocket();
-    this.#checked = null;
     const { stormPauseMs, trace } = this.#options;
+    const [{ LinuxSubscription }, { NetlinkEventSocket }] = await Promise.all(LISTENING());
+    const format = trace && (await import("./trace.ts")).formatEvent;
+    signal.throwIfAborted();
+    if (this.#disposed !== null) throw new Error("The source is disposed");
+    const port = this.#checked ?? this.#openSocket(NetlinkEventSocket);
+    this.#checked = null;
     return this.#subscription = new LinuxSubscription({
       runtime: this.#runtime,
       port,
       stormPauseMs,
-      trace: trace && ((event) => trace(formatEvent(event))),
+      trace: format && ((event) => trace?.(format(event))),
       counters: this.counters,
       dumpOf: (reading) => this.#dumps.get(reading),
     });
@@ -116,9 +123,9 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return this.#disposed ??= this.#dispose();
   }
 
-  #openSocket(): NetlinkEventSocket {
+  #openSocket(EventSocket: typeof NetlinkEventSocket): NetlinkEventSocket {
     const { receiveBufferBytes = RECEIVE_BUFFER_BYTES } = this.#options;
-    return new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
+    return new EventSocket(this.#runtime.syscalls, receiveBufferBytes);
   }
 
   async #dispose(): Promise<void> {

@@ -16,6 +16,7 @@ import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./runtime.ts";
+import { wakeupsOf } from "./wakeups.ts";
 
 /** A view is taken again if events arrive meanwhile, this often at most. */
 const MOST_VIEWS = 3;
@@ -75,13 +76,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#context = context;
     const { port, runtime, stormPauseMs } = context;
     this.#port = port;
-    this.#watch = runtime.pollLoop.watch(this.#port.descriptor, { stormPauseMs });
+    const { clock, pollLoop } = wakeupsOf(runtime);
+    this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
     this.#socket = new EventSocket(this.#port, this.#watch);
     this.#canary = new Canary(() => {
       this.#port.sendCanary(++this.#sequence);
       return this.#sequence;
     });
-    this.#stopClock = runtime.onClock((finding) => this.#post(clockEvent(finding)));
+    this.#stopClock = clock.listen((finding) => this.#post(clockEvent(finding)));
   }
 
   /** The event socket, for tests of this source only. */

@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
-import { macrotask, POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
+import { macrotask } from "../../ffi/time_slice.ts";
 
 /** Counts the turns of the event loop until the result is called. */
 function countTurns(): () => number {

@@ -4,7 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { macrotask, POLLIN, PollLoop, type Watch } from "../../ffi/poll_loop.ts";
+import { POLLIN, PollLoop, type Watch } from "../../ffi/poll_loop.ts";
+import { macrotask } from "../../ffi/time_slice.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
 
 interface Setup {

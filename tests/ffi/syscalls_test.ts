@@ -19,6 +19,7 @@ import {
 } from "../support/real_libc.ts";
 import { runDenoOk } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable } from "../support/skip.ts";
+import { wakeupsOf } from "../../ffi/linux/wakeups.ts";
 
 const NEEDS: Need[] = ["linux", ffi];
 
@@ -64,7 +65,7 @@ async function withSocket(body: (setup: Setup) => Promise<void>): Promise<void> 
     open = false;
   };
   const port = new DatagramPort(syscalls, here);
-  const watch = runtime.pollLoop.watch(here);
+  const watch = wakeupsOf(runtime).pollLoop.watch(here);
   const queue = (first: number, count: number) => {
     for (let i = first; i < first + count; i++) {
       send(libc, there, new Uint8Array(Uint16Array.of(i).buffer));

@@ -7,6 +7,7 @@
 import { POLLIN } from "../../../ffi/poll_loop.ts";
 import { Syscalls } from "../../../ffi/linux/syscalls.ts";
 import { openRuntime, send, socketPair } from "../real_libc.ts";
+import { wakeupsOf } from "../../../ffi/linux/wakeups.ts";
 
 const ROUNDS = 300;
 
@@ -15,7 +16,7 @@ declare const gc: () => void;
 async function main(): Promise<void> {
   const { runtime, syscalls, libc } = openRuntime((it) => new Syscalls(it));
   const [here, there] = socketPair(libc);
-  const watch = runtime.pollLoop.watch(here);
+  const watch = wakeupsOf(runtime).pollLoop.watch(here);
   let right = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const ready = watch.ready();
