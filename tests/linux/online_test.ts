@@ -14,6 +14,7 @@ import {
   type State,
   usableAddresses,
 } from "../../mod.ts";
+import { withoutDad } from "../support/dad.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { openTunTap } from "../support/tap.ts";
 import { scaled } from "../support/timing.ts";
@@ -22,6 +23,7 @@ const BOUND = { hostname: "192.0.2.7" };
 
 /** eth0 as a tap that is up and has carrier, without an address. */
 async function plugIn(): Promise<Disposable> {
+  withoutDad();
   await ip("link set lo up");
   await ip("tuntap add dev eth0 mode tap"); // it stays when the process lets go: that is a pulled cable
   const cable = openTunTap("eth0", "tap");
@@ -137,8 +139,11 @@ namespaceTest(import.meta.url, "the life of docker is minor and affects no socke
   using _cable = await plugIn();
   await ipBatch(CONNECT);
   await using it = await watch();
-  const { current } = it.monitor;
-  assertEquals(current.state.online, true);
+  const current = await until(
+    it.monitor,
+    ({ interfaces, online }) =>
+      online === true && interfaces["eth0"]!.addresses.some(({ scopeId }) => scopeId !== null),
+  );
   const delivered: Snapshot[] = [];
   const follow = async (stream: ReadableStream<Snapshot>) => {
     for await (const snapshot of stream) delivered.push(snapshot);
@@ -155,12 +160,13 @@ namespaceTest(import.meta.url, "the life of docker is minor and affects no socke
   await until(it.monitor, addressed("c10", "10.8.10.1/24"));
   await ipBatch([...numbers.map((i) => `link del veth${i}`), "link del docker0"]);
   const last = await until(it.monitor, ({ interfaces }) => !("docker0" in interfaces));
-  assert(it.snapshots.length > 5, `${it.snapshots.length} snapshots`);
+  const later = it.snapshots.filter(({ sequence }) => sequence > current.sequence);
+  assert(later.length > 5, `${later.length} snapshots`);
   const own = last.state.interfaces["eth0"]!.addresses.map(({ address }) => address);
   const hostnames = ["192.0.2.7", "0.0.0.0", "::", ...own];
   assertEquals(own.includes("192.0.2.7"), true);
   let before = current;
-  for (const snapshot of it.snapshots.slice(1)) {
+  for (const snapshot of later) {
     assertEquals([snapshot.major, reasons(snapshot)], [false, []]);
     for (const hostname of hostnames) {
       assertEquals(affects({ hostname }, before.state, snapshot.state), false);
@@ -224,8 +230,9 @@ async function sandbox(): Promise<
       const { success } = await new Deno.Command("nsenter", { args }).output();
       assert(success, command);
     },
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
+      await child.status;
     },
   };
 }
@@ -235,7 +242,7 @@ namespaceTest(import.meta.url, "the commands of iroh 4488 are minor", async () =
   using _cable = await plugIn();
   await ipBatch(CONNECT);
   await using it = await watch();
-  using inside = await sandbox();
+  await using inside = await sandbox();
   await ip(`link add veth-test-a type veth peer name veth-test-b netns ${inside.pid}`);
   await inside.ip("address add 198.18.0.1/31 dev veth-test-b");
   await inside.ip("link set veth-test-b up");
