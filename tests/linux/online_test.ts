@@ -213,7 +213,7 @@ namespaceTest(
 
 /** A process in a network namespace of its own: the other end of a sandbox's cable. */
 async function sandbox(): Promise<
-  { ip: (command: string) => Promise<void>; pid: number } & Disposable
+  { ip: (command: string) => Promise<void>; pid: number } & AsyncDisposable
 > {
   const child = new Deno.Command("unshare", { args: ["-n", "sleep", "100"] }).spawn();
   const { pid } = child;
