@@ -1,6 +1,6 @@
 /**
  * Takes the screenshots of the page in docs/: light, dark and on a phone. They show a network namespace:
- * `deno run -A tests/browser/screenshots.ts`
+ * `deno task screenshots`
  *
  * @module
  */
