@@ -87,31 +87,24 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
 
 /** Null if the address is not of IP. */
 function parseLocal(local: LocalAddress): Parsed | null {
-  if (typeof local !== "object" || local === null) {
-    throw new TypeError(`Cannot take ${String(local)} as a local address: give { hostname }`);
+  const { hostname, interface: name = null, transport = "" } = Object(local) as {
+    readonly hostname?: unknown;
+    readonly interface?: string;
+    readonly transport?: string;
+  };
+  if (OTHER_TRANSPORTS.includes(transport)) return null;
+  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(String(hostname)) ?? [];
+  const bytes = parseIp(host);
+  if (bytes === null || (name !== null && typeof name !== "string")) {
+    throw new TypeError(
+      `Cannot take "${escapeText(String(hostname))}" as a local address: give an IP address ` +
+        "without brackets, with %zone where needed, not a name, and the name of an interface, if any",
+    );
   }
-  if ("transport" in local && OTHER_TRANSPORTS.includes(local.transport ?? "")) return null;
-  const { hostname, interface: nic } = local as Parameters<typeof hostAddress>[0];
-  return hostAddress({ hostname, ...(nic === undefined ? {} : { interface: nic }) });
+  return { bytes: unmapIpv4(bytes), interface: name, zone };
 }
 
 const OTHER_TRANSPORTS: readonly string[] = ["unix", "unixpacket", "vsock"];
-
-function hostAddress(
-  { hostname, interface: nic }: { readonly hostname: string; readonly interface?: string },
-): Parsed {
-  const text = typeof hostname === "string" ? hostname : "";
-  const percent = text.indexOf("%");
-  const zone = percent < 0 ? null : text.slice(percent + 1);
-  const bytes = parseIp(percent < 0 ? text : text.slice(0, percent));
-  if (bytes === null || zone === "") {
-    throw new TypeError(
-      `Cannot take "${escapeText(String(hostname))}" as a local address: ` +
-        "give an IP address without brackets, with %zone where needed, not a name",
-    );
-  }
-  return { bytes: unmapIpv4(bytes), interface: nic ?? null, zone };
-}
 
 function wildcardAffected(address: Parsed, previous: State, next: State): boolean {
   const family = address.bytes.length === 4 ? "IPv4" : "IPv6";
