@@ -1,7 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { getLogger } from "@std/log/get-logger";
 import { errorText, guardLogger, IgnoredInterfaces, valueText } from "../../actor/user_code.ts";
-import { ManualClock, scriptedInterface, ScriptedSource } from "../../actor/testing.ts";
+import {
+  ManualClock,
+  scriptedInterface,
+  scriptedRoute,
+  ScriptedSource,
+} from "../../actor/testing.ts";
 import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { Log, nic, type OpenSetting, publish, setUp } from "./support.ts";
 
@@ -215,11 +220,34 @@ Deno.test("a monitor works on a clock that calls back before it returns", async 
 });
 
 Deno.test("ignoreInterface keeps what it names out of major", async () => {
-  const ignoreInterface = ({ name }: { name: string }) => name.startsWith("veth");
+  for (const ignored of ["wg0", "wg1"]) { // tailscale#21118: the program's own tunnel
+    const ignoreInterface = ({ name }: { name: string }) => name === ignored;
+    await using it = await setUp({ monitor: { ignoreInterface } });
+    const { interfaces } = it.source.reading;
+    it.source.set([...interfaces, scriptedInterface("wg0", ["10.0.0.1/24"], { index: 9 })]);
+    it.source.announce();
+    await it.clock.settle();
+    assertEquals([it.monitor.current.sequence, it.monitor.current.major], [2, ignored !== "wg0"]);
+  }
+});
+
+Deno.test("ignoreInterface sees hostOnly as the state has it, anew when a default route changes it", async () => {
+  const asked: string[] = [];
+  const ignoreInterface = ({ hostOnly, name }: { hostOnly: boolean; name: string }) => {
+    if (name === "docker0") asked.push(`host-only ${hostOnly}`);
+    return false;
+  };
   await using it = await setUp({ monitor: { ignoreInterface } });
-  const { interfaces } = it.source.reading;
-  it.source.set([...interfaces, scriptedInterface("veth1", ["10.0.0.1/24"], { index: 9 })]);
+  const interfaces = [
+    ...it.source.reading.interfaces,
+    scriptedInterface("docker0", ["172.17.0.1/16"], { index: 9 }),
+  ];
+  it.source.set({ interfaces });
   it.source.announce();
-  await it.clock.settle();
-  assertEquals([it.monitor.current.sequence, it.monitor.current.major], [2, false]);
+  await it.clock.advance(250);
+  assertEquals([asked, it.monitor.current.major], [["host-only true"], false]);
+  it.source.set({ defaultRoute: { ipv4: scriptedRoute("docker0"), ipv6: null } });
+  it.source.announce();
+  await it.clock.advance(250);
+  assertEquals([asked, it.monitor.current.major], [["host-only true", "host-only false"], true]);
 });

@@ -40,15 +40,21 @@ const isTunnel = (nic: Interface): boolean => nic.kind === "tunnel";
 const MINOR: Row[] = [
   { name: "nothing", previous: home, next: state(HOME), major: false },
   { // coder/coder#11029, docker/for-linux#914: every container start rebound every socket
-    name: "a container's veth with its link-local address comes",
+    name: "a container's veth with addresses comes",
     previous: home,
-    next: homeBeside(nic("veth1a2b", { index: 9, addresses: ["fe80::9/64"] })),
+    next: homeBeside(nic("veth1a2b", { index: 9, addresses: ["198.18.0.0/31", "fe80::9/64"] })),
     major: false,
   },
   {
-    name: "a container's veth goes",
-    previous: homeBeside(nic("veth1a2b", { index: 9, addresses: ["fe80::9/64"] })),
-    next: home,
+    name: "docker0 gets another index and address, and goes down",
+    previous: homeBeside(nic("docker0", { index: 9, addresses: ["172.17.0.1/16"] })),
+    next: homeBeside(nic("docker0", { index: 8, up: false, addresses: ["172.18.0.1/16"] })),
+    major: false,
+  },
+  {
+    name: "an interface with its link-local address comes",
+    previous: home,
+    next: homeBeside(nic("eth1", { index: 9, addresses: ["fe80::9/64", "169.254.1.1/16"] })),
     major: false,
   },
   { // iroh#4488: MTU and flag flips counted
@@ -78,8 +84,8 @@ const MINOR: Row[] = [
   },
   {
     name: "an interface with a link-local address only gets another index",
-    previous: homeBeside(nic("dummy0", { index: 3, addresses: ["169.254.1.1/16"] })),
-    next: homeBeside(nic("dummy0", { index: 4, addresses: ["169.254.1.1/16"] })),
+    previous: homeBeside(nic("eth1", { index: 3, addresses: ["169.254.1.1/16"] })),
+    next: homeBeside(nic("eth1", { index: 4, addresses: ["169.254.1.1/16"] })),
     major: false,
   },
   { // avahi#615: announced before it can be bound to
