@@ -65,7 +65,7 @@ const MINOR: Row[] = [
   },
   { name: "other flags", previous: home, next: homeWith({ flags: 3 }), major: false },
   {
-    name: "another hardware address",
+    name: "another MAC",
     previous: home,
     next: homeWith({ mac: "02:00:00:00:00:02" }),
     major: false,
@@ -130,7 +130,7 @@ const MINOR: Row[] = [
     next: home,
     major: false,
   },
-  { // tailscale#11519: a machine that was paused for moments
+  { // tailscale#11519
     name: "a short sleep",
     previous: home,
     next: state(HOME, { at: 1, sleptMs: 599_999 }),
