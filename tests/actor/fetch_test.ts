@@ -82,7 +82,9 @@ fetchTest("a body that is a stream, or inside a Request, is not repeated", async
 
 fetchTest("a Request without a body is repeated", async (it) => {
   it.server.hangs = 1;
-  const fetching = it.fetch(new Request(`${it.server.url}/a`, { method: "DELETE" }));
+  const fetching = it.fetch(
+    new Request(`${it.server.url}/a`, { method: "DELETE", keepalive: true }),
+  );
   await it.server.until("/a");
   await it.become(home("192.0.2.8"));
   assertEquals((await (await fetching).json()).method, "DELETE");
