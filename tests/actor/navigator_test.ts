@@ -63,15 +63,20 @@ Deno.test("dispose takes everything back, and it can be installed again", async 
   await using it = await setUp();
   const names = Object.getOwnPropertyNames(globalThis);
   using events = recordEvents();
-  for (let i = 0; i < 2; i++) {
-    const installed = installOnLine(it.monitor);
-    assertEquals("onLine" in navigator, true);
-    installed[Symbol.dispose]();
-    installed[Symbol.dispose]();
-    assertEquals("onLine" in navigator, false);
-    await become(it, i === 0);
-    assertEquals(events.seen, []);
-  }
+  const installed = installOnLine(it.monitor);
+  assertEquals("onLine" in navigator, true);
+  installed[Symbol.dispose]();
+  assertEquals("onLine" in navigator, false);
+  await become(it, true);
+  assertEquals(events.seen, []);
+  globalThis.dispatchEvent(new Event("offline"));
+  assertEquals(events.seen.splice(0), ["offline"]); // and no "onoffline"
+
+  using _again = installOnLine(it.monitor);
+  installed[Symbol.dispose](); // is over
+  assertEquals("onLine" in navigator, true);
+  await become(it, false);
+  assertEquals(events.seen, ["offline", "onoffline"]);
   events[Symbol.dispose]();
   assertEquals(Object.getOwnPropertyNames(globalThis), names);
 });
