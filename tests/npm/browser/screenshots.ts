@@ -32,7 +32,7 @@ const SHOTS = [
 if (Deno.args.includes(INSIDE)) await takeScreenshots();
 else {
   const { success } = await new Deno.Command("unshare", {
-    args: ["-rn", Deno.execPath(), "run", "-A", import.meta.filename ?? "", INSIDE],
+    args: ["-rn", Deno.execPath(), "task", "screenshots", INSIDE],
   }).spawn().status;
   if (!success) Deno.exit(1);
 }
