@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { compareInterfaces, findInterface, sortedInterfaces } from "./interface_list.ts";
+import {
+  compareInterfaces,
+  findInterface,
+  placesChanged,
+  sortedInterfaces,
+} from "./interface_list.ts";
 import { isUniqueLocal, readIp } from "./ip.ts";
 import type { Address, DefaultRoute, Interface, State } from "./types.ts";
 
@@ -34,10 +39,13 @@ const NO_ADDRESSES: Address[] = [];
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
 
 /** The same per state, in the order of its interfaces: looking each up costs ten times as much. */
-const OF_STATE = new WeakMap<
-  State["interfaces"],
-  { readonly addresses: readonly InterfaceAddresses[]; readonly fields: LocalFields }
->();
+const OF_STATE = new WeakMap<State["interfaces"], StateAddresses>();
+
+interface StateAddresses {
+  readonly addresses: readonly InterfaceAddresses[];
+  readonly fields: LocalFields;
+  readonly counts: Readonly<Record<"loopback" | "global", Uint32Array>>; // of texts per interface
+}
 
 /**
  * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
@@ -165,7 +173,47 @@ export function addressesOf(nic: Interface): InterfaceAddresses {
 export function localFields(interfaces: State["interfaces"], previous: State | null): LocalFields {
   const known = OF_STATE.get(interfaces);
   if (known !== undefined) return known.fields;
-  const addresses = addressesInOrder(interfaces, previous);
+  const next = replaced(interfaces, previous) ?? collected(addressesInOrder(interfaces, previous));
+  OF_STATE.set(interfaces, next);
+  return next.fields;
+}
+
+/** Replaces the texts of the one interface that differs; null if that is not all that differs. */
+function replaced(
+  interfaces: State["interfaces"],
+  previous: State | null,
+): StateAddresses | null {
+  const before = previous === null ? undefined : OF_STATE.get(previous.interfaces);
+  if (previous === null || before === undefined) return null;
+  const [place, ...others] = placesChanged(previous.interfaces, interfaces) ?? [];
+  if (place === undefined || others.length > 0) return null;
+  const from = before.addresses[place]!;
+  const to = addressesOf(sortedInterfaces({ interfaces })[place]!);
+  const isLast = (family: "usableIpv4" | "usableIpv6"): boolean => from[family] && !to[family];
+  if (isLast("usableIpv4") || isLast("usableIpv6")) return null;
+  const counts = { loopback: before.counts.loopback.slice(), global: before.counts.global.slice() };
+  const replace = (scope: "loopback" | "global", texts: readonly string[]): readonly string[] => {
+    let start = 0;
+    for (let i = 0; i < place; i++) start += counts[scope][i]!;
+    counts[scope][place] = to[scope].length;
+    const end = start + from[scope].length;
+    return Object.freeze(texts.slice(0, start).concat(to[scope], texts.slice(end)));
+  };
+  const { haveIpv4, haveIpv6, localAddresses } = before.fields;
+  const hasGlobal = counts.global.some((count, i) => i !== place && count > 0);
+  if (!hasGlobal) return null; // `regular` falls back on other addresses
+  const fields = {
+    localAddresses: Object.freeze({
+      loopback: replace("loopback", localAddresses.loopback),
+      regular: replace("global", localAddresses.regular),
+    }),
+    haveIpv4: haveIpv4 || to.usableIpv4,
+    haveIpv6: haveIpv6 || to.usableIpv6,
+  };
+  return { addresses: before.addresses.with(place, to), fields, counts };
+}
+
+function collected(addresses: readonly InterfaceAddresses[]): StateAddresses {
   const loopback: string[] = [];
   const regular: string[] = [];
   let haveIpv4 = false;
@@ -181,8 +229,9 @@ export function localFields(interfaces: State["interfaces"], previous: State | n
   }
   const localAddresses = { loopback: Object.freeze(loopback), regular: Object.freeze(regular) };
   const fields = { localAddresses: Object.freeze(localAddresses), haveIpv4, haveIpv6 };
-  OF_STATE.set(interfaces, { addresses, fields });
-  return fields;
+  const count = (scope: "loopback" | "global") =>
+    Uint32Array.from(addresses, (one) => one[scope].length);
+  return { addresses, fields, counts: { loopback: count("loopback"), global: count("global") } };
 }
 
 /** One walk along the state before: both lists are sorted and share most objects. */

@@ -14,6 +14,8 @@ interface Lists {
   /** The same as the source said them, before the rules about host-only interfaces. */
   readonly given: readonly Interface[];
   readonly surroundings: Surroundings;
+  /** How `sorted` came from the list of the state before, if it has the same names; kept for one state. */
+  step: { readonly before: Lists; readonly places: readonly number[] } | null;
 }
 
 /** The lists of each record made here. */
@@ -33,6 +35,18 @@ export function sortedInterfaces({ interfaces }: Pick<State, "interfaces">): rea
 /** The interfaces as the source said them: what default routes decide about `hostOnly` is left out. */
 export function givenInterfaces(state: State): readonly Interface[] {
   return LISTS.get(state.interfaces)?.given ?? sortedInterfaces(state);
+}
+
+/**
+ * The places at which the sorted interfaces of two states differ, if they are known and the names are the
+ * same: walking thousands of interfaces is memory latency.
+ */
+export function placesChanged(
+  previous: State["interfaces"],
+  next: State["interfaces"],
+): readonly number[] | null {
+  const step = LISTS.get(next)?.step ?? null;
+  return step !== null && step.before === LISTS.get(previous) ? step.places : null;
 }
 
 /** The interface of that name, if the state has one; safe for copied states, which have a prototype. */
@@ -98,6 +112,14 @@ export function pairInterfaces(
   const added: Interface[] = [];
   const kept: { from: Interface; to: Interface }[] = [];
   if (previous.interfaces === next.interfaces) return { removed: [], added, kept };
+  const places = list === sortedInterfaces
+    ? placesChanged(previous.interfaces, next.interfaces)
+    : null;
+  if (places !== null) {
+    const [from, to] = [list(previous), list(next)];
+    for (const place of places) kept.push({ from: from[place]!, to: to[place]! });
+    return { removed: [], added, kept };
+  }
   const [before, after] = unshared(list(previous), list(next));
   const byName = new Map(before.map((nic) => [nic.name, nic]));
   for (const to of after) {
@@ -181,6 +203,8 @@ function makeRecord(
   const record: Record<string, Interface> = Object.create(null);
   const sorted: Interface[] = [];
   const known = before?.given ?? [];
+  const places: number[] = [];
+  let hasSameNames = before !== undefined && known.length === given.length;
   let last: Interface | null = null;
   let i = 0;
   for (const nic of given) {
@@ -193,10 +217,16 @@ function makeRecord(
       known[i] === nic ? before?.sorted[i++] : undefined,
     );
     record[nic.name] = judged;
+    if (hasSameNames && before!.sorted[sorted.length] !== judged) {
+      hasSameNames = before!.sorted[sorted.length]!.name === judged.name;
+      places.push(sorted.length);
+    }
     sorted.push(judged);
     last = nic;
   }
-  LISTS.set(record, { sorted, given, surroundings });
+  const step = before !== undefined && hasSameNames ? { before, places } : null;
+  LISTS.set(record, { sorted, given, surroundings, step });
+  if (before !== undefined) before.step = null; // or each state would keep all before it
   return Object.freeze(record);
 }
 

@@ -1,9 +1,16 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
+import { diffStates } from "../../state/diff.ts";
 import { findInterface, pairInterfaces, sortedInterfaces } from "../../state/interface_list.ts";
 import { normalizeInterface } from "../../state/normalize.ts";
 import { forSeeds } from "../support/random.ts";
-import { randomNeighbour, randomReading, randomState } from "../support/random_states.ts";
+import {
+  randomInterface,
+  randomNeighbour,
+  randomReading,
+  randomState,
+} from "../support/random_states.ts";
+import type { State } from "../../state/types.ts";
 import { nic, reading, state } from "../support/states.ts";
 
 function names(given: ReturnType<typeof state>): string[] {
@@ -87,6 +94,31 @@ Deno.test("buildState() gives the same with and without the state before", () =>
       JSON.stringify(buildState(given, null, copy)),
       JSON.stringify(buildState(structuredClone(given), null)),
     );
+  });
+});
+
+Deno.test("a chain of states in which single interfaces change is built and compared as without it", () => {
+  forSeeds({ runs: 120, seed: 18 }, (random) => {
+    const { defaultRoute, interfaces, knows } = randomReading(random);
+    const list = [...new Map(interfaces.map((one) => [one.name, one])).values()];
+    const build = (from: State | null) =>
+      buildState({ interfaces: structuredClone(list), defaultRoute, knows }, null, from);
+    const states = [build(null)];
+    for (let i = 0; i < 6; i++) {
+      for (let j = random.chance(0.7) ? 1 : 2; j > 0 && list.length > 0; j--) {
+        const place = random.below(list.length);
+        const { name, index } = list[place]!;
+        list[place] = { ...randomInterface(random), name, index };
+      }
+      const [previous, older] = [states.at(-1)!, states.at(-2) ?? states[0]!];
+      const next = build(previous);
+      assertEquals(JSON.stringify(next), JSON.stringify(build(null)));
+      const copy = structuredClone(next);
+      for (const from of [previous, older, states[0]!]) {
+        assertEquals(diffStates(from, next), diffStates(structuredClone(from), copy));
+      }
+      states.push(next);
+    }
   });
 });
 
