@@ -65,6 +65,24 @@ Deno.test("PollLoop polls again when the watches that were ready have asked agai
   await end(it, a, b, c);
 });
 
+Deno.test("PollLoop wakes at most 32 watches in one turn of the event loop", async () => {
+  const it = setup();
+  const watches = Array.from({ length: 80 }, (_, i) => it.loop.watch(i));
+  let woken = 0;
+  const ready = watches.map((watch) => watch.ready().then(() => woken++));
+  (await it.port.begun(1)).ready(Object.fromEntries(watches.map((_, i) => [i, POLLIN])));
+  const counts: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    await microtasks();
+    counts.push(woken);
+    await macrotask();
+  }
+  await Promise.all(ready);
+  assert(counts.every((count, i) => count - (counts[i - 1] ?? 0) <= 32), counts.join());
+  assertEquals(woken, 80);
+  await end(it, ...watches);
+});
+
 Deno.test("PollLoop pauses between polls in a storm, and not for events that come one by one", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
