@@ -27,7 +27,7 @@ import { type FetchOptions, resolveFetchOptions } from "./fetch/options.ts";
 import { type FetchInit, type FetchMonitor, Sender } from "./fetch/sender.ts";
 
 export { NetworkChangedError } from "./fetch/network_changed_error.ts";
-export type { Logger } from "../state/runtime.ts";
+export type { Clock, Logger, Timer } from "../state/runtime.ts";
 export type * from "../state/types.ts";
 export type { FetchInit, FetchMonitor, FetchOptions };
 
@@ -45,7 +45,8 @@ export interface NetworkFetch extends AsyncDisposable {
  *
  * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet,
  *   the body is neither a stream nor inside a `Request`, and the response has not been returned.
- * - A repeated request waits up to 2 seconds for the network to return, as between two addresses of DHCP.
+ * - A repeated request waits until the network returns, as between two addresses of DHCP: for up to 2 seconds, or as
+ *   `waitUntilOnline` says.
  * - The reason of the caller's `signal` wins over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.
  * - After the monitor was closed it behaves like the global `fetch`.

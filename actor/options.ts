@@ -124,6 +124,9 @@ export interface ReadOptions {
   libc?: string;
 }
 
+/** The methods of a `Clock`. */
+export const CLOCK_METHODS: readonly string[] = ["now", "monotonic", "setTimeout", "setInterval"];
+
 /** The options of a one-shot read, checked, with the defaults; null means none. */
 export interface ResolvedReadOptions {
   readonly signal: AbortSignal | null;
@@ -170,7 +173,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
     trace: boolean("trace", options.trace) ?? false,
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
-    clock: methods("clock", options.clock, ["now", "monotonic", "setTimeout", "setInterval"]) ??
+    clock: methods("clock", options.clock, CLOCK_METHODS) ??
       systemClock,
   };
 }
@@ -274,12 +277,16 @@ function localAddress(value: LocalAddress | undefined): ResolvedSnapshotOptions[
   }
 }
 
-export function methods<T>(name: string, value: T | undefined, names: string[]): T | undefined {
+export function methods<T>(
+  name: string,
+  value: T | undefined,
+  names: readonly string[],
+): T | undefined {
   const wanted = `an object with the methods ${names.join(", ")}`;
   return optional(name, value, wanted, (given) => hasMethods(given, names));
 }
 
-function hasMethods(value: unknown, names: string[]): boolean {
+function hasMethods(value: unknown, names: readonly string[]): boolean {
   return typeof value === "object" && value !== null &&
     names.every((name) => isFunction((value as Record<string, unknown>)[name]));
 }

@@ -83,6 +83,7 @@ const API_TYPES_ADDED: readonly string[] = [
 /** What the other entry points export. */
 const OTHER_EXPORTS: Record<string, readonly string[]> = {
   "actor/fetch.ts": [
+    "Clock",
     "createFetch",
     "FetchInit",
     "FetchMonitor",
@@ -90,6 +91,7 @@ const OTHER_EXPORTS: Record<string, readonly string[]> = {
     "Logger",
     "NetworkChangedError",
     "NetworkFetch",
+    "Timer",
   ],
   "actor/navigator.ts": ["installOnLine", "OnLineMonitor"],
   "actor/testing.ts": [

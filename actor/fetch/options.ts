@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Logger } from "../../state/runtime.ts";
-import { checkObject, integer, methods, optional } from "../options.ts";
+import type { Clock, Logger } from "../../state/runtime.ts";
+import { systemClock } from "../clock.ts";
+import { checkObject, CLOCK_METHODS, integer, methods, optional } from "../options.ts";
 import { guardLogger } from "../user_code.ts";
 
 /** How to send requests. */
@@ -27,6 +28,8 @@ export interface FetchOptions {
   client?: Deno.CreateHttpClientOptions | (Deno.CreateHttpClientOptions & Deno.TlsCertifiedKeyPem);
   /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
   logger?: Logger;
+  /** The timers of held requests, for tests. The default is those of the runtime. */
+  clock?: Clock;
 }
 
 /** The options, checked, with the defaults. */
@@ -36,6 +39,7 @@ export interface ResolvedFetchOptions {
   readonly holdMs: number;
   readonly client: NonNullable<FetchOptions["client"]>;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 /**
@@ -46,13 +50,14 @@ export interface ResolvedFetchOptions {
  */
 export function resolveFetchOptions(options: FetchOptions): ResolvedFetchOptions {
   checkObject(options);
-  const { client, logger, retries, waitUntilOnline } = options;
+  const { client, clock, logger, retries, waitUntilOnline } = options;
   const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
   return {
     retries: integer("retries", retries, 0) ?? 3,
     holdMs: holdMs(waitUntilOnline),
     client: { ...optional("client", client, "an object", isObject) },
     logger: guardLogger(methods("logger", logger, ["debug", "info", "warn", "error"])),
+    clock: methods("clock", clock, CLOCK_METHODS) ?? systemClock,
   };
 }
 

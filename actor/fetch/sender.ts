@@ -6,7 +6,6 @@
 import { deadline } from "@std/async/deadline";
 import { connectionLoss } from "../../state/connection_loss.ts";
 import type { Snapshot, State } from "../../state/types.ts";
-import { systemClock } from "../clock.ts";
 import { NetworkChangedError } from "./network_changed_error.ts";
 import type { ResolvedFetchOptions } from "./options.ts";
 import { Pool } from "./pool.ts";
@@ -38,6 +37,9 @@ const RETURN_LIMIT_MS = 2_000;
 /** Milliseconds that a failed request waits until the monitor has read the network. */
 const READ_LIMIT_MS = 5_000;
 
+const isOnline = ({ online }: State): boolean => online !== false;
+const hasAddress = ({ haveIpv4, haveIpv6 }: State): boolean => haveIpv4 || haveIpv6;
+
 /** The requests and the pool of one `createFetch()`. */
 export class Sender {
   readonly #monitor: FetchMonitor;
@@ -65,10 +67,13 @@ export class Sender {
     this.#logClose();
     let left = hasReplayableBody(input, init) ? this.#options.retries : 0;
     const isIdempotent = IDEMPOTENT.includes(request.method);
-    await this.#untilOnline(this.#options.holdMs, signal);
+    const { holdMs } = this.#options;
+    await this.#until(isOnline, holdMs, signal);
     for (;; left--) {
       this.#followState();
       const pool = this.#pool;
+      // without a default route, as on an isolated network, an address is all that can return
+      const isBack = holdMs > 0 || isOnline(this.#state) ? isOnline : hasAddress;
       try {
         return await pool.send(left > 0 ? request.clone() : request, init?.client);
       } catch (error) {
@@ -77,7 +82,7 @@ export class Sender {
           throw signal.aborted ? signal.reason : error;
         }
       }
-      await this.#untilOnline(this.#options.holdMs || RETURN_LIMIT_MS, signal);
+      await this.#until(isBack, holdMs || RETURN_LIMIT_MS, signal);
     }
   }
 
@@ -117,14 +122,18 @@ export class Sender {
     return pool.isEnded;
   }
 
-  /** Waits while the machine is offline, until the time is over, the monitor closed or the request aborted. */
-  async #untilOnline(ms: number, request: AbortSignal): Promise<void> {
-    if (ms === 0 || this.#monitor.current.state.online !== false) return;
+  /** Waits for a state, until the time is over, the monitor closed or the request aborted. */
+  async #until(
+    predicate: (state: State) => boolean,
+    ms: number,
+    request: AbortSignal,
+  ): Promise<void> {
+    if (ms === 0 || predicate(this.#monitor.current.state)) return;
     const limit = new AbortController();
-    const timer = ms === Infinity ? null : systemClock.setTimeout(() => limit.abort(), ms);
+    const timer = ms === Infinity ? null : this.#options.clock.setTimeout(() => limit.abort(), ms);
     timer?.unref();
     const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
-    await this.#monitor.waitFor(({ online }) => online !== false, { signal }).catch(() => {});
+    await this.#monitor.waitFor(predicate, { signal }).catch(() => {});
     timer?.cancel();
   }
 

@@ -59,7 +59,7 @@ export function fetchTest(
         source.announce();
         await clock.advance(250);
       };
-      await using fetch = createFetch(monitor, { logger: log, ...options });
+      await using fetch = createFetch(monitor, { logger: log, clock, ...options });
       await body({ fetch, server, log, monitor, source, clock, become });
     },
   });

@@ -7,19 +7,12 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createFetch, type FetchOptions, NetworkChangedError } from "../../actor/fetch.ts";
 import { scriptedInterface } from "../../actor/testing.ts";
 import { formatReason } from "../../state/format.ts";
-import { runDenoOk } from "../support/run.ts";
-import { read, run, skippable } from "../support/skip.ts";
-import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";
+import { fetchTest, home, OFFLINE } from "./fetch_support.ts";
 import { setUp } from "./support.ts";
 
 /** The error of a request or a body that the network cuts off. */
 function rejects(promise: Promise<unknown>): Promise<NetworkChangedError> {
   return assertRejects(() => promise, NetworkChangedError);
-}
-
-/** Long enough for a request that is not held to arrive. */
-async function roundTrips({ server }: FetchSetting): Promise<void> {
-  for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/other`)).body?.cancel();
 }
 
 fetchTest("a request that hangs is sent again at once when the network changes", async (it) => {
@@ -131,18 +124,6 @@ fetchTest("changes that lose no connection abort nothing", async (it) => {
   assertEquals((await rejecting).reason.kind, "resumed");
 });
 
-fetchTest("a repeated request waits for the network to return", async (it) => {
-  it.server.hangs = 1;
-  const fetching = it.fetch(`${it.server.url}/a`);
-  await it.server.until("/a");
-  await it.become(OFFLINE); // as DHCP does between two addresses
-  await roundTrips(it);
-  assertEquals(it.server.count("/a"), 1);
-  await it.become(home("192.0.2.8"));
-  assertEquals((await fetching).status, 200);
-  assertEquals(it.server.count("/a"), 2);
-});
-
 fetchTest("a request in an event listener uses the new network", async (it) => {
   const rejecting = rejects(it.fetch(`${it.server.url}/hang`, { method: "POST" }));
   await it.server.until("/hang");
@@ -154,34 +135,6 @@ fetchTest("a request in an event listener uses the new network", async (it) => {
   await rejecting;
   assertEquals((await (await fetching!).json()).body, "new");
 });
-
-fetchTest("waitUntilOnline holds a request while the machine is offline", async (it) => {
-  await it.become(OFFLINE);
-  const get = it.fetch(`${it.server.url}/a`);
-  const post = it.fetch(`${it.server.url}/a`, { method: "POST" });
-  const aborted = new AbortController();
-  const given = it.fetch(`${it.server.url}/never`, { signal: aborted.signal });
-  aborted.abort(new Error("Given up"));
-  await assertRejects(() => given, Error, "Given up");
-  await roundTrips(it);
-  assertEquals([it.server.count("/a"), it.server.count("/never")], [0, 0]);
-  await it.become(home("192.0.2.8"));
-  assertEquals([(await get).status, (await post).status], [200, 200]);
-  assertEquals([it.server.count("/a"), it.server.count("/never")], [2, 0]);
-}, { waitUntilOnline: true });
-
-fetchTest("waitUntilOnline in milliseconds sends the request when they are over", async (it) => {
-  await it.become(OFFLINE);
-  assertEquals((await it.fetch(`${it.server.url}/a`)).status, 200);
-}, { waitUntilOnline: 1 });
-
-fetchTest(
-  "without waitUntilOnline a request is sent although the machine is offline",
-  async (it) => {
-    await it.become(OFFLINE);
-    assertEquals((await it.fetch(`${it.server.url}/a`)).status, 200);
-  },
-);
 
 for (const method of ["GET", "POST"]) {
   fetchTest(
@@ -334,13 +287,6 @@ fetchTest("a monitor that is closed makes it a plain fetch, and is logged once",
   assertEquals((await fetching).status, 200); // the server ended what hung
 });
 
-fetchTest("closing the monitor sends what waits for the network", async (it) => {
-  await it.become(OFFLINE);
-  const fetching = it.fetch(`${it.server.url}/a`);
-  await it.monitor.close();
-  assertEquals((await fetching).status, 200);
-}, { waitUntilOnline: true });
-
 fetchTest("disposing it ends what hangs, waits or comes later", async (it) => {
   const hanging = it.fetch(`${it.server.url}/hang`).catch((error) => error);
   await it.server.until("/hang");
@@ -357,16 +303,6 @@ fetchTest("disposing it ends what hangs, waits or comes later", async (it) => {
   assertEquals([it.server.count("/a"), it.log.lines.length], [0, 0]);
 }, { waitUntilOnline: true });
 
-skippable({
-  name: "fetch: neither a connection nor a held request keeps the process alive",
-  needs: [read, run],
-  async fn() {
-    const program = "tests/support/programs/fetch_end.ts";
-    const { stdout } = await runDenoOk(["run", "--allow-net=127.0.0.1", program]);
-    assertEquals(stdout, "ready\n");
-  },
-});
-
 Deno.test("createFetch: options of wrong types and out of range", async () => {
   await using it = await setUp();
   const wrong: [unknown, ErrorConstructor, string][] = [
@@ -377,6 +313,7 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
     [{ waitUntilOnline: "yes" }, TypeError, "waitUntilOnline"],
     [{ client: 1 }, TypeError, "client"],
     [{ logger: {} }, TypeError, "logger"],
+    [{ clock: {} }, TypeError, "clock"],
   ];
   for (const [options, type, name] of wrong) {
     assertThrows(() => createFetch(it.monitor, options as FetchOptions), type, name);

@@ -1,0 +1,106 @@
+/**
+ * Requests of `createFetch()` that wait for the network.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Reading } from "../../state/source.ts";
+import { runDenoOk } from "../support/run.ts";
+import { read, run, skippable } from "../support/skip.ts";
+import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";
+
+/** Long enough for a request that is not held to arrive. */
+async function roundTrips({ server }: FetchSetting): Promise<void> {
+  for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/other`)).body?.cancel();
+}
+
+for (const isIsolated of [false, true]) {
+  const what = isIsolated ? "an address, without a default route" : "the default route";
+  fetchTest(`a repeated request waits for the network to return: ${what}`, async (it) => {
+    const network = (address: string): Partial<Reading> =>
+      isIsolated ? { ...home(address), defaultRoute: OFFLINE.defaultRoute! } : home(address);
+    await it.become(network("192.0.2.7"));
+    it.server.hangs = 1;
+    const fetching = it.fetch(`${it.server.url}/a`);
+    await it.server.until("/a");
+    await it.become(OFFLINE); // as DHCP does between two addresses
+    await roundTrips(it);
+    if (!isIsolated) await it.become({ ...OFFLINE, interfaces: home("192.0.2.8").interfaces! });
+    await roundTrips(it);
+    assertEquals(it.server.count("/a"), 1);
+    await it.become(network("192.0.2.8"));
+    assertEquals((await fetching).status, 200);
+    assertEquals(it.monitor.current.state.online, !isIsolated);
+    assertEquals(it.server.count("/a"), 2);
+  });
+}
+
+fetchTest("a repeated request is sent after 2 seconds although no network returned", async (it) => {
+  it.server.hangs = 1;
+  const fetching = it.fetch(`${it.server.url}/a`);
+  await it.server.until("/a");
+  const timers = it.clock.pending;
+  await it.become(OFFLINE);
+  while (it.clock.pending === timers) await it.clock.settle();
+  await it.clock.advance(1_700);
+  await roundTrips(it);
+  assertEquals(it.server.count("/a"), 1);
+  await it.clock.advance(300);
+  assertEquals((await fetching).status, 200);
+});
+
+fetchTest("waitUntilOnline holds a request while the machine is offline", async (it) => {
+  await it.become(OFFLINE);
+  const get = it.fetch(`${it.server.url}/a`);
+  const post = it.fetch(`${it.server.url}/a`, { method: "POST" });
+  const aborted = new AbortController();
+  const given = it.fetch(`${it.server.url}/never`, { signal: aborted.signal });
+  aborted.abort(new Error("Given up"));
+  await assertRejects(() => given, Error, "Given up");
+  await roundTrips(it);
+  assertEquals([it.server.count("/a"), it.server.count("/never")], [0, 0]);
+  await it.become(home("192.0.2.8"));
+  assertEquals([(await get).status, (await post).status], [200, 200]);
+  assertEquals([it.server.count("/a"), it.server.count("/never")], [2, 0]);
+}, { waitUntilOnline: true });
+
+fetchTest("waitUntilOnline in milliseconds sends the request when they are over", async (it) => {
+  await it.become(OFFLINE);
+  const timers = it.clock.pendingRefd;
+  const fetching = it.fetch(`${it.server.url}/a`);
+  await it.clock.advance(9_999);
+  await roundTrips(it);
+  assertEquals([it.server.count("/a"), it.clock.pendingRefd], [0, timers]);
+  await it.clock.advance(1);
+  assertEquals((await fetching).status, 200);
+
+  const running = it.clock.pending;
+  const held = it.fetch(`${it.server.url}/a`);
+  await it.become(home("192.0.2.8"));
+  assertEquals([(await held).status, it.clock.pending], [200, running]);
+}, { waitUntilOnline: 10_000 });
+
+fetchTest(
+  "without waitUntilOnline a request is sent although the machine is offline",
+  async (it) => {
+    await it.become(OFFLINE);
+    assertEquals((await it.fetch(`${it.server.url}/a`)).status, 200);
+  },
+);
+
+fetchTest("closing the monitor sends what waits for the network", async (it) => {
+  await it.become(OFFLINE);
+  const fetching = it.fetch(`${it.server.url}/a`);
+  await it.monitor.close();
+  assertEquals((await fetching).status, 200);
+}, { waitUntilOnline: true });
+
+skippable({
+  name: "fetch: neither a connection nor a held request keeps the process alive",
+  needs: [read, run],
+  async fn() {
+    const program = "tests/support/programs/fetch_end.ts";
+    const { stdout } = await runDenoOk(["run", "--allow-net=127.0.0.1", program]);
+    assertEquals(stdout, "ready\n");
+  },
+});
