@@ -46,7 +46,7 @@ export interface NetworkFetch extends AsyncDisposable {
  * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet,
  *   the body is neither a stream nor inside a `Request`, and the response has not been returned.
  * - A repeated request waits until the network returns, as between two addresses of DHCP: for up to 2 seconds, or as
- *   `waitUntilOnline` says.
+ *   `waitUntilOnline` says. Then it tries to connect for 2 seconds: routes and name servers may be set later.
  * - The reason of the caller's `signal` wins over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.
  * - After the monitor was closed it behaves like the global `fetch`.

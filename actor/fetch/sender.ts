@@ -31,8 +31,11 @@ export type FetchInit = RequestInit & { client?: Deno.HttpClient };
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
 const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 
-/** Milliseconds that a repeated request waits for the network to return. */
+/**
+ * Milliseconds that a repeated request waits for the network to return, and then, every `PAUSE_MS`, tries to connect.
+ */
 const RETURN_LIMIT_MS = 2_000;
+const PAUSE_MS = 100;
 
 /** Milliseconds that a failed request waits until the monitor has read the network. */
 const READ_LIMIT_MS = 5_000;
@@ -65,24 +68,32 @@ export class Sender {
     const request = new Request(input, init);
     const { signal } = request;
     this.#logClose();
-    let left = hasReplayableBody(input, init) ? this.#options.retries : 0;
+    const { clock, holdMs, retries } = this.#options;
     const isIdempotent = IDEMPOTENT.includes(request.method);
-    const { holdMs } = this.#options;
+    const isReplayable = retries > 0 && hasReplayableBody(input, init);
+    let left = isReplayable ? retries : 0;
+    let settlesAt = -Infinity;
     await this.#until(isOnline, holdMs, signal);
-    for (;; left--) {
+    for (;;) {
       this.#followState();
       const pool = this.#pool;
       // without a default route, as on an isolated network, an address is all that can return
       const isBack = holdMs > 0 || isOnline(this.#state) ? isOnline : hasAddress;
       try {
-        return await pool.send(left > 0 ? request.clone() : request, init?.client);
+        return await pool.send(isReplayable ? request.clone() : request, init?.client);
       } catch (error) {
-        const isRepeatable = left > 0 && (isIdempotent || isUnsent(error));
-        if (!isRepeatable || !await this.#isLost(pool, error, signal)) {
+        const mayRepeat = left > 0 && (isIdempotent || isUnsent(error));
+        if (mayRepeat && await this.#isLost(pool, error, signal)) {
+          left--;
+          await this.#until(isBack, holdMs || RETURN_LIMIT_MS, signal);
+          settlesAt = clock.monotonic() + RETURN_LIMIT_MS;
+        } else if (isUnsent(error) && clock.monotonic() < settlesAt && !signal.aborted) {
+          // routes and name servers may be set later than the address
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, PAUSE_MS).unref());
+        } else {
           throw signal.aborted ? signal.reason : error;
         }
       }
-      await this.#until(isBack, holdMs || RETURN_LIMIT_MS, signal);
     }
   }
 

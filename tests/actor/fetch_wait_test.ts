@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { NetworkChangedError } from "../../actor/fetch.ts";
 import type { Reading } from "../../state/source.ts";
 import { runDenoOk } from "../support/run.ts";
 import { read, run, skippable } from "../support/skip.ts";
@@ -48,6 +49,37 @@ fetchTest("a repeated request is sent after 2 seconds although no network return
   await it.clock.advance(300);
   assertEquals((await fetching).status, 200);
 });
+
+for (const [what, connects] of [["connects", true], ["fails", false]] as const) {
+  fetchTest(
+    `a repeated request that cannot connect yet tries for 2 seconds, and ${what}`,
+    async (it) => {
+      const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      const outcome = it.fetch(`http://127.0.0.1:${port}`).then(
+        (response) => response.text(),
+        (error) => error instanceof NetworkChangedError ? "cut off" : error.name,
+      );
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(1_000));
+      listener.close(); // connections are refused from now on
+      const timers = it.clock.pending;
+      await it.become(home("192.0.2.8"));
+      await using servers = new AsyncDisposableStack();
+      for (let tries = 0; tries < 20; tries++) {
+        while (it.clock.pending === timers) await it.clock.settle(); // it failed, and pauses
+        if (connects && tries === 2) {
+          const options = { hostname: "127.0.0.1", port, onListen() {} };
+          servers.use(Deno.serve(options, () => new Response("answered")));
+          await it.clock.advance(100);
+          break;
+        }
+        await it.clock.advance(100);
+      }
+      assertEquals(await outcome, connects ? "answered" : "TypeError");
+    },
+  );
+}
 
 fetchTest("waitUntilOnline holds a request while the machine is offline", async (it) => {
   await it.become(OFFLINE);
