@@ -64,7 +64,6 @@ export const RTNEXTHOP_SIZE = 8;
 export const NETLINK_ROUTE = 0; // the protocol of links, addresses, routes and rules
 export const SOL_NETLINK = 270; // level of the options below
 export const NETLINK_LIST_MEMBERSHIPS = 9; // u32 bit set: the groups heard
-export const NETLINK_CAP_ACK = 10; // errors do not repeat the whole request
 export const NETLINK_EXT_ACK = 11; // errors carry a text
 // requests are checked strictly, filters of dumps are honoured
 export const NETLINK_GET_STRICT_CHK = 12;
