@@ -1,8 +1,4 @@
-/**
- * Calls of a source, each with a time limit: a source may take too long, or never come back.
- *
- * @module
- */
+// Calls of a source, each with a time limit: a source may take too long, or never come back.
 import type { TimerSet } from "./clock.ts";
 
 /**

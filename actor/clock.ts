@@ -1,8 +1,4 @@
-/**
- * The clock of the runtime, and the timers of one monitor.
- *
- * @module
- */
+// The clock of the runtime, and the timers of one monitor.
 import type { Clock, Timer } from "../state/runtime.ts";
 
 /** The longest delay of a timer, in milliseconds: `setTimeout()` with a longer one fires after 1 ms. */

@@ -1,8 +1,4 @@
-/**
- * Dispatches the events of a monitor.
- *
- * @module
- */
+// Dispatches the events of a monitor.
 import type { Health, Snapshot, State } from "../state/types.ts";
 import { HealthEvent, NetworkEvent } from "./events.ts";
 

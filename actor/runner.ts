@@ -1,8 +1,4 @@
-/**
- * Performs the effects of the machine: the only place of the actor that calls a source.
- *
- * @module
- */
+// Performs the effects of the machine: the only place of the actor that calls a source.
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import { formatReasons } from "../state/format.ts";

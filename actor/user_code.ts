@@ -1,8 +1,4 @@
-/**
- * Guards around the user's logger and predicate: what they throw goes no further.
- *
- * @module
- */
+// Guards around the user's logger and predicate: what they throw goes no further.
 import { getLogger } from "@std/log/get-logger";
 import type { Logger } from "../state/runtime.ts";
 import { escapeText } from "../state/format.ts";

@@ -1,8 +1,4 @@
-/**
- * A timer that is set again and again.
- *
- * @module
- */
+// A timer that is set again and again.
 
 /** A longer `setTimeout` fires after 1 ms. */
 const LONGEST_MS = 2_147_483_647;

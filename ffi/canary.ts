@@ -1,9 +1,5 @@
-/**
- * The canary: a question whose answer must come through the event socket and the poll. Without the
- * answer the socket is deaf, however healthy it looks (net-tools#158).
- *
- * @module
- */
+// The canary: a question whose answer must come through the event socket and the poll. Without the
+// answer the socket is deaf, however healthy it looks (net-tools#158).
 
 /** One question at a time. */
 export class Canary {

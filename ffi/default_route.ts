@@ -1,10 +1,6 @@
-/**
- * The rule that selects the default route, shared by all systems. VPNs cover everything with two halves
- * instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of the address
- * space are looked at.
- *
- * @module
- */
+// The rule that selects the default route, shared by all systems. VPNs cover everything with two halves
+// instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of the address
+// space are looked at.
 import { compareBytes, isLinkLocal, parseIp } from "../state/ip.ts";
 import type { Address, Interface } from "../state/types.ts";
 

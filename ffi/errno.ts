@@ -1,8 +1,4 @@
-/**
- * Names of error numbers, for messages only: no decision depends on them.
- *
- * @module
- */
+// Names of error numbers, for messages only: no decision depends on them.
 
 /** 1 to 34, except 11: the same since Version 7 Unix (asm-generic/errno-base.h, sys/errno.h). */
 const COMMON = `

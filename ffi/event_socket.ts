@@ -1,10 +1,6 @@
-/**
- * A socket that delivers datagrams, as an AsyncIterable of decoded events: each wake-up drains it until
- * it would block, in slices that leave the event loop room. A reader that takes one message per wake-up
- * leaves bytes in the queue and stalls without an error (net-tools#165).
- *
- * @module
- */
+// A socket that delivers datagrams, as an AsyncIterable of decoded events: each wake-up drains it until
+// it would block, in slices that leave the event loop room. A reader that takes one message per wake-up
+// leaves bytes in the queue and stalls without an error (net-tools#165).
 import type { SourceCounters } from "../state/source.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./time_slice.ts";

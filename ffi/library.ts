@@ -1,13 +1,9 @@
-/**
- * Finds and opens a library of the operating system with the least permission. `Deno.dlopen` is
- * called here and nowhere else.
- *
- * Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6`
- * means a file in the working directory (denoland/deno#29246). An absolute path works when that path
- * is granted.
- *
- * @module
- */
+// Finds and opens a library of the operating system with the least permission. `Deno.dlopen` is
+// called here and nowhere else.
+//
+// Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6`
+// means a file in the working directory (denoland/deno#29246). An absolute path works when that path
+// is granted.
 
 /** A library and the places to look for it. */
 export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {

@@ -1,8 +1,4 @@
-/**
- * Selects the source: OS events if the system and the permissions allow them, else polling.
- *
- * @module
- */
+// Selects the source: OS events if the system and the permissions allow them, else polling.
 import type { Clock } from "../state/runtime.ts";
 import type { NetworkSource, OpenedSource } from "../state/source.ts";
 

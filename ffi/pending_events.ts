@@ -1,8 +1,4 @@
-/**
- * Events of a source that the monitor has not received yet, merged: a thousand changes are one.
- *
- * @module
- */
+// Events of a source that the monitor has not received yet, merged: a thousand changes are one.
 import type { SourceEvent } from "../state/source.ts";
 
 type Resumed = SourceEvent & { kind: "resumed" };

@@ -1,11 +1,7 @@
-/**
- * One blocked `poll(2)` for all descriptors of the isolate.
- *
- * A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
- * descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
- *
- * @module
- */
+// One blocked `poll(2)` for all descriptors of the isolate.
+//
+// A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
+// descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
 
 import { macrotask } from "./time_slice.ts";
 

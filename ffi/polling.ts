@@ -1,9 +1,5 @@
-/**
- * The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
- * leaves out interfaces without an address.
- *
- * @module
- */
+// The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
+// leaves out interfaces without an address.
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_kind.ts";

@@ -1,8 +1,4 @@
-/**
- * What all monitors of an isolate share: loaded by the first user, given back with the last.
- *
- * @module
- */
+// What all monitors of an isolate share: loaded by the first user, given back with the last.
 
 /** Something that is loaded once. */
 export interface Shareable {

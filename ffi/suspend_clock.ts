@@ -1,10 +1,6 @@
-/**
- * Detects that the machine slept, from two kernel clocks: one counts the time asleep, the other does
- * not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
- * tailscale#11519: a busy or stopped program is not a sleep).
- *
- * @module
- */
+// Detects that the machine slept, from two kernel clocks: one counts the time asleep, the other does
+// not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
+// tailscale#11519: a busy or stopped program is not a sleep).
 import type { SourceEvent } from "../state/source.ts";
 
 /** Differences below this are measurement error, in milliseconds. */

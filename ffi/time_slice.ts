@@ -1,8 +1,4 @@
-/**
- * Work in slices, between which the event loop has its turn.
- *
- * @module
- */
+// Work in slices, between which the event loop has its turn.
 
 /** The length of a slice of events. */
 export const SLICE_MS = 8;

@@ -1,8 +1,4 @@
-/**
- * Applies changes to a state.
- *
- * @module
- */
+// Applies changes to a state.
 import { buildState } from "./build.ts";
 import { sortedInterfaces } from "./interface_list.ts";
 import { INTERFACE_FIELDS, normalizeAddress, normalizeInterface } from "./normalize.ts";

@@ -1,8 +1,4 @@
-/**
- * The only maker of states.
- *
- * @module
- */
+// The only maker of states.
 import { localFields } from "./derived.ts";
 import { interfaceRecord } from "./interface_list.ts";
 import { isLinkLocal, isPrivateIpv4, readIp } from "./ip.ts";

@@ -1,8 +1,4 @@
-/**
- * Whether connections survive a change of state.
- *
- * @module
- */
+// Whether connections survive a change of state.
 import { addressesOf, isBindable } from "./derived.ts";
 import { MAJOR_SLEEP_MS, resumeBetween } from "./diff.ts";
 import { findInterface, pairInterfaces } from "./interface_list.ts";

@@ -1,8 +1,4 @@
-/**
- * Values derived from the interfaces of a state: usable addresses and the lists of local addresses.
- *
- * @module
- */
+// Values derived from the interfaces of a state: usable addresses and the lists of local addresses.
 import {
   compareInterfaces,
   findInterface,
@@ -19,14 +15,11 @@ type Scope = "loopback" | "linkLocalIpv4" | "linkLocalIpv6" | "uniqueLocal" | "g
  * duplicated addresses. All lists are empty while the interface is down.
  */
 export interface InterfaceAddresses extends Readonly<Record<Scope, readonly string[]>> {
-  /** The usable addresses; none on a host-only interface. */
-  readonly usable: readonly Address[];
+  readonly usable: readonly Address[]; // the usable addresses; none on a host-only interface
   /** The addresses that are usable or would be, if the interface were not host-only. */
   readonly onHost: readonly Address[];
-  /** Whether one of them is IPv4. */
-  readonly usableIpv4: boolean;
-  /** Whether one of them is IPv6. */
-  readonly usableIpv6: boolean;
+  readonly usableIpv4: boolean; // whether one of them is IPv4
+  readonly usableIpv6: boolean; // whether one of them is IPv6
 }
 
 /** The fields of a state that follow from its interfaces alone. */

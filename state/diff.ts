@@ -1,8 +1,4 @@
-/**
- * The difference between two states. No difference means equal.
- *
- * @module
- */
+// The difference between two states. No difference means equal.
 import { givenInterfaces, type InterfacePairs, pairInterfaces } from "./interface_list.ts";
 import {
   compareAddresses,

@@ -1,8 +1,4 @@
-/**
- * One-line text for changes, interfaces and routes, safe to print although names are untrusted.
- *
- * @module
- */
+// One-line text for changes, interfaces and routes, safe to print although names are untrusted.
 import type {
   Address,
   Change,

@@ -1,8 +1,4 @@
-/**
- * Which interfaces of a state are host-only: what the source says of each, then two rules over all of them.
- *
- * @module
- */
+// Which interfaces of a state are host-only: what the source says of each, then two rules over all of them.
 import { assumeNormal } from "./normalize.ts";
 import type { DefaultRoutes, Interface } from "./types.ts";
 
@@ -10,10 +6,8 @@ import type { DefaultRoutes, Interface } from "./types.ts";
 export interface Surroundings {
   /** There is neither a physical interface nor a tunnel that is up: the program lives in a container. */
   readonly isContainer: boolean;
-  /** The interface of the IPv4 default route. */
-  readonly ipv4: string | null;
-  /** The interface of the IPv6 default route. */
-  readonly ipv6: string | null;
+  readonly ipv4: string | null; // the interface of the IPv4 default route
+  readonly ipv6: string | null; // the interface of the IPv6 default route
 }
 
 /** The interface before a rule changed it: `Reading` and state then hold different objects. */

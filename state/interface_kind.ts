@@ -1,8 +1,4 @@
-/**
- * The kind of interface that a name suggests, and whether it is host-only.
- *
- * @module
- */
+// The kind of interface that a name suggests, and whether it is host-only.
 import type { InterfaceKind } from "./types.ts";
 
 /**

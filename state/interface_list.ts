@@ -1,8 +1,4 @@
-/**
- * The interfaces of a state in order, and those of two states matched by name.
- *
- * @module
- */
+// The interfaces of a state in order, and those of two states matched by name.
 import { applyRules, originalOf, sameSurroundings, surroundingsOf } from "./host_only.ts";
 import type { Surroundings } from "./host_only.ts";
 import { normalizeInterface } from "./normalize.ts";
@@ -88,10 +84,8 @@ export function compareInterfaces(a: Interface, b: Interface): number {
 
 /** The interfaces of two states matched by name, without those that are one object in both. */
 export interface InterfacePairs {
-  /** Only in the first state, by index. */
-  readonly removed: readonly Interface[];
-  /** Only in the second state, by index. */
-  readonly added: readonly Interface[];
+  readonly removed: readonly Interface[]; // only in the first state, by index
+  readonly added: readonly Interface[]; // only in the second state, by index
   /** In both, by the index in the second. They may be equal: a copy is another object. */
   readonly kept: readonly { readonly from: Interface; readonly to: Interface }[];
 }

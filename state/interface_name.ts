@@ -1,8 +1,4 @@
-/**
- * Interface names from bytes to text, without loss.
- *
- * @module
- */
+// Interface names from bytes to text, without loss.
 
 const BACKSLASH = 0x5c;
 

@@ -1,8 +1,4 @@
-/**
- * IP addresses as bytes (4 or 16, network order) and as text (RFC 5952), and the ranges they lie in.
- *
- * @module
- */
+// IP addresses as bytes (4 or 16, network order) and as text (RFC 5952), and the ranges they lie in.
 
 const DOT = 0x2e;
 const COLON = 0x3a;

@@ -1,8 +1,4 @@
-/**
- * Which changes are major: what a program with open sockets must act on.
- *
- * @module
- */
+// Which changes are major: what a program with open sockets must act on.
 import { addressesOf } from "./derived.ts";
 import { MAJOR_SLEEP_MS, resumeBetween } from "./diff.ts";
 import { findInterface, pairInterfaces } from "./interface_list.ts";

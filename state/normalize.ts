@@ -1,10 +1,6 @@
-/**
- * The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
- * and frozen. What equals the value in the state before is that object, so that comparing two
- * states mostly means comparing references.
- *
- * @module
- */
+// The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
+// and frozen. What equals the value in the state before is that object, so that comparing two
+// states mostly means comparing references.
 import { compareBytes, formatIp, parseIp, readIp } from "./ip.ts";
 import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";

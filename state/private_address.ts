@@ -1,8 +1,4 @@
-/**
- * Which addresses are globally reachable.
- *
- * @module
- */
+// Which addresses are globally reachable.
 import { escapeText } from "./format.ts";
 import { parseIp, unmapIpv4 } from "./ip.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The connections of one network.
- *
- * @module
- */
+// The connections of one network.
 
 /** Each response by its body: see `interruptible()`. */
 const RESPONSES = new WeakMap<ReadableStream, Response>();

@@ -1,8 +1,4 @@
-/**
- * Sends the requests of one `createFetch()`, again if need be.
- *
- * @module
- */
+// Sends the requests of one `createFetch()`, again if need be.
 import { deadline } from "@std/async/deadline";
 import { connectionLoss } from "../../state/connection_loss.ts";
 import type { Snapshot, State } from "../../state/types.ts";
@@ -12,8 +8,7 @@ import { Pool } from "./pool.ts";
 
 /** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */
 export interface FetchMonitor {
-  /** The newest snapshot. */
-  readonly current: Snapshot;
+  readonly current: Snapshot; // the newest snapshot
   /** Subscribes; the stream ends when the monitor is closed. */
   snapshots(options: { signal: AbortSignal }): ReadableStream<Snapshot>;
   /** Reads everything from the operating system. */

@@ -1,10 +1,6 @@
-/**
- * The one window that every publication goes through. Nothing moves it, so a storm of any length is published
- * every `coalesceMs` (a window that restarts with every event never ends in one). It begins with a
- * publication, so what changes nothing delays no later change.
- *
- * @module
- */
+// The one window that every publication goes through. Nothing moves it, so a storm of any length is published
+// every `coalesceMs` (a window that restarts with every event never ends in one). It begins with a
+// publication, so what changes nothing delays no later change.
 import { diffStates } from "../../state/diff.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
 import type { Draft, Model, Now, OpenSocket, Resume, ViewPurpose } from "./model.ts";

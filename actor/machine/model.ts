@@ -1,8 +1,4 @@
-/**
- * Model, inputs and effects of the machine: data only.
- *
- * @module
- */
+// Model, inputs and effects of the machine: data only.
 import type { Logger } from "../../state/runtime.ts";
 import type { Reading, SourceEvent } from "../../state/source.ts";
 import type { Cause, Change, Health, Metrics, State } from "../../state/types.ts";

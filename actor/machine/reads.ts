@@ -1,8 +1,4 @@
-/**
- * Full reads: one at a time, and one more for everything that is asked for meanwhile.
- *
- * @module
- */
+// Full reads: one at a time, and one more for everything that is asked for meanwhile.
 import { syncedSocket } from "./coalesce.ts";
 import {
   type Check,

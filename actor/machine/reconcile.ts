@@ -1,9 +1,5 @@
-/**
- * Reconcile: compares the table that events keep with the kernel state, whatever the events said
- * (net-tools#158: a missed event froze a process on an old address for the rest of its life).
- *
- * @module
- */
+// Reconcile: compares the table that events keep with the kernel state, whatever the events said
+// (net-tools#158: a missed event froze a process on an old address for the rest of its life).
 import { diffInterfaces, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Change, State } from "../../state/types.ts";

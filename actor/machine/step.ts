@@ -1,8 +1,4 @@
-/**
- * `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them.
- *
- * @module
- */
+// `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them.
 import type { SourceEvent } from "../../state/source.ts";
 import type { State } from "../../state/types.ts";
 import { errorText } from "../user_code.ts";

@@ -1,8 +1,4 @@
-/**
- * The life of the one subscription: opened, synced by a full read, verified by a canary, lost, replaced.
- *
- * @module
- */
+// The life of the one subscription: opened, synced by a full read, verified by a canary, lost, replaced.
 import type { Logger } from "../../state/runtime.ts";
 import { errorText } from "../user_code.ts";
 import { requestView } from "./coalesce.ts";

@@ -1,9 +1,5 @@
-/**
- * Fan-out without queues: the newest snapshot, and what lies between it and the one that a reader got last,
- * worked out when the reader reads. A stream that nobody reads costs nothing.
- *
- * @module
- */
+// Fan-out without queues: the newest snapshot, and what lies between it and the one that a reader got last,
+// worked out when the reader reads. A stream that nobody reads costs nothing.
 import { diffStates } from "../../state/diff.ts";
 import { MonitorClosedError } from "../../state/errors.ts";
 import { isMajorChange, majorReasons } from "../../state/major.ts";

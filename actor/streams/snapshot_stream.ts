@@ -1,8 +1,4 @@
-/**
- * One snapshot stream and its delivery state.
- *
- * @module
- */
+// One snapshot stream and its delivery state.
 import type { Snapshot } from "../../state/types.ts";
 import type { TimerSet } from "../clock.ts";
 import type { ResolvedSnapshotOptions } from "../options.ts";

@@ -1,8 +1,4 @@
-/**
- * The subscriptions of a scripted source.
- *
- * @module
- */
+// The subscriptions of a scripted source.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { Interface } from "../../state/types.ts";
 import type { ScriptedSource } from "./scripted_source.ts";

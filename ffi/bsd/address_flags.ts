@@ -1,9 +1,5 @@
-/**
- * The flags of IPv6 addresses: tentative, duplicated, deprecated, temporary. Neither messages nor lists
- * contain them; an ioctl returns them, one address at a time.
- *
- * @module
- */
+// The flags of IPv6 addresses: tentative, duplicated, deprecated, temporary. Neither messages nor lists
+// contain them; an ioctl returns them, one address at a time.
 import * as C from "./constants.ts";
 import type { AddressFlags, ListedInterface } from "./interfaces.ts";
 import type { Platform } from "./platforms.ts";

@@ -1,9 +1,5 @@
-/**
- * The event that a message means. Its content is not kept: the kernels do not report everything, so each
- * change is a reason to read the kernel's state.
- *
- * @module
- */
+// The event that a message means. Its content is not kept: the kernels do not report everything, so each
+// change is a reason to read the kernel's state.
 import * as C from "./constants.ts";
 import { shortRoute } from "./default_route.ts";
 import type { Layout } from "./layouts.ts";

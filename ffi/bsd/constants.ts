@@ -1,9 +1,5 @@
-/**
- * Numbers under their C names: those that macOS (xnu) and FreeBSD share, then those of one system.
- * `deno task layouts` compares all of them with the systems' own headers.
- *
- * @module
- */
+// Numbers under their C names: those that macOS (xnu) and FreeBSD share, then those of one system.
+// `deno task layouts` compares all of them with the systems' own headers.
 
 // sys/socket.h
 export const AF_INET = 2;

@@ -1,8 +1,4 @@
-/**
- * The default route of each family, from the kernel's routing table.
- *
- * @module
- */
+// The default route of each family, from the kernel's routing table.
 import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * The kernel's whole state: the interfaces with their addresses, and the default routes.
- *
- * @module
- */
+// The kernel's whole state: the interfaces with their addresses, and the default routes.
 import type { Reading } from "../../state/source.ts";
 import { macrotask } from "../time_slice.ts";
 import { readAddressFlags } from "./address_flags.ts";

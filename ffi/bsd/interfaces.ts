@@ -1,8 +1,4 @@
-/**
- * Interfaces with their addresses, from a `NET_RT_IFLIST` dump.
- *
- * @module
- */
+// Interfaces with their addresses, from a `NET_RT_IFLIST` dump.
 import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import { interfaceName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";

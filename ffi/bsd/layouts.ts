@@ -1,46 +1,32 @@
-/**
- * How each system lays out its routing messages: data, so that the decoder knows no system by name.
- * Every machine that Deno is built for is little-endian.
- *
- * @module
- */
+// How each system lays out its routing messages: data, so that the decoder knows no system by name.
+// Every machine that Deno is built for is little-endian.
 import type { BsdSystemName } from "./libc.ts";
 import * as C from "./constants.ts";
 
 /** Where a message has its fields: offsets in bytes. */
 interface Offsets {
-  /** Where the sockaddrs begin. */
-  readonly size: number;
-  /** u16: the interface. */
-  readonly index: number;
-  /** i32: which sockaddrs follow. */
-  readonly addresses: number;
+  readonly size: number; // where the sockaddrs begin
+  readonly index: number; // u16: the interface
+  readonly addresses: number; // i32: which sockaddrs follow
 }
 
 /** A route message. */
 export interface RouteHeader extends Offsets {
   readonly about: "route";
-  /** i32: RTF_*. */
-  readonly flags: number;
+  readonly flags: number; // i32: RTF_*
   /** i32: who sent the request; left out where the struct has none, like the next two. */
   readonly pid?: number;
-  /** i32: which of the sender's requests. */
-  readonly sequence?: number;
-  /** i32: why the request failed. */
-  readonly error?: number;
+  readonly sequence?: number; // i32: which of the sender's requests
+  readonly error?: number; // i32: why the request failed
 }
 
 /** A link message. */
 export interface LinkHeader extends Offsets {
   readonly about: "link";
-  /** i32: IFF_*. */
-  readonly flags: number;
-  /** u8: IFT_*. */
-  readonly type: number;
-  /** u32. */
-  readonly mtu: number;
-  /** u8: LINK_STATE_*; left out where the struct has none. */
-  readonly linkState?: number;
+  readonly flags: number; // i32: IFF_*
+  readonly type: number; // u8: IFT_*
+  readonly mtu: number; // u32
+  readonly linkState?: number; // u8: LINK_STATE_*; left out where the struct has none
 }
 
 /** An address message. */
@@ -62,14 +48,10 @@ export type Header =
 
 /** The routing messages of one system. */
 export interface Layout {
-  /** RTM_VERSION. */
-  readonly version: number;
-  /** AF_INET6. */
-  readonly inet6: number;
-  /** Sockaddrs are padded to a multiple of this. */
-  readonly rounding: 4 | 8;
-  /** RTAX_MAX: how many sockaddrs a message can have. */
-  readonly sockaddrs: number;
+  readonly version: number; // RTM_VERSION
+  readonly inet6: number; // AF_INET6
+  readonly rounding: 4 | 8; // sockaddrs are padded to a multiple of this
+  readonly sockaddrs: number; // RTAX_MAX: how many sockaddrs a message can have
   /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
   readonly neverDefault: number;
   /** By message type. A type that is missing is unknown. */

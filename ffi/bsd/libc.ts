@@ -1,8 +1,4 @@
-/**
- * The functions of the C library that netwatch calls on macOS and FreeBSD, and where that library is.
- *
- * @module
- */
+// The functions of the C library that netwatch calls on macOS and FreeBSD, and where that library is.
 import type { LibraryRequest } from "../library.ts";
 
 /** The systems that have an event source here. */

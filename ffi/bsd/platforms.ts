@@ -1,8 +1,4 @@
-/**
- * How macOS and FreeBSD differ, apart from their messages: data.
- *
- * @module
- */
+// How macOS and FreeBSD differ, apart from their messages: data.
 import type { InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import { type Layout, LAYOUTS } from "./layouts.ts";
@@ -14,26 +10,19 @@ export interface Platform {
   readonly layout: Layout;
   /** Or'ed into the type of a socket: SOCK_CLOEXEC, where the system has it. */
   readonly socketFlags: number;
-  /** NET_RT_*: the list of interfaces. */
-  readonly listRequest: number;
+  readonly listRequest: number; // NET_RT_*: the list of interfaces
   /** The socket option that makes an overflow an error; null where an overflow is silent. */
   readonly overflowOption: number | null;
-  /** It has a notification centre and kernel events. */
-  readonly hasWakeupSources: boolean;
+  readonly hasWakeupSources: boolean; // it has a notification centre and kernel events
   /** IFT_* that determine the kind. Wi-Fi and taps call themselves Ethernet, utun "other". */
   readonly linkKinds: Readonly<Record<number, InterfaceKind>>;
-  /** RTF_* of routes that no ordinary packet takes. */
-  readonly unusableRoute: number;
-  /** IN6_IFF_*: usable while duplicate address detection runs. */
-  readonly optimisticAddress: number;
-  /** IN6_IFF_*: has a lifetime, given by DHCPv6. */
-  readonly leasedAddress: number;
+  readonly unusableRoute: number; // RTF_* of routes that no ordinary packet takes
+  readonly optimisticAddress: number; // IN6_IFF_*: usable while duplicate address detection runs
+  readonly leasedAddress: number; // IN6_IFF_*: has a lifetime, given by DHCPv6
   /** The clocks whose difference grows by the time asleep. */
   readonly clocks: {
-    /** Stops while asleep. */
-    readonly awake: number;
-    /** Goes on. */
-    readonly always: number;
+    readonly awake: number; // stops while asleep
+    readonly always: number; // goes on
   };
 }
 

@@ -1,9 +1,5 @@
-/**
- * Routing messages (net/route.h, net/if.h): framing, headers, and the content of routes, links and
- * addresses. The same for what a socket delivers and what `sysctl` dumps.
- *
- * @module
- */
+// Routing messages (net/route.h, net/if.h): framing, headers, and the content of routes, links and
+// addresses. The same for what a socket delivers and what `sysctl` dumps.
 import { DecodeError } from "../../state/errors.ts";
 import { isUnspecified } from "../../state/ip.ts";
 import * as C from "./constants.ts";
@@ -23,12 +19,9 @@ const COMMON_SIZE = 4;
 
 /** One message. */
 export interface RouteMessage {
-  /** RTM_*. */
-  readonly type: number;
-  /** RTM_VERSION of the kernel that wrote it. */
-  readonly version: number;
-  /** The whole message: a view, not a copy. */
-  readonly bytes: Uint8Array;
+  readonly type: number; // RTM_*
+  readonly version: number; // RTM_VERSION of the kernel that wrote it
+  readonly bytes: Uint8Array; // the whole message: a view, not a copy
 }
 
 /** The content of a route message. Byte arrays are copies. */
@@ -36,12 +29,9 @@ export interface Route {
   readonly family: "IPv4" | "IPv6";
   readonly destination: Uint8Array;
   readonly prefixLength: number;
-  /** null where the destination is on the link. */
-  readonly gateway: Uint8Array | null;
-  /** The interface; 0 where the kernel leaves it out. */
-  readonly index: number;
-  /** RTF_*. */
-  readonly flags: number;
+  readonly gateway: Uint8Array | null; // null where the destination is on the link
+  readonly index: number; // the interface; 0 where the kernel leaves it out
+  readonly flags: number; // RTF_*
   /** The preferred local address; null where the kernel leaves it out. */
   readonly source: Uint8Array | null;
 }
@@ -49,23 +39,18 @@ export interface Route {
 /** The content of a link message. Byte arrays are copies. */
 export interface Link {
   readonly index: number;
-  /** Empty in what a socket delivers. */
-  readonly name: Uint8Array;
-  /** IFF_*. */
-  readonly flags: number;
-  /** IFT_*. */
-  readonly type: number;
+  readonly name: Uint8Array; // empty in what a socket delivers
+  readonly flags: number; // IFF_*
+  readonly type: number; // IFT_*
   readonly mtu: number;
-  /** The hardware address; empty where there is none. */
-  readonly address: Uint8Array;
+  readonly address: Uint8Array; // the hardware address; empty where there is none
   /** LINK_STATE_*: 0 unknown, 1 down, 2 up; 0 where the system does not say. */
   readonly linkState: number;
 }
 
 /** The content of an address message. Byte arrays are copies. */
 export interface InterfaceAddress {
-  /** The interface. */
-  readonly index: number;
+  readonly index: number; // the interface
   readonly family: "IPv4" | "IPv6";
   readonly address: Uint8Array;
   readonly prefixLength: number;

@@ -1,9 +1,5 @@
-/**
- * The routing socket, which receives every message that the kernel announces, and a socket of datagrams in
- * general.
- *
- * @module
- */
+// The routing socket, which receives every message that the kernel announces, and a socket of datagrams in
+// general.
 import { DecodeError } from "../../state/errors.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";

@@ -1,9 +1,5 @@
-/**
- * The C library, and what all monitors of the isolate share: the poll loop and the suspend clock. Reference
- * counted: loaded for the first user, unloaded with the last.
- *
- * @module
- */
+// The C library, and what all monitors of the isolate share: the poll loop and the suspend clock. Reference
+// counted: loaded for the first user, unloaded with the last.
 import { openLibrary } from "../library.ts";
 import { Refcounted } from "../refcounted.ts";
 import { SuspendClock } from "../suspend_clock.ts";

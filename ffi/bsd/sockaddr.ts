@@ -1,21 +1,14 @@
-/**
- * Socket addresses as they follow the header of a routing message: each begins with its length and its
- * family.
- *
- * @module
- */
+// Socket addresses as they follow the header of a routing message: each begins with its length and its
+// family.
 import { DecodeError } from "../../state/errors.ts";
 import { AF_INET, AF_LINK, SOCKADDR_DL, SOCKADDR_IN, SOCKADDR_IN6 } from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 
 /** struct sockaddr_dl. */
 export interface LinkSockaddr {
-  /** The interface; 0 where the kernel leaves it out. */
-  readonly index: number;
-  /** The name of the interface: a copy, often empty. */
-  readonly name: Uint8Array;
-  /** The hardware address: a copy, often empty. */
-  readonly address: Uint8Array;
+  readonly index: number; // the interface; 0 where the kernel leaves it out
+  readonly name: Uint8Array; // the name of the interface: a copy, often empty
+  readonly address: Uint8Array; // the hardware address: a copy, often empty
 }
 
 /** The offset of a sockaddr that is absent. */

@@ -1,12 +1,8 @@
-/**
- * macOS and FreeBSD as a source: `AF_ROUTE`.
- *
- * This code has not run on either system. Its numbers are checked against the systems' headers, it decodes
- * captures of them and of a NetBSD kernel, and it runs on a model of their kernels and, through
- * `Deno.dlopen`, on a C library with Darwin's names and layouts.
- *
- * @module
- */
+// macOS and FreeBSD as a source: `AF_ROUTE`.
+//
+// This code has not run on either system. Its numbers are checked against the systems' headers, it decodes
+// captures of them and of a NetBSD kernel, and it runs on a model of their kernels and, through
+// `Deno.dlopen`, on a C library with Darwin's names and layouts.
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";

@@ -1,9 +1,5 @@
-/**
- * Receives the routing messages and the events of the other wake-up sources. It keeps no table: an event
- * is a reason to read the state.
- *
- * @module
- */
+// Receives the routing messages and the events of the other wake-up sources. It keeps no table: an event
+// is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
@@ -24,16 +20,12 @@ const RECHECK_MS = 50;
 
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
-  /** The system calls and the shared poll loop. */
-  runtime: BsdRuntime;
-  /** The size of the receive buffer to ask for. */
-  receiveBufferBytes: number;
+  runtime: BsdRuntime; // the system calls and the shared poll loop
+  receiveBufferBytes: number; // the size of the receive buffer to ask for
   /** The longest pause between two polls in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
-  /** Receives one line of text per message. */
-  trace?: Trace | undefined;
-  /** Incremented. */
-  counters: Counters;
+  trace?: Trace | undefined; // receives one line of text per message
+  counters: Counters; // incremented
 }
 
 /** A subscription to the kernel's events. */

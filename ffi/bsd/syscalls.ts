@@ -1,9 +1,5 @@
-/**
- * The system calls that netwatch makes on macOS and FreeBSD, with types. errno is read right after a
- * synchronous call, and is a hint only: the garbage collector may have run in between.
- *
- * @module
- */
+// The system calls that netwatch makes on macOS and FreeBSD, with types. errno is read right after a
+// synchronous call, and is a hint only: the garbage collector may have run in between.
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import { POLLIN } from "../poll_loop.ts";
@@ -23,8 +19,7 @@ const SLACK_BYTES = 1_024;
 export interface Notification {
   /** Becomes readable when the notification is posted. libnotify owns it: only `cancel()` closes it. */
   readonly descriptor: number;
-  /** Cancels it. */
-  readonly token: number;
+  readonly token: number; // cancels it
 }
 
 /** The system calls of macOS and FreeBSD. */

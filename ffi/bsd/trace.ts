@@ -1,8 +1,4 @@
-/**
- * One line of text per routing message, for the wire trace.
- *
- * @module
- */
+// One line of text per routing message, for the wire trace.
 import { formatIp } from "../../state/ip.ts";
 import { RTM_DELADDR } from "./constants.ts";
 import type { Layout } from "./layouts.ts";

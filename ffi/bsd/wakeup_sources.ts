@@ -1,11 +1,7 @@
-/**
- * The wake-up sources of macOS beside the routing socket, which does not report an unplugged cable, a new
- * interface, the end of duplicate address detection or a second address in a subnet, and whose overflow is
- * silent. Each is optional: if the system lacks or refuses it, netwatch continues without it, and reconcile
- * finds what no source reports.
- *
- * @module
- */
+// The wake-up sources of macOS beside the routing socket, which does not report an unplugged cable, a new
+// interface, the end of duplicate address detection or a second address in a subnet, and whose overflow is
+// silent. Each is optional: if the system lacks or refuses it, netwatch continues without it, and reconcile
+// finds what no source reports.
 import type { SocketPort } from "../event_socket.ts";
 import { POLLIN } from "../poll_loop.ts";
 import { type BsdEvent, decodeKernelEvent } from "./classify.ts";
@@ -16,8 +12,7 @@ import type { Syscalls } from "./syscalls.ts";
 
 /** A descriptor that becomes readable when the network changes. */
 export interface WakeupSource extends SocketPort<BsdEvent> {
-  /** As in `health.listeners`. */
-  readonly name: string;
+  readonly name: string; // as in `health.listeners`
   /** Closes it. No poll may be watching its descriptor. */
   close(): void;
 }

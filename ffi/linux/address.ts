@@ -1,8 +1,4 @@
-/**
- * Address messages (struct ifaddrmsg and IFA_*, linux/if_addr.h).
- *
- * @module
- */
+// Address messages (struct ifaddrmsg and IFA_*, linux/if_addr.h).
 import { DecodeError } from "../../state/errors.ts";
 import { align4, attributeLength, attributeType, u32, u32Value } from "./attribute.ts";
 import * as C from "./constants.ts";

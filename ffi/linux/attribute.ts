@@ -1,11 +1,7 @@
-/**
- * Attributes of netlink messages (struct rtattr, linux/rtnetlink.h), read in place: no copy, no view
- * and no callback for those that nobody asked for, because a link message has forty of them.
- *
- * Everything is little-endian, as is every target that Deno is built for.
- *
- * @module
- */
+// Attributes of netlink messages (struct rtattr, linux/rtnetlink.h), read in place: no copy, no view
+// and no callback for those that nobody asked for, because a link message has forty of them.
+//
+// Everything is little-endian, as is every target that Deno is built for.
 import { DecodeError } from "../../state/errors.ts";
 import * as C from "./constants.ts";
 

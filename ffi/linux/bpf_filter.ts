@@ -1,10 +1,6 @@
-/**
- * Which messages of the event socket matter: decided in the kernel by a classic BPF program, and again
- * by the decoder, for kernels that refuse the program. A router that takes a million BGP routes wakes
- * nobody (tailscale#7621: 150 to 300 % CPU).
- *
- * @module
- */
+// Which messages of the event socket matter: decided in the kernel by a classic BPF program, and again
+// by the decoder, for kernels that refuse the program. A router that takes a million BGP routes wakes
+// nobody (tailscale#7621: 150 to 300 % CPU).
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./constants.ts";
 import type { Syscalls } from "./syscalls.ts";

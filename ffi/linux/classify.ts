@@ -1,8 +1,4 @@
-/**
- * What a message of the event socket means, and what it changes in the link table.
- *
- * @module
- */
+// What a message of the event socket means, and what it changes in the link table.
 import { type AddressMessage, decodeAddress } from "./address.ts";
 import { canBeDefault, isRouterChange } from "./bpf_filter.ts";
 import * as C from "./constants.ts";

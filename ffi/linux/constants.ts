@@ -1,9 +1,5 @@
-/**
- * Linux numbers under their C names, each group with the header that defines it. They are the generic
- * ABI: the same on x86_64, aarch64 and riscv64, all of them little-endian.
- *
- * @module
- */
+// Linux numbers under their C names, each group with the header that defines it. They are the generic
+// ABI: the same on x86_64, aarch64 and riscv64, all of them little-endian.
 
 // Address families (linux/socket.h).
 export const AF_UNSPEC = 0; // any family

@@ -1,8 +1,4 @@
-/**
- * The kernel's whole state: dumps of the links and addresses, and the default routes.
- *
- * @module
- */
+// The kernel's whole state: dumps of the links and addresses, and the default routes.
 import type { Reading } from "../../state/source.ts";
 import { TimeSlice } from "../time_slice.ts";
 import { decodeAddress, encodeAddressDump } from "./address.ts";

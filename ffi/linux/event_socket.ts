@@ -1,8 +1,4 @@
-/**
- * The multicast event socket: group memberships, BPF filter, receive buffer size and canary.
- *
- * @module
- */
+// The multicast event socket: group memberships, BPF filter, receive buffer size and canary.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";

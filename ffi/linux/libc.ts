@@ -1,11 +1,7 @@
-/**
- * The functions of the C library that netwatch calls on Linux, and the paths where distributions keep
- * that library.
- *
- * The table holds no variadic function: some ABIs pass variadic arguments differently.
- *
- * @module
- */
+// The functions of the C library that netwatch calls on Linux, and the paths where distributions keep
+// that library.
+//
+// The table holds no variadic function: some ABIs pass variadic arguments differently.
 import { type LibraryRequest, openLibrary } from "../library.ts";
 
 /**

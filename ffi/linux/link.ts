@@ -1,8 +1,4 @@
-/**
- * Link messages (struct ifinfomsg and IFLA_*, linux/if_link.h).
- *
- * @module
- */
+// Link messages (struct ifinfomsg and IFLA_*, linux/if_link.h).
 import { DecodeError } from "../../state/errors.ts";
 import { interfaceName } from "../../state/interface_name.ts";
 import {

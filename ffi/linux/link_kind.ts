@@ -1,8 +1,4 @@
-/**
- * What sort of interface a link is: by what the kernel says of it, then by its name.
- *
- * @module
- */
+// What sort of interface a link is: by what the kernel says of it, then by its name.
 import { kindByName } from "../../state/interface_kind.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";

@@ -1,9 +1,5 @@
-/**
- * The links and addresses that messages keep up to date, so that one event costs the same with 10
- * interfaces and with 10,000.
- *
- * @module
- */
+// The links and addresses that messages keep up to date, so that one event costs the same with 10
+// interfaces and with 10,000.
 import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";

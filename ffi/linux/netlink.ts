@@ -1,8 +1,4 @@
-/**
- * Netlink framing (linux/netlink.h): messages in a datagram, errors and acknowledgements.
- *
- * @module
- */
+// Netlink framing (linux/netlink.h): messages in a datagram, errors and acknowledgements.
 import { DecodeError } from "../../state/errors.ts";
 import {
   align4,

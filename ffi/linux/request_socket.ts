@@ -1,9 +1,5 @@
-/**
- * Requests to the kernel and their answers. Netlink answers in the very call that asks, and produces a
- * dump while it is read, so nothing here waits.
- *
- * @module
- */
+// Requests to the kernel and their answers. Netlink answers in the very call that asks, and produces a
+// dump while it is read, so nothing here waits.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { TimeSlice } from "../time_slice.ts";

@@ -1,8 +1,4 @@
-/**
- * Route messages (struct rtmsg and RTA_*, linux/rtnetlink.h).
- *
- * @module
- */
+// Route messages (struct rtmsg and RTA_*, linux/rtnetlink.h).
 import { DecodeError } from "../../state/errors.ts";
 import {
   addressValue,

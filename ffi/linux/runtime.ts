@@ -1,9 +1,5 @@
-/**
- * What all monitors of an isolate share on Linux: the C library, the poll loop, the socket for route
- * lookups and the suspend clock. Loaded by the first user, unloaded with the last.
- *
- * @module
- */
+// What all monitors of an isolate share on Linux: the C library, the poll loop, the socket for route
+// lookups and the suspend clock. Loaded by the first user, unloaded with the last.
 import { Refcounted } from "../refcounted.ts";
 import { loadLibc } from "./libc.ts";
 import { RequestSocket } from "./request_socket.ts";

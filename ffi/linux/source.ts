@@ -1,8 +1,4 @@
-/**
- * Linux as a source: `NETLINK_ROUTE`.
- *
- * @module
- */
+// Linux as a source: `NETLINK_ROUTE`.
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";

@@ -1,8 +1,4 @@
-/**
- * Receives the kernel's events and keeps the link table up to date with them.
- *
- * @module
- */
+// Receives the kernel's events and keeps the link table up to date with them.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";

@@ -1,9 +1,5 @@
-/**
- * The system calls that netwatch makes on Linux, as typed functions. errno is read right after a
- * synchronous call and serves messages only: the garbage collector may have run in between.
- *
- * @module
- */
+// The system calls that netwatch makes on Linux, as typed functions. errno is read right after a
+// synchronous call and serves messages only: the garbage collector may have run in between.
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import * as C from "./constants.ts";

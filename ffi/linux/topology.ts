@@ -1,8 +1,4 @@
-/**
- * Which links sit on hardware, kept up to date link by link.
- *
- * @module
- */
+// Which links sit on hardware, kept up to date link by link.
 
 import type { InterfaceKind } from "../../state/types.ts";
 

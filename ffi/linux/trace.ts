@@ -1,8 +1,4 @@
-/**
- * One line of text per message of the kernel, for the wire trace.
- *
- * @module
- */
+// One line of text per message of the kernel, for the wire trace.
 import { escapeText } from "../../state/format.ts";
 import { formatIp } from "../../state/ip.ts";
 import type { KernelEvent } from "./classify.ts";

@@ -1,9 +1,5 @@
-/**
- * What wakes those who listen: the one blocked poll, a timer for its interruption, the clocks. A single read
- * does without.
- *
- * @module
- */
+// What wakes those who listen: the one blocked poll, a timer for its interruption, the clocks. A single read
+// does without.
 import { PollLoop } from "../poll_loop.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";

@@ -1,9 +1,5 @@
-/**
- * Decodes what `GetAdaptersAddresses` fills in, on 64-bit Windows. The records of a 32-bit system are
- * shorter, and refused.
- *
- * @module
- */
+// Decodes what `GetAdaptersAddresses` fills in, on 64-bit Windows. The records of a 32-bit system are
+// shorter, and refused.
 import { DecodeError } from "../../state/errors.ts";
 import {
   IP_ADAPTER_ADDRESSES_LH as ADAPTER,
@@ -19,24 +15,16 @@ import { decodeSocketAddress } from "./socket_address.ts";
 
 /** An IP_ADAPTER_ADDRESSES record. */
 export interface Adapter {
-  /** The friendly name, which users see and may change. */
-  readonly name: string;
-  /** Of the driver, such as `"Hyper-V Virtual Ethernet Adapter #2"`. */
-  readonly description: string;
-  /** 0 if IPv4 is not bound to the adapter. */
-  readonly ipv4Index: number;
-  /** 0 if IPv6 is not bound to the adapter. */
-  readonly ipv6Index: number;
+  readonly name: string; // the friendly name, which users see and may change
+  readonly description: string; // of the driver, such as `"Hyper-V Virtual Ethernet Adapter #2"`
+  readonly ipv4Index: number; // 0 if IPv4 is not bound to the adapter
+  readonly ipv6Index: number; // 0 if IPv6 is not bound to the adapter
   readonly macAddress: Uint8Array;
-  /** IP_ADAPTER_*. */
-  readonly flags: number;
+  readonly flags: number; // IP_ADAPTER_*
   readonly mtu: number;
-  /** IF_TYPE_*. */
-  readonly type: number;
-  /** TUNNEL_TYPE. */
-  readonly tunnelType: number;
-  /** IF_OPER_STATUS. */
-  readonly status: number;
+  readonly type: number; // IF_TYPE_*
+  readonly tunnelType: number; // TUNNEL_TYPE
+  readonly status: number; // IF_OPER_STATUS
   readonly ipv4Metric: number;
   readonly ipv6Metric: number;
   readonly addresses: readonly AdapterAddress[];
@@ -46,12 +34,9 @@ export interface Adapter {
 export interface AdapterAddress {
   readonly address: Uint8Array;
   readonly prefixLength: number;
-  /** NL_SUFFIX_ORIGIN. */
-  readonly suffixOrigin: number;
-  /** NL_DAD_STATE. */
-  readonly dadState: number;
-  /** In seconds; 2 ** 32 - 1: for ever. */
-  readonly validLifetime: number;
+  readonly suffixOrigin: number; // NL_SUFFIX_ORIGIN
+  readonly dadState: number; // NL_DAD_STATE
+  readonly validLifetime: number; // in seconds; 2 ** 32 - 1: for ever
 }
 
 /**

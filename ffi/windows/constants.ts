@@ -1,8 +1,4 @@
-/**
- * Numbers of the Windows ABI, x64 and arm64. `tests/layouts/` compares each with the headers of MinGW.
- *
- * @module
- */
+// Numbers of the Windows ABI, x64 and arm64. `tests/layouts/` compares each with the headers of MinGW.
 
 // winsock2.h, ws2def.h, ws2ipdef.h
 export const AF_UNSPEC = 0;

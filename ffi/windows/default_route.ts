@@ -1,9 +1,5 @@
-/**
- * The default route of each family: what Windows answers for a packet to nowhere in particular, or where it
- * does not answer that (Wine), the best row of the routing table.
- *
- * @module
- */
+// The default route of each family: what Windows answers for a packet to nowhere in particular, or where it
+// does not answer that (Wine), the best row of the routing table.
 import { formatIp, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import { likelySource, type NextHops, PROBES, selectDefaultRoute } from "../default_route.ts";

@@ -1,8 +1,4 @@
-/**
- * The system's whole state: the adapters with their addresses, and the default routes.
- *
- * @module
- */
+// The system's whole state: the adapters with their addresses, and the default routes.
 import { DecodeError } from "../../state/errors.ts";
 import type { Reading } from "../../state/source.ts";
 import { decodeAdapters } from "./adapters.ts";

@@ -1,8 +1,4 @@
-/**
- * Names of Windows error codes, for messages only.
- *
- * @module
- */
+// Names of Windows error codes, for messages only.
 
 /** winerror.h. */
 export const ERROR_NAMES: Readonly<Record<number, string>> = {

@@ -1,10 +1,6 @@
-/**
- * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: a `pollfd` has 32 bits, which
- * is what Windows uses of a handle. The events stay set until they are reset, so nothing is lost between
- * two waits.
- *
- * @module
- */
+// `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: a `pollfd` has 32 bits, which
+// is what Windows uses of a handle. The events stay set until they are reset, so nothing is lost between
+// two waits.
 import { POLLIN, type PollPort } from "../poll_loop.ts";
 import type { Syscalls } from "./syscalls.ts";
 

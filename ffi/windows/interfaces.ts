@@ -1,8 +1,4 @@
-/**
- * Adapters as they are published.
- *
- * @module
- */
+// Adapters as they are published.
 import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";

@@ -1,9 +1,5 @@
-/**
- * The functions of the system libraries that netwatch calls on Windows. A HANDLE, a SOCKET and a pointer
- * are `usize`: Deno refuses its own pointer classes when the FFI permission covers single libraries.
- *
- * @module
- */
+// The functions of the system libraries that netwatch calls on Windows. A HANDLE, a SOCKET and a pointer
+// are `usize`: Deno refuses its own pointer classes when the FFI permission covers single libraries.
 import type { LibraryRequest } from "../library.ts";
 
 const KERNEL32 = {

@@ -1,8 +1,4 @@
-/**
- * An event in the shared wait, with what sets it.
- *
- * @module
- */
+// An event in the shared wait, with what sets it.
 import type { PollLoop, Watch } from "../poll_loop.ts";
 import type { Syscalls } from "./syscalls.ts";
 import type { Trigger, TriggerKind } from "./triggers.ts";

@@ -1,8 +1,4 @@
-/**
- * A copy of memory that C filled, with the address where it was: the pointers in it are absolute.
- *
- * @module
- */
+// A copy of memory that C filled, with the address where it was: the pointers in it are absolute.
 import { DecodeError } from "../../state/errors.ts";
 
 const UTF16 = new TextDecoder("utf-16le");

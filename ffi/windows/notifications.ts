@@ -1,9 +1,5 @@
-/**
- * The notifications of the system, which all monitors of an isolate share: Windows waits for 64 events at
- * most, and each monitor would need several.
- *
- * @module
- */
+// The notifications of the system, which all monitors of an isolate share: Windows waits for 64 events at
+// most, and each monitor would need several.
 import { Listener, type ListenerContext } from "./listener.ts";
 import { OPERATIONS, REGISTRATIONS, type TriggerKind } from "./triggers.ts";
 
@@ -12,8 +8,7 @@ const CONFIRM_MS = 500;
 
 /** Somebody who wants to know of changes. */
 export interface Subscriber {
-  /** Whether it keeps the process alive. */
-  readonly isRef: boolean;
+  readonly isRef: boolean; // whether it keeps the process alive
   /** Called at every change, with the name of the listener. */
   changed(name: string): void;
   /** Called when nothing listens any more. */

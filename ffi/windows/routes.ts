@@ -1,8 +1,4 @@
-/**
- * Decodes routes: `MIB_IPFORWARD_ROW2` of `GetBestRoute2`, and the table of `GetIpForwardTable2`.
- *
- * @module
- */
+// Decodes routes: `MIB_IPFORWARD_ROW2` of `GetBestRoute2`, and the table of `GetIpForwardTable2`.
 import { DecodeError } from "../../state/errors.ts";
 import { isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
@@ -19,14 +15,10 @@ import { decodeSocketAddress } from "./socket_address.ts";
 export interface Route {
   readonly destination: Uint8Array;
   readonly prefixLength: number;
-  /** The index of the interface. */
-  readonly index: number;
-  /** null if the destination is on the link. */
-  readonly gateway: Uint8Array | null;
-  /** Added to the metric of the interface. */
-  readonly metric: number;
-  /** It leads to this host. */
-  readonly isLoopback: boolean;
+  readonly index: number; // the index of the interface
+  readonly gateway: Uint8Array | null; // null if the destination is on the link
+  readonly metric: number; // added to the metric of the interface
+  readonly isLoopback: boolean; // it leads to this host
 }
 
 /**

@@ -1,9 +1,5 @@
-/**
- * What all monitors of an isolate share on Windows: the system libraries, the poll loop, the notifications
- * and the suspend clock. Loaded by the first user, unloaded with the last.
- *
- * @module
- */
+// What all monitors of an isolate share on Windows: the system libraries, the poll loop, the notifications
+// and the suspend clock. Loaded by the first user, unloaded with the last.
 import { openLibrary } from "../library.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Refcounted } from "../refcounted.ts";
@@ -15,10 +11,8 @@ import { Syscalls } from "./syscalls.ts";
 
 /** What the monitors of an isolate share. */
 export class WindowsRuntime {
-  /** The system calls. */
-  readonly syscalls: Syscalls;
-  /** The one wait. */
-  readonly pollLoop: PollLoop;
+  readonly syscalls: Syscalls; // the system calls
+  readonly pollLoop: PollLoop; // the one wait
   /** Checked after each wait and at each read: Windows signals no resume. */
   readonly clocks: SuspendClock;
   /** There while somebody subscribes; the path means nothing. */

@@ -1,8 +1,4 @@
-/**
- * Addresses as Windows stores them, and as the rest of netwatch does: 4 or 16 bytes.
- *
- * @module
- */
+// Addresses as Windows stores them, and as the rest of netwatch does: 4 or 16 bytes.
 import { DecodeError } from "../../state/errors.ts";
 import {
   AF_INET,

@@ -1,11 +1,7 @@
-/**
- * Windows as a source: `iphlpapi.dll`.
- *
- * This code has run under Wine 10, which has no more of the registrations than the first notification, and
- * with a stand-in for iphlpapi.dll that has all of them. It has not run on Windows itself.
- *
- * @module
- */
+// Windows as a source: `iphlpapi.dll`.
+//
+// This code has run under Wine 10, which has no more of the registrations than the first notification, and
+// with a stand-in for iphlpapi.dll that has all of them. It has not run on Windows itself.
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import { libraryGranted } from "../library.ts";
 import { readDump } from "./dump.ts";
@@ -17,8 +13,7 @@ import { type WindowsCounters, WindowsSubscription } from "./subscription.ts";
 export interface WindowsSourceOptions {
   /** Receives one line of text per notification. */
   trace?: ((line: string) => void) | undefined;
-  /** For tests: the absolute path of a stand-in for iphlpapi.dll. */
-  iphlpapi?: string | undefined;
+  iphlpapi?: string | undefined; // for tests: the absolute path of a stand-in for iphlpapi.dll
 }
 
 /** Windows as a source. Holds the system libraries until it is disposed. */

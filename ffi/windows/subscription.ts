@@ -1,8 +1,4 @@
-/**
- * Receives the notifications. It keeps no table: a notification is a reason to read the state.
- *
- * @module
- */
+// Receives the notifications. It keeps no table: a notification is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { PendingEvents } from "../pending_events.ts";
 import { clockEvent } from "../suspend_clock.ts";
@@ -11,28 +7,21 @@ import type { WindowsRuntime } from "./runtime.ts";
 
 /** Live counts over all subscriptions of a source. */
 export interface WindowsCounters {
-  /** Notifications received. */
-  events: number;
-  /** Every notification is about the state. */
-  readonly ignored: 0;
-  /** Records that could not be decoded. */
-  malformed: number;
-  /** Only the system can set our events. */
-  readonly spoofed: 0;
+  events: number; // notifications received
+  readonly ignored: 0; // every notification is about the state
+  malformed: number; // records that could not be decoded
+  readonly spoofed: 0; // only the system can set our events
 }
 
 /** What a subscription needs of its source. */
 export interface SubscriptionContext {
-  /** The system calls and the suspend clock. */
-  readonly runtime: WindowsRuntime;
-  /** The notifications, which listen already. */
-  readonly notifications: Notifications;
+  readonly runtime: WindowsRuntime; // the system calls and the suspend clock
+  readonly notifications: Notifications; // the notifications, which listen already
   /** Gives the notifications back. */
   readonly release: () => Promise<void>;
   /** Receives one line of text per notification. */
   readonly trace?: ((line: string) => void) | undefined;
-  /** Incremented. */
-  readonly counters: WindowsCounters;
+  readonly counters: WindowsCounters; // incremented
 }
 
 /** A subscription to the notifications of the system. */

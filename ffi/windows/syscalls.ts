@@ -1,8 +1,4 @@
-/**
- * The system calls that netwatch makes on Windows, as typed functions.
- *
- * @module
- */
+// The system calls that netwatch makes on Windows, as typed functions.
 import { SystemCallError } from "../../state/errors.ts";
 import {
   AF_UNSPEC,

@@ -1,9 +1,5 @@
-/**
- * What sets an event when the network changes: a registration with a callback, or an overlapped operation
- * that completes at the next change.
- *
- * @module
- */
+// What sets an event when the network changes: a registration with a callback, or an overlapped operation
+// that completes at the next change.
 import {
   AF_INET,
   AF_INET6,
@@ -29,10 +25,8 @@ export interface Trigger {
 
 /** How to open a trigger. */
 export interface TriggerKind {
-  /** As in `health.listeners`. */
-  readonly name: string;
-  /** Whether the event is set at once, without a change. */
-  readonly confirms: boolean;
+  readonly name: string; // as in `health.listeners`
+  readonly confirms: boolean; // whether the event is set at once, without a change
   /**
    * Sets the event at every change from now on.
    *
