@@ -8,7 +8,8 @@ import { Pool } from "./pool.ts";
 
 /** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */
 export interface FetchMonitor {
-  readonly current: Snapshot; // the newest snapshot
+  /** The newest snapshot. */
+  readonly current: Snapshot;
   /** Subscribes; the stream ends when the monitor is closed. */
   snapshots(options: { signal: AbortSignal }): ReadableStream<Snapshot>;
   /** Reads everything from the operating system. */

@@ -14,6 +14,9 @@ const DENO_IN_ACTOR = /^actor\/(clock\.ts$|fetch(\.ts$|\/))/;
 /** What users get, as in `publish.include` of `deno.json`. */
 const PUBLISHED = /^(state|ffi|actor|examples\/watch)\/|^(mod|examples\/watch)\.ts$/;
 
+const ENTRY_POINTS = new Set(
+  ["mod.ts", "actor/fetch.ts", "actor/navigator.ts", "actor/testing.ts", "examples/watch.ts"],
+);
 const LINES_MAX = 400;
 
 /** Which layers and packages a layer may import. A file at the root is a layer of its own. */
@@ -103,11 +106,12 @@ const plugin: Deno.lint.Plugin = {
       return { AwaitExpression: check, "ForOfStatement[await=true]": check };
     }),
 
-    "module-comment": published((_path, report, { text }) => ({
+    "module-comment": published((path, report, { text }) => ({
       Program(node) {
         const [comment = ""] = text.split("*/", 1);
         const isModule = comment.startsWith("/**") && comment.includes("@module");
-        if (!isModule) report(node, "Begin with a comment that has @module");
+        if (isModule || (!ENTRY_POINTS.has(path) && text.startsWith("// "))) return;
+        report(node, "Begin with a comment that says what is here; with @module in an entry point");
       },
     })),
 
