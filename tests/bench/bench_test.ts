@@ -77,6 +77,7 @@ Deno.test("figures: the median of the rounds' medians, and the p99 of all values
   collector.add({ ...figure, values: [1, 2, 9] });
   collector.add({ ...figure, values: [3, 4, 5] });
   collector.add({ ...figure, values: [] });
+  collector.add({ ...figure, program: "netmon", values: [] });
   assertEquals(collector.summarize(), {
     isolated: { netwatch: { latencyMs: { median: 2, min: 1, max: 9, p99: 9 } } },
   });

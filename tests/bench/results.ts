@@ -56,6 +56,7 @@ export class Collector {
   summarize(): Figures {
     const figures: Figures = {};
     for (const [key, rounds] of this.#values) {
+      if (rounds.flat().length === 0) continue; // changes that the program never saw
       const [scenario, program, metric] = JSON.parse(key);
       ((figures[scenario] ??= {})[program] ??= {})[metric] = summary(rounds);
     }
