@@ -100,4 +100,10 @@ function showProgress(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
-await main(Deno.args);
+try {
+  await main(Deno.args);
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error; // a wrong option
+  console.error(error.message);
+  Deno.exit(1);
+}

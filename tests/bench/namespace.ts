@@ -5,8 +5,8 @@
  * @module
  */
 const running = new Set<Deno.ChildProcess>();
-/** The temporary files of all that runs. */
-const TEMPORARY = Deno.makeTempDirSync({ prefix: "netwatch-bench-" });
+/** The folder of all temporary files, once there are some. */
+let temporary: string | null = null;
 
 /** Runs `deno run` with these arguments; what it prints goes to the callbacks, line by line. */
 export async function runInNamespace(
@@ -14,6 +14,7 @@ export async function runInNamespace(
   onOutput: (line: string) => void,
   onProgress: (line: string) => void,
 ): Promise<void> {
+  temporary ??= Deno.makeTempDirSync({ prefix: "netwatch-bench-" });
   const user = Deno.uid() === 0 ? [] : ["--map-root-user"];
   const child = new Deno.Command("setsid", { // a session has a priority of its own
     args: [
@@ -21,7 +22,7 @@ export async function runInNamespace(
       ...["--net", "--pid", "--fork", "--mount-proc", "--kill-child", ...user],
       ...[Deno.execPath(), "run", "-A", "--no-check", ...args],
     ],
-    env: { TMPDIR: TEMPORARY },
+    env: { TMPDIR: temporary },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -41,7 +42,7 @@ export async function runInNamespace(
 /** Kills what runs, with all that it started, and removes temporary files. */
 export function cleanUp(): void {
   for (const child of running) child.kill("SIGKILL");
-  Deno.removeSync(TEMPORARY, { recursive: true });
+  if (temporary !== null) Deno.removeSync(temporary, { recursive: true });
 }
 
 async function eachLine(
