@@ -1,13 +1,13 @@
 // Work in slices, between which the event loop has its turn.
 
-/** The length of a slice of events. */
+/** The length of a slice. */
 export const SLICE_MS = 8;
-/** That of a read. Short reads need no pause, since the first timer of a process takes 8 ms to load. */
-const READ_SLICE_MS = 16;
+/** The first one of a read: short reads need no pause, since the first timer of a process takes 8 ms to load. */
+const FIRST_SLICE_MS = 16;
 
 /** Long work in slices, so that it holds the event loop no longer than a slice at a time. */
 export class TimeSlice {
-  #end = performance.now() + READ_SLICE_MS;
+  #end = performance.now() + FIRST_SLICE_MS;
 
   /** Whether it is time to pause. */
   get isOver(): boolean {
@@ -18,7 +18,7 @@ export class TimeSlice {
   async pause(signal: AbortSignal): Promise<void> {
     await macrotask();
     signal.throwIfAborted();
-    this.#end = performance.now() + READ_SLICE_MS;
+    this.#end = performance.now() + SLICE_MS;
   }
 }
 
