@@ -248,7 +248,7 @@ export class Network {
     this.#tellLink(link, name);
   }
 
-  /** Its ports and what sits on it are told first, as netdev_upper_dev_unlink() does. */
+  /** Its ports and what sits on it are announced first, as netdev_upper_dev_unlink() does. */
   #remove(link: Link, name: string): void {
     for (const other of this.#links.values()) {
       if (other.master !== link.index && other.parent !== link.index) continue;
