@@ -179,8 +179,11 @@ fetchTest(
     })();
     const url = `http://127.0.0.1:${listener.addr.port}`;
     const reads = it.source.calls.read;
-    await assertRejects(() => it.fetch(url, { method: "POST", body: "text" }), TypeError);
-    assertEquals([connections, it.source.calls.read], [1, reads]);
+    const post = { method: "POST", body: "text" };
+    await assertRejects(() => fetch(url, post), TypeError);
+    const once = connections; // under Wine the global fetch itself sends it twice
+    await assertRejects(() => it.fetch(url, post), TypeError);
+    assertEquals([connections, it.source.calls.read], [2 * once, reads]);
     const error = await assertRejects(() => it.fetch(url), TypeError);
     assertEquals(error instanceof NetworkChangedError, false);
     assertEquals(it.source.calls.read, reads + 1);
