@@ -119,6 +119,11 @@ export class LinkTable {
     return ((this.#rows.get(index)?.link?.flags ?? 0) & C.IFF_UP) !== 0;
   }
 
+  /** Whether the link has an address of the family. */
+  hasAddress(index: number, family: Address["family"]): boolean {
+    return this.#rows.get(index)?.entries.some(({ message }) => message.family === family) ?? false;
+  }
+
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
     this.#updateTopology();

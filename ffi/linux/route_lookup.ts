@@ -35,7 +35,8 @@ export interface DefaultRouteAnswer {
   expiresInSeconds: number | null;
 }
 
-const NONE: DefaultRouteAnswer = {
+/** There are none, and the kernel was not asked. */
+export const NO_DEFAULTS: DefaultRouteAnswer = {
   asked: false,
   routes: { ipv4: null, ipv6: null },
   indexes: [],
@@ -103,11 +104,16 @@ export class RouteLookup {
     this.#last = null;
   }
 
+  /** Whether nothing has changed since the last answer. */
+  get isCurrent(): boolean {
+    return this.#last !== null;
+  }
+
   /** The default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
     if (this.#last !== null) return this.#last;
     const halves = HALVES.filter(({ family }) => this.#families[family]);
-    if (halves.length === 0) return NONE;
+    if (halves.length === 0) return NO_DEFAULTS;
     const answers = new Map<Uint8Array, RouteMessage | null>();
     const askFor = (queries: readonly Uint8Array[]): void => {
       const unknown = queries.filter((query) => !answers.has(query));

@@ -1,4 +1,5 @@
 // Receives the kernel's events and keeps the link table up to date with them.
+import { formatIp } from "../../state/ip.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
@@ -10,7 +11,7 @@ import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
-import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
+import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./runtime.ts";
 import { wakeupsOf } from "./wakeups.ts";
 
@@ -57,8 +58,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #expiry = new Alarm(() => this.#recheckRoutes());
   readonly #recheck = new Alarm(() => this.#recheckRoutes());
   #recheckMs = FIRST_RECHECK_MS;
-  /** The interfaces of the default routes that were looked up last. */
-  #defaultIndexes: readonly number[] = [];
+  #defaults = NO_DEFAULTS; // looked up last
   #table: LinkTable | null = null;
   /** Events since the last dump began; null if no dump is being read. */
   #journal: KernelEvent[] | "overflowed" | null = null;
@@ -241,13 +241,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     }
     this.#changes++;
     this.#pending.add(CHANGED);
-    if (event.kind === "address" || event.kind === "address-gone") this.lookup.recheck();
-    else this.lookup.invalidate();
-    const index = this.#mayLoseRoutes(event);
-    if (index !== null && this.#defaultIndexes.includes(index)) {
+    if (this.#mayLoseRoutes(event)) {
       this.#recheckMs = FIRST_RECHECK_MS;
       this.#recheck.set(this.#recheckMs);
     }
+    if (event.kind === "address" || event.kind === "address-gone") this.lookup.recheck();
+    else this.lookup.invalidate();
   }
 
   #remember(event: KernelEvent): void {
@@ -256,18 +255,30 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     else this.#journal = "overflowed";
   }
 
-  /** The interface whose routes the kernel removes after this event; null if none. */
-  #mayLoseRoutes(event: KernelEvent): number | null {
+  /**
+   * Whether the kernel may remove a default route after this event. With an address go the routes that have
+   * it as their source, and with the last of its family all of the interface (fib_inetaddr_event()).
+   */
+  #mayLoseRoutes(event: KernelEvent): boolean {
     switch (event.kind) {
       case "link":
-        return this.#table?.isUp(event.link.index) ? null : event.link.index;
+        return this.#isDefault(event.link.index) && this.#table?.isUp(event.link.index) !== true;
       case "link-gone":
-        return event.index;
-      case "address-gone":
-        return event.address.index;
+        return this.#isDefault(event.index);
+      case "address-gone": {
+        const { family, index, local } = event.address;
+        const { ipv4, ipv6 } = this.#defaults.routes;
+        if ((family === "IPv4" ? ipv4 : ipv6)?.source === formatIp(local)) return true;
+        const isLast = this.#table?.hasAddress(index, family) !== true;
+        return this.#isDefault(index) && (isLast || !this.lookup.isCurrent);
+      }
       default:
-        return null;
+        return false;
     }
+  }
+
+  #isDefault(index: number): boolean {
+    return this.#defaults.indexes.includes(index);
   }
 
   #recheckRoutes(): void {
@@ -275,15 +286,16 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#post({ kind: "changed" });
   }
 
-  #onRoutes({ expiresInSeconds, indexes }: DefaultRouteAnswer, table: LinkTable): void {
-    this.#defaultIndexes = indexes;
+  #onRoutes(answer: DefaultRouteAnswer, table: LinkTable): void {
+    this.#defaults = answer;
+    const { expiresInSeconds } = answer;
     this.#expiry.set(expiresInSeconds === null ? null : expiresInSeconds * 1000 + EXPIRY_MARGIN_MS);
     this.#recheckDeadRoutes(table);
   }
 
   #recheckDeadRoutes(table: LinkTable): void {
     if (this.#recheckMs >= LAST_RECHECK_MS) return;
-    if (this.#recheck.isSet || this.#defaultIndexes.every((index) => table.isUp(index))) return;
+    if (this.#recheck.isSet || this.#defaults.indexes.every((index) => table.isUp(index))) return;
     this.#recheckMs *= 2;
     this.#recheck.set(this.#recheckMs);
   }

@@ -4,16 +4,16 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { LibcFunctions } from "../../ffi/linux/libc.ts";
 import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { NetworkMonitor } from "../../mod.ts";
-import { ip, namespaceTest } from "../support/netns.ts";
+import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { openLibc } from "../support/real_libc.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
 
-const EVENTS = 30;
 /** Farther apart than `coalesceMs`, so that each event is published by itself. */
 const APART_MS = 330;
 
@@ -29,38 +29,77 @@ function counted(libc: LibcFunctions): { libc: LibcFunctions; calls: Map<string,
   return { libc: wrapped as unknown as LibcFunctions, calls };
 }
 
+/** The calls of a monitor while the network changes: each change is an event of its own. */
+async function countCalls(
+  events: number,
+  change: (changer: NetworkChanger, i: number) => void,
+): Promise<Record<string, number>> {
+  const { close, libc } = openLibc();
+  const { calls, libc: functions } = counted(libc);
+  const runtime = new LinuxRuntime(new Syscalls(functions), close);
+  const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+  const monitor = await NetworkMonitor.open({ source, reconcileIntervalMs: Infinity });
+  using changer = new NetworkChanger();
+  const iterator = monitor.snapshots({ initial: false })[Symbol.asyncIterator]();
+  await delay(APART_MS);
+  calls.clear();
+  for (let i = 0; i < events; i++) {
+    const next = iterator.next();
+    change(changer, i);
+    assertEquals((await next).value?.changes.length, 1);
+    await delay(APART_MS);
+  }
+  const counts = Object.fromEntries(calls);
+  await monitor.close();
+  await source[Symbol.asyncDispose]();
+  return counts;
+}
+
 namespaceTest(
   import.meta.url,
   "30 isolated events cost one blocking poll each and no traffic on the wake-up descriptor",
   async () => {
     await ip("link set lo up");
-    const { close, libc } = openLibc();
-    const { calls, libc: functions } = counted(libc);
-    const runtime = new LinuxRuntime(new Syscalls(functions), close);
-    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
-    const monitor = await NetworkMonitor.open({ source, reconcileIntervalMs: Infinity });
-    using changer = new NetworkChanger();
-    const iterator = monitor.snapshots({ initial: false })[Symbol.asyncIterator]();
-    await new Promise((resolve) => setTimeout(resolve, APART_MS));
-    calls.clear();
-    for (let i = 0; i < EVENTS; i++) {
-      const next = iterator.next();
+    const events = 30;
+    const counts = await countCalls(events, (changer, i) => {
       changer.addAddress(1, Uint8Array.of(10, 0, 0, i), 32);
-      assertEquals((await next).value?.changes.length, 1);
-      await new Promise((resolve) => setTimeout(resolve, APART_MS));
-    }
-    const counts = Object.fromEntries(calls);
-    const total = [...calls.values()].reduce((sum, count) => sum + count, 0);
-    assertEquals(counts["poll_blocking"], EVENTS);
+    });
+    const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    assertEquals(counts["poll_blocking"], events);
     // the wake-up descriptor: timerfd_settime makes it readable, read makes it quiet
     assertEquals([counts["timerfd_settime"], counts["write"], counts["read"]], [
       undefined,
       undefined,
       undefined,
     ]);
-    assert(total <= EVENTS * 20, `${total / EVENTS} calls an event: ${JSON.stringify(counts)}`);
-    console.log(`${total / EVENTS} calls an event: ${JSON.stringify(counts)}`);
-    await monitor.close();
-    await source[Symbol.asyncDispose]();
+    assert(total <= events * 20, `${total / events} calls an event: ${JSON.stringify(counts)}`);
+    console.log(`${total / events} calls an event: ${JSON.stringify(counts)}`);
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "an address that no default route needs comes and goes with one look at the routes each time",
+  async () => {
+    await ipBatch([
+      "link add v0 type veth peer name v1",
+      "link set v0 addrgenmode none",
+      "link set v1 addrgenmode none",
+      "link set v1 up",
+      "link set v0 up",
+      "addr add 192.0.2.7/24 dev v0",
+      "route add default via 192.0.2.1",
+    ]);
+    const [{ ifindex }] = JSON.parse(await ip("-j link show dev v0"));
+    const events = 10;
+    const counts = await countCalls(events, (changer, i) => {
+      const address = Uint8Array.of(198, 51, 100, 7);
+      if (i % 2 === 0) changer.addAddress(ifindex, address, 32);
+      else changer.deleteAddress(ifindex, address, 32);
+    });
+    assertEquals({ polls: counts["poll_blocking"], lookups: counts["send"] }, {
+      polls: events,
+      lookups: events,
+    });
   },
 );

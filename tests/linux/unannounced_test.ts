@@ -153,14 +153,24 @@ namespaceTest(
     });
     const until = (fits: (state: State) => boolean) =>
       monitor.waitFor(fits, { signal: AbortSignal.timeout(scaled(2_000)) });
-    // the second one is later than the first recheck
-    for (
-      const [command, lateMs] of [["addr del 192.0.2.7/24 dev v0", 20], [
-        "link set v0 down",
-        120,
-      ]] as const
-    ) {
-      await ipBatch(["addr replace 192.0.2.7/24 dev v0", "route add default via 192.0.2.1"]);
+    const route = "route add default via 192.0.2.1";
+    const cases = [
+      { command: "addr del 192.0.2.7/24 dev v0", lateMs: 20, route },
+      // the source is on another interface, and v0 keeps its address (fib_sync_down_addr())
+      {
+        command: "addr del 198.51.100.7/32 dev lo",
+        lateMs: 20,
+        route: `${route} src 198.51.100.7`,
+      },
+      // later than the first recheck
+      { command: "link set v0 down", lateMs: 120, route },
+    ];
+    for (const { command, lateMs, route } of cases) {
+      await ipBatch([
+        "addr replace 192.0.2.7/24 dev v0",
+        "addr replace 198.51.100.7/32 dev lo",
+        route,
+      ]);
       await until(({ defaultRoute }) => defaultRoute.ipv4 !== null);
       runtime.late(lateMs);
       await ip(command);
