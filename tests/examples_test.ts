@@ -251,14 +251,16 @@ skippable({
   needs: [...NEEDS, "script"],
   async fn() {
     const command = `${Deno.execPath()} run --allow-ffi ${WATCH} --live`;
-    const resize = "(sleep 1; stty rows 6 cols 44 </dev/tty) &";
-    await using program = terminalProgram(`stty rows 40 cols 100; ${resize} ${command}`);
+    await using program = terminalProgram(command);
+    const [, terminal = ""] = await program.until(/^(\/dev\/\S+)\r\n/);
     const [, first = ""] = await program.until(
       // deno-lint-ignore no-control-regex -- the terminal's escape sequences
       /\x1b\[\?1049h\x1b\[\?25l\x1b\[\?7l(\x1b\[H.*?)\x1b\[J/s,
     );
     assertMatch(first, /INTERFACE +KIND +STATE +MTU/);
     const start = program.stdout.length;
+    const args = ["-F", terminal, "rows", "6", "cols", "44"];
+    assertEquals((await new Deno.Command("stty", { args }).output()).code, 0);
     // deno-lint-ignore no-control-regex -- the same
     await program.until(/\x1b\[H.*… and \d+ lines more/s, start);
     await program.write("\x03");

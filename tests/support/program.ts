@@ -17,9 +17,14 @@ export function denoProgram(args: readonly string[], options?: ProgramOptions): 
   return new Program([Deno.execPath(), ...args], options);
 }
 
-/** Runs a command line in a new terminal. Needs `script`. */
+/**
+ * Runs a command line in a new terminal of 40 rows and 100 columns, after printing the terminal's name.
+ * Needs `script`. The command replaces the shell: dash waits for its last command, and dies of the Ctrl-C
+ * that the terminal sends to both.
+ */
 export function terminalProgram(commandLine: string, options?: ProgramOptions): Program {
-  return new Program(["script", "-qec", commandLine, "/dev/null"], options);
+  const script = `tty; stty rows 40 cols 100; exec ${commandLine}`;
+  return new Program(["script", "-qec", script, "/dev/null"], options);
 }
 
 /** A running child process. It is killed when this object is disposed or after the deadline. */
