@@ -29,15 +29,15 @@ import {
   type ResolvedOptions,
   resolveMonitorOptions,
   resolvePredicate,
-  resolveReadOptions,
   resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
 import { SnapshotStream } from "./actor/streams/snapshot_stream.ts";
-import { openSource, type OpenSourceOptions } from "./ffi/open.ts";
+import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
+import type { OpenedSource } from "./state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
 
 export type {
@@ -338,7 +338,7 @@ async function openFor(
 async function openRunner(options?: MonitorOptions): Promise<Runner> {
   const resolved = resolveMonitorOptions(options);
   resolved.signal?.throwIfAborted();
-  const opened = await openSource(sourceOptions(resolved, true));
+  const opened = await open(resolved, true);
   if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
   return await Runner.open(opened, resolved);
 }
@@ -365,16 +365,15 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  * ```
  */
 export async function readNetworkState(options?: ReadOptions): Promise<State> {
-  const { signal, ...read } = resolveReadOptions(options);
+  const resolved = resolveMonitorOptions(options);
+  const { signal } = resolved;
   signal?.throwIfAborted();
-  const opened = await openSource(sourceOptions({ ...resolveMonitorOptions(), ...read }, false));
+  const opened = await open(resolved, false);
   const given = new AbortController();
   try {
     const reading = opened.source.read(given.signal);
-    return buildState(
-      await deadline(reading, READ_LIMIT_MS, signal === null ? {} : { signal }),
-      null,
-    );
+    const ends = signal === null ? {} : { signal };
+    return buildState(await deadline(reading, READ_LIMIT_MS, ends), null);
   } catch (error) {
     given.abort(error);
     throw error;
@@ -383,16 +382,7 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   }
 }
 
-function sourceOptions(options: ResolvedOptions, listens: boolean): OpenSourceOptions {
-  const { clock, coalesceMs, libc, logger, pollingIntervalMs, receiveBufferBytes } = options;
-  return {
-    source: options.source,
-    clock,
-    listens,
-    trace: options.trace ? (line) => logger.debug(line) : undefined,
-    pollingIntervalMs,
-    stormPauseMs: coalesceMs / 4,
-    libc: libc ?? undefined,
-    receiveBufferBytes: receiveBufferBytes ?? undefined,
-  };
+function open(options: ResolvedOptions, listens: boolean): Promise<OpenedSource> {
+  const trace = options.trace ? options.logger.debug : undefined;
+  return openSource({ ...options, trace, stormPauseMs: options.coalesceMs / 4, listens });
 }

@@ -39,6 +39,11 @@ export class TimerSet {
     return this.#refd;
   }
 
+  set refd(refd: boolean) {
+    this.#refd = refd;
+    for (const timer of this.#timers) refd ? timer.ref() : timer.unref();
+  }
+
   /** The monotonic clock, in milliseconds. */
   monotonic(): number {
     return this.#clock.monotonic();
@@ -60,18 +65,6 @@ export class TimerSet {
   /** Calls at an interval. Returns what cancels it. */
   every(f: () => void, ms: number): () => void {
     return this.#keep(this.#clock.setInterval(f, ms));
-  }
-
-  /** From now on the timers keep the process alive. */
-  ref(): void {
-    this.#refd = true;
-    for (const timer of this.#timers) timer.ref();
-  }
-
-  /** From now on the timers let the process end. */
-  unref(): void {
-    this.#refd = false;
-    for (const timer of this.#timers) timer.unref();
   }
 
   /** Stops all of them. */

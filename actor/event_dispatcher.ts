@@ -2,16 +2,11 @@
 import type { Health, Snapshot, State } from "../state/types.ts";
 import { HealthEvent, NetworkEvent } from "./events.ts";
 
-/** Called synchronously, when streams and `waitFor()` calls have their snapshot but have not resumed yet. */
-export interface Observer {
-  /** A snapshot was published, other than the first. */
-  onPublished(snapshot: Snapshot, previous: State): void;
-  /** `health.status` changed. */
-  onHealth(health: Health): void;
-}
-
-/** Dispatches the events of one monitor. */
-export class EventDispatcher implements Observer {
+/**
+ * Dispatches the events of one monitor. Called synchronously, when streams and `waitFor()` calls have their snapshot
+ * but have not resumed yet.
+ */
+export class EventDispatcher {
   readonly #target: EventTarget;
   readonly #isClosed: () => boolean;
   /** The types that ever had a listener: only their events are created. */
@@ -28,7 +23,7 @@ export class EventDispatcher implements Observer {
     this.#types.add(type);
   }
 
-  /** A snapshot was published. A listener may close the monitor. */
+  /** A snapshot was published, other than the first. A listener may close the monitor. */
   onPublished(snapshot: Snapshot, previous: State): void {
     const { online } = snapshot.state;
     const turned = online !== previous.online && online !== "unknown";

@@ -24,12 +24,11 @@
  * @module
  */
 import { type FetchOptions, resolveFetchOptions } from "./fetch/options.ts";
-import { type FetchInit, type FetchMonitor, Sender } from "./fetch/sender.ts";
+import { type FetchInit, type FetchMonitor, NetworkChangedError, Sender } from "./fetch/sender.ts";
 
-export { NetworkChangedError } from "./fetch/network_changed_error.ts";
 export type { Clock, Logger, Timer } from "../state/runtime.ts";
 export type * from "../state/types.ts";
-export type { FetchInit, FetchMonitor, FetchOptions };
+export { type FetchInit, type FetchMonitor, type FetchOptions, NetworkChangedError };
 
 /** The function that `createFetch()` returns. Disposing it ends its requests with an `AbortError`. */
 export interface NetworkFetch extends AsyncDisposable {

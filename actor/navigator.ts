@@ -69,18 +69,16 @@ export function installOnLine(monitor: OnLineMonitor): Disposable {
     get: isOnLine,
   });
   installed = true;
-  monitor.addEventListener("change", onChange);
-  globalThis.addEventListener("online", callHandler);
-  globalThis.addEventListener("offline", callHandler);
-  let disposed = false;
+  const disposal = new AbortController();
+  const { signal } = disposal;
+  monitor.addEventListener("change", onChange, { signal });
+  globalThis.addEventListener("online", callHandler, { signal });
+  globalThis.addEventListener("offline", callHandler, { signal });
   return {
     [Symbol.dispose](): void {
-      if (disposed) return;
-      disposed = true;
+      if (signal.aborted) return;
+      disposal.abort();
       installed = false;
-      monitor.removeEventListener("change", onChange);
-      globalThis.removeEventListener("online", callHandler);
-      globalThis.removeEventListener("offline", callHandler);
       if (original === undefined) Reflect.deleteProperty(navigator, "onLine");
       else Object.defineProperty(navigator, "onLine", original);
     },

@@ -104,9 +104,7 @@ export interface SnapshotOptions {
    * @default {0}
    */
   settleMs?: number;
-  /**
-   * The longest time that a change is held back, in milliseconds. The default is 4 times `settleMs`.
-   */
+  /** The longest time that a change is held back, in milliseconds. Default: 4 times `settleMs`. */
   settleMaxMs?: number;
 }
 
@@ -124,57 +122,37 @@ export interface ReadOptions {
   libc?: string;
 }
 
-/** The methods of a `Clock`. */
-export const CLOCK_METHODS: readonly string[] = ["now", "monotonic", "setTimeout", "setInterval"];
-
-/** The options of a one-shot read, checked, with the defaults; null means none. */
-export interface ResolvedReadOptions {
-  readonly signal: AbortSignal | null;
-  readonly source: SourceOption;
-  readonly libc: string | null;
-}
-
-/** The options of a monitor, checked, with the defaults; null means none. */
-export interface ResolvedOptions extends
-  ResolvedReadOptions,
-  Readonly<
-    Required<Omit<MonitorOptions, keyof ReadOptions | "ignoreInterface" | "receiveBufferBytes">>
-  > {
-  readonly receiveBufferBytes: number | null;
-  readonly ignoreInterface: IgnoredInterfaces | null;
-}
+/** The options of a monitor or a one-shot read, checked, with the defaults. */
+export type ResolvedOptions = Readonly<ReturnType<typeof resolveMonitorOptions>>;
 
 /** The options of a subscription, checked, with the defaults. */
-export interface ResolvedSnapshotOptions
-  extends Readonly<Required<Omit<SnapshotOptions, "affects" | "signal">>> {
-  readonly signal: AbortSignal | null;
-  readonly affects: ((previous: State, next: State) => boolean) | null;
-}
+export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshotOptions>>;
 
 /**
- * Checks the options of a monitor and fills in the defaults.
+ * Checks the options of a monitor or a one-shot read and fills in the defaults.
  *
  * @throws {RangeError} if a number is out of range; the message names the option.
  * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
  */
-export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOptions {
+export function resolveMonitorOptions(options: MonitorOptions = {}) {
   checkObject(options);
-  const logger = guardLogger(methods("logger", options.logger, ["debug", "info", "warn", "error"]));
+  const logger = resolveLogger(options.logger);
   const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
   return {
-    ...resolveReadOptions(options),
+    signal: resolveSignal(options.signal),
+    source: source(options.source) ?? "auto",
+    libc: optional("libc", options.libc, "an absolute path", isAbsolutePath),
     reconcileIntervalMs: options.reconcileIntervalMs === Infinity
       ? Infinity
       : integer("reconcileIntervalMs", options.reconcileIntervalMs, 1, " or Infinity") ?? 15_000,
     coalesceMs: integer("coalesceMs", options.coalesceMs, 0) ?? 250,
     pollingIntervalMs: integer("pollingIntervalMs", options.pollingIntervalMs, 1) ?? 5_000,
-    receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1) ?? null,
+    receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1),
     ignoreInterface: ignores === undefined ? null : new IgnoredInterfaces(ignores, logger),
     trace: boolean("trace", options.trace) ?? false,
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
-    clock: methods("clock", options.clock, CLOCK_METHODS) ??
-      systemClock,
+    clock: resolveClock(options.clock),
   };
 }
 
@@ -184,59 +162,42 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedOpt
  * @throws {RangeError} if a number is out of range; the message names the option.
  * @throws {TypeError} if a value is of the wrong type.
  */
-export function resolveSnapshotOptions(options: SnapshotOptions = {}): ResolvedSnapshotOptions {
+export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
   checkObject(options);
   const settleMs = integer("settleMs", options.settleMs, 0) ?? 0;
   return {
     signal: resolveSignal(options.signal),
     initial: boolean("initial", options.initial) ?? true,
     majorOnly: boolean("majorOnly", options.majorOnly) ?? false,
-    affects: localAddress(options.affects),
+    affects: options.affects === undefined ? null : localAddress(options.affects),
     settleMs,
     settleMaxMs: integer("settleMaxMs", options.settleMaxMs, 1) ??
       Math.min(4 * settleMs, LONGEST_TIMER_MS),
   };
 }
 
-/**
- * Checks the options of a one-shot read and fills in the defaults.
- *
- * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
- */
-export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptions {
-  checkObject(options);
-  return {
-    signal: resolveSignal(options.signal),
-    source: source(options.source) ?? "auto",
-    libc: optional("libc", options.libc, "an absolute path", isAbsolutePath) ?? null,
-  };
-}
-
-/**
- * Checks a signal.
- *
- * @throws {TypeError} if it is something else.
- */
+/** The option `signal`, checked: null if it is not given. */
 export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
   return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
 }
 
-/**
- * Checks the predicate of `waitFor()`.
- *
- * @throws {TypeError} if it is not a function.
- */
+/** The option `logger`, checked and guarded, or its default. */
+export function resolveLogger(value: Logger | undefined): Logger {
+  return guardLogger(methods("logger", value, ["debug", "info", "warn", "error"]));
+}
+
+/** The option `clock`, checked, or its default. */
+export function resolveClock(value: Clock | undefined): Clock {
+  return methods("clock", value, ["now", "monotonic", "setTimeout", "setInterval"]) ?? systemClock;
+}
+
+/** The predicate of `waitFor()`, checked. */
 export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
   if (isFunction(value)) return value;
   throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
 }
 
-export function integer(
-  name: string,
-  value: unknown,
-  least: number,
-  also = "",
-): number | undefined {
+export function integer(name: string, value: unknown, least: number, also = "") {
   if (value === undefined) return undefined;
   if (Number.isInteger(value) && value as number >= least && value as number <= LONGEST_TIMER_MS) {
     return value as number;
@@ -268,8 +229,7 @@ function source(value: SourceOption | undefined): SourceOption | undefined {
   });
 }
 
-function localAddress(value: LocalAddress | undefined): ResolvedSnapshotOptions["affects"] {
-  if (value === undefined) return null;
+function localAddress(value: LocalAddress): (previous: State, next: State) => boolean {
   try {
     return affecting(value);
   } catch (error) {
@@ -277,11 +237,7 @@ function localAddress(value: LocalAddress | undefined): ResolvedSnapshotOptions[
   }
 }
 
-export function methods<T>(
-  name: string,
-  value: T | undefined,
-  names: readonly string[],
-): T | undefined {
+function methods<T>(name: string, value: T | undefined, names: readonly string[]): T | undefined {
   const wanted = `an object with the methods ${names.join(", ")}`;
   return optional(name, value, wanted, (given) => hasMethods(given, names));
 }

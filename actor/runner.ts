@@ -7,7 +7,7 @@ import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { TimedCalls } from "./call_with_timeout.ts";
 import { TimerSet } from "./clock.ts";
-import type { Observer } from "./event_dispatcher.ts";
+import type { EventDispatcher } from "./event_dispatcher.ts";
 import { pendingMs } from "./machine/coalesce.ts";
 import {
   type Effect,
@@ -43,7 +43,7 @@ export class Runner {
   #model: Readonly<Model>;
   #running = false;
   #lastToken = 0;
-  observer: Observer | null = null;
+  observer: EventDispatcher | null = null;
 
   private constructor(opened: OpenedSource, options: ResolvedOptions) {
     this.#opened = opened;
@@ -126,8 +126,7 @@ export class Runner {
 
   /** Timers and subscription keep the process alive, or let it end. */
   setPersistent(persistent: boolean): void {
-    if (persistent) this.#timers.ref();
-    else this.#timers.unref();
+    this.#timers.refd = persistent;
     for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
   }
 

@@ -19,21 +19,32 @@ export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
 
 /**
  * Opens a library: `path` if given; by soname if every path is granted; else the first candidate
- * that is granted or that the user grants at the prompt.
+ * that is granted or that the user grants at the prompt. The caller closes it.
  *
  * @param request The library.
- * @returns The open library. The caller closes it.
  * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
  * @throws {Deno.errors.NotFound} if no place holds the library; the message lists the places tried
  */
 export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   request: LibraryRequest<S>,
 ): Promise<Deno.DynamicLibrary<S>> {
-  const { candidates, path, sonames } = request;
-  const attempt = new Attempt(request);
-  if (path !== undefined) return await attempt.permitted([path]);
-  if (await isGranted({ name: "ffi" })) return attempt.first([...sonames, ...candidates]);
-  return await attempt.permitted(await existingFirst(candidates));
+  const failures: string[] = [];
+  const places = await placesOf(request);
+  const undecided: string[] = [];
+  for (const place of places) {
+    const state = await ffiPermission(place);
+    const library = state === "granted" ? open(place, request, failures) : null;
+    if (library !== null) return library;
+    if (state === "prompt") undecided.push(place);
+  }
+  // One at a time: the next one only if the user grants a path that does not exist.
+  for (const path of undecided) {
+    const { state } = await Deno.permissions.request({ name: "ffi", path });
+    if (state !== "granted") break;
+    const library = open(path, request, failures);
+    if (library !== null) return library;
+  }
+  throw failures.length > 0 ? notFound(request, failures) : notCapable(request, places[0]!);
 }
 
 /**
@@ -44,94 +55,64 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 export async function libraryGranted(
   request: Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "candidates" | "path">,
 ): Promise<boolean> {
-  if (await isGranted({ name: "ffi" })) return true;
+  if (await ffiPermission() === "granted") return true;
   const paths = request.path === undefined ? request.candidates : [request.path];
-  const granted = await Promise.all(paths.map((path) => isGranted({ name: "ffi", path })));
-  return granted.includes(true);
+  return (await Promise.all(paths.map(ffiPermission))).includes("granted");
 }
 
-async function isGranted(permission: Deno.PermissionDescriptor): Promise<boolean> {
-  return (await Deno.permissions.query(permission)).state === "granted";
+async function ffiPermission(path?: string): Promise<Deno.PermissionState> {
+  const descriptor = path === undefined ? { name: "ffi" } as const : { name: "ffi", path } as const;
+  return (await Deno.permissions.query(descriptor)).state;
 }
 
-/** Moves the paths to the front that exist, as far as granted read permission shows it. */
-async function existingFirst(paths: readonly string[]): Promise<string[]> {
+/** Where to look. Paths come first that exist, as far as granted read permission shows it. */
+async function placesOf(
+  { candidates, path, sonames }: LibraryRequest<Deno.ForeignLibraryInterface>,
+): Promise<readonly string[]> {
+  if (path !== undefined) return [path];
+  if (await ffiPermission() === "granted") return [...sonames, ...candidates];
   const existing: string[] = [];
-  for (const path of paths) {
-    if (!await isGranted({ name: "read", path })) continue;
+  for (const path of candidates) {
+    const { state } = await Deno.permissions.query({ name: "read", path });
+    if (state !== "granted") continue;
     if (await Deno.stat(path).then(() => true, () => false)) existing.push(path);
   }
-  return [...existing, ...paths.filter((path) => !existing.includes(path))];
+  return [...existing, ...candidates.filter((path) => !existing.includes(path))];
 }
 
-class Attempt<S extends Deno.ForeignLibraryInterface> {
-  readonly #request: LibraryRequest<S>;
-  readonly #failures: string[] = [];
-
-  constructor(request: LibraryRequest<S>) {
-    this.#request = request;
+/** Null if the library is not there, or is not the one that the symbols belong to. */
+function open<S extends Deno.ForeignLibraryInterface>(
+  name: string,
+  request: LibraryRequest<S>,
+  failures: string[],
+): Deno.DynamicLibrary<S> | null {
+  try {
+    return Deno.dlopen(name, request.symbols);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw notCapable(request, name);
+    const message = error instanceof Error ? error.message : String(error);
+    failures.push(`${name} (${message.split(`${name}: `).at(-1)})`); // glibc repeats the name
+    return null;
   }
+}
 
-  /** Opens the first name that exists. Every path must be granted. */
-  first(names: readonly string[]): Deno.DynamicLibrary<S> {
-    for (const name of names) {
-      const library = this.#open(name);
-      if (library !== null) return library;
-    }
-    throw this.#notFound();
-  }
+type Named = Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "advice" | "path" | "what">;
 
-  /**
-   * Opens the first granted path that exists. If there is none, prompts for one path at a time: for
-   * the next one only if the user grants a path that does not exist.
-   */
-  async permitted(paths: readonly string[]): Promise<Deno.DynamicLibrary<S>> {
-    const undecided: string[] = [];
-    for (const path of paths) {
-      const { state } = await Deno.permissions.query({ name: "ffi", path });
-      const library = state === "granted" ? this.#open(path) : null;
-      if (library !== null) return library;
-      if (state === "prompt") undecided.push(path);
-    }
-    for (const path of undecided) {
-      const { state } = await Deno.permissions.request({ name: "ffi", path });
-      if (state !== "granted") break;
-      const library = this.#open(path);
-      if (library !== null) return library;
-    }
-    throw this.#failures.length > 0 ? this.#notFound() : this.#notCapable(paths[0]!);
-  }
+function notCapable({ advice, what }: Named, path: string): Error {
+  return new Deno.errors.NotCapable(
+    `--allow-ffi=${advice?.grant ?? path} is needed to open ${what} (or --allow-ffi, if it is` +
+      " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
+      " last one unloads the library",
+  );
+}
 
-  /** null if the library is not there, or is not the one that the symbols belong to. */
-  #open(name: string): Deno.DynamicLibrary<S> | null {
-    try {
-      return Deno.dlopen(name, this.#request.symbols);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw this.#notCapable(name);
-      const message = error instanceof Error ? error.message : String(error);
-      this.#failures.push(`${name} (${message.split(`${name}: `).at(-1)})`); // glibc repeats the name
-      return null;
-    }
-  }
-
-  #notCapable(path: string): Error {
-    const { advice, what } = this.#request;
-    return new Deno.errors.NotCapable(
-      `--allow-ffi=${advice?.grant ?? path} is needed to open ${what} (or --allow-ffi, if it is` +
-        " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
-        " last one unloads the library",
-    );
-  }
-
-  #notFound(): Error {
-    const { advice, path, what } = this.#request;
-    const remedy = advice !== undefined
-      ? advice.notFound
-      : path === undefined
-      ? "Give its absolute path in the option libc, and grant --allow-ffi for that path"
-      : "Correct the option libc, or leave it out to search the usual places";
-    return new Deno.errors.NotFound(
-      `Cannot open ${what}; tried ${this.#failures.join("; ")}. ${remedy}`,
-    );
-  }
+function notFound({ advice, path, what }: Named, failures: readonly string[]): Error {
+  const remedy = advice !== undefined
+    ? advice.notFound
+    : path === undefined
+    ? "Give its absolute path in the option libc, and grant --allow-ffi for that path"
+    : "Correct the option libc, or leave it out to search the usual places";
+  return new Deno.errors.NotFound(
+    `Cannot open ${what}; tried ${failures.join("; ")}. ${remedy}`,
+  );
 }

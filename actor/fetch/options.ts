@@ -4,9 +4,7 @@
  * @module
  */
 import type { Clock, Logger } from "../../state/runtime.ts";
-import { systemClock } from "../clock.ts";
-import { checkObject, CLOCK_METHODS, integer, methods, optional } from "../options.ts";
-import { guardLogger } from "../user_code.ts";
+import { checkObject, integer, optional, resolveClock, resolveLogger } from "../options.ts";
 
 /** How to send requests. */
 export interface FetchOptions {
@@ -33,14 +31,7 @@ export interface FetchOptions {
 }
 
 /** The options, checked, with the defaults. */
-export interface ResolvedFetchOptions {
-  readonly retries: number;
-  /** Milliseconds that a request is held; 0 to send it at once, Infinity for no limit. */
-  readonly holdMs: number;
-  readonly client: NonNullable<FetchOptions["client"]>;
-  readonly logger: Logger;
-  readonly clock: Clock;
-}
+export type ResolvedFetchOptions = Readonly<ReturnType<typeof resolveFetchOptions>>;
 
 /**
  * Checks the options and fills in the defaults.
@@ -48,7 +39,7 @@ export interface ResolvedFetchOptions {
  * @throws {RangeError} if a number is out of range; the message names the option.
  * @throws {TypeError} if a value is of the wrong type.
  */
-export function resolveFetchOptions(options: FetchOptions): ResolvedFetchOptions {
+export function resolveFetchOptions(options: FetchOptions) {
   checkObject(options);
   const { client, clock, logger, retries, waitUntilOnline } = options;
   const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
@@ -56,11 +47,12 @@ export function resolveFetchOptions(options: FetchOptions): ResolvedFetchOptions
     retries: integer("retries", retries, 0) ?? 3,
     holdMs: holdMs(waitUntilOnline),
     client: { ...optional("client", client, "an object", isObject) },
-    logger: guardLogger(methods("logger", logger, ["debug", "info", "warn", "error"])),
-    clock: methods("clock", clock, CLOCK_METHODS) ?? systemClock,
+    logger: resolveLogger(logger),
+    clock: resolveClock(clock),
   };
 }
 
+/** Milliseconds that a request is held; 0 to send it at once, Infinity for no limit. */
 function holdMs(value: FetchOptions["waitUntilOnline"]): number {
   if (typeof value === "number") return integer("waitUntilOnline", value, 1) as number;
   const isBoolean = (given: unknown): boolean => typeof given === "boolean";

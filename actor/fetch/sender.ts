@@ -1,8 +1,8 @@
 // Sends the requests of one `createFetch()`, again if need be.
 import { deadline } from "@std/async/deadline";
 import { connectionLoss } from "../../state/connection_loss.ts";
-import type { Snapshot, State } from "../../state/types.ts";
-import { NetworkChangedError } from "./network_changed_error.ts";
+import { formatReason } from "../../state/format.ts";
+import type { Reason, Snapshot, State } from "../../state/types.ts";
 import type { ResolvedFetchOptions } from "./options.ts";
 import { Pool } from "./pool.ts";
 
@@ -23,6 +23,23 @@ export interface FetchMonitor {
 
 /** The options of one request; Deno adds `client` to the standard ones. */
 export type FetchInit = RequestInit & { client?: Deno.HttpClient };
+
+/**
+ * The network changed while a request was under way that is not repeated, or while its response was being read. Like
+ * every network error of `fetch` it is a TypeError. The server may have acted on the request.
+ */
+export class NetworkChangedError extends TypeError {
+  /** The name of the class. */
+  override readonly name = "NetworkChangedError";
+  /** What changed. */
+  readonly reason: Reason;
+
+  /** Creates the error. */
+  constructor(reason: Reason) {
+    super(`The network changed during the request: ${formatReason(reason)}`);
+    this.reason = reason;
+  }
+}
 
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
 const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];

@@ -21,8 +21,6 @@ interface ManualTimer extends Timer {
   /** Milliseconds; null if it fires once. */
   readonly every: number | null;
   due: number;
-  /** Timers that are due at the same time fire in the order in which they were started. */
-  order: number;
   refd: boolean;
 }
 
@@ -41,10 +39,10 @@ interface ManualTimer extends Timer {
  * ```
  */
 export class ManualClock implements Clock {
+  /** In the order in which those fire that are due at the same time: that in which they were started. */
   readonly #timers = new Set<ManualTimer>();
   #wall: number;
   #monotonic = 0;
-  #lastOrder = 0;
 
   /**
    * A clock without timers.
@@ -151,7 +149,6 @@ export class ManualClock implements Clock {
       f,
       every,
       due: this.#monotonic + ms,
-      order: ++this.#lastOrder,
       refd: true,
       cancel: () => void this.#timers.delete(timer),
       ref: () => void (timer.refd = true),
@@ -169,20 +166,17 @@ export class ManualClock implements Clock {
   #next(end: number): ManualTimer | null {
     let next: ManualTimer | null = null;
     for (const timer of this.#timers) {
-      const earlier = next === null || timer.due < next.due ||
-        (timer.due === next.due && timer.order < next.order);
-      if (timer.due <= end && earlier) next = timer;
+      if (timer.due <= end && (next === null || timer.due < next.due)) next = timer;
     }
     return next;
   }
 
   #fire(timer: ManualTimer): void {
     this.#move(timer.due - this.#monotonic);
-    if (timer.every === null) {
-      this.#timers.delete(timer);
-    } else {
+    this.#timers.delete(timer);
+    if (timer.every !== null) {
       timer.due += timer.every;
-      timer.order = ++this.#lastOrder;
+      this.#timers.add(timer);
     }
     timer.f();
   }

@@ -79,10 +79,10 @@ export class ScriptedSource implements NetworkSource {
   viewError: Error | null = null;
   readonly #calls = { subscribe: 0, read: 0, view: 0, adopt: 0, probe: 0, dispose: 0 };
   readonly #subscriptions = new Set<ScriptedSubscription>();
-  readonly #reads = new Gate();
-  readonly #subscribes = new Gate();
   readonly #refusals: Error[] = [];
   readonly #readFailures: Error[] = [];
+  #heldReads: PromiseWithResolvers<void> | null = null;
+  #heldSubscribes: PromiseWithResolvers<void> | null = null;
   #reading: Reading;
 
   /**
@@ -233,22 +233,24 @@ export class ScriptedSource implements NetworkSource {
 
   /** Holds calls of `read()`: they copy the network at once, and return after `releaseReads()`. */
   holdReads(): void {
-    this.#reads.close();
+    this.#heldReads ??= Promise.withResolvers();
   }
 
   /** Lets held calls of `read()` return, and holds no more. */
   releaseReads(): void {
-    this.#reads.open();
+    this.#heldReads?.resolve();
+    this.#heldReads = null;
   }
 
   /** Holds calls of `subscribe()` until `releaseSubscribes()`. */
   holdSubscribes(): void {
-    this.#subscribes.close();
+    this.#heldSubscribes ??= Promise.withResolvers();
   }
 
   /** Lets held calls of `subscribe()` return, and holds no more. */
   releaseSubscribes(): void {
-    this.#subscribes.open();
+    this.#heldSubscribes?.resolve();
+    this.#heldSubscribes = null;
   }
 
   /**
@@ -261,7 +263,7 @@ export class ScriptedSource implements NetworkSource {
     this.#calls.subscribe++;
     const refusal = this.#refusals.shift();
     if (refusal !== undefined) throw refusal;
-    await this.#subscribes.pass();
+    await this.#heldSubscribes?.promise;
     const subscription: ScriptedSubscription = new ScriptedSubscription(this, (method) => {
       this.#calls[method]++;
       if (method === "dispose") this.#subscriptions.delete(subscription);
@@ -281,32 +283,12 @@ export class ScriptedSource implements NetworkSource {
     const failure = this.#readFailures.shift();
     if (failure !== undefined) throw failure;
     const { reading } = this;
-    await this.#reads.pass();
+    await this.#heldReads?.promise;
     return reading;
   }
 
   #without(name: string): Interface[] {
     return this.#reading.interfaces.filter((nic) => nic.name !== name);
-  }
-}
-
-/** Holds calls while it is closed. */
-class Gate {
-  #held: (() => void)[] | null = null;
-
-  close(): void {
-    this.#held ??= [];
-  }
-
-  open(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
-    for (const release of held) release();
-  }
-
-  async pass(): Promise<void> {
-    const held = this.#held;
-    if (held !== null) await new Promise<void>((resolve) => held.push(resolve));
   }
 }
 

@@ -1,12 +1,12 @@
 // The subscriptions of a scripted source.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { Interface } from "../../state/types.ts";
-import type { ScriptedSource } from "./scripted_source.ts";
+import type { CallCounts, ScriptedSource } from "./scripted_source.ts";
 
 /** One subscription to a scripted source. */
 export class ScriptedSubscription implements Subscription {
   readonly #source: ScriptedSource;
-  readonly #onCall: (method: "view" | "adopt" | "probe" | "dispose") => void;
+  readonly #onCall: (method: keyof CallCounts) => void;
   readonly #events: SourceEvent[] = [];
   #table: Reading;
   #end: { error: Error | undefined } | null = null;
@@ -14,10 +14,7 @@ export class ScriptedSubscription implements Subscription {
   #disposed = false;
   refd = true;
 
-  constructor(
-    source: ScriptedSource,
-    onCall: (method: "view" | "adopt" | "probe" | "dispose") => void,
-  ) {
+  constructor(source: ScriptedSource, onCall: (method: keyof CallCounts) => void) {
     this.#source = source;
     this.#onCall = onCall;
     this.#table = { ...source.reading, interfaces: [] };

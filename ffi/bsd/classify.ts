@@ -2,26 +2,22 @@
 // change is a reason to read the kernel's state.
 import * as C from "./constants.ts";
 import { shortRoute } from "./default_route.ts";
-import type { Layout } from "./layouts.ts";
+import type { Layout, RouteHeader } from "./layouts.ts";
 import { field, headerOf, indexOf, type RouteMessage } from "./route_message.ts";
 import { u32 } from "./sockaddr.ts";
 
-/** An event. */
+/**
+ * An event.
+ *
+ * - `removed`: an address goes, but the kernel may list it for another moment.
+ * - `joined`: a multicast group, which is news only on an interface that is not known yet.
+ * - `answer`: to a program's RTM_GET, perhaps to our canary.
+ * - `malformed`: unknown or not decodable, so the state may have changed.
+ */
 export type BsdEvent =
-  /** The state may have changed. */
-  | { readonly kind: "changed" }
-  /** An address is removed, but the kernel may list it for another moment. */
-  | { readonly kind: "removed" }
-  /** A multicast group was joined: news only for an interface that is not known yet. */
+  | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
   | { readonly kind: "joined"; readonly index: number }
-  /** The answer to a program's RTM_GET, perhaps to our canary. */
-  | { readonly kind: "answer"; readonly pid: number; readonly sequence: number }
-  /** The state is the same. */
-  | { readonly kind: "noise" }
-  /** An unknown type or version, or a message that cannot be decoded: the state may have changed. */
-  | { readonly kind: "malformed" }
-  /** The kernel dropped messages. */
-  | { readonly kind: "overflow" };
+  | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
 
 const CHANGED: BsdEvent = { kind: "changed" };
 const NOISE: BsdEvent = { kind: "noise" };
@@ -51,25 +47,19 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
       // than the groups that it joins.
       return { kind: "joined", index: indexOf(message, header) };
     case "route":
-      break;
+      return decodeRouteEvent(message, header, layout);
   }
-  switch (message.type) {
-    case C.RTM_GET:
-      return {
-        kind: "answer",
-        pid: field(message, header.pid),
-        sequence: field(message, header.sequence),
-      };
-    case C.RTM_ADD:
-    case C.RTM_DELETE:
-    case C.RTM_CHANGE:
-      // The echo of a request that was refused.
-      if (field(message, header.error) !== 0) return NOISE;
-      // A router that learns a million routes, and neighbours that come and go, change no default route.
-      return shortRoute(message, header, layout) === null ? NOISE : CHANGED;
-    default:
-      return NOISE;
+}
+
+function decodeRouteEvent(message: RouteMessage, header: RouteHeader, layout: Layout): BsdEvent {
+  if (message.type === C.RTM_GET) {
+    const [pid, sequence] = [field(message, header.pid), field(message, header.sequence)];
+    return { kind: "answer", pid, sequence };
   }
+  if (![C.RTM_ADD, C.RTM_DELETE, C.RTM_CHANGE].includes(message.type)) return NOISE;
+  const isRefused = field(message, header.error) !== 0; // the echo of a request
+  // A router that learns a million routes, and neighbours that come and go, change no default route.
+  return isRefused || shortRoute(message, header, layout) === null ? NOISE : CHANGED;
 }
 
 const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;

@@ -6,24 +6,18 @@ import type { BsdSystemName } from "./libc.ts";
 
 /** What is particular to a system. */
 export interface Platform {
-  readonly os: BsdSystemName;
   readonly layout: Layout;
-  /** Or'ed into the type of a socket: SOCK_CLOEXEC, where the system has it. */
-  readonly socketFlags: number;
+  readonly socketFlags: number; // or'ed into the type of a socket: SOCK_CLOEXEC, where there is one
   readonly listRequest: number; // NET_RT_*: the list of interfaces
-  /** The socket option that makes an overflow an error; null where an overflow is silent. */
-  readonly overflowOption: number | null;
+  readonly overflowOption: number | null; // makes an overflow an error; null where it is silent
   readonly hasWakeupSources: boolean; // it has a notification centre and kernel events
   /** IFT_* that determine the kind. Wi-Fi and taps call themselves Ethernet, utun "other". */
   readonly linkKinds: Readonly<Record<number, InterfaceKind>>;
   readonly unusableRoute: number; // RTF_* of routes that no ordinary packet takes
   readonly optimisticAddress: number; // IN6_IFF_*: usable while duplicate address detection runs
   readonly leasedAddress: number; // IN6_IFF_*: has a lifetime, given by DHCPv6
-  /** The clocks whose difference grows by the time asleep. */
-  readonly clocks: {
-    readonly awake: number; // stops while asleep
-    readonly always: number; // goes on
-  };
+  readonly awakeClock: number; // stops while the machine sleeps
+  readonly bootClock: number; // goes on
 }
 
 const LINK_KINDS = {
@@ -34,7 +28,6 @@ const LINK_KINDS = {
 } as const;
 
 const darwin: Platform = {
-  os: "darwin",
   layout: LAYOUTS.darwin,
   socketFlags: 0,
   listRequest: C.DARWIN.NET_RT_IFLIST2,
@@ -51,11 +44,11 @@ const darwin: Platform = {
   unusableRoute: C.RTF_REJECT | C.RTF_BLACKHOLE | C.DARWIN.RTF_IFSCOPE,
   optimisticAddress: C.DARWIN.IN6_IFF_OPTIMISTIC,
   leasedAddress: C.DARWIN.IN6_IFF_DYNAMIC,
-  clocks: { awake: C.DARWIN.CLOCK_UPTIME_RAW, always: C.DARWIN.CLOCK_MONOTONIC_RAW },
+  awakeClock: C.DARWIN.CLOCK_UPTIME_RAW,
+  bootClock: C.DARWIN.CLOCK_MONOTONIC_RAW,
 };
 
 const freebsd: Platform = {
-  os: "freebsd",
   layout: LAYOUTS.freebsd,
   socketFlags: C.FREEBSD.SOCK_CLOEXEC,
   listRequest: C.FREEBSD.NET_RT_IFLIST,
@@ -79,7 +72,8 @@ const freebsd: Platform = {
   leasedAddress: 0,
   // One and the same clock where CLOCK_MONOTONIC does not count sleep yet (before review D39270): a
   // sleep goes unreported there, and reconcile finds what changed meanwhile.
-  clocks: { awake: C.FREEBSD.CLOCK_UPTIME, always: C.FREEBSD.CLOCK_MONOTONIC },
+  awakeClock: C.FREEBSD.CLOCK_UPTIME,
+  bootClock: C.FREEBSD.CLOCK_MONOTONIC,
 };
 
 /** By system. */

@@ -15,15 +15,15 @@ export class BsdRuntime {
   readonly pollLoop: PollLoop;
   /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
   readonly clocks: SuspendClock;
-  readonly #close: () => void;
+  readonly #unload: () => void;
   readonly #pipe: { reader: number; writer: number };
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0]! & 0xffffff;
 
-  /** Uses loaded functions; `close` unloads them. */
-  constructor(functions: LibcFunctions, os: BsdSystemName, close: () => void) {
+  /** Uses loaded functions; `unload` unloads them. */
+  constructor(functions: LibcFunctions, os: BsdSystemName, unload: () => void) {
     const syscalls = this.syscalls = new Syscalls(functions, os);
     this.platform = PLATFORMS[os];
-    this.#close = close;
+    this.#unload = unload;
     const pipe = this.#pipe = syscalls.pipe();
     const byte = Uint8Array.of(1);
     // The pipe is blocking, so it must never be full: one byte at a time is enough.
@@ -39,10 +39,9 @@ export class BsdRuntime {
         woken = false;
       },
     }, () => this.clocks.check(false));
-    const { always, awake } = this.platform.clocks;
     this.clocks = new SuspendClock({
-      monotonic: () => syscalls.clock(awake),
-      bootTime: () => syscalls.clock(always),
+      monotonic: () => syscalls.clock(this.platform.awakeClock),
+      bootTime: () => syscalls.clock(this.platform.bootClock),
     });
   }
 
@@ -56,7 +55,7 @@ export class BsdRuntime {
     await this.pollLoop.idle();
     this.syscalls.close(this.#pipe.reader);
     this.syscalls.close(this.#pipe.writer);
-    this.#close();
+    this.#unload();
   }
 }
 
@@ -68,11 +67,10 @@ export const bsdRuntimes: Readonly<Record<BsdSystemName, Refcounted<BsdRuntime>>
 
 async function loadRuntime(os: BsdSystemName, path: string | undefined): Promise<BsdRuntime> {
   const library = await openLibrary(libcRequest(os, path));
-  const close = () => library.close();
   try {
-    return new BsdRuntime(library.symbols, os, close);
+    return new BsdRuntime(library.symbols, os, () => library.close());
   } catch (error) {
-    close();
+    library.close();
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { BsdSystemName, LibcFunctions } from "./libc.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The longest routing message is below 2 KiB, the longest kernel event too. */
+/** Routing messages and kernel events are shorter than 2 KiB. */
 const BUFFER_BYTES = 16_384;
 /** A table may grow between the two calls, repeatedly while a storm lasts. */
 const MOST_SYSCTLS = 8;
@@ -17,8 +17,7 @@ const SLACK_BYTES = 1_024;
 
 /** A registration with the notification centre of macOS. */
 export interface Notification {
-  /** Becomes readable when the notification is posted. libnotify owns it: only `cancel()` closes it. */
-  readonly descriptor: number;
+  readonly descriptor: number; // readable when it is posted; libnotify owns it: only `cancel()` closes it
   readonly token: number; // cancels it
 }
 
@@ -26,9 +25,7 @@ export interface Notification {
 export class Syscalls {
   readonly #functions: LibcFunctions;
   readonly #os: BsdSystemName;
-  readonly #length = new Uint32Array(1);
   readonly #size = new BigUint64Array(1);
-  readonly #pollfd = new Uint8Array(8);
   readonly #int = new Int32Array(1);
   readonly #timespec = new BigInt64Array(2);
   /** Shared by all sockets: each datagram is decoded before the next is received. */
@@ -66,11 +63,11 @@ export class Syscalls {
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
-    const value = new Uint8Array(4);
-    this.#length[0] = value.length;
     const { getsockopt } = this.#functions;
-    const result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, value, this.#length);
-    return result === 0 ? new DataView(value.buffer).getInt32(0, true) : 0;
+    const length = Uint32Array.of(this.#int.byteLength);
+    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, length) === 0
+      ? this.#int[0]!
+      : 0;
   }
 
   /**
@@ -112,12 +109,8 @@ export class Syscalls {
 
   /** Returns `revents` of one descriptor at this moment. */
   pollNow(descriptor: number): number {
-    const view = new DataView(this.#pollfd.buffer);
-    view.setInt32(0, descriptor, true);
-    view.setInt16(4, POLLIN, true);
-    view.setInt16(6, 0, true);
-    const count = this.#functions.poll_now(this.#pollfd, 1, 0);
-    return count > 0 ? view.getInt16(6, true) : 0;
+    const set = Int32Array.of(descriptor, POLLIN); // struct pollfd: events, then revents in the high half
+    return this.#functions.poll_now(set, 1, 0) > 0 ? set[1]! >> 16 : 0;
   }
 
   /** `poll(2)` in a pool thread. */
@@ -163,8 +156,7 @@ export class Syscalls {
     const { notify_cancel, notify_register_file_descriptor: register } = this.#functions;
     if (notify_cancel === null) return null;
     const text = new TextEncoder().encode(`${name}\0`);
-    const descriptor = new Int32Array(1);
-    const token = new Int32Array(1);
+    const [descriptor, token] = [new Int32Array(1), new Int32Array(1)];
     const status = register?.(text, descriptor, 0, token);
     return status === 0 ? { descriptor: descriptor[0]!, token: token[0]! } : null;
   }

@@ -3,7 +3,6 @@ import { systemClock } from "../../actor/clock.ts";
 import {
   type MonitorOptions,
   resolveMonitorOptions,
-  resolveReadOptions,
   resolveSnapshotOptions,
 } from "../../actor/options.ts";
 import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
@@ -16,8 +15,8 @@ Deno.test("resolveMonitorOptions() fills in the defaults", () => {
     coalesceMs: 250,
     source: "auto",
     pollingIntervalMs: 5_000,
-    libc: null,
-    receiveBufferBytes: null,
+    libc: undefined,
+    receiveBufferBytes: undefined,
     persistent: true,
     trace: false,
     clock: systemClock,
@@ -43,7 +42,7 @@ Deno.test("resolveMonitorOptions() keeps the given values", () => {
   assertEquals(rest as MonitorOptions, given);
   assert(rest.source === given.source && rest.clock === given.clock);
   for (const source of ["auto", "events", "polling"] as const) {
-    assertEquals(resolveReadOptions({ source }).source, source);
+    assertEquals(resolveMonitorOptions({ source }).source, source);
   }
 });
 
@@ -117,7 +116,7 @@ for (const [name, values] of Object.entries(WRONG_TYPES)) {
 
 Deno.test("libc takes the absolute paths of every operating system", () => {
   for (const libc of ["/lib/libc.so.6", "C:\\Windows\\x.dll", "c:/x.dll", "\\\\host\\x.dll"]) {
-    assertEquals(resolveReadOptions({ libc }).libc, libc);
+    assertEquals(resolveMonitorOptions({ libc }).libc, libc);
   }
 });
 
@@ -125,6 +124,5 @@ Deno.test("options that are no object are a TypeError", () => {
   for (const options of [null, 1, "events"]) {
     assertThrows(() => resolveMonitorOptions(options as never), TypeError);
     assertThrows(() => resolveSnapshotOptions(options as never), TypeError);
-    assertThrows(() => resolveReadOptions(options as never), TypeError);
   }
 });
