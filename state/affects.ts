@@ -4,7 +4,7 @@
  * @module
  */
 import { isBindable } from "./derived.ts";
-import { sleptLongBetween } from "./diff.ts";
+import { longSleepBetween, routeOf } from "./diff.ts";
 import { escapeText } from "./format.ts";
 import { findInterface, pairInterfaces } from "./interface_list.ts";
 import { formatIp, isLoopback, isUnspecified, parseIp, unmapIpv4 } from "./ip.ts";
@@ -28,10 +28,8 @@ export type LocalAddress =
 /** A parsed local address and what restricts it to an interface. */
 interface Parsed {
   readonly bytes: Uint8Array;
-  /** The name of an interface. */
-  readonly interface: string | null;
-  /** The name or the index of an interface. */
-  readonly zone: string | null;
+  readonly interface: string | null; // a name
+  readonly zone: string | null; // a name or an index
 }
 
 /**
@@ -78,7 +76,7 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
     nic.addresses.some((held) => held.address === text && isBindable(held, nic));
   return (previous, next) => {
     if (previous === next) return false;
-    if (sleptLongBetween(previous, next)) return true;
+    if (longSleepBetween(previous, next) !== null) return true;
     return isWildcard
       ? wildcardAffected(address, previous, next)
       : holdersDiffer(address, previous, next, holds);
@@ -108,9 +106,8 @@ const OTHER_TRANSPORTS: readonly string[] = ["unix", "unixpacket", "vsock"];
 
 function wildcardAffected(address: Parsed, previous: State, next: State): boolean {
   const family = address.bytes.length === 4 ? "IPv4" : "IPv6";
-  const key = family === "IPv4" ? "ipv4" : "ipv6";
-  const from = previous.defaultRoute[key];
-  const to = next.defaultRoute[key];
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
   if (from?.interface !== to?.interface || from?.source !== to?.source) return true;
   if (address.interface === null && address.zone === null) return false;
   const binds = (nic: Interface): boolean =>
@@ -141,10 +138,7 @@ function holdersDiffer(
 }
 
 /** The interfaces that the socket may mean: at most one if it names one, else all. */
-function selects(
-  { interface: name, zone }: Parsed,
-  state: State,
-): (nic: Interface) => boolean {
+function selects({ interface: name, zone }: Parsed, state: State): (nic: Interface) => boolean {
   // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
   const isName = zone !== null && findInterface(state, zone) !== undefined;
   return (nic) =>

@@ -1,6 +1,6 @@
 // Whether connections survive a change of state.
 import { addressesOf, isBindable } from "./derived.ts";
-import { MAJOR_SLEEP_MS, resumeBetween } from "./diff.ts";
+import { longSleepBetween, routeOf } from "./diff.ts";
 import { findInterface, pairInterfaces } from "./interface_list.ts";
 import type { Address, Interface, Reason, State } from "./types.ts";
 
@@ -20,16 +20,13 @@ import type { Address, Interface, Reason, State } from "./types.ts";
  */
 export function connectionLoss(previous: State, next: State): Reason | null {
   if (previous === next) return null;
-  const sleptMs = resumeBetween(previous, next)?.sleptMs ?? 0;
-  if (sleptMs >= MAJOR_SLEEP_MS) return { kind: "resumed", sleptMs };
-  return routeLoss("IPv4", previous, next) ?? routeLoss("IPv6", previous, next) ??
-    addressLoss(previous, next);
+  return longSleepBetween(previous, next) ?? routeLoss("IPv4", previous, next) ??
+    routeLoss("IPv6", previous, next) ?? addressLoss(previous, next);
 }
 
 function routeLoss(family: "IPv4" | "IPv6", previous: State, next: State): Reason | null {
-  const key = family === "IPv4" ? "ipv4" : "ipv6";
-  const from = previous.defaultRoute[key];
-  const to = next.defaultRoute[key];
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
   if (from === null || from === to) return null;
   const before = findInterface(previous, from.interface);
   const after = findInterface(next, from.interface);
@@ -44,11 +41,10 @@ function addressLoss(previous: State, next: State): Reason | null {
   for (const { from, to } of [...kept, ...removed.map((from) => ({ from, to: undefined }))]) {
     const { usable } = addressesOf(from);
     for (const family of ["IPv4", "IPv6"] as const) {
-      const [address, ...more] = usable.filter((one) => one.family === family);
-      if (address === undefined || [address, ...more].some((one) => holds(to, one.address))) {
-        continue;
-      }
-      return { kind: "address-unusable", interface: from.name, address };
+      const before = usable.filter((one) => one.family === family);
+      if (before.some((one) => holds(to, one.address))) continue;
+      const [address] = before;
+      if (address) return { kind: "address-unusable", interface: from.name, address };
     }
   }
   return null;

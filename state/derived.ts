@@ -8,22 +8,22 @@ import {
 import { isUniqueLocal, readIp } from "./ip.ts";
 import type { Address, DefaultRoute, Interface, State } from "./types.ts";
 
-type Scope = "loopback" | "linkLocalIpv4" | "linkLocalIpv6" | "uniqueLocal" | "global";
+/** IPv6 link-local addresses are in none of them. */
+type Scope = "loopback" | "linkLocalIpv4" | "uniqueLocal" | "global";
 
 /**
  * The addresses of one interface in normal form, by use, and as texts by scope: each text once, without
  * duplicated addresses. All lists are empty while the interface is down.
  */
-export interface InterfaceAddresses extends Readonly<Record<Scope, readonly string[]>> {
+interface InterfaceAddresses extends Readonly<Record<Scope, readonly string[]>> {
   readonly usable: readonly Address[]; // the usable addresses; none on a host-only interface
-  /** The addresses that are usable or would be, if the interface were not host-only. */
-  readonly onHost: readonly Address[];
+  readonly onHost: readonly Address[]; // those that are usable but for that
   readonly usableIpv4: boolean; // whether one of them is IPv4
   readonly usableIpv6: boolean; // whether one of them is IPv6
 }
 
 /** The fields of a state that follow from its interfaces alone. */
-export type LocalFields = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
+type LocalFields = Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
 
 /** Shared, so that walking thousands of interfaces touches less memory. */
 const NONE: string[] = [];
@@ -172,10 +172,7 @@ export function localFields(interfaces: State["interfaces"], previous: State | n
 }
 
 /** Replaces the texts of the one interface that differs; null if that is not all that differs. */
-function replaced(
-  interfaces: State["interfaces"],
-  previous: State | null,
-): StateAddresses | null {
+function replaced(interfaces: State["interfaces"], previous: State | null): StateAddresses | null {
   const before = previous === null ? undefined : OF_STATE.get(previous.interfaces);
   if (previous === null || before === undefined) return null;
   const [place, ...others] = placesChanged(previous.interfaces, interfaces) ?? [];
@@ -251,7 +248,6 @@ function classify(nic: Interface): InterfaceAddresses {
     usableIpv6: false,
     loopback: NONE,
     linkLocalIpv4: NONE,
-    linkLocalIpv6: NONE,
     uniqueLocal: NONE,
     global: NONE,
   };
@@ -264,7 +260,7 @@ function classify(nic: Interface): InterfaceAddresses {
       else found.onHost.push(address);
       if (!nic.hostOnly) found[address.family === "IPv4" ? "usableIpv4" : "usableIpv6"] = true;
     }
-    if (address.address === last) continue; // under two prefix lengths it is still one address
+    if (scope === null || address.address === last) continue; // under two prefix lengths it is still one address
     last = address.address;
     if (found[scope] === NONE) found[scope] = [last];
     else found[scope].push(last);
@@ -274,7 +270,7 @@ function classify(nic: Interface): InterfaceAddresses {
 }
 
 /** Linux keeps IPv4 addresses on a link that is down or without carrier. */
-function isUsableOnHost(address: Address, nic: Interface, scope: Scope): boolean {
+function isUsableOnHost(address: Address, nic: Interface, scope: Scope | null): boolean {
   return isBindable(address, nic) && nic.running && !address.deprecated &&
     (scope === "global" || scope === "uniqueLocal");
 }
@@ -283,14 +279,14 @@ function isUsableOnHost(address: Address, nic: Interface, scope: Scope): boolean
  * Loopback by address or by interface: WSL puts 10.255.255.254 on `lo` (denoland/std#5933). In normal form
  * the text of an address decides; parsing 10,000 of them takes 3 ms.
  */
-function scopeOf({ address, family }: Address, nic: Interface): Scope {
+function scopeOf({ address, family }: Address, nic: Interface): Scope | null {
   if (nic.kind === "loopback") return "loopback";
   if (family === "IPv4") {
     if (address.startsWith("127.")) return "loopback";
     return address.startsWith("169.254.") ? "linkLocalIpv4" : "global";
   }
   if (address === "::1") return "loopback";
-  if (/^fe[89ab].:/.test(address)) return "linkLocalIpv6";
+  if (/^fe[89ab].:/.test(address)) return null;
   return /^f[cd]..:/.test(address) ? "uniqueLocal" : "global";
 }
 

@@ -7,14 +7,15 @@ import {
   equalRoutes,
   INTERFACE_FIELDS,
   normalizeRoute,
+  orderOf,
 } from "./normalize.ts";
-import type { Change, State } from "./types.ts";
+import type { Change, DefaultRoute, ResumedReason, State } from "./types.ts";
 
 /**
  * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
  * machines that only dozed or were paused (tailscale#11519).
  */
-export const MAJOR_SLEEP_MS = 600_000;
+const MAJOR_SLEEP_MS = 600_000;
 
 const NO_CHANGES: readonly Change[] = Object.freeze([]);
 
@@ -67,9 +68,15 @@ export function sameRoutes(a: State, b: State): boolean {
     equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
 }
 
-/** Whether a sleep of 600_000 ms or more lies between two states. */
-export function sleptLongBetween(previous: State, next: State): boolean {
-  return (resumeBetween(previous, next)?.sleptMs ?? 0) >= MAJOR_SLEEP_MS;
+/** The major sleep that lies between two states; null if there is none. */
+export function longSleepBetween(previous: State, next: State): ResumedReason | null {
+  const sleptMs = resumeBetween(previous, next)?.sleptMs ?? 0;
+  return sleptMs >= MAJOR_SLEEP_MS ? { kind: "resumed", sleptMs } : null;
+}
+
+/** The default route of a family, in normal form. */
+export function routeOf({ defaultRoute }: State, family: "IPv4" | "IPv6"): DefaultRoute | null {
+  return normalizeRoute(family === "IPv4" ? defaultRoute.ipv4 : defaultRoute.ipv6);
 }
 
 function frozen(changes: Change[]): readonly Change[] {
@@ -100,13 +107,7 @@ function addressChanges(pairs: InterfacePairs["kept"]): Change[][] {
     for (let i = 0, j = 0; i < before.length || j < after.length;) {
       const a = before[i];
       const b = after[j];
-      const order = a === b
-        ? 0
-        : a === undefined
-        ? 1
-        : b === undefined
-        ? -1
-        : compareAddresses(a, b);
+      const order = orderOf(a, b, compareAddresses);
       if (order <= 0) i++;
       if (order >= 0) j++;
       if (a === b) continue;
@@ -122,15 +123,14 @@ function addressChanges(pairs: InterfacePairs["kept"]): Change[][] {
 
 function pushRouteChanges(changes: Change[], previous: State, next: State): void {
   for (const family of ["IPv4", "IPv6"] as const) {
-    const key = family === "IPv4" ? "ipv4" : "ipv6";
-    const from = normalizeRoute(previous.defaultRoute[key]);
-    const to = normalizeRoute(next.defaultRoute[key]);
+    const from = routeOf(previous, family);
+    const to = routeOf(next, family);
     if (!equalRoutes(from, to)) changes.push({ kind: "default-route-changed", family, from, to });
   }
 }
 
 /** The wake-up from sleep that lies between two states; null if there is none. */
-export function resumeBetween(
+function resumeBetween(
   previous: State,
   next: State,
 ): { readonly at: number; readonly sleptMs: number } | null {

@@ -1,7 +1,7 @@
 // The interfaces of a state in order, and those of two states matched by name.
 import { applyRules, originalOf, sameSurroundings, surroundingsOf } from "./host_only.ts";
 import type { Surroundings } from "./host_only.ts";
-import { normalizeInterface } from "./normalize.ts";
+import { normalizeInterface, orderOf } from "./normalize.ts";
 import type { DefaultRoutes, Interface, State } from "./types.ts";
 
 /** The interfaces of a record by index, then name. */
@@ -132,18 +132,10 @@ function unshared(
 ): [Interface[], Interface[]] {
   const left: Interface[] = [];
   const right: Interface[] = [];
-  let i = 0;
-  let j = 0;
-  while (i < before.length || j < after.length) {
+  for (let i = 0, j = 0; i < before.length || j < after.length;) {
     const a = before[i];
     const b = after[j];
-    const order = a === b
-      ? 0
-      : a === undefined
-      ? 1
-      : b === undefined
-      ? -1
-      : compareInterfaces(a, b);
+    const order = orderOf(a, b, compareInterfaces);
     if (order <= 0) i++;
     if (order >= 0) j++;
     if (a === b) continue;
@@ -167,7 +159,8 @@ function reuse(
   let i = 0;
   for (const nic of interfaces) {
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const normal = known[i] === nic ? nic : normalizeInterface(nic, givenInterface(base, nic.name));
+    const last = known[i] === nic ? undefined : findInterface(base, nic.name);
+    const normal = normalizeInterface(nic, last && originalOf(last));
     if (normal === known[i]) {
       shared++;
       i++;
@@ -177,18 +170,7 @@ function reuse(
   return shared === known.length && shared === result.length ? known : result;
 }
 
-function givenInterface(state: State, name: string): Interface | undefined {
-  const nic = findInterface(state, name);
-  return nic && originalOf(nic);
-}
-
-/**
- * The frozen record of a sorted list; null if it is not sorted or has a name twice.
- *
- * @param given The interfaces as the source said them.
- * @param surroundings What decides about host-only interfaces.
- * @param before The lists of the state before.
- */
+/** The frozen record of the interfaces as the source said them; null if unsorted or if a name occurs twice. */
 function makeRecord(
   given: readonly Interface[],
   surroundings: Surroundings,
@@ -205,11 +187,8 @@ function makeRecord(
     if (last !== null && compareInterfaces(last, nic) >= 0) return null;
     if (record[nic.name] !== undefined) return null;
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const judged = applyRules(
-      nic,
-      surroundings,
-      known[i] === nic ? before?.sorted[i++] : undefined,
-    );
+    const judgedBefore = known[i] === nic ? before?.sorted[i++] : undefined;
+    const judged = applyRules(nic, surroundings, judgedBefore);
     record[nic.name] = judged;
     if (hasSameNames && before!.sorted[sorted.length] !== judged) {
       hasSameNames = before!.sorted[sorted.length]!.name === judged.name;

@@ -43,7 +43,7 @@ export function readIp(text: string): Uint8Array | null {
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return a.length - b.length;
   for (let i = 0; i < a.length; i++) {
-    const difference = at(a, i) - at(b, i);
+    const difference = a[i]! - b[i]!;
     if (difference !== 0) return difference;
   }
   return 0;
@@ -58,18 +58,18 @@ export function isLoopback(bytes: Uint8Array): boolean {
 /** 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291). */
 export function isLinkLocal(bytes: Uint8Array): boolean {
   if (bytes.length === 4) return bytes[0] === 169 && bytes[1] === 254;
-  return bytes[0] === 0xfe && (at(bytes, 1) & 0xc0) === 0x80;
+  return bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 
 /** fc00::/7 (RFC 4193). */
 export function isUniqueLocal(bytes: Uint8Array): boolean {
-  return bytes.length === 16 && (at(bytes, 0) & 0xfe) === 0xfc;
+  return bytes.length === 16 && (bytes[0]! & 0xfe) === 0xfc;
 }
 
 /** 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 (RFC 1918). */
 export function isPrivateIpv4(bytes: Uint8Array): boolean {
   if (bytes.length !== 4) return false;
-  const second = at(bytes, 1);
+  const second = bytes[1]!;
   return bytes[0] === 10 || (bytes[0] === 172 && (second & 0xf0) === 16) ||
     (bytes[0] === 192 && second === 168);
 }
@@ -103,8 +103,8 @@ function formatIpv6(bytes: Uint8Array): string {
       continue;
     }
     if (group > 0 && group !== runStart + runLength) text += ":";
-    const high = at(bytes, group * 2);
-    const low = at(bytes, group * 2 + 1);
+    const high = bytes[group * 2]!;
+    const low = bytes[group * 2 + 1]!;
     text += high === 0 ? HEX[low] : `${HEX[high]}${PADDED_HEX[low]}`;
   }
   return text;
@@ -193,8 +193,4 @@ function hexDigit(code: number): number {
 function allZero(bytes: Uint8Array, end: number): boolean {
   for (let i = 0; i < end; i++) if (bytes[i] !== 0) return false;
   return true;
-}
-
-function at(bytes: Uint8Array, index: number): number {
-  return bytes[index] as number;
 }

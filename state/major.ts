@@ -1,8 +1,8 @@
 // Which changes are major: what a program with open sockets must act on.
 import { addressesOf } from "./derived.ts";
-import { MAJOR_SLEEP_MS, resumeBetween } from "./diff.ts";
+import { longSleepBetween, routeOf } from "./diff.ts";
 import { findInterface, pairInterfaces } from "./interface_list.ts";
-import { compareAddresses, normalizeRoute } from "./normalize.ts";
+import { compareAddresses } from "./normalize.ts";
 import type { Address, Interface, Reason, State } from "./types.ts";
 
 type Ignore = (nic: Interface) => boolean;
@@ -70,15 +70,13 @@ export function majorReasons(
 ): readonly Reason[] {
   if (previous === next) return NO_REASONS;
   const ignore = askOnce(options.ignoreInterface);
-  const resume = resumeBetween(previous, next);
+  const sleep = longSleepBetween(previous, next);
   const reasons: Reason[] = [
     ...routeReasons("IPv4", previous, next, ignore),
     ...routeReasons("IPv6", previous, next, ignore),
     ...interfaceReasons(previous, next, ignore),
+    ...(sleep === null ? [] : [sleep]),
   ];
-  if (resume !== null && resume.sleptMs >= MAJOR_SLEEP_MS) {
-    reasons.push({ kind: "resumed", sleptMs: resume.sleptMs });
-  }
   if (reasons.length === 0) return NO_REASONS;
   for (const reason of reasons) Object.freeze(reason);
   return Object.freeze(reasons);
@@ -154,9 +152,8 @@ function routeReasons(
   next: State,
   ignore: Ignore,
 ): Reason[] {
-  const key = family === "IPv4" ? "ipv4" : "ipv6";
-  const from = normalizeRoute(previous.defaultRoute[key]);
-  const to = normalizeRoute(next.defaultRoute[key]);
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
   const fromNic = from && findInterface(previous, from.interface);
   const toNic = to && findInterface(next, to.interface);
   const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&

@@ -146,6 +146,16 @@ export function compareAddresses(a: Address, b: Address): number {
   return sortKey(a) < sortKey(b) ? -1 : 1;
 }
 
+/** The order of the next items of two sorted lists, of which one may be at its end; 0 if they are the same. */
+export function orderOf<T>(
+  a: T | undefined,
+  b: T | undefined,
+  compare: (a: T, b: T) => number,
+): number {
+  if (a === b) return 0;
+  return a === undefined ? 1 : b === undefined ? -1 : compare(a, b);
+}
+
 /** Whether two interfaces are equal in every field, addresses included. */
 export function equalInterfaces(a: Interface, b: Interface): boolean {
   if (a === b) return true;

@@ -3,18 +3,11 @@
 import { diffStates } from "../../state/diff.ts";
 import { MonitorClosedError } from "../../state/errors.ts";
 import { isMajorChange, majorReasons } from "../../state/major.ts";
-import type {
-  Cause,
-  Interface,
-  Reason,
-  ResumedReason,
-  Snapshot,
-  State,
-} from "../../state/types.ts";
+import type { Cause, Interface, ResumedReason, Snapshot, State } from "../../state/types.ts";
 import { CAUSES } from "../machine/coalesce.ts";
 import type { Publication } from "../machine/model.ts";
 
-const NO_REASONS: readonly Reason[] = Object.freeze([]);
+const NONE: readonly never[] = Object.freeze([]);
 
 /** A published snapshot, and the times that settling needs. All times are monotonic milliseconds. */
 export interface Published {
@@ -39,7 +32,7 @@ export class Broadcast {
   readonly waiting = new Set<Follower>();
   /** Milliseconds until the events received so far are published; 0 if none are pending. */
   readonly pendingMs: () => number;
-  readonly #ignoreInterface: (nic: Interface) => boolean;
+  readonly #options: { readonly ignoreInterface: (nic: Interface) => boolean };
   readonly #ends = new Set<() => void>();
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
@@ -58,7 +51,7 @@ export class Broadcast {
    * @param pendingMs Milliseconds until the events received so far are published.
    */
   constructor(ignoreInterface: (nic: Interface) => boolean, pendingMs: () => number) {
-    this.#ignoreInterface = ignoreInterface;
+    this.#options = { ignoreInterface };
     this.pendingMs = pendingMs;
   }
 
@@ -80,21 +73,13 @@ export class Broadcast {
   /** Makes the next snapshot, and tells the streams and `waitFor()` calls that wait. */
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before = this.#newest;
-    const previous = before?.snapshot.state ?? null;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
-    const reasons = previous === null ? NO_REASONS : this.#reasons(previous, state);
+    const reasons = before === null
+      ? NONE
+      : majorReasons(before.snapshot.state, state, this.#options);
     const reason = reasons.find((it) => it.kind === "resumed");
     if (reason !== undefined) this.#longSleep = { sequence, reason };
-    const snapshot: Snapshot = Object.freeze({
-      sequence,
-      at,
-      cause: causes[0] as Cause,
-      causes: Object.freeze([...causes]),
-      changes,
-      major: reasons.length > 0,
-      reasons,
-      state,
-    });
+    const snapshot = makeSnapshot({ sequence, at, causes: [...causes], changes, reasons, state });
     // every stream delivers a resume, so to settling it is major
     const isMajor = before === null || snapshot.major || causes.includes("resume");
     const nextMajor = isMajor ? { at: null } : before.nextMajor;
@@ -162,12 +147,7 @@ export class Broadcast {
   introduction(): Snapshot {
     const { snapshot } = this.newest;
     if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
-    return Object.freeze({
-      ...snapshot,
-      changes: Object.freeze([]),
-      major: false,
-      reasons: NO_REASONS,
-    });
+    return makeSnapshot({ ...snapshot, changes: NONE, reasons: NONE });
   }
 
   /** The newest snapshot for a reader that got this one last; null if nothing differs. */
@@ -178,19 +158,12 @@ export class Broadcast {
     const changes = diffStates(seen.state, snapshot.state);
     if (changes.length === 0) return null;
     const causes = CAUSES.filter((cause) => this.#isLater(cause, seen));
-    let reasons = this.#reasons(seen.state, snapshot.state);
+    let reasons = majorReasons(seen.state, snapshot.state, this.#options);
     const sleep = this.longSleepSince(seen);
     if (sleep !== null && !reasons.some(({ kind }) => kind === "resumed")) { // a short one came after it
       reasons = Object.freeze([...reasons, sleep]);
     }
-    return Object.freeze({
-      ...snapshot,
-      cause: causes[0] as Cause,
-      causes: Object.freeze(causes),
-      changes,
-      major: reasons.length > 0,
-      reasons,
-    });
+    return makeSnapshot({ ...snapshot, causes, changes, reasons });
   }
 
   /** Whether the machine woke from sleep after this snapshot. */
@@ -206,7 +179,7 @@ export class Broadcast {
 
   /** Whether the difference between two published states is major. */
   isMajor(previous: State, next: State): boolean {
-    return isMajorChange(previous, next, { ignoreInterface: this.#ignoreInterface });
+    return isMajorChange(previous, next, this.#options);
   }
 
   /** Ends the streams and rejects whoever waits. */
@@ -217,11 +190,21 @@ export class Broadcast {
     for (const watcher of [...this.#watchers]) watcher(null);
   }
 
-  #reasons(previous: State, next: State): readonly Reason[] {
-    return majorReasons(previous, next, { ignoreInterface: this.#ignoreInterface });
-  }
-
   #isLater(cause: Cause, seen: Snapshot): boolean {
     return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
   }
+}
+
+function makeSnapshot(fields: Omit<Snapshot, "cause" | "major">): Snapshot {
+  const { sequence, at, causes, changes, reasons, state } = fields;
+  return Object.freeze({
+    sequence,
+    at,
+    cause: causes[0] as Cause,
+    causes: Object.freeze(causes),
+    changes,
+    major: reasons.length > 0,
+    reasons,
+    state,
+  });
 }
