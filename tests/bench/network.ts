@@ -38,8 +38,12 @@ export async function growNetwork(from: number, to: number): Promise<void> {
   await sleep(2_500);
 }
 
-/** Makes isolated changes from another process, and returns when, in nanoseconds of `CLOCK_MONOTONIC`. */
+/**
+ * Makes isolated changes from another process, and returns when, in nanoseconds of `CLOCK_MONOTONIC`. Their
+ * count is even: a last address that stays makes the first change for the next program none.
+ */
 export async function makeChanges(count: number, apartMs = APART_MS): Promise<number[]> {
+  if (count % 2 !== 0) throw new RangeError(`The count of changes must be even, not ${count}`);
   const [{ ifindex }] = JSON.parse(await ip(`-j link show dev ${CHANGING}`));
   const args = [SENDER, ifindex, count, apartMs].map(String);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -20,11 +20,11 @@ export const isolated: Scenario = {
     const peers = [...bench.peers, ...netmon, bench.timedNetwatch()];
     await bench.interleave("isolated", peers, async (peer) => {
       if (peer.name === "netmon 2.5 s") {
-        const options = { count: Math.ceil(count / 4), apartMs: NETMON_APART_MS };
+        const options = { count: 4, apartMs: NETMON_APART_MS };
         await measureChanges(bench, "isolated", peer, options);
       } else {
         const isOurs = ["netwatch", "floor"].includes(peer.name);
-        await measureChanges(bench, "isolated", peer, { count: isOurs ? 2.5 * count : count });
+        await measureChanges(bench, "isolated", peer, { count: isOurs ? 2 * count : count });
       }
     });
   },
