@@ -340,7 +340,8 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
   resolved.signal?.throwIfAborted();
   const opened = await open(resolved, true);
   if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-  return await Runner.open(opened, resolved);
+  const clock = options?.clock === undefined ? opened.clock : undefined;
+  return await Runner.open(opened, { ...resolved, clock: clock ?? resolved.clock });
 }
 
 /**

@@ -27,6 +27,7 @@ export type EventSourceOptions = Pick<
 /** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
 type EventSource = NetworkSource & AsyncDisposable & {
   check(listens: boolean): void | Promise<void>;
+  readonly clock?: Clock | undefined;
 };
 
 /** Opens the event source of an operating system. */
@@ -55,7 +56,11 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   if (reason !== null) return await polling(options, reason);
   try {
     const events = await openEvents(options);
-    return { ...held(events), dispose: async () => await events[Symbol.asyncDispose]() };
+    return {
+      ...held(events),
+      clock: events.clock,
+      dispose: async () => await events[Symbol.asyncDispose](),
+    };
   } catch (error) {
     if (source === "events" || !(await canPoll())) throw error;
     return await polling(options, error instanceof Error ? error.message : String(error));

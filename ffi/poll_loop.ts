@@ -3,6 +3,7 @@
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
 
+import { PollTimers } from "./poll_timers.ts";
 import { macrotask } from "./time_slice.ts";
 
 /** `struct pollfd { int fd; short events; short revents; }`, poll.h. */
@@ -80,14 +81,24 @@ interface Entry {
   waiting: PromiseWithResolvers<number | null> | null;
 }
 
-/** Shares one blocked poll among any number of descriptors. */
+/** A running poll. */
+interface Poll {
+  readonly entries: readonly Entry[];
+  readonly refd: boolean; // whether something kept the process alive when it began
+  readonly end: number; // when it times out, on the monotonic clock
+  interrupted: boolean;
+}
+
+/** Shares one blocked poll among any number of descriptors and timers. */
 export class PollLoop {
+  /** Timers that end the poll when they are due. */
+  readonly timers: PollTimers = new PollTimers(() => this.#onChange());
   readonly #port: PollPort;
   readonly #afterPoll: () => void;
   readonly #entries = new Set<Entry>();
   /** Resolved when the running poll has let go of the descriptors that left. */
   #leaving: PromiseWithResolvers<void> | null = null;
-  #polled: readonly Entry[] | null = null; // the watches in the running poll; null while none runs
+  #poll: Poll | null = null; // the running one
   #pausing: ReturnType<typeof setTimeout> | null = null; // the timer of the pause between two polls
   #running: Promise<void> | null = null;
   #failures = 0;
@@ -111,8 +122,7 @@ export class PollLoop {
       waiting: null,
     };
     this.#entries.add(entry);
-    this.#refPause();
-    this.#running ??= this.#run();
+    this.#onChange();
     return {
       ready: () => this.#ready(entry),
       wake: () => this.#wake(entry),
@@ -122,8 +132,9 @@ export class PollLoop {
     };
   }
 
-  /** Resolves when nothing is watched and no poll runs. */
+  /** Cancels the timers. Resolves when nothing is watched and no poll runs. */
   async idle(): Promise<void> {
+    this.timers.close();
     if (this.#pausing !== null) Deno.refTimer(this.#pausing);
     await this.#running;
   }
@@ -136,7 +147,7 @@ export class PollLoop {
     }
     if (entry.waiting === null) {
       entry.waiting = Promise.withResolvers();
-      if (this.#polled?.includes(entry) !== true) this.#interrupt();
+      if (this.#poll?.entries.includes(entry) !== true) this.#interrupt();
     }
     return entry.waiting.promise;
   }
@@ -148,29 +159,40 @@ export class PollLoop {
 
   #setRef(entry: Entry, ref: boolean): void {
     if (entry.ref === ref) return;
-    const before = this.#isRefd();
     entry.ref = ref;
+    this.#onChange();
+  }
+
+  /** Starts the loop, or interrupts a poll that would last too long now. */
+  #onChange(): void {
+    if (!this.#isIdle()) this.#running ??= this.#run();
     this.#refPause();
-    // the timeout of the running poll depends on it
-    if (this.#isRefd() !== before) this.#interrupt();
+    if (this.#poll === null || this.#poll.interrupted) return;
+    const { end, refd } = this.#poll;
+    if (this.#isIdle() || this.timers.nextAt < end || refd !== this.#isRefd()) this.#interrupt();
+  }
+
+  #isIdle(): boolean {
+    return this.#entries.size === 0 && this.timers.isEmpty;
   }
 
   async #close(entry: Entry): Promise<void> {
     if (!this.#entries.delete(entry)) return;
     resolveReady(entry, null);
     this.#interrupt();
-    if (this.#polled !== null) await (this.#leaving ??= Promise.withResolvers()).promise;
+    if (this.#poll !== null) await (this.#leaving ??= Promise.withResolvers()).promise;
   }
 
   #interrupt(): void {
-    if (this.#polled !== null) this.#port.wake();
+    if (this.#poll === null || this.#poll.interrupted) return;
+    this.#poll.interrupted = true;
+    this.#port.wake();
   }
 
   async #run(): Promise<void> {
-    // the first caller calls ready() before the first poll begins
-    await Promise.resolve();
+    await grace(); // the first caller calls ready() before the first poll begins
     try {
-      while (this.#entries.size > 0) await this.#pollOnce();
+      while (!this.#isIdle()) await this.#pollOnce();
     } finally {
       // in the same turn as the last look at the set: a watch added from now on starts another run
       this.#running = null;
@@ -181,18 +203,24 @@ export class PollLoop {
     const waiting = [...this.#entries].filter((entry) => entry.waiting !== null);
     const refd = this.#isRefd();
     const set = encodeSet(this.#port.wakeDescriptor, waiting);
-    const timeout = refd ? LONGEST_WAIT_MS : UNREF_SLICE_MS;
+    const now = performance.now();
+    const longest = refd ? LONGEST_WAIT_MS : UNREF_SLICE_MS;
+    const timeout = Math.ceil(Math.max(0, Math.min(this.timers.nextAt - now, longest)));
 
-    this.#polled = waiting;
+    this.#poll = { entries: waiting, refd, end: now + timeout, interrupted: false };
     const count = await this.#port.poll(set, waiting.length + 1, timeout);
-    this.#polled = null;
+    this.#poll = null;
     this.#leaving?.resolve();
     this.#leaving = null;
 
     this.#afterPoll();
     if (count > 0) await this.#deliver(set, waiting);
-    for (let turn = 0; turn < GRACE_TURNS; turn++) await null;
-    if (this.#entries.size === 0) return;
+    await grace();
+    if (this.timers.nextAt <= performance.now()) {
+      this.timers.fire();
+      await grace();
+    }
+    if (this.#isIdle()) return;
     const pauseMs = this.#pauseMs(count, refd);
     if (pauseMs !== null) await this.#pause(pauseMs);
   }
@@ -210,7 +238,7 @@ export class PollLoop {
 
   #isRefd(): boolean {
     for (const entry of this.#entries) if (entry.ref) return true;
-    return false;
+    return this.timers.isRefd;
   }
 
   async #pause(ms: number): Promise<void> {
@@ -246,6 +274,11 @@ export class PollLoop {
     this.#closeWakeUps = now - this.#lastWakeUp < STORM_GAP_MS ? this.#closeWakeUps + 1 : 0;
     this.#lastWakeUp = now;
   }
+}
+
+/** Leaves those who were woken the time to ask again. */
+async function grace(): Promise<void> {
+  for (let turn = 0; turn < GRACE_TURNS; turn++) await null;
 }
 
 function resolveReady(entry: Entry, revents: number | null): void {

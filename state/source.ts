@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "./runtime.ts";
 import type { DefaultRoutes, Interface, Knows, Metrics } from "./types.ts";
 
 /** A source of network state: it reports events and reads the kernel's state on request. */
@@ -85,6 +86,8 @@ export interface OpenedSource {
   readonly reason: string | null;
   /** Whether it polls: then `health.status` is never better than `polling`. */
   readonly polling: boolean;
+  /** Timers of the source that cost less than those of the runtime. They end with `dispose()`. */
+  readonly clock?: Clock | undefined;
   /** Releases what the source holds: called once, after close or when opening fails. */
   dispose(): Promise<void>;
 }

@@ -1,11 +1,11 @@
 // Receives the routing messages and the events of the other wake-up sources. It keeps no table: an event
 // is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
 import { type Counters, EventSocket } from "../event_socket.ts";
 import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
+import { Alarm } from "../poll_timers.ts";
 import { clockEvent } from "../suspend_clock.ts";
 import type { BsdEvent } from "./classify.ts";
 import { type DatagramSocket, encodeCanary, openRouteSocket, type Trace } from "./route_socket.ts";
@@ -42,7 +42,7 @@ export class BsdSubscription implements Subscription {
   readonly #loops: Promise<void>[] = [];
   readonly #listening = new Set<string>(["route"]);
   readonly #stopClock: () => void;
-  readonly #recheck = new Alarm(() => this.#post({ kind: "changed" }));
+  readonly #recheck: Alarm;
   /** The indexes of the interfaces already reported. */
   #knownIndexes = new Set<number>();
   #isRef = true;
@@ -60,6 +60,7 @@ export class BsdSubscription implements Subscription {
     this.#port = openRouteSocket(syscalls, platform, receiveBufferBytes, trace);
     this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
     this.#watches.add(this.#watch);
+    this.#recheck = new Alarm(pollLoop.timers, () => this.#post({ kind: "changed" }));
     this.#socket = new EventSocket(this.#port, this.#watch);
     this.#canary = new Canary(() => {
       const sequence = runtime.nextSequence();
@@ -109,13 +110,13 @@ export class BsdSubscription implements Subscription {
 
   ref(): void {
     this.#isRef = true;
-    this.#recheck.ref();
+    this.#recheck.ref = true;
     for (const watch of this.#watches) watch.ref();
   }
 
   unref(): void {
     this.#isRef = false;
-    this.#recheck.unref();
+    this.#recheck.ref = false;
     for (const watch of this.#watches) watch.unref();
   }
 

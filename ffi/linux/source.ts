@@ -1,4 +1,5 @@
 // Linux as a source: `NETLINK_ROUTE`.
+import type { Clock } from "../../state/runtime.ts";
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted } from "../library.ts";
@@ -16,7 +17,10 @@ const RECEIVE_BUFFER_BYTES = 1_048_576;
 const LOOPBACK_INDEX = 1;
 
 /** What only those who listen need: a single read is quicker without. */
-const LISTENING = () => [import("./subscription.ts"), import("./event_socket.ts")] as const;
+const loadListening = () =>
+  Promise.all([import("./subscription.ts"), import("./event_socket.ts"), import("./wakeups.ts")]);
+/** Kept, since an import takes a turn of the event loop each time. */
+let listening: ReturnType<typeof loadListening> | undefined;
 
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
@@ -55,6 +59,11 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return new LinuxSource(runtime, options, () => linuxRuntimes.release(libc));
   }
 
+  /** Timers that the poll carries; there once `check()` was called for events. */
+  get clock(): Clock | undefined {
+    return this.#runtime.wakeups?.pollLoop.timers;
+  }
+
   /**
    * Checks that the kernel lets this process listen and ask, which sandboxes and Android refuse
    * (golang/go#40569).
@@ -64,7 +73,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    */
   async check(listens: boolean): Promise<void> {
     if (listens) {
-      const [, { NetlinkEventSocket }] = await Promise.all(LISTENING());
+      const [, { NetlinkEventSocket }, { wakeupsOf }] = await (listening ??= loadListening());
+      wakeupsOf(this.#runtime);
       this.#checked ??= this.#openSocket(NetlinkEventSocket);
     }
     const socket = this.#runtime.takeSocket();
@@ -78,7 +88,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   /** Joins the multicast groups. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     const { stormPauseMs, trace } = this.#options;
-    const [{ LinuxSubscription }, { NetlinkEventSocket }] = await Promise.all(LISTENING());
+    const [{ LinuxSubscription }, { NetlinkEventSocket }] = await (listening ??= loadListening());
     const format = trace && (await import("./trace.ts")).formatEvent;
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");

@@ -1,11 +1,11 @@
 // Receives the kernel's events and keeps the link table up to date with them.
 import { formatIp } from "../../state/ip.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Alarm } from "../alarm.ts";
 import { Canary } from "../canary.ts";
 import { type Counters, EventSocket } from "../event_socket.ts";
 import { PendingEvents } from "../pending_events.ts";
 import type { Watch } from "../poll_loop.ts";
+import { Alarm } from "../poll_timers.ts";
 import { clockEvent } from "../suspend_clock.ts";
 import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
@@ -55,8 +55,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
   readonly #stopClock: () => void;
   /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
-  readonly #expiry = new Alarm(() => this.#recheckRoutes());
-  readonly #recheck = new Alarm(() => this.#recheckRoutes());
+  readonly #expiry: Alarm;
+  readonly #recheck: Alarm;
   #recheckMs = FIRST_RECHECK_MS;
   #defaults = NO_DEFAULTS; // looked up last
   #table: LinkTable | null = null;
@@ -74,6 +74,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
     this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
+    this.#expiry = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
+    this.#recheck = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#socket = new EventSocket(this.#port, this.#watch);
     this.#canary = new Canary(() => {
       this.#port.sendCanary(++this.#sequence);
@@ -164,14 +166,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   ref(): void {
     this.#watch.ref();
-    this.#expiry.ref();
-    this.#recheck.ref();
+    this.#expiry.ref = true;
+    this.#recheck.ref = true;
   }
 
   unref(): void {
     this.#watch.unref();
-    this.#expiry.unref();
-    this.#recheck.unref();
+    this.#expiry.ref = false;
+    this.#recheck.ref = false;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

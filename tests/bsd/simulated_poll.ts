@@ -1,5 +1,6 @@
 /**
- * The blocked `poll(2)` calls of the simulated kernel, in simulated time.
+ * The blocked `poll(2)` calls of the simulated kernel. They end in simulated time, or in real time, in which
+ * the timers of the poll loop run.
  *
  * @module
  */
@@ -10,6 +11,7 @@ interface Poll {
   readonly resolve: (count: number) => void;
   readonly set: Uint8Array;
   readonly timer: Timer;
+  readonly realTimer: ReturnType<typeof setTimeout>;
 }
 
 /** All blocked polls. */
@@ -40,7 +42,8 @@ export class Polls {
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
     return new Promise((resolve) => {
       const timer = this.#clock.setTimeout(() => this.#finish(poll, 0), ms);
-      const poll: Poll = { descriptors, resolve, set, timer };
+      const realTimer = setTimeout(() => this.#finish(poll, 0), ms);
+      const poll: Poll = { descriptors, resolve, set, timer, realTimer };
       this.#waiting.add(poll);
       this.wake();
     });
@@ -68,6 +71,7 @@ export class Polls {
 
   #finish(poll: Poll, ready: number): void {
     poll.timer.cancel();
+    clearTimeout(poll.realTimer);
     this.#waiting.delete(poll);
     poll.resolve(ready);
   }

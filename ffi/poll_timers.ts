@@ -1,0 +1,142 @@
+// Timers that the blocked poll carries in its timeout. The first timer of the runtime loads `node:timers`:
+// 8 ms and 4 MiB; and each one that was cancelled wakes the event loop all the same.
+import type { Clock, Timer } from "../state/runtime.ts";
+
+/** Timers called in one turn of the event loop; the others follow in the next. */
+const MOST_AT_ONCE = 32;
+
+interface Entry {
+  readonly call: () => void;
+  readonly everyMs: number | null;
+  at: number; // of `performance.now()`
+  ref: boolean;
+}
+
+/** The timers of a poll loop, which calls `fire()` when one of them is due. */
+export class PollTimers implements Clock {
+  readonly #entries = new Set<Entry>();
+  readonly #onChange: () => void;
+  #closed = false;
+
+  /** `onChange` runs when the timeout of the poll, or what keeps the process alive, may have changed. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** The wall clock. */
+  now(): number {
+    return Date.now();
+  }
+
+  /** The clock of the timers. */
+  monotonic(): number {
+    return performance.now();
+  }
+
+  /** Calls once. */
+  setTimeout(call: () => void, ms: number): Timer {
+    return this.#add(call, ms, null);
+  }
+
+  /** Calls again and again. */
+  setInterval(call: () => void, ms: number): Timer {
+    return this.#add(call, ms, ms);
+  }
+
+  /** Whether there is none. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  /** Whether one of them keeps the process alive. */
+  get isRefd(): boolean {
+    for (const { ref } of this.#entries) if (ref) return true;
+    return false;
+  }
+
+  /** When the next one is due, on the monotonic clock. */
+  get nextAt(): number {
+    let next = Infinity;
+    for (const { at } of this.#entries) if (at < next) next = at;
+    return next;
+  }
+
+  /** Calls those that are due. */
+  fire(): void {
+    const now = performance.now();
+    const due = Array.from(this.#entries).filter(({ at }) => at <= now);
+    due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MOST_AT_ONCE);
+    for (const entry of due) {
+      if (!this.#entries.has(entry)) continue; // cancelled by one before
+      if (entry.everyMs === null) this.#entries.delete(entry);
+      else entry.at = now + entry.everyMs;
+      try {
+        entry.call();
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  }
+
+  /** Cancels all. A timer set later is never called. */
+  close(): void {
+    this.#closed = true;
+    this.#entries.clear();
+    this.#onChange();
+  }
+
+  #add(call: () => void, ms: number, everyMs: number | null): Timer {
+    const entry = { call, everyMs, at: performance.now() + ms, ref: true };
+    if (!this.#closed) this.#entries.add(entry);
+    this.#onChange();
+    const setRef = (ref: boolean): void => {
+      entry.ref = ref;
+      this.#onChange();
+    };
+    return {
+      cancel: () => {
+        if (this.#entries.delete(entry)) this.#onChange();
+      },
+      ref: () => setRef(true),
+      unref: () => setRef(false),
+    };
+  }
+}
+
+/** A timer that is set again and again. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #call: () => void;
+  #timer: Timer | null = null;
+  #ref = true;
+
+  /** Which timers to use, and what to call. */
+  constructor(clock: Clock, call: () => void) {
+    this.#clock = clock;
+    this.#call = call;
+  }
+
+  /** Whether the alarm is going to call. */
+  get isSet(): boolean {
+    return this.#timer !== null;
+  }
+
+  /** Calls once after this many milliseconds, unless set again before; with null not at all. */
+  set(ms: number | null): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (ms === null) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = null;
+      this.#call();
+    }, ms);
+    if (!this.#ref) this.#timer.unref();
+  }
+
+  /** Whether the alarm keeps the process alive (the default). */
+  set ref(ref: boolean) {
+    this.#ref = ref;
+    if (ref) this.#timer?.ref();
+    else this.#timer?.unref();
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Timers that the poll loop carries, over a poll that the test plays.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
+import { Alarm } from "../../ffi/poll_timers.ts";
+import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+
+interface Setup {
+  port: FakePollPort;
+  loop: PollLoop;
+  /** What was called, in order. */
+  calls: string[];
+  /** Lets so many milliseconds pass. */
+  pass(ms: number): void;
+}
+
+/** Runs the test with a monotonic clock that it moves. */
+function timersTest(name: string, run: (setup: Setup) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const { now } = performance;
+    let time = 1_000;
+    performance.now = () => time;
+    const port = new FakePollPort();
+    const loop = new PollLoop(port);
+    try {
+      await run({ port, loop, calls: [], pass: (ms) => time += ms });
+    } finally {
+      performance.now = now;
+      await loop.idle();
+    }
+    assertEquals(port.running, 0);
+  });
+}
+
+timersTest("a timer ends the poll when it is due, and without it there is none", async (it) => {
+  const { timers } = it.loop;
+  timers.setTimeout(() => it.calls.push("timer"), 250);
+  const poll = await it.port.begun(1);
+  assertEquals([poll.descriptors, poll.timeoutMs], [[99], 250]);
+  it.pass(250);
+  poll.timeOut();
+  await microtasks();
+  assertEquals(it.calls, ["timer"]);
+  await it.loop.idle();
+  assertEquals(it.port.polls.length, 1);
+});
+
+timersTest("a poll that returns too early does not call a timer", async (it) => {
+  it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);
+  it.pass(0.4);
+  (await it.port.begun(1)).timeOut();
+  const poll = await it.port.begun(2);
+  assertEquals([it.calls, poll.timeoutMs], [[], 250]); // not before 249.6 ms have passed
+  it.pass(249.6);
+  poll.timeOut();
+  await microtasks();
+  assertEquals(it.calls, ["timer"]);
+});
+
+timersTest("timers are called in the order of their times, after the watches", async (it) => {
+  const watch = it.loop.watch(5);
+  const ready = watch.ready().then(() => it.calls.push("ready"));
+  for (const ms of [30, 10, 20]) it.loop.timers.setTimeout(() => it.calls.push(`${ms}`), ms);
+  const poll = await it.port.begun(1);
+  it.pass(100);
+  poll.ready({ 5: POLLIN });
+  await ready;
+  await it.port.begun(2);
+  assertEquals(it.calls, ["ready", "10", "20", "30"]);
+  await watch.close();
+});
+
+timersTest("an interval is called again and again, until it is cancelled by itself", async (it) => {
+  const timer = it.loop.timers.setInterval(() => {
+    it.calls.push("tick");
+    if (it.calls.length === 3) timer.cancel();
+  }, 15_000);
+  for (let i = 1; i <= 3; i++) {
+    const poll = await it.port.begun(i);
+    assertEquals(poll.timeoutMs, 15_000);
+    it.pass(15_000);
+    poll.timeOut();
+    await microtasks();
+  }
+  await it.loop.idle();
+  assertEquals([it.calls, it.port.polls.length], [["tick", "tick", "tick"], 3]);
+});
+
+timersTest("a timer that another one cancels is not called", async (it) => {
+  const { timers } = it.loop;
+  timers.setTimeout(() => second.cancel(), 10);
+  const second = timers.setTimeout(() => it.calls.push("second"), 20);
+  const poll = await it.port.begun(1);
+  it.pass(30);
+  poll.timeOut();
+  await microtasks();
+  assertEquals(it.calls, []);
+});
+
+timersTest("only an earlier timer interrupts a poll, once", async (it) => {
+  const { timers } = it.loop;
+  timers.setTimeout(() => {}, 1_000);
+  await it.port.begun(1);
+  timers.setTimeout(() => {}, 2_000);
+  assertEquals(it.port.woken, 0);
+  it.port.answersWake = false;
+  timers.setTimeout(() => {}, 500);
+  timers.setTimeout(() => {}, 400);
+  assertEquals(it.port.woken, 1);
+  it.port.answersWake = true;
+  it.port.current.ready({ 99: POLLIN });
+  assertEquals((await it.port.begun(2)).timeoutMs, 400);
+});
+
+timersTest("at most 32 timers are called between two polls", async (it) => {
+  for (let i = 0; i < 80; i++) it.loop.timers.setTimeout(() => it.calls.push(""), 10);
+  const counts: number[] = [];
+  for (let i = 1; i <= 3; i++) {
+    const poll = await it.port.begun(i);
+    if (i === 1) it.pass(10);
+    else assertEquals(poll.timeoutMs, 0);
+    poll.timeOut();
+    await microtasks();
+    counts.push(it.calls.length);
+  }
+  assertEquals(counts, [32, 64, 80]);
+});
+
+timersTest("unref'd timers let the process end between slices of 100 ms", async (it) => {
+  const timer = it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);
+  assertEquals((await it.port.begun(1)).timeoutMs, 250);
+  timer.unref();
+  assertEquals((await it.port.begun(2)).timeoutMs, 100);
+  it.pass(100);
+  it.port.current.timeOut();
+  await microtasks();
+  assertEquals(it.port.running, 0); // only an unref'd timer of the runtime
+  assertEquals((await it.port.begun(3)).timeoutMs, 100);
+  timer.ref();
+  assertEquals((await it.port.begun(4)).timeoutMs, 150);
+});
+
+timersTest("what a timer throws is reported, and the others are called", async (it) => {
+  const errors: unknown[] = [];
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    errors.push(event.error);
+  };
+  addEventListener("error", onError);
+  const failure = new Error("from a timer");
+  it.loop.timers.setTimeout(() => {
+    throw failure;
+  }, 10);
+  it.loop.timers.setTimeout(() => it.calls.push("timer"), 20);
+  const poll = await it.port.begun(1);
+  it.pass(20);
+  poll.timeOut();
+  await microtasks();
+  removeEventListener("error", onError);
+  assertEquals([errors, it.calls], [[failure], ["timer"]]);
+});
+
+timersTest("no timer starts a poll once the loop was idle for good", async (it) => {
+  it.loop.timers.setTimeout(() => it.calls.push("timer"), 10);
+  await it.port.begun(1);
+  await it.loop.idle();
+  it.pass(10);
+  const timer = it.loop.timers.setInterval(() => it.calls.push("late"), 10);
+  await microtasks();
+  timer.cancel();
+  assertEquals([it.calls, it.port.polls.length], [[], 1]);
+});
+
+timersTest("an Alarm calls once per set(), and never once it is set to null", async (it) => {
+  const alarm = new Alarm(it.loop.timers, () => it.calls.push("alarm"));
+  alarm.set(50);
+  alarm.set(80);
+  assert(alarm.isSet);
+  const poll = await it.port.begun(1);
+  assertEquals(poll.timeoutMs, 80);
+  it.pass(80);
+  poll.timeOut();
+  await microtasks();
+  assertEquals([it.calls, alarm.isSet], [["alarm"], false]);
+  alarm.set(50);
+  alarm.set(null);
+  await it.loop.idle();
+  assertEquals(it.calls, ["alarm"]);
+});
