@@ -104,9 +104,9 @@ export class RouteLookup {
     this.#last = null;
   }
 
-  /** Whether nothing has changed since the last answer. */
-  get isCurrent(): boolean {
-    return this.#last !== null;
+  /** The last answer; null if something may have changed since. */
+  get current(): DefaultRouteAnswer | null {
+    return this.#last;
   }
 
   /** The default routes of both families. */

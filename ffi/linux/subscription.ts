@@ -1,5 +1,4 @@
 // Receives the kernel's events and keeps the link table up to date with them.
-import { formatIp } from "../../state/ip.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary } from "../canary.ts";
 import { type Counters, EventSocket } from "../event_socket.ts";
@@ -11,6 +10,7 @@ import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
+import { routeEffect } from "./route_effect.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./runtime.ts";
 import { wakeupsOf } from "./wakeups.ts";
@@ -243,44 +243,22 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     }
     this.#changes++;
     this.#pending.add(CHANGED);
-    if (this.#mayLoseRoutes(event)) {
-      this.#recheckMs = FIRST_RECHECK_MS;
-      this.#recheck.set(this.#recheckMs);
-    }
-    if (event.kind === "address" || event.kind === "address-gone") this.lookup.recheck();
-    else this.lookup.invalidate();
+    const { current } = this.lookup;
+    const last = current ?? this.#defaults;
+    const { again, ask } = this.#table === null
+      ? { again: false, ask: "all" }
+      : routeEffect(event, this.#table, last, current !== null);
+    if (ask === "all") this.lookup.invalidate();
+    else if (ask === "known") this.lookup.recheck();
+    if (!again) return;
+    this.#recheckMs = FIRST_RECHECK_MS;
+    this.#recheck.set(this.#recheckMs);
   }
 
   #remember(event: KernelEvent): void {
     if (this.#journal === null || this.#journal === "overflowed") return;
     if (this.#journal.length < LONGEST_JOURNAL) this.#journal.push(event);
     else this.#journal = "overflowed";
-  }
-
-  /**
-   * Whether the kernel may remove a default route after this event. With an address go the routes that have
-   * it as their source, and with the last of its family all of the interface (fib_inetaddr_event()).
-   */
-  #mayLoseRoutes(event: KernelEvent): boolean {
-    switch (event.kind) {
-      case "link":
-        return this.#isDefault(event.link.index) && this.#table?.isUp(event.link.index) !== true;
-      case "link-gone":
-        return this.#isDefault(event.index);
-      case "address-gone": {
-        const { family, index, local } = event.address;
-        const { ipv4, ipv6 } = this.#defaults.routes;
-        if ((family === "IPv4" ? ipv4 : ipv6)?.source === formatIp(local)) return true;
-        const isLast = this.#table?.hasAddress(index, family) !== true;
-        return this.#isDefault(index) && (isLast || !this.lookup.isCurrent);
-      }
-      default:
-        return false;
-    }
-  }
-
-  #isDefault(index: number): boolean {
-    return this.#defaults.indexes.includes(index);
   }
 
   #recheckRoutes(): void {

@@ -1,0 +1,151 @@
+/**
+ * Which events have the default routes looked up again.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import type { AddressMessage } from "../../ffi/linux/address.ts";
+import { applyEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
+import { ARPHRD_ETHER, IFF_UP } from "../../ffi/linux/constants.ts";
+import type { LinkMessage } from "../../ffi/linux/link.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { type RouteEffect, routeEffect } from "../../ffi/linux/route_effect.ts";
+import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
+import { parseIp } from "../../state/ip.ts";
+import type { DefaultRoute } from "../../state/types.ts";
+
+const WAN = 2;
+const LAN = 3;
+
+/** `10.0.0.1/24`, or with a peer `10.0.0.1 peer 10.0.0.2/32`. */
+function address(index: number, text: string): AddressMessage {
+  const [local, rest] = text.includes(" peer ") ? text.split(" peer ") : [text.split("/")[0], text];
+  const [subnet, prefixLength] = rest!.split("/");
+  return {
+    family: local!.includes(":") ? "IPv6" : "IPv4",
+    index,
+    prefixLength: Number(prefixLength),
+    flags: 0,
+    local: parseIp(local!)!,
+    peer: subnet === local ? null : parseIp(subnet!),
+  };
+}
+
+const DEFAULTS: DefaultRouteAnswer = {
+  asked: false,
+  routes: {
+    ipv4: { interface: "wan", gateway: "192.0.2.1", source: "192.0.2.7", metric: null },
+    ipv6: { interface: "wan", gateway: "fe80::1", source: "2001:db8::7", metric: 1024 },
+  },
+  indexes: [WAN, WAN],
+  expiresInSeconds: null,
+};
+
+function link(index: number, name: string, flags = IFF_UP): LinkMessage {
+  return {
+    family: 0,
+    index,
+    name,
+    flags,
+    hardwareType: ARPHRD_ETHER,
+    mac: null,
+    mtu: 1500,
+    operstate: 6,
+    kind: null,
+    master: null,
+    parent: null,
+  };
+}
+
+interface Situation {
+  answer?: DefaultRouteAnswer;
+  isCurrent?: boolean;
+  wan?: string[];
+}
+
+/** Two links that are up; `wan` has the default routes. */
+function effect(event: KernelEvent, situation: Situation = {}): RouteEffect {
+  const { answer = DEFAULTS, isCurrent = true, wan = ["192.0.2.7/24", "2001:db8::7/64"] } =
+    situation;
+  const table = new LinkTable();
+  table.setLink(link(WAN, "wan"));
+  table.setLink(link(LAN, "lan"));
+  for (const text of wan) table.setAddress(address(WAN, text));
+  applyEvent(table, event);
+  return routeEffect(event, table, answer, isCurrent);
+}
+
+function ipv4(route: Partial<DefaultRoute>): DefaultRouteAnswer {
+  const { routes } = DEFAULTS;
+  return { ...DEFAULTS, routes: { ...routes, ipv4: { ...routes.ipv4!, ...route } } };
+}
+
+const NONE: DefaultRouteAnswer = { ...DEFAULTS, routes: { ipv4: null, ipv6: null }, indexes: [] };
+
+const ADDED: [what: string, index: number, text: string, situation: Situation, ask: string][] = [
+  ["on another interface", LAN, "192.0.2.8/24", {}, "nothing"],
+  ["in another subnet", WAN, "198.51.100.7/24", {}, "nothing"],
+  ["in the subnet of the gateway", WAN, "192.0.2.0/31", {}, "known"],
+  ["beside the subnet of the gateway", WAN, "192.0.2.2/31", {}, "nothing"],
+  ["in the subnet of everything", WAN, "198.51.100.7/0", {}, "known"],
+  ["with the gateway as its peer", WAN, "198.51.100.7 peer 192.0.2.1/32", {}, "known"],
+  ["with another peer", WAN, "192.0.2.1 peer 198.51.100.7/32", {}, "nothing"],
+  ["without a gateway", WAN, "198.51.100.7/24", { answer: ipv4({ gateway: null }) }, "known"],
+  [
+    "with an IPv6 gateway",
+    WAN,
+    "198.51.100.7/24",
+    { answer: ipv4({ gateway: "fe80::1" }) },
+    "known",
+  ],
+  ["without a source", LAN, "198.51.100.7/24", { answer: ipv4({ source: null }) }, "known"],
+  ["for a source from elsewhere", LAN, "198.51.100.7/24", { wan: [] }, "known"],
+  ["of IPv6", LAN, "2001:db8:1::1/64", {}, "known"],
+  ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NONE }, "known"],
+  ["without a default route", WAN, "192.0.2.8/24", { answer: NONE }, "known"],
+  ["after another event", LAN, "198.51.100.7/24", { isCurrent: false }, "known"],
+];
+
+for (const [what, index, text, situation, ask] of ADDED) {
+  Deno.test(`routeEffect() of a new address ${what}: ask for ${ask}`, () => {
+    const event: KernelEvent = { kind: "address", address: address(index, text) };
+    assertEquals(effect(event, situation), { ask, again: false });
+  });
+}
+
+const REMOVED: [what: string, index: number, text: string, situation: Situation, effect: string][] =
+  [
+    ["beside the source", WAN, "198.51.100.7/24", {}, "nothing"],
+    ["on another interface", LAN, "198.51.100.7/24", {}, "nothing"],
+    ["that is the source", WAN, "192.0.2.7/24", { wan: ["192.0.2.7/24", "192.0.2.8/24"] }, "again"],
+    ["that is the source, elsewhere", LAN, "192.0.2.7/32", {}, "again"],
+    ["that was the last", WAN, "192.0.2.8/24", { wan: ["192.0.2.8/24"] }, "again"],
+    [
+      "that was the last of IPv6",
+      WAN,
+      "fe80::7/64",
+      { wan: ["192.0.2.7/24", "fe80::7/64"] },
+      "again",
+    ],
+    ["where the lookup found no way", LAN, "192.0.2.8/24", { answer: NONE }, "known"],
+    ["that was the last of another interface", LAN, "192.0.2.8/24", {}, "nothing"],
+    ["after another event", WAN, "198.51.100.7/24", { isCurrent: false }, "again"],
+    ["on another interface after another event", LAN, "1.2.3.4/24", { isCurrent: false }, "known"],
+  ];
+
+for (const [what, index, text, situation, expected] of REMOVED) {
+  Deno.test(`routeEffect() of a removed address ${what}: ${expected}`, () => {
+    const event: KernelEvent = { kind: "address-gone", address: address(index, text) };
+    const again = expected === "again";
+    assertEquals(effect(event, situation), { ask: again ? "known" : expected, again });
+  });
+}
+
+Deno.test("routeEffect() of a link, a route: all, and again where a default route uses the link", () => {
+  assertEquals(effect({ kind: "routes" }), { ask: "all", again: false });
+  assertEquals(effect({ kind: "link", link: link(WAN, "wan") }), { ask: "all", again: false });
+  assertEquals(effect({ kind: "link", link: link(WAN, "wan", 0) }), { ask: "all", again: true });
+  assertEquals(effect({ kind: "link", link: link(LAN, "lan", 0) }), { ask: "all", again: false });
+  assertEquals(effect({ kind: "link-gone", index: WAN }), { ask: "all", again: true });
+  assertEquals(effect({ kind: "link-gone", index: LAN }), { ask: "all", again: false });
+});
