@@ -19,7 +19,6 @@
  *
  * @module
  */
-import { deadline } from "@std/async/deadline";
 import { EventDispatcher } from "./actor/event_dispatcher.ts";
 import type { NetworkEventListener } from "./actor/events.ts";
 import { READ_LIMIT_MS } from "./actor/machine/model.ts";
@@ -370,15 +369,16 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const { signal } = resolved;
   signal?.throwIfAborted();
   const opened = await open(resolved, false);
-  const given = new AbortController();
+  const limit = AbortSignal.timeout(READ_LIMIT_MS);
+  const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(ends.reason); // a source of the user's may not look at its signal
+  ends.addEventListener("abort", onAbort);
   try {
-    const reading = opened.source.read(given.signal);
-    const ends = signal === null ? {} : { signal };
-    return buildState(await deadline(reading, READ_LIMIT_MS, ends), null);
-  } catch (error) {
-    given.abort(error);
-    throw error;
+    ends.throwIfAborted();
+    return buildState(await Promise.race([opened.source.read(ends), promise]), null);
   } finally {
+    ends.removeEventListener("abort", onAbort);
     await opened.dispose();
   }
 }

@@ -251,7 +251,7 @@ function isFunction(value: unknown): boolean {
   return typeof value === "function";
 }
 
-/** `/usr/lib/libc.so.6`, `C:\Windows\System32\…` or `\\server\share`, on every operating system. */
+/** `/usr/lib/libc.so.6`, `C:\Windows\System32\...` or `\\server\share`, on every operating system. */
 function isAbsolutePath(value: unknown): boolean {
   return typeof value === "string" && /^(?:\/|\\\\|[A-Za-z]:[\\/])/.test(value);
 }

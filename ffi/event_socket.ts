@@ -1,7 +1,7 @@
 // A socket that delivers datagrams, as an AsyncIterable of decoded events: each wake-up drains it until
 // it would block, in slices that leave the event loop room. A reader that takes one message per wake-up
 // leaves bytes in the queue and stalls without an error (net-tools#165).
-import type { SourceCounters } from "../state/source.ts";
+import type { SourceCounters, SourceEvent } from "../state/source.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./time_slice.ts";
 
@@ -108,5 +108,91 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     if (this.#emptyWakeUps === EMPTY_WAKE_UPS) {
       throw new Error(`The routing socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
     }
+  }
+}
+
+/**
+ * The canary: a question whose answer must come through the event socket and the poll. Without the answer the
+ * socket is deaf, however healthy it looks (net-tools#158). One question at a time.
+ */
+export class Canary {
+  readonly #send: () => number;
+  #sequence: number | null = null;
+  #answer: PromiseWithResolvers<boolean> | null = null;
+
+  /** `send` sends a question and returns the sequence number that its answer will carry. */
+  constructor(send: () => number) {
+    this.#send = send;
+  }
+
+  /** Sends a question. Resolves to true when it is answered, to false when the signal aborts or on `close()`. */
+  async probe(signal: AbortSignal): Promise<boolean> {
+    const answer = this.#answer = Promise.withResolvers<boolean>();
+    const onAbort = (): void => answer.resolve(false);
+    signal.addEventListener("abort", onAbort);
+    try {
+      this.#sequence = this.#send();
+      if (signal.aborted) return false;
+      return await answer.promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      if (this.#answer === answer) this.close();
+    }
+  }
+
+  /**
+   * An answer arrived. Only one that came through the poll proves that events do: an answer drained
+   * without a wake-up is followed by another question.
+   */
+  answered(sequence: number, throughPoll: boolean): void {
+    if (this.#answer === null || sequence !== this.#sequence) return;
+    if (throughPoll) this.#answer.resolve(true);
+    else this.resend();
+  }
+
+  /** Asks again, because the answer may have been lost in an overflow. */
+  resend(): void {
+    if (this.#answer !== null) this.#sequence = this.#send();
+  }
+
+  /** Gives up: the pending question counts as not answered. */
+  close(): void {
+    this.#answer?.resolve(false);
+    this.#answer = null;
+    this.#sequence = null;
+  }
+}
+
+type Resumed = SourceEvent & { kind: "resumed" };
+
+/** More sleeps in a row than this are merged into the longest. */
+const MOST_RESUMES = 16;
+
+/** Merges events until they are taken; its size is bounded. */
+export class PendingEvents {
+  readonly #kinds = new Set<SourceEvent["kind"]>();
+  readonly #resumes: Resumed[] = [];
+
+  /** Whether there is nothing to take. */
+  get isEmpty(): boolean {
+    return this.#kinds.size === 0 && this.#resumes.length === 0;
+  }
+
+  /** Adds an event. */
+  add(event: SourceEvent): void {
+    if (event.kind !== "resumed") this.#kinds.add(event.kind);
+    else if (this.#resumes.length < MOST_RESUMES) this.#resumes.push(event);
+    else if (event.sleptMs > this.#resumes.at(-1)!.sleptMs) this.#resumes[MOST_RESUMES - 1] = event;
+  }
+
+  /** Takes all of them, the most severe first. An overflow or a resync implies a change. */
+  take(): SourceEvent[] {
+    const events: SourceEvent[] = this.#resumes.splice(0);
+    for (const kind of ["overflow", "resync", "changed", "clock-stepped"] as const) {
+      if (!this.#kinds.delete(kind)) continue;
+      events.push({ kind });
+      if (kind === "overflow" || kind === "resync") this.#kinds.delete("changed");
+    }
+    return events;
   }
 }

@@ -9,8 +9,6 @@ const ESCAPE_LOOK_ALIKE = /\\(?=x[0-9a-fA-F]{2})/g;
 const SEQUENCE =
   /[\xc2-\xdf][\x80-\xbf]|(?:\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]|(?:\xf0[\x90-\xbf]|\xf4[\x80-\x8f]|[\xf1-\xf3][\x80-\xbf])[\x80-\xbf]{2}|[\x80-\xff]/g;
 
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
 /**
  * Decodes the name of an interface. The kernel accepts any byte but NUL, `/`, `:` and white space
  * (`dev_valid_name` in net/core/dev.c), so a name need not be UTF-8: a byte that is not part of valid UTF-8
@@ -30,6 +28,7 @@ export function interfaceName(bytes: Uint8Array): string {
     .replace(ESCAPE_LOOK_ALIKE, "\\x5c")
     .replace(SEQUENCE, (sequence) => {
       if (sequence.length === 1) return `\\x${sequence.charCodeAt(0).toString(16)}`;
-      return UTF8.decode(Uint8Array.from(sequence, (byte) => byte.charCodeAt(0)));
+      const bytes = Uint8Array.from(sequence, (byte) => byte.charCodeAt(0));
+      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     });
 }

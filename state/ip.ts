@@ -6,8 +6,7 @@ const DIGIT_0 = 0x30;
 const LETTER_A = 0x61;
 
 /** Each byte in hexadecimal, without and with a leading zero: every event formats addresses. */
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16));
-const PADDED_HEX = HEX.map((hex) => hex.padStart(2, "0"));
+const HEX: string[] = [];
 
 /** Where `readIp()` puts its result: allocating a typed array takes longer than parsing. */
 const IPV6 = new Uint8Array(16);
@@ -105,9 +104,14 @@ function formatIpv6(bytes: Uint8Array): string {
     if (group > 0 && group !== runStart + runLength) text += ":";
     const high = bytes[group * 2]!;
     const low = bytes[group * 2 + 1]!;
-    text += high === 0 ? HEX[low] : `${HEX[high]}${PADDED_HEX[low]}`;
+    if (high === 0) text += hex(low);
+    else text += low < 16 ? `${hex(high)}0${hex(low)}` : hex(high) + hex(low);
   }
   return text;
+}
+
+function hex(byte: number): string {
+  return HEX[byte] ??= byte.toString(16);
 }
 
 /** The run of zero groups that `::` stands for, as start and length; -1 and 0 if there is none. */

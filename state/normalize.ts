@@ -22,7 +22,6 @@ const NORMAL = new WeakSet<Interface | DefaultRoute>();
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 const ZERO_MAC = "00:00:00:00:00:00";
-const CHARACTERS = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
 
 /**
  * A frozen copy of the interface with its addresses sorted, or `known` if that is equal. An address with
@@ -203,8 +202,8 @@ function sortedUnique(addresses: Address[]): Address[] {
 /** Family, bytes and prefix length as text: comparing text is cheaper than parsing at each comparison. */
 function sortKey({ address, family, prefixLength }: Address): string {
   let key: string = family;
-  for (const byte of readIp(address) as Uint8Array) key += CHARACTERS[byte];
-  return key + CHARACTERS[prefixLength];
+  for (const byte of readIp(address) as Uint8Array) key += String.fromCharCode(byte);
+  return key + String.fromCharCode(prefixLength);
 }
 
 /** Orders addresses of one CIDR: the one to keep comes first. */

@@ -49,10 +49,15 @@ const REGISTRY: readonly (readonly [block: string, isReachable: boolean])[] = [
   ["fe80::/10", false],
 ];
 
-const BLOCKS = REGISTRY.map(([block, isReachable]) => {
-  const [address = "", length] = block.split("/");
-  return { bytes: parseIp(address) as Uint8Array, length: Number(length), isReachable };
-}).sort((a, b) => b.length - a.length);
+/** Decoded at the first call. */
+let blocks: ReturnType<typeof decodeBlocks> | undefined;
+
+/** The longest first. */
+const decodeBlocks = () =>
+  REGISTRY.map(([block, isReachable]) => {
+    const [address = "", length] = block.split("/");
+    return { bytes: parseIp(address) as Uint8Array, length: Number(length), isReachable };
+  }).sort((a, b) => b.length - a.length);
 
 /**
  * Whether an address is not globally reachable, by the IANA special-purpose registries: private, shared,
@@ -78,7 +83,7 @@ export function isPrivateAddress(address: string): boolean {
     );
   }
   const bytes = unmapIpv4(parsed);
-  const block = BLOCKS.find((it) => isInside(bytes, it.bytes, it.length));
+  const block = (blocks ??= decodeBlocks()).find((it) => isInside(bytes, it.bytes, it.length));
   return block !== undefined && !block.isReachable;
 }
 

@@ -1,9 +1,7 @@
 // Receives the routing messages and the events of the other wake-up sources. It keeps no table: an event
 // is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Canary } from "../canary.ts";
-import { type Counters, EventSocket } from "../event_socket.ts";
-import { PendingEvents } from "../pending_events.ts";
+import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { Watch } from "../poll_loop.ts";
 import { Alarm } from "../poll_timers.ts";
 import { clockEvent } from "../suspend_clock.ts";

@@ -1,8 +1,7 @@
 // Address messages (struct ifaddrmsg and IFA_*, linux/if_addr.h).
 import { DecodeError } from "../../state/errors.ts";
-import { align4, attributeLength, attributeType, u32, u32Value } from "./attribute.ts";
 import * as C from "./constants.ts";
-import { encodeMessage } from "./netlink.ts";
+import { align4, attributeLength, attributeType, encodeMessage, u32, u32Value } from "./netlink.ts";
 
 /** What an address message says. */
 export interface AddressMessage {

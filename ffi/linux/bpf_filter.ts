@@ -5,11 +5,6 @@ import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts"
 import * as C from "./constants.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** Whether a route with this destination length can be a default route. */
-export function canBeDefault(family: number, destinationLength: number): boolean {
-  return destinationLength <= (family === C.AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
-}
-
 /**
  * Whether a change of a neighbour can change the default route: the neighbour is a router, and its new
  * state is more than the ageing of a reachable one. `body` is a struct ndmsg.

@@ -1,10 +1,11 @@
 // What a message of the event socket means, and what it changes in the link table.
 import { type AddressMessage, decodeAddress } from "./address.ts";
-import { canBeDefault, isRouterChange } from "./bpf_filter.ts";
+import { isRouterChange } from "./bpf_filter.ts";
 import * as C from "./constants.ts";
 import { decodeLink, type LinkMessage } from "./link.ts";
 import type { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
+import { canBeDefault } from "./route.ts";
 
 /** A decoded message, or what became of one. */
 export type KernelEvent =

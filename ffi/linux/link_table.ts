@@ -5,8 +5,7 @@ import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import type { AddressMessage } from "./address.ts";
 import * as C from "./constants.ts";
-import type { LinkMessage } from "./link.ts";
-import { linkKind } from "./link_kind.ts";
+import { linkKind, type LinkMessage } from "./link.ts";
 import { Topology } from "./topology.ts";
 
 /** The flags that are published. */

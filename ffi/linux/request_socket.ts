@@ -3,9 +3,8 @@
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { TimeSlice } from "../time_slice.ts";
-import { setU32 } from "./attribute.ts";
 import * as C from "./constants.ts";
-import { decodeNetlinkError, forEachMessage, type NetlinkMessage } from "./netlink.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */

@@ -1,19 +1,20 @@
 // Route messages (struct rtmsg and RTA_*, linux/rtnetlink.h).
 import { DecodeError } from "../../state/errors.ts";
+import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import * as C from "./constants.ts";
 import {
   addressValue,
   align4,
   attributeLength,
   attributeType,
   encodeAttribute,
+  encodeMessage,
   i32,
   setU32,
   u16,
   u32,
   u32Value,
-} from "./attribute.ts";
-import * as C from "./constants.ts";
-import { encodeMessage } from "./netlink.ts";
+} from "./netlink.ts";
 
 /** What a route message says. */
 export interface RouteMessage {
@@ -177,4 +178,9 @@ function nexthopGateway(
     else if (type === C.RTA_VIA) gateway = viaValue(bytes, at, length);
   }
   return gateway;
+}
+
+/** Whether a route with this destination length can be a default route. */
+export function canBeDefault(family: number, destinationLength: number): boolean {
+  return destinationLength <= (family === C.AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
 }

@@ -10,10 +10,9 @@ import {
   PROBES,
   selectDefaultRoute,
 } from "../default_route.ts";
-import { canBeDefault } from "./bpf_filter.ts";
 import * as C from "./constants.ts";
 import type { NetlinkMessage } from "./netlink.ts";
-import { decodeRoute, encodeRouteQuery, type RouteMessage } from "./route.ts";
+import { canBeDefault, decodeRoute, encodeRouteQuery, type RouteMessage } from "./route.ts";
 
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];

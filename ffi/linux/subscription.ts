@@ -1,8 +1,6 @@
 // Receives the kernel's events and keeps the link table up to date with them.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { Canary } from "../canary.ts";
-import { type Counters, EventSocket } from "../event_socket.ts";
-import { PendingEvents } from "../pending_events.ts";
+import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { Watch } from "../poll_loop.ts";
 import { Alarm } from "../poll_timers.ts";
 import { clockEvent } from "../suspend_clock.ts";
@@ -12,7 +10,7 @@ import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { routeEffect } from "./route_effect.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
-import type { LinuxRuntime } from "./runtime.ts";
+import type { LinuxRuntime } from "./source.ts";
 import { wakeupsOf } from "./wakeups.ts";
 
 /** A view is taken again if events arrive meanwhile, this often at most. */

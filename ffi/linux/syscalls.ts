@@ -205,7 +205,7 @@ export class Syscalls {
   }
 }
 
-/** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; … }; the rest stays 0. */
+/** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0. */
 function makeInbox(addressOf: (buffer: ArrayBuffer) => bigint): Inbox {
   const slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
   const senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);

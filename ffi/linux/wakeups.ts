@@ -3,7 +3,7 @@
 import { PollLoop } from "../poll_loop.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";
-import type { LinuxRuntime } from "./runtime.ts";
+import type { LinuxRuntime } from "./source.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** 2200-01-01: the timer is there to be cancelled, not to fire. */

@@ -1,6 +1,6 @@
 // Receives the notifications. It keeps no table: a notification is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
-import { PendingEvents } from "../pending_events.ts";
+import { PendingEvents } from "../event_socket.ts";
 import { clockEvent } from "../suspend_clock.ts";
 import type { Notifications, Subscriber } from "./notifications.ts";
 import type { WindowsRuntime } from "./runtime.ts";

@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { decodeEvent } from "../../ffi/linux/classify.ts";
-import { attachFilter, canBeDefault, isRouterChange } from "../../ffi/linux/bpf_filter.ts";
+import { attachFilter, isRouterChange } from "../../ffi/linux/bpf_filter.ts";
+import { canBeDefault } from "../../ffi/linux/route.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
-import { Canary } from "../../ffi/canary.ts";
+import { Canary } from "../../ffi/event_socket.ts";
 
 function setup(): {
   canary: Canary;

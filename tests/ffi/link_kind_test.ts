@@ -4,8 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { linkKind } from "../../ffi/linux/link_kind.ts";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
+import { linkKind, type LinkMessage } from "../../ffi/linux/link.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 // linux/if_arp.h

@@ -1,8 +1,12 @@
-import { encodeAttribute } from "../../ffi/linux/attribute.ts";
 import { forEachAttribute } from "../support/attributes.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { decodeNetlinkError, encodeMessage, forEachMessage } from "../../ffi/linux/netlink.ts";
-import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
+import {
+  decodeNetlinkError,
+  encodeAttribute,
+  encodeMessage,
+  forEachMessage,
+  type NetlinkMessage,
+} from "../../ffi/linux/netlink.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { hex } from "../support/netlink.ts";
 import { Random } from "../support/random.ts";

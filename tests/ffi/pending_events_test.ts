@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { PendingEvents } from "../../ffi/pending_events.ts";
+import { PendingEvents } from "../../ffi/event_socket.ts";
 import type { SourceEvent } from "../../state/source.ts";
 
 const changed: SourceEvent = { kind: "changed" };

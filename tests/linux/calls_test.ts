@@ -6,8 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { LibcFunctions } from "../../ffi/linux/libc.ts";
-import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
-import { LinuxSource } from "../../ffi/linux/source.ts";
+import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { NetworkMonitor } from "../../mod.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";

@@ -5,8 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { encodeAttribute } from "../../ffi/linux/attribute.ts";
-import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { NetworkMonitor } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";

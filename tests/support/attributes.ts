@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { align4, attributeLength, attributeType } from "../../ffi/linux/attribute.ts";
+import { align4, attributeLength, attributeType } from "../../ffi/linux/netlink.ts";
 
 /** Visits the attributes from `start` to the end of the bytes. Throws DecodeError. */
 export function forEachAttribute(

@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import { LIBC_SYMBOLS, libcRequest } from "../../ffi/linux/libc.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
-import { LinuxRuntime } from "../../ffi/linux/runtime.ts";
+import { LinuxRuntime } from "../../ffi/linux/source.ts";
 
 const MORE_SYMBOLS = {
   ...LIBC_SYMBOLS,

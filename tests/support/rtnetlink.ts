@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { encodeAttribute } from "../../ffi/linux/attribute.ts";
-import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
 
