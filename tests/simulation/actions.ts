@@ -161,7 +161,7 @@ export class Actions {
   }
 
   async #use(monitor: NetworkMonitor, operation: Operation): Promise<void> {
-    const reader = this.#readers["reader" in operation ? operation.reader : -1];
+    const reader = "reader" in operation ? this.#reader(operation.reader) : undefined;
     switch (operation.op) {
       case "refresh":
         return this.#requests.refresh(monitor);
@@ -172,9 +172,9 @@ export class Actions {
       case "read":
         return reader?.read();
       case "release":
-        return reader?.release();
+        return reader?.release(operation.restMs);
       case "trap":
-        this.#trap = operation;
+        this.#trap = { ...operation };
         return;
       case "cancel":
         return reader?.cancel();
@@ -192,12 +192,16 @@ export class Actions {
   /** The predicate closes the monitor or ends a stream. */
   #springTrap(): void {
     const trap = this.#trap;
-    if (trap === null || this.#monitor === null) return;
+    if (trap === null || this.#monitor === null || trap.skip-- > 0) return;
     this.#trap = null;
     this.#world.trace(() => `the predicate: ${trap.what}`);
-    if (trap.what === "abort") return this.#readers[trap.reader]?.abort();
+    if (trap.what === "abort") return this.#reader(trap.reader)?.abort();
     this.#world.source.closing = true;
     void this.#monitor.close();
+  }
+
+  #reader(number: number): Reader | undefined {
+    return this.#readers[number % this.#readers.length];
   }
 
   #subscribe(monitor: NetworkMonitor, { how, options }: Operation & { op: "subscribe" }): void {

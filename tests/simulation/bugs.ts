@@ -165,7 +165,7 @@ export const BUGS: readonly PlantedBug[] = [
   }, {
     file: "actor/user_code.ts",
     from: "this.#ignored.get(nic) ?? false;",
-    to: "{\n    this.remember([nic]);\n    return this.#ignored.get(nic) ?? false;\n  };",
+    to: "this.#ask(nic);",
   }),
   edit("two sleeps merged", "actor/machine/step.ts", {
     "[...draft.resumes, { at, sleptMs }]": "[{ at, sleptMs }]",

@@ -125,13 +125,19 @@ export function makeOther(
       return { op, what: random.pick(["never", "change", "throws", "aborted"]) };
     case "subscribe":
       return { op, how: random.pick(["eager", "slow", "loop"]), options: makeOptions(random) };
-    case "read":
     case "release":
+      return { op, reader, restMs: random.pick([0, 1_000, 4_000]) };
+    case "read":
     case "cancel":
     case "abort":
       return { op, reader };
     case "trap":
-      return { op, what: random.pick(["close", "abort", "abort"]), reader };
+      return {
+        op,
+        what: random.pick(["close", "abort", "abort", "abort"]),
+        reader,
+        skip: random.pick([0, 0, 1, 4]),
+      };
     case "close":
       return { op, by: random.pick(["close", "signal", "predicate"]) };
     case "ref":

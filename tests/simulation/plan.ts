@@ -25,11 +25,11 @@ export type Operation =
   | { op: "wait-for"; what: "never" | "change" | "throws" | "aborted" }
   | { op: "subscribe"; how: "eager" | "slow" | "loop"; options: Omit<SnapshotOptions, "signal"> }
   | { op: "read"; reader: number }
-  /** A reader releases its lock, possibly with a read pending, and takes the stream again. */
-  | { op: "release"; reader: number }
+  /** A reader releases its lock, possibly with a read pending, takes the stream again and reads `restMs` later. */
+  | { op: "release"; reader: number; restMs: number }
   | { op: "cancel" | "abort"; reader: number }
-  /** The next call of `ignoreInterface` closes the monitor or aborts a reader's signal. */
-  | { op: "trap"; what: "close" | "abort"; reader: number }
+  /** A later call of `ignoreInterface`, after `skip` others, closes the monitor or aborts a reader's signal. */
+  | { op: "trap"; what: "close" | "abort"; reader: number; skip: number }
   | { op: "unref" | "ref" }
   | { op: "close"; by: "close" | "signal" | "predicate" };
 
@@ -125,7 +125,7 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
   );
   const mutations = part(known);
   const others = part(OTHERS).filter((it) =>
-    (it !== "close" && it !== "trap") || random.chance(0.15)
+    it === "close" ? random.chance(0.15) : it !== "trap" || random.chance(0.4)
   );
   return {
     mutations: mutations.length > 0 ? mutations : known,
@@ -161,7 +161,9 @@ function makeSteps(random: Random, swarm: Swarm): Step[] {
     const longest = pause ? LONGEST_PAUSE_MS : random.pick(swarm.longestWaits);
     const operation = makeOperation(random, swarm);
     steps.push({ wait: random.below(longest + 1), operation });
-    if (random.chance(operation.op === "fault" ? 0.25 : 0.03)) {
+    if (losesSocket(operation) && random.chance(0.6)) {
+      steps.push(...makeRace(random, swarm));
+    } else if (random.chance(operation.op === "fault" ? 0.25 : 0.03)) {
       steps.push(...makeBurst(random, swarm));
     }
   }
@@ -178,6 +180,19 @@ function makeBurst(random: Random, swarm: Swarm): Step[] {
   return Array.from({ length }, (_, i) => ({
     wait: i === length - 1 ? pause : random.below(longest + 1),
     operation: { op: "mutate", mutation: makeMutation(random, kinds, slot) },
+  }));
+}
+
+function losesSocket(operation: Operation): boolean {
+  return operation.op === "fault" && operation.fault.fault === "end";
+}
+
+/** A change that races with the first read of the next socket, which is opened within 50 ms, and one much later. */
+function makeRace(random: Random, swarm: Swarm): Step[] {
+  const waits = [random.below(random.pick([80, 80, 400])), random.below(LONGEST_PAUSE_MS)];
+  return waits.map((wait) => ({
+    wait,
+    operation: { op: "mutate", mutation: makeMutation(random, swarm.mutations) },
   }));
 }
 

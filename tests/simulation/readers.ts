@@ -16,9 +16,6 @@ export type How = "eager" | "slow" | "loop";
 /** Thrown by the body of a loop. */
 const LEAVING = new Error("Simulated: the loop is left");
 
-/** How long a reader that gave up a read waits before the next one. */
-const REST_MS = 1_000;
-
 /** One subscription, and the checks of its snapshots. */
 export class Reader {
   readonly #world: World;
@@ -78,16 +75,16 @@ export class Reader {
     });
   }
 
-  /** Releases the lock, which gives up a pending read, and takes the stream again. */
-  release(): void {
+  /** Releases the lock, which gives up a pending read, takes the stream again and reads after a rest. */
+  release(restMs: number): void {
     if (this.#reader === null || this.#ended) return;
     const gaveUp = this.#pendingSince !== null;
     this.#pendingSince = null;
     this.#reader.releaseLock();
     this.#reader = this.#stream.getReader();
-    if (this.#how === "eager") return this.read();
+    if (restMs === 0 && this.#how === "eager") return this.read();
     // what was queued for the read that was given up has grown stale by then
-    if (gaveUp) this.#world.clock.setTimeout(() => this.read(), REST_MS);
+    if (gaveUp) this.#world.clock.later("io", restMs, () => this.read());
   }
 
   /** Cancels the stream, or throws in its loop at the next snapshot. */
