@@ -4,8 +4,8 @@ import { parseIp, unmapIpv4 } from "./ip.ts";
 
 /**
  * The IANA IPv4 and IPv6 Special-Purpose Address Registries as of 2025-10-09 (RFC 6890, RFC 8190): the column
- * "Globally Reachable". Of several blocks the longest one decides. Blocks with "N/A" (6to4, Teredo, ORCHID, the
- * old 6to4 relay) are left out, so that the block around them decides.
+ * "Globally Reachable". Of several blocks the longest one decides. Left out are blocks with "N/A" (6to4, Teredo,
+ * ORCHID, the old 6to4 relay), so that the block around them decides, and reachable blocks in no unreachable one.
  */
 const REGISTRY: readonly (readonly [block: string, isReachable: boolean])[] = [
   ["0.0.0.0/8", false],
@@ -18,18 +18,14 @@ const REGISTRY: readonly (readonly [block: string, isReachable: boolean])[] = [
   ["192.0.0.9/32", true], // Port Control Protocol anycast
   ["192.0.0.10/32", true], // TURN anycast
   ["192.0.2.0/24", false],
-  ["192.31.196.0/24", true],
-  ["192.52.193.0/24", true],
   ["192.88.99.2/32", false],
   ["192.168.0.0/16", false],
-  ["192.175.48.0/24", true],
   ["198.18.0.0/15", false],
   ["198.51.100.0/24", false],
   ["203.0.113.0/24", false],
   ["240.0.0.0/4", false],
   ["::/128", false],
   ["::1/128", false],
-  ["64:ff9b::/96", true],
   ["64:ff9b:1::/48", false],
   ["100::/64", false],
   ["100:0:0:1::/64", false],
@@ -42,7 +38,6 @@ const REGISTRY: readonly (readonly [block: string, isReachable: boolean])[] = [
   ["2001:20::/28", true],
   ["2001:30::/28", true],
   ["2001:db8::/32", false],
-  ["2620:4f:8000::/48", true],
   ["3fff::/20", false],
   ["5f00::/16", false],
   ["fc00::/7", false],
@@ -91,6 +86,6 @@ function isInside(bytes: Uint8Array, block: Uint8Array, length: number): boolean
   if (bytes.length !== block.length) return false;
   const whole = length >> 3;
   for (let i = 0; i < whole; i++) if (bytes[i] !== block[i]) return false;
-  const rest = 8 - (length & 7);
-  return rest === 8 || bytes[whole]! >> rest === block[whole]! >> rest;
+  const rest = 8 - (length & 7); // 8 bits are shifted out whole
+  return bytes[whole]! >> rest === block[whole]! >> rest;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { RouteLookup } from "../../ffi/linux/route_lookup.ts";
+import { NO_DEFAULTS, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
 import { route } from "../support/states.ts";
@@ -118,6 +118,10 @@ const ROWS: Row[] = [
     ipv6: tun0,
   },
   {
+    name: "not a /5 of IPv6",
+    routes: [{ to: ["2800::/5", "3800::/5", "2000::/5", "3000::/5"], dev: 4 }],
+  },
+  {
     name: "the shorter match when the halves differ",
     routes: [{ to: ALL4, ...viaEth0 }, { to: LOW4, dev: 4 }],
     ipv4: eth0,
@@ -200,6 +204,25 @@ const ROWS: Row[] = [
     ipv6: { ...eth0, metric: 20 },
   },
   {
+    name: "the hops of nexthop objects in halves, whose matches do not name them",
+    routes: [
+      { to: ALL4, ...viaEth0 },
+      { to: LOW4, object: 7, hops: [{ dev: 4 }] },
+      { to: HIGH4, object: 8, hops: [{ dev: 4 }], metric: 5 },
+    ],
+    ipv4: tun0,
+  },
+  {
+    name: "the lowest hop of a nexthop object that the match names too (nexthop_compat_mode=1)",
+    routes: [{ to: ALL4, object: 7, compat: true, hops: [{ dev: 3 }, { dev: 2 }] }],
+    ipv4: route("eth0"),
+  },
+  {
+    name: "the only hop of a multipath route",
+    routes: [{ to: ALL4, hops: [{ dev: 2, via: "192.0.2.1" }] }],
+    ipv4: route("eth0", { gateway: "192.0.2.1" }),
+  },
+  {
     name: "the expiry of the first that expires",
     routes: [
       { to: ALL4, ...viaEth0, expires: 50 },
@@ -260,6 +283,12 @@ Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at fir
     ...["23.0.0.1", "23.0.0.1", "151.0.0.1", "203.0.113.1", "240.0.0.1"],
     ...["2a0f::1", "2c0f::1", "2d00::1", "3ffe::1", "3000::1"],
   ]]);
+  const covered = new FakeRoutes([{ to: [ALL4, ALL6], ...viaEth0 }]);
+  for (let round = 0; round < 2; round++) {
+    lookup.invalidate();
+    lookup.ask(covered.ask, LINKS);
+  }
+  assertEquals(covered.asked.at(-1)?.length, 6); // the first probes alone again
 });
 
 Deno.test("RouteLookup.ask() asks again after recheck(), and about a family without a default route after invalidate()", () => {
@@ -267,7 +296,10 @@ Deno.test("RouteLookup.ask() asks again after recheck(), and about a family with
   const lookup = new RouteLookup();
   const families = () =>
     new Set(kernel.asked.splice(0).flat().map(({ to }) => to.includes(":") ? "IPv6" : "IPv4"));
+  assertEquals(lookup.current, null);
   const answer = lookup.ask(kernel.ask, LINKS);
+  assertEquals(answer.asked, true);
+  assertEquals(lookup.current, { ...answer, asked: false });
   assertEquals(families(), new Set(["IPv4", "IPv6"]));
   assertEquals(lookup.ask(kernel.ask, LINKS), { ...answer, asked: false });
   assertEquals(families(), new Set());
@@ -282,8 +314,8 @@ Deno.test("RouteLookup.ask() asks again after recheck(), and about a family with
   lookup.ask(none.ask, LINKS);
   lookup.recheck();
   none.asked.splice(0);
-  assertEquals(lookup.ask(none.ask, LINKS).routes, { ipv4: null, ipv6: null });
-  assertEquals(none.asked, []);
+  assertEquals(lookup.ask(none.ask, LINKS), NO_DEFAULTS);
+  assertEquals([NO_DEFAULTS.asked, none.asked], [false, []]);
 });
 
 Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", () => {

@@ -37,12 +37,27 @@ Deno.test("isPrivateAddress() is true inside a block and false beside it", async
   }
 });
 
+/** Reachable blocks inside others that are not. */
+const HOLES: [block: string, before: string, first: string, last: string, after: string][] = [
+  ["192.0.0.9/32 and 192.0.0.10/32", "192.0.0.8", "192.0.0.9", "192.0.0.10", "192.0.0.11"],
+  ["2001:1::1/128 to 2001:1::3/128", "2001:1::", "2001:1::1", "2001:1::3", "2001:1::4"],
+  ["2001:3::/32", "2001:2:ffff::", "2001:3::", "2001:3:ffff::", "2001:4::"],
+  ["2001:4:112::/48", "2001:4:111::", "2001:4:112::", "2001:4:112:ffff::", "2001:4:113::"],
+  ["2001:20::/28 and 2001:30::/28", "2001:1f:ffff::", "2001:20::", "2001:3f:ffff::", "2001:40::"],
+];
+
+Deno.test("isPrivateAddress() is false inside a reachable block and true beside it", async (t) => {
+  for (const [block, before, first, last, after] of HOLES) {
+    await t.step(block, () => {
+      assertEquals([before, after].map(isPrivateAddress), [true, true]);
+      assertEquals([first, last].map(isPrivateAddress), [false, false]);
+    });
+  }
+});
+
 const ROWS: [name: string, address: string, isPrivate: boolean][] = [
   ["public IPv4", "8.8.8.8", false],
   ["public IPv6", "2606:4700::1111", false],
-  ["a longer block decides: PCP anycast", "192.0.0.9", false],
-  ["a longer block decides: TURN anycast", "192.0.0.10", false],
-  ["beside them", "192.0.0.11", true],
   ["reserved", "240.0.0.0", true],
   ["limited broadcast", "255.255.255.255", true],
   ["multicast is not in the registries", "224.0.0.251", false],
@@ -52,10 +67,8 @@ const ROWS: [name: string, address: string, isPrivate: boolean][] = [
   ["beyond them", "2001:200::1", false],
   ["Teredo: N/A inside an unreachable block", "2001::1", true],
   ["benchmarking", "2001:2::1", true],
-  ["anycast inside it", "2001:1::1", false],
-  ["DNS-SD anycast", "2001:1::3", false],
-  ["beside it", "2001:1::4", true],
-  ["ORCHIDv2", "2001:2f:ffff::", false],
+  ["TURN anycast", "2001:1::2", false],
+  ["AS112", "192.31.196.1", false],
   ["6to4 is N/A", "2002:a00:1::1", false],
   ["IPv4 in IPv6", "::ffff:10.0.0.1", true],
   ["IPv4 in IPv6, hexadecimal", "::ffff:808:808", false],

@@ -23,6 +23,8 @@ export interface FakeRoute {
   type?: number;
   /** A nexthop object with these hops: the match names it and no hop (nexthop_compat_mode=0). */
   object?: number;
+  /** The match names the hops of the nexthop object too (nexthop_compat_mode=1). */
+  compat?: boolean;
   /** What the kernel would send from. */
   source?: string;
   /** The metric; the lowest wins among the same prefix. */
@@ -81,11 +83,11 @@ export class FakeRoutes {
       flags: hop.dead ? 1 : 0,
     }));
     const object = route.object ?? null;
-    if (object !== null && fibMatch) {
+    if (object !== null && fibMatch && route.compat !== true) {
       return { ...this.#bare(address, length, route), nexthopId: object };
     }
     const [picked] = object === null ? [] : hops;
-    if (picked !== undefined) {
+    if (picked !== undefined && !fibMatch) {
       const { gateway, outInterface } = picked;
       return { ...this.#bare(address, address.length * 8, route), gateway, outInterface };
     }
@@ -100,7 +102,7 @@ export class FakeRoutes {
       metric: fibMatch ? route.metric ?? null : null,
       expiresInSeconds: route.expires ?? null,
       nexthops: fibMatch ? hops : [],
-      nexthopId: null,
+      nexthopId: fibMatch ? object : null,
     };
   }
 
