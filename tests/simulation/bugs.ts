@@ -48,7 +48,7 @@ export const BUGS: readonly PlantedBug[] = [
       "return compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);",
   }),
   edit("addresses shown without prefix", "state/normalize.ts", {
-    "return key + CHARACTERS[prefixLength];": "return key;",
+    "return key + String.fromCharCode(prefixLength);": "return key;",
   }),
   edit("queue of a stream unbounded", "actor/streams/snapshot_stream.ts", {
     "    this.#forgetRead();\n    this.#seen = snapshot;": "    this.#seen = snapshot;",
