@@ -19,8 +19,7 @@
  *
  * @module
  */
-import { EventDispatcher } from "./actor/event_dispatcher.ts";
-import type { NetworkEventListener } from "./actor/events.ts";
+import { EventDispatcher, type NetworkEventListener } from "./actor/events.ts";
 import { READ_LIMIT_MS } from "./actor/machine/model.ts";
 import {
   type MonitorOptions,
@@ -54,12 +53,17 @@ export type {
   Subscription,
 } from "./state/source.ts";
 export type * from "./state/types.ts";
-export * from "./actor/events.ts";
+export {
+  type EventOf,
+  HealthEvent,
+  NetworkEvent,
+  type NetworkEventListener,
+  type NetworkEventMap,
+} from "./actor/events.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
 export { affects, type LocalAddress } from "./state/affects.ts";
-export { applyChanges } from "./state/apply.ts";
 export { primaryAddress, usableAddresses } from "./state/derived.ts";
-export { diffStates } from "./state/diff.ts";
+export { applyChanges, diffStates } from "./state/diff.ts";
 export { escapeText, formatChange, formatReason } from "./state/format.ts";
 export { isMajorChange, majorReasons } from "./state/major.ts";
 export { isPrivateAddress } from "./state/private_address.ts";

@@ -5,9 +5,8 @@ import { formatReasons } from "../state/format.ts";
 import { sortedInterfaces } from "../state/interface_list.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
-import { TimedCalls } from "./call_with_timeout.ts";
-import { TimerSet } from "./clock.ts";
-import type { EventDispatcher } from "./event_dispatcher.ts";
+import { TimedCalls, TimerSet } from "./clock.ts";
+import type { EventDispatcher } from "./events.ts";
 import { pendingMs } from "./machine/coalesce.ts";
 import {
   type Effect,

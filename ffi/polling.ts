@@ -2,7 +2,7 @@
 // leaves out interfaces without an address.
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
-import { hostOnlyByName, kindByName } from "../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
-import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 
 /**

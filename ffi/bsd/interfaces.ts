@@ -1,6 +1,5 @@
 // Interfaces with their addresses, from a `NET_RT_IFLIST` dump.
-import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
-import { interfaceName } from "../../state/interface_name.ts";
+import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";

@@ -1,7 +1,6 @@
 // Link messages (struct ifinfomsg and IFLA_*, linux/if_link.h), and what kind of interface they say.
 import { DecodeError } from "../../state/errors.ts";
-import { kindByName } from "../../state/interface_kind.ts";
-import { interfaceName } from "../../state/interface_name.ts";
+import { interfaceName, kindByName } from "../../state/interface_name.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import {

@@ -1,5 +1,5 @@
 // Adapters as they are published.
-import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import type { Adapter, AdapterAddress } from "./adapters.ts";

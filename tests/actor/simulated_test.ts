@@ -4,8 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type Outcome, TimedCalls } from "../../actor/call_with_timeout.ts";
-import { TimerSet } from "../../actor/clock.ts";
+import { type Outcome, TimedCalls, TimerSet } from "../../actor/clock.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { settle, VirtualClock } from "../simulation/clock.ts";
 import { addresses, eth0, nic, setUp } from "./support.ts";

@@ -8,9 +8,8 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { isIP } from "node:net";
-import { applyChanges } from "../../state/apply.ts";
 import { buildState } from "../../state/build.ts";
-import { diffStates } from "../../state/diff.ts";
+import { applyChanges, diffStates } from "../../state/diff.ts";
 import {
   formatIp,
   isLinkLocal,

@@ -77,7 +77,7 @@ export const BUGS: readonly PlantedBug[] = [
     'metrics.malformed++;\n      return requestRead(draft, { causes: ["event"], base: id });':
       'metrics.overflows++;\n      return requestRead(draft, { causes: ["overflow"], base: id });',
   }),
-  edit("late result of a read used", "actor/call_with_timeout.ts", {
+  edit("late result of a read used", "actor/clock.ts", {
     "if (this.#pending.delete(controller)) timed.done(outcome);\n":
       "if (this.#pending.delete(controller) || outcome.ok) timed.done(outcome);\n",
   }, {
@@ -96,8 +96,8 @@ export const BUGS: readonly PlantedBug[] = [
     "  if (!socket.verified) probe(draft);": "  if (!socket.verified) draft.socketFault = null;\n" +
       "  updateStatus(draft);\n  if (!socket.verified) probe(draft);",
   }),
-  edit("no read limit", "actor/call_with_timeout.ts", { "    wait(limitMs);\n": "" }),
-  edit("busy loop taken for a dead source", "actor/call_with_timeout.ts", {
+  edit("no read limit", "actor/clock.ts", { "    wait(limitMs);\n": "" }),
+  edit("busy loop taken for a dead source", "actor/clock.ts", {
     "const SLICES = 5;": "const SLICES = 1;",
   }),
   edit("read published outside the window", "actor/machine/coalesce.ts", {
@@ -125,7 +125,7 @@ export const BUGS: readonly PlantedBug[] = [
   edit("waiting publication taken for drift", "actor/machine/reconcile.ts", {
     "view ?? draft.newest as State": "view ?? draft.published as State",
   }),
-  edit("read begun before the last is aborted", "actor/call_with_timeout.ts", {
+  edit("read begun before the last is aborted", "actor/clock.ts", {
     "      controller.abort(error);\n      fail(error);":
       "      fail(error);\n      controller.abort(error);",
   }),

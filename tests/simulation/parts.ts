@@ -8,7 +8,7 @@ import type { SleepDetector } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { affects } from "../../state/affects.ts";
-import type { applyChanges } from "../../state/apply.ts";
+import type { applyChanges } from "../../state/diff.ts";
 import type { isMajorChange } from "../../state/major.ts";
 
 /** Bugs of the simulated source itself. */

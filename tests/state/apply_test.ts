@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { applyChanges } from "../../state/apply.ts";
-import { diffStates } from "../../state/diff.ts";
+import { applyChanges, diffStates } from "../../state/diff.ts";
 import type { Change, State } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds, type Random } from "../support/random.ts";

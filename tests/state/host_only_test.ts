@@ -1,8 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { applyChanges } from "../../state/apply.ts";
 import { buildState } from "../../state/build.ts";
 import { primaryAddress, usableAddresses } from "../../state/derived.ts";
-import { diffInterfaces, diffStates, sameInterfaces } from "../../state/diff.ts";
+import { applyChanges, diffInterfaces, diffStates, sameInterfaces } from "../../state/diff.ts";
 import { isMajorChange } from "../../state/major.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";

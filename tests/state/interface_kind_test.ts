@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hostOnlyByName, kindByName } from "../../state/interface_kind.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 const NAMES: Record<InterfaceKind, string[]> = {
