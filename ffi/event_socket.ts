@@ -32,20 +32,20 @@ export interface SocketPort<E> {
   checkErrors(revents: number, events: E[]): boolean;
 }
 
-/** A socket that is drained on every wake-up. The iteration ends when its watch is closed. */
+/** A socket that is drained on every wake-up. */
 export class EventSocket<E> implements AsyncIterableIterator<E[]> {
+  readonly watch: Watch;
   readonly #port: SocketPort<E>;
-  readonly #watch: Watch;
   #more = false; // the last slice of this wake-up was cut short
   #emptyWakeUps = 0;
-  #closed = false;
+  #closed: Promise<void> | null = null;
   #received = 0; // datagrams received so far, and at the last wake-up
   #lastReceived = 0;
 
   /** `watch` must watch the descriptor of `port`. */
   constructor(port: SocketPort<E>, watch: Watch) {
     this.#port = port;
-    this.#watch = watch;
+    this.watch = watch;
   }
 
   /** Receives one slice now, without a wake-up. `drained` is false if more may be queued. */
@@ -71,9 +71,9 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     const events: E[] = [];
     if (this.#more) {
       await macrotask();
-      if (this.#closed) return { done: true, value: undefined };
+      if (this.#closed !== null) return { done: true, value: undefined };
     } else {
-      const revents = this.#closed ? null : await this.#watch.ready();
+      const revents = await this.watch.ready();
       if (revents === null) return { done: true, value: undefined };
       if (revents === 0) {
         // what woke the watch may do so again, in a chain of microtasks that never ends
@@ -91,9 +91,9 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     return { done: false, value: events };
   }
 
-  /** Ends the iteration. The watch must be closed as well. */
-  close(): void {
-    this.#closed = true;
+  /** Ends the iteration. Once it resolves, no poll uses the descriptor and it may be closed. */
+  close(): Promise<void> {
+    return this.#closed ??= this.watch.close();
   }
 
   [Symbol.asyncIterator](): this {

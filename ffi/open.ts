@@ -80,7 +80,14 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
 
 /** Opens the event source of this system and checks that the kernel gives it its sockets. */
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
-  const source = await openSystemSource(options);
+  const system = await (systemSource ??= loadSystemSource());
+  if (system === null) {
+    throw new Deno.errors.NotSupported(
+      `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
+        " and --allow-sys=networkInterfaces",
+    );
+  }
+  const source = await system.open(options);
   try {
     await source.check(options.listens);
     return source;
@@ -88,15 +95,6 @@ async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
     await source[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function openSystemSource(options: OpenSourceOptions): Promise<EventSource> {
-  const system = await (systemSource ??= loadSystemSource());
-  if (system !== null) return await system.open(options);
-  throw new Deno.errors.NotSupported(
-    `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
-      " and --allow-sys=networkInterfaces",
-  );
 }
 
 let systemSource: Promise<SystemSource | null> | undefined;

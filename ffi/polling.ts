@@ -3,21 +3,17 @@
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
+import { makeAddress } from "../state/normalize.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 
 const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: false, routes: false });
 
 /** How to poll. */
-export interface PollingSourceOptions {
-  intervalMs: number; // the time between two polls, in milliseconds
+interface PollingSourceOptions {
+  intervalMs: number; // milliseconds between two polls
   clock: Clock; // where the timer comes from
-  /**
-   * What is polled.
-   *
-   * @default {Deno.networkInterfaces}
-   */
-  networkInterfaces?: () => Deno.NetworkInterfaceInfo[];
+  networkInterfaces?: () => Deno.NetworkInterfaceInfo[]; // what is polled; else `Deno.networkInterfaces()`
 }
 
 /** A source that polls instead of listening. Needs `--allow-sys=networkInterfaces`. */
@@ -25,7 +21,6 @@ export class PollingSource implements NetworkSource {
   readonly name = "polling";
   readonly #options: PollingSourceOptions;
 
-  /** Does not poll before `subscribe()` or `read()`. */
   constructor(options: PollingSourceOptions) {
     this.#options = options;
   }
@@ -37,11 +32,7 @@ export class PollingSource implements NetworkSource {
     return new PollingSubscription(() => this.#poll(), this.#options);
   }
 
-  /**
-   * Polls now.
-   *
-   * @throws {Deno.errors.NotCapable} if the permission is missing
-   */
+  /** Polls now. Throws NotCapable if the permission is missing. */
   // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
@@ -153,11 +144,8 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
   const prefixLength = Number(info.cidr.split("/")[1]);
   if (bytes === null || !Number.isInteger(prefixLength)) return null;
   const linkLocal = info.family === "IPv6" && isLinkLocal(bytes);
-  return {
-    family: info.family,
-    address: info.address,
+  return makeAddress(bytes, {
     prefixLength,
-    cidr: info.cidr,
     peer: null,
     scopeId: linkLocal ? info.scopeid ?? null : null,
     tentative: false,
@@ -165,5 +153,5 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
     deprecated: false,
     temporary: false,
     permanent: false,
-  };
+  });
 }

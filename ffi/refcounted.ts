@@ -1,26 +1,16 @@
 // What all monitors of an isolate share: loaded by the first user, given back with the last.
 
-/** Something that is loaded once. */
-export interface Shareable {
-  /** Unloads it. */
-  dispose(): Promise<void>;
-}
-
 /**
  * Who comes back within so many microtasks, as a loop over single reads does, finds it still loaded. A
  * timer would outlive a test that looks for leaks.
  */
 const GRACE_TURNS = 32;
 
-interface Counted<S> {
-  users: number;
-  readonly system: Promise<S>;
-}
-
 /** Counts the users of what was loaded, by the path that it was loaded from. */
-export class Refcounted<S extends Shareable> {
+export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
-  readonly #loaded = new Map<string, Counted<S>>(); // "" is the path of the one that is found
+  /** By path; that of the one that is found is "". */
+  readonly #loaded = new Map<string, { users: number; readonly system: Promise<S> }>();
 
   /** Nothing is loaded before it is wanted. */
   constructor(load: (path: string | undefined) => Promise<S>) {

@@ -9,9 +9,6 @@ const PRECISION_MS = 100;
 const BRACKET_MS = 0.1;
 const MOST_READINGS = 10;
 
-/** What a comparison of the clocks found. */
-export type ClockFinding = { kind: "resumed"; sleptMs: number } | { kind: "clock-stepped" };
-
 /** The two clocks, in milliseconds; null if the system has none. */
 export interface SleepClocks {
   /** Stops while the machine sleeps. */
@@ -61,7 +58,7 @@ function readDifference(clocks: SleepClocks): number | null {
 /** The clocks of an isolate, with those who want to know of a sleep. */
 export class SuspendClock {
   readonly #detector: SleepDetector;
-  readonly #listeners = new Set<(finding: ClockFinding) => void>();
+  readonly #listeners = new Set<(event: SourceEvent) => void>();
 
   /** Starts from the clocks as they are. */
   constructor(clocks: SleepClocks) {
@@ -69,7 +66,7 @@ export class SuspendClock {
   }
 
   /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
-  listen(listener: (finding: ClockFinding) => void): () => void {
+  listen(listener: (event: SourceEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -82,14 +79,9 @@ export class SuspendClock {
     if (this.#listeners.size === 0) return;
     const sleptMs = this.#detector.sleptMs();
     if (sleptMs === null && !wasSet) return;
-    const finding: ClockFinding = sleptMs === null
+    const event: SourceEvent = sleptMs === null
       ? { kind: "clock-stepped" }
-      : { kind: "resumed", sleptMs };
-    for (const listener of this.#listeners) listener(finding);
+      : { kind: "resumed", at: Date.now(), sleptMs };
+    for (const listener of this.#listeners) listener(event);
   }
-}
-
-/** The event that a source yields for a finding. */
-export function clockEvent(finding: ClockFinding): SourceEvent {
-  return finding.kind === "resumed" ? { ...finding, at: Date.now() } : finding;
 }

@@ -22,11 +22,7 @@ export type BsdEvent =
 const CHANGED: BsdEvent = { kind: "changed" };
 const NOISE: BsdEvent = { kind: "noise" };
 
-/**
- * Decodes a message of the routing socket.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Decodes a message of the routing socket. Throws DecodeError. */
 export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
   // One per destination without a route, thousands a second since macOS 26.4 (tailscale#19324,
   // net-tools#203): before anything else.

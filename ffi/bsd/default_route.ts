@@ -28,9 +28,7 @@ interface RouteHops extends NextHops {
 
 /**
  * Decodes the routes of a dump that can be default routes: the short ones. Calls `malformed` for each
- * record that cannot be decoded, and skips it.
- *
- * @throws {DecodeError} if the framing is broken
+ * record that cannot be decoded. Throws DecodeError if the framing is broken.
  */
 export function decodeDefaultRoutes(
   dump: Uint8Array,
@@ -46,11 +44,7 @@ export function decodeDefaultRoutes(
   return routes;
 }
 
-/**
- * Decodes a route if it is short enough to be a default route; else null.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Decodes a route if it is short enough to be a default route; else null. Throws DecodeError. */
 export function shortRoute(
   message: RouteMessage,
   header: RouteHeader,

@@ -12,11 +12,8 @@ import type { Syscalls } from "./syscalls.ts";
 const LONG_BYTES = 65_536;
 
 /**
- * Reads everything. Calls `malformed` for each record that cannot be decoded, and skips it.
- *
- * @throws {unknown} the signal's reason, if it aborts
- * @throws {SystemCallError} if the kernel refuses
- * @throws {DecodeError} if the framing of its answer is broken
+ * Reads everything. Calls `malformed` for each record that cannot be decoded. Throws SystemCallError if the kernel
+ * refuses, DecodeError if the framing of its answer is broken, and the reason of the signal if it aborts.
  */
 export async function readDump(
   syscalls: Syscalls,

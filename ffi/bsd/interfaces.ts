@@ -1,6 +1,7 @@
 // Interfaces with their addresses, from a `NET_RT_IFLIST` dump.
 import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import type { Layout } from "./layouts.ts";
@@ -26,9 +27,8 @@ export type AddressFlags = ReadonlyMap<InterfaceAddress, number>;
 const LINK_STATE_DOWN = 1;
 
 /**
- * Decodes the list, by index. Calls `malformed` for each record that cannot be decoded, and skips it.
- *
- * @throws {DecodeError} if the framing is broken
+ * Decodes the list, by index. Calls `malformed` for each record that cannot be decoded. Throws DecodeError if
+ * the framing is broken.
  */
 export function decodeInterfaces(
   dump: Uint8Array,
@@ -89,15 +89,11 @@ function publishedAddress(
   all: AddressFlags | null,
 ): Address {
   const { address, family, index, peerOrBroadcast, prefixLength } = listed;
-  const text = formatIp(address);
   // IPv4 addresses have neither flags nor lifetimes in these kernels.
   const flags = all !== null && family === "IPv4" ? 0 : all?.get(listed) ?? null;
   const has = (flag: number) => flags !== null && (flags & flag) !== 0;
-  return {
-    family,
-    address: text,
+  return makeAddress(address, {
     prefixLength,
-    cidr: `${text}/${prefixLength}`,
     peer: isPeer(peerOrBroadcast, address, link) ? formatIp(peerOrBroadcast) : null,
     scopeId: family === "IPv6" && isLinkLocal(address) ? index : null,
     tentative: has(C.IN6_IFF_TENTATIVE) && !has(optimisticAddress),
@@ -105,7 +101,7 @@ function publishedAddress(
     deprecated: has(C.IN6_IFF_DEPRECATED),
     temporary: has(C.IN6_IFF_TEMPORARY),
     permanent: flags !== null && !has(C.IN6_IFF_AUTOCONF | leasedAddress),
-  };
+  });
 }
 
 /** Many VPNs give both ends of a link one address, which is no peer. */

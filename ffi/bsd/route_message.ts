@@ -1,5 +1,6 @@
 // Routing messages (net/route.h, net/if.h): framing, headers, and the content of routes, links and
-// addresses. The same for what a socket delivers and what `sysctl` dumps.
+// addresses. The same for what a socket delivers and what `sysctl` dumps. Everything here that decodes throws
+// DecodeError if a message is too short or contradicts itself; byte arrays of what it returns are copies.
 import { DecodeError } from "../../state/errors.ts";
 import { isUnspecified } from "../../state/ip.ts";
 import * as C from "./constants.ts";
@@ -24,7 +25,7 @@ export interface RouteMessage {
   readonly bytes: Uint8Array; // the whole message: a view, not a copy
 }
 
-/** The content of a route message. Byte arrays are copies. */
+/** The content of a route message. */
 export interface Route {
   readonly family: "IPv4" | "IPv6";
   readonly destination: Uint8Array;
@@ -32,11 +33,10 @@ export interface Route {
   readonly gateway: Uint8Array | null; // null where the destination is on the link
   readonly index: number; // the interface; 0 where the kernel leaves it out
   readonly flags: number; // RTF_*
-  /** The preferred local address; null where the kernel leaves it out. */
-  readonly source: Uint8Array | null;
+  readonly source: Uint8Array | null; // the preferred one; null where the kernel leaves it out
 }
 
-/** The content of a link message. Byte arrays are copies. */
+/** The content of a link message. */
 export interface Link {
   readonly index: number;
   readonly name: Uint8Array; // empty in what a socket delivers
@@ -44,27 +44,19 @@ export interface Link {
   readonly type: number; // IFT_*
   readonly mtu: number;
   readonly address: Uint8Array; // the hardware address; empty where there is none
-  /** LINK_STATE_*: 0 unknown, 1 down, 2 up; 0 where the system does not say. */
-  readonly linkState: number;
+  readonly linkState: number; // LINK_STATE_*: 0 unknown, 1 down, 2 up; 0 where the system does not say
 }
 
-/** The content of an address message. Byte arrays are copies. */
+/** The content of an address message. */
 export interface InterfaceAddress {
   readonly index: number; // the interface
   readonly family: "IPv4" | "IPv6";
   readonly address: Uint8Array;
   readonly prefixLength: number;
-  /** The peer on a point-to-point link, else the broadcast address; null where there is none. */
-  readonly peerOrBroadcast: Uint8Array | null;
+  readonly peerOrBroadcast: Uint8Array | null; // the peer on a point-to-point link; null for none
 }
 
-/**
- * Visits the messages of a datagram or a dump. Zero bytes at the end are padding. What `visit` throws
- * goes through.
- *
- * @throws {DecodeError} if a message is shorter than its header or reaches beyond the end; those before
- * it were visited
- */
+/** Visits the messages of a datagram or a dump, up to one whose length is impossible. Zeros at the end are padding. */
 export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage) => void): void {
   for (let at = 0, length = 0; at < bytes.length; at += length) {
     const left = bytes.length - at;
@@ -79,12 +71,7 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage)
   }
 }
 
-/**
- * Visits the messages of a dump with their headers. Calls `malformed` for each that is unknown or that
- * `visit` cannot decode, and goes on.
- *
- * @throws {DecodeError} if the framing is broken
- */
+/** Visits the messages of a dump. Calls `malformed` for each that is unknown or that `visit` cannot decode. */
 export function forEachRecord(
   dump: Uint8Array,
   layout: Layout,
@@ -108,32 +95,20 @@ export function headerOf({ type, version }: RouteMessage, layout: Layout): Heade
   return version === layout.version ? layout.headers[type] ?? null : null;
 }
 
-/**
- * Reads an i32 of the header as unsigned; 0 where this struct has none.
- *
- * @throws {DecodeError} if the message is too short
- */
+/** An i32 of the header as unsigned; 0 where this struct has none. */
 export function field({ bytes }: RouteMessage, offset: number | undefined): number {
   if (offset === undefined) return 0;
   if (offset + 4 > bytes.length) throw new DecodeError("rt_msghdr", offset);
   return u32(bytes, offset);
 }
 
-/**
- * Reads the index of the interface.
- *
- * @throws {DecodeError} if the message is too short
- */
+/** The index of the interface. */
 export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: number }): number {
   if (index + 2 > bytes.length) throw new DecodeError("rtm_index", index);
   return u16(bytes, index);
 }
 
-/**
- * Locates the sockaddrs of a message: their offsets, by RTAX_*.
- *
- * @throws {DecodeError} if the message is too short
- */
+/** The offsets of the sockaddrs of a message, by RTAX_*. */
 export function sockaddrsOf(
   message: RouteMessage,
   header: RouteHeader | LinkHeader | AddressHeader,
@@ -144,12 +119,7 @@ export function sockaddrsOf(
   return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
 }
 
-/**
- * Decodes a route message; null for a family other than IPv4 and IPv6, and for a prefix that is longer than
- * `longest` allows.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Decodes a route message; null for a family other than IP, and for a prefix longer than `longest`. */
 export function decodeRoute(
   message: RouteMessage,
   header: RouteHeader,
@@ -181,11 +151,7 @@ export function decodeRoute(
   };
 }
 
-/**
- * Decodes a link message.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Decodes a link message. */
 export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
@@ -201,11 +167,7 @@ export function decodeLink(message: RouteMessage, header: LinkHeader, layout: La
   };
 }
 
-/**
- * Decodes an address message; null for a family other than IPv4 and IPv6.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Decodes an address message; null for a family other than IP. */
 export function decodeAddress(
   message: RouteMessage,
   header: AddressHeader,

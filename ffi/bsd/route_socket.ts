@@ -2,6 +2,7 @@
 // general.
 import { DecodeError } from "../../state/errors.ts";
 import type { SocketPort } from "../event_socket.ts";
+import type { EventSourceOptions } from "../open.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";
 import { type BsdEvent, decodeEvent } from "./classify.ts";
 import * as C from "./constants.ts";
@@ -11,11 +12,10 @@ import { forEachMessage } from "./route_message.ts";
 import type { Syscalls } from "./syscalls.ts";
 import { formatMessage } from "./trace.ts";
 
-/** The default size of the receive buffer (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
+/** The default of the option `receiveBufferBytes`. */
+const RECEIVE_BUFFER_BYTES = 262_144;
+/** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const LEAST_BUFFER_BYTES = 8_192;
-
-/** Receives one line of text per message. */
-export type Trace = (line: string) => void;
 
 /** A socket that delivers datagrams, with their decoder. */
 export class DatagramSocket implements SocketPort<BsdEvent> {
@@ -73,11 +73,9 @@ export class DatagramSocket implements SocketPort<BsdEvent> {
  */
 export function openRouteSocket(
   syscalls: Syscalls,
-  platform: Platform,
-  receiveBufferBytes: number,
-  trace?: Trace,
+  { layout, overflowOption, socketFlags }: Platform,
+  { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
 ): DatagramSocket {
-  const { overflowOption, socketFlags } = platform;
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
   const descriptor = syscalls.socket(C.PF_ROUTE, C.SOCK_RAW | socketFlags, 0);
   if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
@@ -86,15 +84,7 @@ export function openRouteSocket(
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
   if (overflowOption !== null) syscalls.setOption(descriptor, overflowOption, 1);
-  const decode = routeDecoder(platform, trace);
-  return new DatagramSocket(syscalls, descriptor, "routing messages", decode);
-}
-
-function routeDecoder(
-  { layout }: Platform,
-  trace: Trace | undefined,
-): (datagram: Uint8Array, events: BsdEvent[]) => void {
-  return (datagram, events) => {
+  return new DatagramSocket(syscalls, descriptor, "routing messages", (datagram, events) => {
     try {
       forEachMessage(datagram, (message) => {
         events.push(decodeEvent(message, layout));
@@ -105,7 +95,7 @@ function routeDecoder(
       events.push({ kind: "malformed" });
       trace?.(error.message);
     }
-  };
+  });
 }
 
 /**

@@ -4,22 +4,20 @@ import { DecodeError } from "../../state/errors.ts";
 import { AF_INET, AF_LINK, SOCKADDR_DL, SOCKADDR_IN, SOCKADDR_IN6 } from "./constants.ts";
 import type { Layout } from "./layouts.ts";
 
-/** struct sockaddr_dl. */
+/** struct sockaddr_dl. Its arrays are copies, often empty. */
 export interface LinkSockaddr {
   readonly index: number; // the interface; 0 where the kernel leaves it out
-  readonly name: Uint8Array; // the name of the interface: a copy, often empty
-  readonly address: Uint8Array; // the hardware address: a copy, often empty
+  readonly name: Uint8Array; // the name of the interface
+  readonly address: Uint8Array; // the hardware address
 }
 
 /** The offset of a sockaddr that is absent. */
 export const ABSENT = -1;
 
 /**
- * Locates the sockaddrs of a message: their offsets, by RTAX_*. The last one may lack its padding
- * (rt_msg1() of xnu). A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD
- * for IPv6 addresses, which have none (tailscale/tailscale-rs#396).
- *
- * @throws {DecodeError} if a sockaddr reaches beyond the end
+ * The offsets of the sockaddrs of a message, by RTAX_*. The last one may lack its padding (rt_msg1() of
+ * xnu). A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD for IPv6
+ * addresses, which have none (tailscale/tailscale-rs#396). Throws DecodeError if one reaches beyond the end.
  */
 export function sockaddrOffsets(
   bytes: Uint8Array,
@@ -51,19 +49,15 @@ export function sockaddrOffsets(
 export function decodeIp(bytes: Uint8Array, at: number, layout: Layout): Uint8Array | null {
   if (at === ABSENT) return null;
   const family = familyOf(bytes, at);
-  if (family === AF_INET) return bytesOf(bytes, at, SOCKADDR_IN.sin_addr, 4);
+  if (family === AF_INET) return addressOf(bytes, at, "IPv4");
   if (family !== layout.inet6) return null;
-  const address = bytesOf(bytes, at, SOCKADDR_IN6.sin6_addr, 16);
+  const address = addressOf(bytes, at, "IPv6");
   // KAME embeds the scope; with net.inet6.ip6.in6_embedded_scope=0 it is in sin6_scope_id instead.
   if (hasScope(address)) address[2] = address[3] = 0;
   return address;
 }
 
-/**
- * Decodes a link-level address; null if it is absent or of another family.
- *
- * @throws {DecodeError} if its lengths exceed it
- */
+/** Decodes a link-level address; null if it is absent or of another family. Throws DecodeError. */
 export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr | null {
   const length = at === ABSENT ? 0 : bytes[at]!;
   if (length === 0 || familyOf(bytes, at) !== AF_LINK) return null;
@@ -90,14 +84,8 @@ export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr 
  * fills what precedes the address with 0xff, the family byte too: hence the family of the address that
  * the mask belongs to.
  */
-export function decodePrefixLength(
-  bytes: Uint8Array,
-  at: number,
-  family: "IPv4" | "IPv6",
-): number {
-  const mask = family === "IPv4"
-    ? bytesOf(bytes, at, SOCKADDR_IN.sin_addr, 4)
-    : bytesOf(bytes, at, SOCKADDR_IN6.sin6_addr, 16);
+export function decodePrefixLength(bytes: Uint8Array, at: number, family: "IPv4" | "IPv6"): number {
+  const mask = addressOf(bytes, at, family);
   let ones = 0;
   for (const byte of mask) {
     ones += Math.min(Math.clz32(~byte << 24), 8);
@@ -118,10 +106,11 @@ function hasScope(address: Uint8Array): boolean {
   return first === 0xff && ((second & 0x0f) === 1 || (second & 0x0f) === 2);
 }
 
-/** Copies `size` bytes at an offset of the sockaddr; those beyond its end are zero. */
-function bytesOf(bytes: Uint8Array, at: number, offset: number, size: number): Uint8Array {
-  const copy = new Uint8Array(size);
-  const end = Math.min(bytes[at]!, offset + size);
+/** Copies the address; bytes beyond the end of the sockaddr are zero. */
+function addressOf(bytes: Uint8Array, at: number, family: "IPv4" | "IPv6"): Uint8Array {
+  const copy = new Uint8Array(family === "IPv4" ? 4 : 16);
+  const offset = family === "IPv4" ? SOCKADDR_IN.sin_addr : SOCKADDR_IN6.sin6_addr;
+  const end = Math.min(bytes[at]!, offset + copy.length);
   for (let i = offset; i < end; i++) copy[i - offset] = bytes[at + i]!;
   return copy;
 }

@@ -13,9 +13,6 @@ import { BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
 import { readDump } from "./dump.ts";
 
-/** The default size of the receive buffer. */
-const RECEIVE_BUFFER_BYTES = 262_144;
-
 /** How to open the source. */
 type BsdSourceOptions = EventSourceOptions & { os: BsdSystemName };
 
@@ -32,11 +29,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   #disposed: Promise<void> | null = null;
 
   /** Uses a loaded runtime; `release` releases it. */
-  constructor(
-    runtime: BsdRuntime,
-    options: EventSourceOptions,
-    release: () => Promise<void>,
-  ) {
+  constructor(runtime: BsdRuntime, options: EventSourceOptions, release: () => Promise<void>) {
     this.#runtime = runtime;
     this.#options = options;
     this.#release = release;
@@ -68,7 +61,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
    */
   check(listens: boolean): void {
     const { platform, syscalls } = this.#runtime;
-    if (listens) openRouteSocket(syscalls, platform, RECEIVE_BUFFER_BYTES).close();
+    if (listens) openRouteSocket(syscalls, platform).close();
     syscalls.routeTable("sysctl of the interfaces", platform.listRequest);
   }
 
@@ -76,14 +69,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
-    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES, stormPauseMs, trace } = this.#options;
-    return this.#subscription = new BsdSubscription({
-      runtime: this.#runtime,
-      receiveBufferBytes,
-      stormPauseMs,
-      trace,
-      counters: this.counters,
-    });
+    return this.#subscription = new BsdSubscription(this.#runtime, this.#options, this.counters);
   }
 
   /** Reads interfaces, addresses and routes. */

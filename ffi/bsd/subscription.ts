@@ -2,11 +2,10 @@
 // is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
-import type { Watch } from "../poll_loop.ts";
+import type { EventSourceOptions } from "../open.ts";
 import { Alarm } from "../poll_timers.ts";
-import { clockEvent } from "../suspend_clock.ts";
 import type { BsdEvent } from "./classify.ts";
-import { type DatagramSocket, encodeCanary, openRouteSocket, type Trace } from "./route_socket.ts";
+import { type DatagramSocket, encodeCanary, openRouteSocket } from "./route_socket.ts";
 import type { BsdRuntime } from "./runtime.ts";
 import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
 
@@ -16,66 +15,51 @@ import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
  */
 const RECHECK_MS = 50;
 
-/** What a subscription needs of its source. */
-export interface SubscriptionContext {
-  runtime: BsdRuntime; // the system calls and the shared poll loop
-  receiveBufferBytes: number; // the size of the receive buffer to ask for
-  /** The longest pause between two polls in a storm, in milliseconds. */
-  stormPauseMs?: number | undefined;
-  trace?: Trace | undefined; // receives one line of text per message
-  counters: Counters; // incremented
-}
-
 /** A subscription to the kernel's events. */
 export class BsdSubscription implements Subscription {
-  readonly #context: SubscriptionContext;
-  readonly #port: DatagramSocket;
-  readonly #watch: Watch;
+  readonly #runtime: BsdRuntime;
+  readonly #counters: Counters;
+  readonly #port: DatagramSocket; // the routing socket
   readonly #socket: EventSocket<BsdEvent>;
+  readonly #sources = new Map<string, EventSocket<BsdEvent>>(); // what listens, by name
+  readonly #loops: Promise<void>[] = []; // over the sources other than the routing socket
   readonly #pending = new PendingEvents();
   readonly #canary: Canary;
-  readonly #watches = new Set<Watch>();
-  /** The other wake-up sources, and the loops over them. */
-  readonly #others: EventSocket<BsdEvent>[] = [];
-  readonly #loops: Promise<void>[] = [];
-  readonly #listening = new Set<string>(["route"]);
   readonly #stopClock: () => void;
   readonly #recheck: Alarm;
-  /** The indexes of the interfaces already reported. */
-  #knownIndexes = new Set<number>();
-  #isRef = true;
+  #knownIndexes = new Set<number>(); // of the interfaces already reported
   #disposed: Promise<void> | null = null;
 
   /**
    * Opens the sockets: the kernel queues events from now on.
    *
+   * @param counters Incremented.
    * @throws {SystemCallError} if the kernel refuses
    */
-  constructor(context: SubscriptionContext) {
-    this.#context = context;
-    const { receiveBufferBytes, runtime, stormPauseMs, trace } = context;
+  constructor(runtime: BsdRuntime, options: EventSourceOptions, counters: Counters) {
+    this.#runtime = runtime;
+    this.#counters = counters;
     const { clocks, platform, pollLoop, syscalls } = runtime;
-    this.#port = openRouteSocket(syscalls, platform, receiveBufferBytes, trace);
-    this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
-    this.#watches.add(this.#watch);
+    this.#port = openRouteSocket(syscalls, platform, options);
+    this.#socket = new EventSocket(this.#port, pollLoop.watch(this.#port.descriptor, options));
+    this.#sources.set("route", this.#socket);
     this.#recheck = new Alarm(pollLoop.timers, () => this.#post({ kind: "changed" }));
-    this.#socket = new EventSocket(this.#port, this.#watch);
     this.#canary = new Canary(() => {
       const sequence = runtime.nextSequence();
       // The write fails if there is no such route, and the answer says so: only the echo counts.
       syscalls.write(this.#port.descriptor, encodeCanary(platform, sequence));
       return sequence;
     });
-    this.#stopClock = clocks.listen((finding) => this.#post(clockEvent(finding)));
+    this.#stopClock = clocks.listen((event) => this.#post(event));
     if (!platform.hasWakeupSources) return;
-    for (const source of openWakeupSources(syscalls, trace)) {
+    for (const source of openWakeupSources(syscalls, options.trace)) {
       this.#loops.push(this.#listen(source));
     }
   }
 
   /** What listens at this moment. */
   get listening(): readonly string[] {
-    return [...this.#listening];
+    return this.#disposed === null ? [...this.#sources.keys()] : [];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
@@ -85,14 +69,14 @@ export class BsdSubscription implements Subscription {
         yield* this.#pending.take();
       }
     } finally {
-      this.#listening.delete("route");
+      this.#sources.delete("route");
     }
   }
 
   /** Drains, so that the actor learns of what has arrived; the state comes from `read()`. */
   view(): Reading | null {
     this.#take(this.#socket.drain().events, false);
-    if (!this.#pending.isEmpty) this.#watch.wake();
+    if (!this.#pending.isEmpty) this.#socket.watch.wake();
     return null;
   }
 
@@ -107,15 +91,13 @@ export class BsdSubscription implements Subscription {
   }
 
   ref(): void {
-    this.#isRef = true;
     this.#recheck.ref = true;
-    for (const watch of this.#watches) watch.ref();
+    for (const { watch } of this.#sources.values()) watch.ref();
   }
 
   unref(): void {
-    this.#isRef = false;
     this.#recheck.ref = false;
-    for (const watch of this.#watches) watch.unref();
+    for (const { watch } of this.#sources.values()) watch.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -123,41 +105,36 @@ export class BsdSubscription implements Subscription {
   }
 
   async #dispose(): Promise<void> {
-    this.#listening.clear();
     this.#canary.close();
     this.#stopClock();
     this.#recheck.set(null);
-    for (const socket of [this.#socket, ...this.#others]) socket.close();
-    await Promise.all([...this.#watches].map((watch) => watch.close()));
+    const sockets = new Set([this.#socket, ...this.#sources.values()]);
+    await Promise.all(Array.from(sockets, (socket) => socket.close()));
     await Promise.all(this.#loops);
     this.#port.close();
   }
 
   /** Listens to another wake-up source; the subscription survives its loss. */
   async #listen(source: WakeupSource): Promise<void> {
-    const watch = this.#context.runtime.pollLoop.watch(source.descriptor);
-    this.#watches.add(watch);
-    if (!this.#isRef) watch.unref();
-    this.#listening.add(source.name);
-    const socket = new EventSocket(source, watch);
-    this.#others.push(socket);
+    const socket = new EventSocket(source, this.#runtime.pollLoop.watch(source.descriptor));
+    this.#sources.set(source.name, socket);
     try {
       for await (const events of socket) {
         this.#take(events, false);
-        if (!this.#pending.isEmpty) this.#watch.wake();
+        if (!this.#pending.isEmpty) this.#socket.watch.wake();
       }
     } catch {
-      this.#listening.delete(source.name);
+      // reconcile finds what it would have reported
     }
-    await watch.close();
-    this.#watches.delete(watch);
+    this.#sources.delete(source.name);
+    await socket.close();
     source.close();
   }
 
   /** Adds an event that did not come through the poll. */
   #post(event: SourceEvent): void {
     this.#pending.add(event);
-    this.#watch.wake();
+    this.#socket.watch.wake();
   }
 
   #take(events: readonly BsdEvent[], throughPoll: boolean): void {
@@ -172,12 +149,11 @@ export class BsdSubscription implements Subscription {
   }
 
   #count(event: BsdEvent): void {
-    const { counters } = this.#context;
-    counters.events++;
+    this.#counters.events++;
     switch (event.kind) {
       case "malformed":
         // Without a table nothing is out of step: a malformed message is worth no more than a change.
-        counters.malformed++;
+        this.#counters.malformed++;
         return this.#pending.add({ kind: "changed" });
       case "removed":
         if (this.#disposed === null) this.#recheck.set(RECHECK_MS);
@@ -189,6 +165,6 @@ export class BsdSubscription implements Subscription {
       case "changed":
         return this.#pending.add({ kind: "changed" });
     }
-    counters.ignored++;
+    this.#counters.ignored++;
   }
 }

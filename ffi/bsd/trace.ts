@@ -14,11 +14,7 @@ import {
 /** RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET. */
 const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 
-/**
- * Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print.
- *
- * @throws {DecodeError} if it is malformed
- */
+/** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
 export function formatMessage(message: RouteMessage, layout: Layout): string {
   const header = headerOf(message, layout);
   if (header === null) return `unknown type ${hex(message.type)} version ${message.version}`;

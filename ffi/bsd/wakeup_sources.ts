@@ -3,10 +3,11 @@
 // silent. Each is optional: if the system lacks or refuses it, netwatch continues without it, and reconcile
 // finds what no source reports.
 import type { SocketPort } from "../event_socket.ts";
+import type { EventSourceOptions } from "../open.ts";
 import { POLLIN } from "../poll_loop.ts";
 import { type BsdEvent, decodeKernelEvent } from "./classify.ts";
 import { DARWIN, SOCK_RAW } from "./constants.ts";
-import { DatagramSocket, type Trace } from "./route_socket.ts";
+import { DatagramSocket } from "./route_socket.ts";
 import { u32 } from "./sockaddr.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -17,8 +18,11 @@ export interface WakeupSource extends SocketPort<BsdEvent> {
   close(): void;
 }
 
+/** Receives one line of text per event. */
+type Trace = EventSourceOptions["trace"];
+
 /** Opens what the system has and grants. */
-export function openWakeupSources(syscalls: Syscalls, trace?: Trace): WakeupSource[] {
+export function openWakeupSources(syscalls: Syscalls, trace: Trace): WakeupSource[] {
   return [openNotification(syscalls, trace), openKernelEvents(syscalls, trace)]
     .filter((source) => source !== null);
 }
@@ -26,7 +30,7 @@ export function openWakeupSources(syscalls: Syscalls, trace?: Trace): WakeupSour
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = "com.apple.system.config.network_change";
 
-function openNotification(syscalls: Syscalls, trace: Trace | undefined): WakeupSource | null {
+function openNotification(syscalls: Syscalls, trace: Trace): WakeupSource | null {
   const notification = syscalls.register(NETWORK_CHANGE);
   if (notification === null) return null;
   const { descriptor } = notification;
@@ -48,7 +52,7 @@ function openNotification(syscalls: Syscalls, trace: Trace | undefined): WakeupS
   };
 }
 
-function openKernelEvents(syscalls: Syscalls, trace: Trace | undefined): WakeupSource | null {
+function openKernelEvents(syscalls: Syscalls, trace: Trace): WakeupSource | null {
   const descriptor = syscalls.socket(DARWIN.PF_SYSTEM, SOCK_RAW, DARWIN.SYSPROTO_EVENT);
   if (descriptor < 0) return null;
   // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Without a filter no event matches.

@@ -12,29 +12,22 @@ export const SOCK_RAW = 3; // the type of a netlink socket
 export const SOCK_CLOEXEC = 0x80000; // or'ed into the type: not inherited by child processes
 export const SOL_SOCKET = 1; // level of the options below
 export const SO_ERROR = 4; // i32: the pending error, cleared by asking; ENOBUFS after an overflow
-// i32: receive buffer in bytes; the kernel doubles it, up to net.core.rmem_max
-export const SO_RCVBUF = 8;
+export const SO_RCVBUF = 8; // i32: receive buffer in bytes, doubled, up to net.core.rmem_max
 export const SO_ATTACH_FILTER = 26; // struct sock_fprog: a classic BPF program
 export const SO_RCVBUFFORCE = 33; // as SO_RCVBUF without that limit; needs CAP_NET_ADMIN
-// u32 array, read only: memory use of the socket (4.12, linux/sock_diag.h)
-export const SO_MEMINFO = 55;
-// index in SO_MEMINFO: messages dropped because the receive buffer was full
-export const SK_MEMINFO_DROPS = 8;
-export const SK_MEMINFO_VARS = 9; // how many u32 SO_MEMINFO has at least
+export const SO_MEMINFO = 55; // u32 array, read only: SK_MEMINFO_* (4.12, linux/sock_diag.h)
+export const SK_MEMINFO_DROPS = 8; // messages dropped because the receive buffer was full
+export const SK_MEMINFO_VARS = 9; // how many there are at least
 export const SO_COOKIE = 57; // u64, read only: no other socket ever has the same (4.12)
 export const MSG_TRUNC = 0x20; // asked for: the real length. Answered: the datagram was cut
 export const MSG_DONTWAIT = 0x40; // do not block in this call
-
-// poll(2) (asm-generic/poll.h).
-export const POLLERR = 0x8; // an error is pending; with netlink, an overflow
 
 // Clocks and timers (linux/time.h, linux/timerfd.h).
 export const CLOCK_REALTIME = 0; // wall clock: steps
 export const CLOCK_MONOTONIC = 1; // stops while the machine sleeps
 export const CLOCK_BOOTTIME = 7; // counts while the machine sleeps
 export const TFD_TIMER_ABSTIME = 1; // timerfd_settime: the time is absolute
-// timerfd_settime: a step of the clock or a wake from sleep cancels the timer (ECANCELED)
-export const TFD_TIMER_CANCEL_ON_SET = 2;
+export const TFD_TIMER_CANCEL_ON_SET = 2; // ECANCELED after a step of the clock or a sleep
 export const TFD_NONBLOCK = 0x800; // timerfd_create: never block
 export const TFD_CLOEXEC = 0x80000; // timerfd_create: not inherited by child processes
 
@@ -44,25 +37,19 @@ export const ENOBUFS = 105; // the receive buffer overflowed
 // Sizes in bytes of the structs on the wire and in calls (64-bit, generic ABI).
 export const SOCKADDR_NL_SIZE = 12; // struct sockaddr_nl: family 0:2, pad 2:2, pid 4:4, groups 8:4
 export const NLMSGHDR_SIZE = 16; // struct nlmsghdr: len 0:4, type 4:2, flags 6:2, seq 8:4, pid 12:4
-// struct nlmsgerr: error 0:4 (negative), the request's nlmsghdr 4:16
-export const NLMSGERR_SIZE = 20;
+export const NLMSGERR_SIZE = 20; // struct nlmsgerr: error 0:4 (negative), request header 4:16
 export const RTATTR_SIZE = 4; // struct rtattr: len 0:2 with this header, type 2:2
-// struct ifinfomsg: family 0:1, type 2:2, index 4:4, flags 8:4, change 12:4
-export const IFINFOMSG_SIZE = 16;
-// struct ifaddrmsg: family 0, prefixlen 1, flags 2, scope 3, index 4:4
-export const IFADDRMSG_SIZE = 8;
-// struct rtmsg: family 0, dst_len 1, src_len 2, tos 3, table 4, protocol 5, scope 6, type 7, flags 8:4
-export const RTMSG_SIZE = 12;
-// struct rtnexthop: len 0:2, flags 2, hops 3, ifindex 4:4, then attributes
-export const RTNEXTHOP_SIZE = 8;
+export const IFINFOMSG_SIZE = 16; // struct ifinfomsg: family 0, type 2:2, index 4:4, flags 8:4
+export const IFADDRMSG_SIZE = 8; // struct ifaddrmsg: family 0, prefixlen 1, flags 2, index 4:4
+export const RTMSG_SIZE = 12; // struct rtmsg: family 0, dst_len 1, table 4, type 7, flags 8:4
+export const RTNEXTHOP_SIZE = 8; // struct rtnexthop: len 0:2, flags 2, index 4:4, attributes 8
 
 // Netlink (linux/netlink.h): protocol, socket options.
 export const NETLINK_ROUTE = 0; // the protocol of links, addresses, routes and rules
 export const SOL_NETLINK = 270; // level of the options below
 export const NETLINK_LIST_MEMBERSHIPS = 9; // u32 bit set: the groups heard
 export const NETLINK_EXT_ACK = 11; // errors carry a text
-// requests are checked strictly, filters of dumps are honoured
-export const NETLINK_GET_STRICT_CHK = 12;
+export const NETLINK_GET_STRICT_CHK = 12; // strict requests, filtered dumps
 
 // Netlink control messages (linux/netlink.h).
 export const NLMSG_NOOP = 1; // nothing
@@ -78,11 +65,9 @@ export const NLM_F_DUMP = 0x300; // request: everything
 export const NLM_F_CAPPED = 0x100; // in NLMSG_ERROR: only the header of the request is repeated
 export const NLM_F_ACK_TLVS = 0x200; // in NLMSG_ERROR: attributes follow
 export const NLMSGERR_ATTR_MSG = 1; // attribute of NLMSG_ERROR: the error in words
-// attribute types without the bits for nested and network byte order
-export const NLA_TYPE_MASK = 0x3fff;
+export const NLA_TYPE_MASK = 0x3fff; // without the bits for nested and network byte order
 
-// Multicast groups (linux/rtnetlink.h), for NETLINK_ADD_MEMBERSHIP.
-// As a bit for bind(): 1 << (n - 1), up to 32.
+// Multicast groups (linux/rtnetlink.h).
 export const RTNLGRP_LINK = 1; // links
 export const RTNLGRP_NEIGH = 3; // neighbours
 export const RTNLGRP_IPV4_IFADDR = 5; // IPv4 addresses
@@ -109,9 +94,8 @@ export const RTM_NEWRULE = 32; // a policy rule
 export const RTM_DELRULE = 33; // a policy rule is gone
 export const RTM_NEWNEXTHOP = 104; // a nexthop object
 export const RTM_DELNEXTHOP = 105; // a nexthop object is gone
-// a bucket of a resilient nexthop group migrated; a group has up to 65,536
-export const RTM_NEWNEXTHOPBUCKET = 116;
-export const RTM_DELNEXTHOPBUCKET = 117; // a bucket of a resilient nexthop group is gone
+export const RTM_NEWNEXTHOPBUCKET = 116; // of a resilient nexthop group, which has up to 65,536
+export const RTM_DELNEXTHOPBUCKET = 117;
 
 // Neighbours (linux/neighbour.h): flag, and states that follow each other while a neighbour ages.
 export const NTF_ROUTER = 0x80; // the neighbour is an IPv6 router
@@ -138,8 +122,7 @@ export const IFLA_LINK_NETNSID = 37; // s32: IFLA_LINK is in another namespace
 export const IFLA_EXT_MASK = 29; // u32 in requests: RTEXT_FILTER_*
 export const RTEXT_FILTER_SKIP_STATS = 0x8; // linux/rtnetlink.h: leave the counters out
 export const IF_OPER_TESTING = 4; // being tested: carrier but no traffic
-// waits for something outside, such as 802.1X: carrier but no traffic
-export const IF_OPER_DORMANT = 5;
+export const IF_OPER_DORMANT = 5; // waits, as for 802.1X: carrier but no traffic
 
 // Hardware types (linux/if_arp.h).
 export const ARPHRD_ETHER = 1; // ethernet, Wi-Fi too
@@ -176,8 +159,6 @@ export const RTA_NH_ID = 30; // u32: a nexthop object
 export const RTN_BLACKHOLE = 6; // dropped without a word
 export const RTN_UNREACHABLE = 7; // answered with unreachable
 export const RTN_PROHIBIT = 8; // answered with prohibited
-// request: answer with the table where the route was found. IPv4 only
-export const RTM_F_LOOKUP_TABLE = 0x1000;
-// request: answer with the route that matched, not with the way
-export const RTM_F_FIB_MATCH = 0x2000;
+export const RTM_F_LOOKUP_TABLE = 0x1000; // asks for the table of the route; IPv4 only
+export const RTM_F_FIB_MATCH = 0x2000; // asks for the route that matches, not for the next hop
 export const RTNH_F_DEAD = 1; // the link is down

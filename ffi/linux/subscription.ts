@@ -3,7 +3,6 @@ import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { Watch } from "../poll_loop.ts";
 import { Alarm } from "../poll_timers.ts";
-import { clockEvent } from "../suspend_clock.ts";
 import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
@@ -79,7 +78,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       this.#port.sendCanary(++this.#sequence);
       return this.#sequence;
     });
-    this.#stopClock = clock.listen((finding) => this.#post(clockEvent(finding)));
+    this.#stopClock = clock.listen((event) => this.#post(event));
   }
 
   /** The event socket, for tests of this source only. */
@@ -180,11 +179,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   async #dispose(): Promise<void> {
     this.#stopClock();
-    this.#socket.close();
     this.#canary.close();
     this.#expiry.set(null);
     this.#recheck.set(null);
-    await this.#watch.close();
+    await this.#socket.close();
     this.#port.close();
   }
 

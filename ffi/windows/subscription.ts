@@ -1,7 +1,6 @@
 // Receives the notifications. It keeps no table: a notification is a reason to read the state.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { PendingEvents } from "../event_socket.ts";
-import { clockEvent } from "../suspend_clock.ts";
 import type { Notifications, Subscriber } from "./notifications.ts";
 import type { WindowsRuntime } from "./runtime.ts";
 
@@ -40,7 +39,7 @@ export class WindowsSubscription implements Subscription, Subscriber {
     this.#context = context;
     const { notifications, runtime } = context;
     this.#unsubscribe = notifications.subscribe(this);
-    this.#stopClock = runtime.clocks.listen((finding) => this.#post(clockEvent(finding)));
+    this.#stopClock = runtime.clocks.listen((event) => this.#post(event));
   }
 
   /** Whether it keeps the process alive. */
