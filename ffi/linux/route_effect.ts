@@ -19,13 +19,13 @@ export interface RouteEffect {
  * @param event The event.
  * @param table The table after the event.
  * @param last The default routes that were looked up last.
- * @param isCurrent Whether nothing has changed since then.
+ * @param isCertain Whether nothing has changed since then, and no other route takes part.
  */
 export function routeEffect(
   event: KernelEvent,
   table: LinkTable,
   last: DefaultRouteAnswer,
-  isCurrent: boolean,
+  isCertain: boolean,
 ): RouteEffect {
   switch (event.kind) {
     case "link": {
@@ -35,12 +35,12 @@ export function routeEffect(
     case "link-gone":
       return { ask: "all", again: last.indexes.includes(event.index) };
     case "address": {
-      const keeps = isCurrent && keepsSource(event.address, table, last);
+      const keeps = isCertain && keepsSource(event.address, table, last);
       return { ask: keeps ? "nothing" : "known", again: false };
     }
     case "address-gone": {
-      const again = mayTakeRoutes(event.address, table, last, isCurrent);
-      const keeps = isCurrent && !again && routeOf(event.address, last) !== null;
+      const again = mayTakeRoutes(event.address, table, last, isCertain);
+      const keeps = isCertain && !again && routeOf(event.address, last) !== null;
       return { ask: keeps ? "nothing" : "known", again };
     }
     default:
@@ -56,11 +56,11 @@ function mayTakeRoutes(
   address: AddressMessage,
   table: LinkTable,
   last: DefaultRouteAnswer,
-  isCurrent: boolean,
+  isCertain: boolean,
 ): boolean {
   const { family, index, local } = address;
   if (routeOf(address, last)?.source === formatIp(local)) return true;
-  return last.indexes.includes(index) && (!isCurrent || !table.hasAddress(index, family));
+  return last.indexes.includes(index) && (!isCertain || !table.hasAddress(index, family));
 }
 
 /**

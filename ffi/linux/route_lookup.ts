@@ -29,7 +29,8 @@ export interface LinkNames {
 export interface DefaultRouteAnswer {
   asked: boolean; // whether the kernel was asked now
   routes: DefaultRoutes; // as published
-  indexes: number[]; // the indexes of their interfaces
+  indexes: number[]; // the interfaces of all ways that were found
+  isPlain: boolean; // in each family one route of length 0 leads everywhere, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
@@ -39,6 +40,7 @@ export const NO_DEFAULTS: DefaultRouteAnswer = {
   asked: false,
   routes: { ipv4: null, ipv6: null },
   indexes: [],
+  isPlain: true,
   expiresInSeconds: null,
 };
 
@@ -89,16 +91,16 @@ export class RouteLookup {
   #last: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
 
   /**
-   * A route may have come: both families are asked about. Otherwise one without a default route is not,
+   * A route may have come: both families are asked about. Otherwise one where nothing matched is not,
    * because the kernel removes routes silently, but never adds one without a message about a link, a route,
-   * a rule or a nexthop object.
+   * a rule or a nexthop object. A route that matched may hide a default route until it goes.
    */
   invalidate(): void {
     this.#families.ipv4 = this.#families.ipv6 = true;
     this.#last = null;
   }
 
-  /** A route may have gone, or its source changed: families with a default route are asked about. */
+  /** A route may have gone, or its source changed: families where a route matched are asked about. */
   recheck(): void {
     this.#last = null;
   }
@@ -125,11 +127,14 @@ export class RouteLookup {
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
+    let isPlain = true;
     const chosen = (["ipv4", "ipv6"] as const).map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
-      const route = selectDefaultRoute(low, high);
-      this.#families[family] = route !== null;
-      return route;
+      this.#families[family] = halves.some((half) =>
+        half.family === family && half.probes.some(({ match }) => answers.get(match) != null)
+      );
+      isPlain &&= !this.#families[family] || isOneDefault(low, high);
+      return selectDefaultRoute(low, high);
     });
     const sources = chosen.map((it) => it && sourceQuery(it));
     askFor(sources.filter((query) => query !== null));
@@ -143,7 +148,8 @@ export class RouteLookup {
     const answer = {
       asked: true,
       routes: { ipv4: published[0] ?? null, ipv6: published[1] ?? null },
-      indexes: chosen.flatMap((it) => it?.hops[0]?.index ?? []),
+      indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
+      isPlain,
       expiresInSeconds: earliest(chosen),
     };
     this.#last = { ...answer, asked: false };
@@ -202,6 +208,12 @@ function hopsOf(
     )
     .sort(compareHops);
   return { ...found, hops };
+}
+
+/** Whether no other route can decide as long as this one stays. */
+function isOneDefault(low: Found | null, high: Found | null): boolean {
+  return low?.prefixLength === 0 && high?.prefixLength === 0 &&
+    low.hops[0]?.index === high.hops[0]?.index;
 }
 
 /** With several hops the plain answer is one of them at random, so ask for the one that is reported. */

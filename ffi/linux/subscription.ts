@@ -243,7 +243,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const last = current ?? this.#defaults;
     const { again, ask } = this.#table === null
       ? { again: false, ask: "all" }
-      : routeEffect(event, this.#table, last, current !== null);
+      : routeEffect(event, this.#table, last, current?.isPlain === true);
     if (ask === "all") this.lookup.invalidate();
     else if (ask === "known") this.lookup.recheck();
     if (!again) return;

@@ -37,7 +37,8 @@ const DEFAULTS: DefaultRouteAnswer = {
     ipv4: { interface: "wan", gateway: "192.0.2.1", source: "192.0.2.7", metric: null },
     ipv6: { interface: "wan", gateway: "fe80::1", source: "2001:db8::7", metric: 1024 },
   },
-  indexes: [WAN, WAN],
+  indexes: [WAN],
+  isPlain: true,
   expiresInSeconds: null,
 };
 
@@ -59,20 +60,20 @@ function link(index: number, name: string, flags = IFF_UP): LinkMessage {
 
 interface Situation {
   answer?: DefaultRouteAnswer;
-  isCurrent?: boolean;
+  isCertain?: boolean;
   wan?: string[];
 }
 
 /** Two links that are up; `wan` has the default routes. */
 function effect(event: KernelEvent, situation: Situation = {}): RouteEffect {
-  const { answer = DEFAULTS, isCurrent = true, wan = ["192.0.2.7/24", "2001:db8::7/64"] } =
+  const { answer = DEFAULTS, isCertain = true, wan = ["192.0.2.7/24", "2001:db8::7/64"] } =
     situation;
   const table = new LinkTable();
   table.setLink(link(WAN, "wan"));
   table.setLink(link(LAN, "lan"));
   for (const text of wan) table.setAddress(address(WAN, text));
   applyEvent(table, event);
-  return routeEffect(event, table, answer, isCurrent);
+  return routeEffect(event, table, answer, isCertain);
 }
 
 function ipv4(route: Partial<DefaultRoute>): DefaultRouteAnswer {
@@ -103,7 +104,7 @@ const ADDED: [what: string, index: number, text: string, situation: Situation, a
   ["of IPv6", LAN, "2001:db8:1::1/64", {}, "known"],
   ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NONE }, "known"],
   ["without a default route", WAN, "192.0.2.8/24", { answer: NONE }, "known"],
-  ["after another event", LAN, "198.51.100.7/24", { isCurrent: false }, "known"],
+  ["after another event", LAN, "198.51.100.7/24", { isCertain: false }, "known"],
 ];
 
 for (const [what, index, text, situation, ask] of ADDED) {
@@ -129,8 +130,8 @@ const REMOVED: [what: string, index: number, text: string, situation: Situation,
     ],
     ["where the lookup found no way", LAN, "192.0.2.8/24", { answer: NONE }, "known"],
     ["that was the last of another interface", LAN, "192.0.2.8/24", {}, "nothing"],
-    ["after another event", WAN, "198.51.100.7/24", { isCurrent: false }, "again"],
-    ["on another interface after another event", LAN, "1.2.3.4/24", { isCurrent: false }, "known"],
+    ["after another event", WAN, "198.51.100.7/24", { isCertain: false }, "again"],
+    ["on another interface after another event", LAN, "1.2.3.4/24", { isCertain: false }, "known"],
   ];
 
 for (const [what, index, text, situation, expected] of REMOVED) {

@@ -325,5 +325,31 @@ Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", ()
   const { indexes, routes } = new RouteLookup().ask(kernel.ask, LINKS);
   assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2 }]);
   assertEquals(routes.ipv4, route("eth0", { source: "192.0.2.9" }));
-  assertEquals(indexes, [2]);
+  assertEquals(indexes, [2, 3]);
 });
+
+Deno.test("RouteLookup.ask() asks again after recheck() while a route matches that may hide the default route", () => {
+  const low = { to: LOW4, dev: 3 };
+  for (const hiding of [[low, { to: HIGH4, type: UNREACHABLE }], [{ to: "23.0.0.0/8", dev: 3 }]]) {
+    const lookup = new RouteLookup();
+    assertEquals(lookup.ask(new FakeRoutes(hiding).ask, LINKS).routes.ipv4, null);
+    lookup.recheck();
+    const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }]);
+    assertEquals(lookup.ask(kernel.ask, LINKS).routes.ipv4, eth0);
+  }
+});
+
+const PLAIN: [what: string, isPlain: boolean, routes: FakeRoute[]][] = [
+  ["no route", true, []],
+  ["one default route a family", true, [{ to: ALL4, ...viaEth0 }, { to: ALL6, dev: 3 }]],
+  ["two halves", false, [{ to: LOW4, ...viaEth0 }, { to: HIGH4, ...viaEth0 }]],
+  ["a half on another interface", false, [{ to: ALL4, ...viaEth0 }, { to: LOW4, dev: 3 }]],
+  ["only one half", false, [{ to: LOW4, dev: 3 }]],
+  ["only a longer route", false, [{ to: "23.0.0.0/8", dev: 3 }]],
+];
+
+for (const [what, isPlain, routes] of PLAIN) {
+  Deno.test(`RouteLookup.ask() of ${what}: ${isPlain ? "plain" : "another route takes part"}`, () => {
+    assertEquals(new RouteLookup().ask(new FakeRoutes(routes).ask, LINKS).isPlain, isPlain);
+  });
+}

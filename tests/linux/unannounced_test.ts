@@ -182,6 +182,27 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
+  "a default route is found when the kernel silently removes the route that hid it",
+  async () => {
+    await ipBatch([
+      "link add v0 type veth peer name v1",
+      "link set v0 up",
+      "link set v1 up",
+      "addr add 192.0.2.7/24 dev v0",
+      "addr add 198.51.100.7/24 dev v1",
+      "route add default via 198.51.100.1 dev v1",
+      "route add 0.0.0.0/1 dev v0",
+      "route add throw 128.0.0.0/1",
+    ]);
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+    assertEquals(watched.state.defaultRoute.ipv4, null); // one half leads by v0, the other nowhere
+    await ip("addr del 192.0.2.7/24 dev v0");
+    await untilState(watched, ({ defaultRoute }) => defaultRoute.ipv4?.interface === "v1");
+  },
+);
+
+namespaceTest(
+  import.meta.url,
   "addresses that keep_addr_on_down makes tentative do not condemn the socket",
   async () => {
     await ipBatch(["link add v0 type veth peer name v1", "link set v0 up", "link set v1 up"]);

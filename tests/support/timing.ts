@@ -17,6 +17,11 @@ export function scaled(ms: number): number {
   return ms * FACTOR;
 }
 
+/** Fewer repetitions on a slow machine: an emulated one has a fifth. */
+export function fewer(count: number): number {
+  return Math.ceil(count / Math.min(FACTOR, 5));
+}
+
 function readFactor(): number {
   const { state } = Deno.permissions.querySync({ name: "env", variable: VARIABLE });
   const text = state === "granted" ? Deno.env.get(VARIABLE) : undefined;
