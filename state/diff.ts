@@ -24,8 +24,6 @@ import type {
   Change,
   DefaultRoute,
   Interface,
-  InterfaceChange,
-  InterfaceFieldsChange,
   ResumedReason,
   State,
 } from "./types.ts";
@@ -177,6 +175,12 @@ function pushSourceChanges(changes: Change[], previous: State, next: State): voi
   }
 }
 
+/** An interface, and its addresses by CIDR once one of them changes. */
+interface Draft {
+  nic: Interface;
+  addresses: Map<string, Address> | null;
+}
+
 /**
  * Applies changes: `applyChanges(a, diffStates(a, b))` equals `b`. A change that does not fit, such as the
  * removal of an address that is not there, is ignored.
@@ -196,20 +200,30 @@ function pushSourceChanges(changes: Change[], previous: State, next: State): voi
  * ```
  */
 export function applyChanges(previous: State, changes: readonly Change[]): State {
-  const interfaces = new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic]));
-  const addresses: AddressesByName = new Map();
+  const drafts = new Map<string, Draft>();
+  for (const nic of sortedInterfaces(previous)) drafts.set(nic.name, { nic, addresses: null });
   let { defaultRoute, knows, resumedAt, sleptMs } = previous;
   for (const change of changes) {
     switch (change.kind) {
-      case "interface-added":
-      case "interface-removed":
-      case "interface-changed":
-        applyToInterfaces(interfaces, addresses, change);
+      case "interface-added": {
+        const nic = change.interface;
+        if (!drafts.has(nic.name)) drafts.set(nic.name, { nic, addresses: null });
         break;
+      }
+      case "interface-removed":
+        drafts.delete(change.interface.name);
+        break;
+      case "interface-changed": {
+        const draft = drafts.get(change.interface);
+        const fields = INTERFACE_FIELDS.filter((field) => change.fields.includes(field));
+        const changed = Object.fromEntries(fields.map((field) => [field, change.to[field]]));
+        if (draft !== undefined) draft.nic = { ...draft.nic, ...changed };
+        break;
+      }
       case "address-added":
       case "address-removed":
       case "address-changed":
-        applyToAddresses(interfaces, addresses, change);
+        applyToAddresses(drafts.get(change.interface), change);
         break;
       case "default-route-changed": {
         const family = change.family === "IPv4" ? "ipv4" : "ipv6";
@@ -223,55 +237,26 @@ export function applyChanges(previous: State, changes: readonly Change[]): State
         ({ knows, resumedAt, sleptMs } = change);
     }
   }
-  const list = Array.from(interfaces.values(), (nic) => {
-    const changed = addresses.get(nic.name);
-    return changed === undefined ? nic : { ...nic, addresses: [...changed.values()] };
-  });
+  const interfaces = Array.from(
+    drafts.values(),
+    ({ addresses, nic }) =>
+      addresses === null ? nic : { ...nic, addresses: [...addresses.values()] },
+  );
   const resumed = resumedAt === null || sleptMs === null ? null : { at: resumedAt, sleptMs };
-  return buildState({ interfaces: list, defaultRoute, knows }, resumed, previous);
-}
-
-/** The addresses of the interfaces that have address changes: by interface name, then CIDR. */
-type AddressesByName = Map<string, Map<string, Address>>;
-
-function applyToInterfaces(
-  interfaces: Map<string, Interface>,
-  addresses: AddressesByName,
-  change: InterfaceChange | InterfaceFieldsChange,
-): void {
-  if (change.kind === "interface-changed") {
-    const nic = interfaces.get(change.interface);
-    if (nic === undefined) return;
-    const fields = INTERFACE_FIELDS.filter((field) => change.fields.includes(field));
-    const changed = Object.fromEntries(fields.map((field) => [field, change.to[field]]));
-    interfaces.set(nic.name, { ...nic, ...changed });
-    return;
-  }
-  const { name } = change.interface;
-  if (change.kind === "interface-removed") {
-    interfaces.delete(name);
-    addresses.delete(name);
-  } else if (!interfaces.has(name)) {
-    interfaces.set(name, change.interface);
-  }
+  return buildState({ interfaces, defaultRoute, knows }, resumed, previous);
 }
 
 function applyToAddresses(
-  interfaces: ReadonlyMap<string, Interface>,
-  addresses: AddressesByName,
+  draft: Draft | undefined,
   change: AddressChange | AddressFlagsChange,
 ): void {
-  const nic = interfaces.get(change.interface);
-  if (nic === undefined) return;
-  let byCidr = addresses.get(nic.name);
-  if (byCidr === undefined) {
-    byCidr = new Map(normalizeInterface(nic).addresses.map((held) => [held.cidr, held]));
-    addresses.set(nic.name, byCidr);
-  }
-  const given = change.kind === "address-changed" ? change.to : change.address;
-  const address = normalizeAddress(given, nic.name);
-  if (change.kind === "address-removed") byCidr.delete(address.cidr);
-  else if (byCidr.has(address.cidr) === (change.kind === "address-changed")) {
-    byCidr.set(address.cidr, address);
-  }
+  if (draft === undefined) return;
+  const { nic } = draft;
+  const addresses = draft.addresses ??= new Map(
+    normalizeInterface(nic).addresses.map((held) => [held.cidr, held]),
+  );
+  const isChange = change.kind === "address-changed";
+  const address = normalizeAddress(isChange ? change.to : change.address, nic.name);
+  if (change.kind === "address-removed") addresses.delete(address.cidr);
+  else if (addresses.has(address.cidr) === isChange) addresses.set(address.cidr, address);
 }
