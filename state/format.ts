@@ -4,6 +4,7 @@ import type {
   Change,
   DefaultRoute,
   DefaultRouteChange,
+  DefaultRouteReason,
   Interface,
   InterfaceFieldsChange,
   Reason,
@@ -27,8 +28,7 @@ const ADDRESS_FLAGS = [
 ] as const;
 const PERMANENT = ["permanent", "permanent", "is permanent", "has a limited lifetime"] as const;
 
-type RouteField = readonly ["gateway" | "source" | "metric", string];
-const ROUTE_FIELDS: readonly RouteField[] = [
+const ROUTE_FIELDS: readonly (readonly ["gateway" | "source" | "metric", string])[] = [
   ["gateway", "via"],
   ["source", "from"],
   ["metric", "metric"],
@@ -81,7 +81,7 @@ export function escapeText(text: string): string {
  * ```
  */
 export function formatChange(change: Change): string {
-  return escapeText(changeText(change));
+  return escapeText(textOf(change));
 }
 
 /**
@@ -99,7 +99,7 @@ export function formatChange(change: Change): string {
  * ```
  */
 export function formatReason(reason: Reason): string {
-  return escapeText(reasonText(reason));
+  return escapeText(textOf(reason));
 }
 
 /** Formats the first reasons and the number of the rest: an interface can have thousands of addresses. */
@@ -123,7 +123,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / large)} ${name}${rest === 0 ? "" : ` ${rest} ${small![1]}`}`;
 }
 
-function changeText(change: Change): string {
+function textOf(change: Change | Reason): string {
   switch (change.kind) {
     case "interface-added":
       return `${formatName(change.interface.name)} is new: ${interfaceText(change.interface)}`;
@@ -139,6 +139,7 @@ function changeText(change: Change): string {
       const { from, interface: name, to } = change;
       return `${to.address} ${flagsText(from, to)} on ${formatName(name)}`;
     }
+    case "default-route":
     case "default-route-changed":
       return moveText(change);
     case "resumed":
@@ -148,23 +149,14 @@ function changeText(change: Change): string {
       const known = [links && "links", addressFlags && "address flags", routes && "routes"];
       return `the source knows: ${known.filter(Boolean).join(", ") || "addresses only"}`;
     }
-  }
-}
-
-function reasonText(reason: Reason): string {
-  switch (reason.kind) {
-    case "default-route":
-      return moveText(reason);
     case "address-usable":
-      return `${reason.address.address} is usable on ${formatName(reason.interface)}`;
+      return `${change.address.address} is usable on ${formatName(change.interface)}`;
     case "address-unusable":
-      return `${reason.address.address} is no longer usable on ${formatName(reason.interface)}`;
-    case "interface":
-      return `${formatName(reason.interface)} has another ${
-        reason.fields.map((field) => field === "up" ? "state" : field).join(" and ")
-      }`;
-    case "resumed":
-      return `asleep for ${formatDuration(reason.sleptMs)}`;
+      return `${change.address.address} is no longer usable on ${formatName(change.interface)}`;
+    case "interface": {
+      const fields = change.fields.map((field) => field === "up" ? "state" : field);
+      return `${formatName(change.interface)} has another ${fields.join(" and ")}`;
+    }
   }
 }
 
@@ -233,9 +225,7 @@ function flagsText(from: Address, to: Address): string {
 }
 
 /** Says of the previous route only what differs. */
-function moveText(
-  { family, from, to }: Pick<DefaultRouteChange, "family" | "from" | "to">,
-): string {
+function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason): string {
   if (to === null) return `${family} has no default route (was ${routeText(from, HOPS)})`;
   const name = formatName(to.interface);
   if (from?.interface !== to.interface) {
@@ -247,9 +237,8 @@ function moveText(
   const [now, before] = [to, from].map((route) => routeText(route, differing).slice(name.length));
   const [field] = differing[0]!;
   const was = differing.length === 1 && to[field] !== null ? from[field] : null;
-  return `${family} now leaves by ${name}${now || " directly"} (was ${
-    was ?? (before?.trim() || "direct")
-  })`;
+  const old = was ?? (before?.trim() || "direct");
+  return `${family} now leaves by ${name}${now || " directly"} (was ${old})`;
 }
 
 function routeText(route: DefaultRoute | null, fields = ROUTE_FIELDS): string {

@@ -103,46 +103,37 @@ export function pairInterfaces(
   next: State,
   list: (state: State) => readonly Interface[] = sortedInterfaces,
 ): InterfacePairs {
-  const added: Interface[] = [];
-  const kept: { from: Interface; to: Interface }[] = [];
-  if (previous.interfaces === next.interfaces) return { removed: [], added, kept };
-  const places = list === sortedInterfaces
-    ? placesChanged(previous.interfaces, next.interfaces)
-    : null;
+  if (previous.interfaces === next.interfaces) return { removed: [], added: [], kept: [] };
+  const from = list(previous);
+  const to = list(next);
+  const places = list === givenInterfaces
+    ? null
+    : placesChanged(previous.interfaces, next.interfaces);
   if (places !== null) {
-    const [from, to] = [list(previous), list(next)];
-    for (const place of places) kept.push({ from: from[place]!, to: to[place]! });
-    return { removed: [], added, kept };
+    const kept = places.map((place) => ({ from: from[place]!, to: to[place]! }));
+    return { removed: [], added: [], kept };
   }
-  const [before, after] = unshared(list(previous), list(next));
-  const byName = new Map(before.map((nic) => [nic.name, nic]));
-  for (const to of after) {
-    const from = byName.get(to.name);
-    if (from === undefined) added.push(to);
-    else kept.push({ from, to });
-    byName.delete(to.name);
-  }
-  return { removed: [...byName.values()], added, kept };
-}
-
-/** The two sorted lists without the objects that are in both. */
-function unshared(
-  before: readonly Interface[],
-  after: readonly Interface[],
-): [Interface[], Interface[]] {
-  const left: Interface[] = [];
-  const right: Interface[] = [];
-  for (let i = 0, j = 0; i < before.length || j < after.length;) {
-    const a = before[i];
-    const b = after[j];
+  const before = new Map<string, Interface>();
+  const after: Interface[] = [];
+  for (let i = 0, j = 0; i < from.length || j < to.length;) {
+    const a = from[i];
+    const b = to[j];
     const order = orderOf(a, b, compareInterfaces);
     if (order <= 0) i++;
     if (order >= 0) j++;
     if (a === b) continue;
-    if (order <= 0) left.push(a as Interface);
-    if (order >= 0) right.push(b as Interface);
+    if (order <= 0) before.set(a!.name, a!);
+    if (order >= 0) after.push(b!);
   }
-  return [left, right];
+  const added: Interface[] = [];
+  const kept: { from: Interface; to: Interface }[] = [];
+  for (const nic of after) {
+    const known = before.get(nic.name);
+    if (known === undefined) added.push(nic);
+    else kept.push({ from: known, to: nic });
+    before.delete(nic.name);
+  }
+  return { removed: [...before.values()], added, kept };
 }
 
 /**
