@@ -104,8 +104,7 @@ let systemSource: Promise<SystemSource | null> | undefined;
  * so that bundlers and `deno publish` can follow them.
  */
 async function loadSystemSource(): Promise<SystemSource | null> {
-  const { os } = Deno.build;
-  switch (os) {
+  switch (Deno.build.os) {
     case "linux":
     case "android": {
       const { LinuxSource } = await import("./linux/source.ts");
@@ -114,10 +113,7 @@ async function loadSystemSource(): Promise<SystemSource | null> {
     case "darwin":
     case "freebsd": {
       const { BsdSource } = await import("./bsd/source.ts");
-      return {
-        granted: (options) => BsdSource.granted({ ...options, os }),
-        open: (options) => BsdSource.open({ ...options, os }),
-      };
+      return BsdSource;
     }
     case "windows": {
       const { WindowsSource } = await import("./windows/source.ts");

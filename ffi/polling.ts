@@ -3,7 +3,7 @@
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
-import { makeAddress } from "../state/normalize.ts";
+import { makeAddress, PLAIN_ADDRESS } from "../state/normalize.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 
@@ -144,14 +144,6 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
   const prefixLength = Number(info.cidr.split("/")[1]);
   if (bytes === null || !Number.isInteger(prefixLength)) return null;
   const linkLocal = info.family === "IPv6" && isLinkLocal(bytes);
-  return makeAddress(bytes, {
-    prefixLength,
-    peer: null,
-    scopeId: linkLocal ? info.scopeid ?? null : null,
-    tentative: false,
-    duplicated: false,
-    deprecated: false,
-    temporary: false,
-    permanent: false,
-  });
+  const scopeId = linkLocal ? info.scopeid ?? null : null;
+  return makeAddress(bytes, { ...PLAIN_ADDRESS, prefixLength, scopeId });
 }

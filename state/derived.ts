@@ -102,17 +102,12 @@ export function primaryAddress(
   const source = (family !== "IPv6" && sourceAddress(state, ipv4)) ||
     (family !== "IPv4" && sourceAddress(state, ipv6));
   if (source) return source;
-  let best: Address | null = null;
-  let bestRank = Infinity;
-  for (const nic of sortedInterfaces(state)) {
-    for (const address of addressesOf(nic).usable) {
-      const rank = rankOf(address, nic);
-      if (rank >= bestRank || (family !== undefined && address.family !== family)) continue;
-      best = address;
-      bestRank = rank;
-    }
-  }
-  return best;
+  const ranked = sortedInterfaces(state).flatMap((nic) =>
+    addressesOf(nic).usable.map((address) => ({ address, rank: rankOf(address, nic) }))
+  );
+  ranked.sort((a, b) => a.rank - b.rank);
+  return ranked.find(({ address }) => (family ?? address.family) === address.family)?.address ??
+    null;
 }
 
 /** The source of a default route, which may be on another interface (a loopback /32 in data centers). */

@@ -84,6 +84,17 @@ export function normalizeAddress(address: Address, interfaceName: string): Addre
   return makeAddress(bytes, { ...address, peer });
 }
 
+/** The fields of an address of which only the bytes are known. */
+export const PLAIN_ADDRESS = {
+  peer: null,
+  scopeId: null,
+  tentative: false,
+  duplicated: false,
+  deprecated: false,
+  temporary: false,
+  permanent: false,
+} as const;
+
 /**
  * An address in normal form from its bytes.
  *

@@ -3,56 +3,28 @@ import { escapeText } from "./format.ts";
 import { parseIp, unmapIpv4 } from "./ip.ts";
 
 /**
- * The IANA IPv4 and IPv6 Special-Purpose Address Registries as of 2025-10-09 (RFC 6890, RFC 8190): the column
- * "Globally Reachable". Of several blocks the longest one decides. Left out are blocks with "N/A" (6to4, Teredo,
- * ORCHID, the old 6to4 relay), so that the block around them decides, and reachable blocks in no unreachable one.
+ * The blocks that are not globally reachable by the IANA IPv4 and IPv6 Special-Purpose Address Registries as of
+ * 2025-10-09 (RFC 6890, RFC 8190). Blocks with "N/A" are left out: 6to4, Teredo, ORCHID, the old 6to4 relay.
  */
-const REGISTRY: readonly (readonly [block: string, isReachable: boolean])[] = [
-  ["0.0.0.0/8", false],
-  ["10.0.0.0/8", false],
-  ["100.64.0.0/10", false],
-  ["127.0.0.0/8", false],
-  ["169.254.0.0/16", false],
-  ["172.16.0.0/12", false],
-  ["192.0.0.0/24", false],
-  ["192.0.0.9/32", true], // Port Control Protocol anycast
-  ["192.0.0.10/32", true], // TURN anycast
-  ["192.0.2.0/24", false],
-  ["192.88.99.2/32", false],
-  ["192.168.0.0/16", false],
-  ["198.18.0.0/15", false],
-  ["198.51.100.0/24", false],
-  ["203.0.113.0/24", false],
-  ["240.0.0.0/4", false],
-  ["::/128", false],
-  ["::1/128", false],
-  ["64:ff9b:1::/48", false],
-  ["100::/64", false],
-  ["100:0:0:1::/64", false],
-  ["2001::/23", false],
-  ["2001:1::1/128", true], // Port Control Protocol anycast
-  ["2001:1::2/128", true], // TURN anycast
-  ["2001:1::3/128", true], // DNS-SD Service Registration Protocol anycast
-  ["2001:3::/32", true],
-  ["2001:4:112::/48", true],
-  ["2001:20::/28", true],
-  ["2001:30::/28", true],
-  ["2001:db8::/32", false],
-  ["3fff::/20", false],
-  ["5f00::/16", false],
-  ["fc00::/7", false],
-  ["fe80::/10", false],
-];
+const UNREACHABLE = `
+  0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+  192.0.2.0/24 192.88.99.2/32 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24
+  240.0.0.0/4 ::/128 ::1/128 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32
+  3fff::/20 5f00::/16 fc00::/7 fe80::/10
+`;
+/** The blocks inside of them that are: anycast of the protocols PCP, TURN and SRP, AMT, AS112, ORCHIDv2 and DRIP. */
+const REACHABLE = `
+  192.0.0.9/32 192.0.0.10/32 2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:3::/32
+  2001:4:112::/48 2001:20::/28 2001:30::/28
+`;
 
 /** Decoded at the first call. */
-let blocks: ReturnType<typeof decodeBlocks> | undefined;
+let blocks: { readonly unreachable: Block[]; readonly reachable: Block[] } | undefined;
 
-/** The longest first. */
-const decodeBlocks = () =>
-  REGISTRY.map(([block, isReachable]) => {
-    const [address = "", length] = block.split("/");
-    return { bytes: parseIp(address) as Uint8Array, length: Number(length), isReachable };
-  }).sort((a, b) => b.length - a.length);
+interface Block {
+  readonly bytes: Uint8Array;
+  readonly length: number; // of the prefix
+}
 
 /**
  * Whether an address is not globally reachable, by the IANA special-purpose registries: private, shared,
@@ -78,11 +50,19 @@ export function isPrivateAddress(address: string): boolean {
     );
   }
   const bytes = unmapIpv4(parsed);
-  const block = (blocks ??= decodeBlocks()).find((it) => isInside(bytes, it.bytes, it.length));
-  return block !== undefined && !block.isReachable;
+  blocks ??= { unreachable: decodeBlocks(UNREACHABLE), reachable: decodeBlocks(REACHABLE) };
+  return blocks.unreachable.some((block) => isInside(bytes, block)) &&
+    !blocks.reachable.some((block) => isInside(bytes, block));
 }
 
-function isInside(bytes: Uint8Array, block: Uint8Array, length: number): boolean {
+function decodeBlocks(text: string): Block[] {
+  return text.trim().split(/\s+/).map((block) => {
+    const [address = "", length] = block.split("/");
+    return { bytes: parseIp(address) as Uint8Array, length: Number(length) };
+  });
+}
+
+function isInside(bytes: Uint8Array, { bytes: block, length }: Block): boolean {
   if (bytes.length !== block.length) return false;
   const whole = length >> 3;
   for (let i = 0; i < whole; i++) if (bytes[i] !== block[i]) return false;

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { formatIp, isLinkLocal, parseIp } from "../../state/ip.ts";
+import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
+import { makeAddress, PLAIN_ADDRESS } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 
 /**
@@ -73,20 +74,8 @@ export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Ad
   if (bytes === null || !/^\d+$/.test(length)) {
     throw new TypeError(`Not an address: "${cidr}"; give one such as "192.0.2.7/24"`);
   }
-  return {
-    family: bytes.length === 4 ? "IPv4" : "IPv6",
-    address: formatIp(bytes),
-    prefixLength: Number(length),
-    cidr: `${formatIp(bytes)}/${length}`,
-    peer: null,
-    scopeId: null,
-    tentative: false,
-    duplicated: false,
-    deprecated: false,
-    temporary: false,
-    permanent: true,
-    ...fields,
-  };
+  const plain = { ...PLAIN_ADDRESS, prefixLength: Number(length), permanent: true };
+  return { ...makeAddress(bytes, plain), ...fields };
 }
 
 /**

@@ -13,8 +13,10 @@ import { BsdSubscription } from "./subscription.ts";
 import { type BsdRuntime, bsdRuntimes } from "./runtime.ts";
 import { readDump } from "./dump.ts";
 
-/** How to open the source. */
-type BsdSourceOptions = EventSourceOptions & { os: BsdSystemName };
+/** How to open the source; `os` is for tests. */
+type BsdSourceOptions = EventSourceOptions & { os?: BsdSystemName };
+
+const THIS_OS = Deno.build.os as BsdSystemName;
 
 /** The kernel of macOS or FreeBSD as a source. Holds the C library until it is disposed. */
 export class BsdSource implements NetworkSource, AsyncDisposable {
@@ -36,13 +38,13 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ libc, os }: BsdSourceOptions): Promise<boolean> {
+  static async granted({ libc, os = THIS_OS }: BsdSourceOptions): Promise<boolean> {
     return bsdRuntimes[os].has(libc) || await libraryGranted(libcRequest(os, libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: BsdSourceOptions): Promise<BsdSource> {
-    const { libc, os } = options;
+    const { libc, os = THIS_OS } = options;
     const runtimes = bsdRuntimes[os];
     const runtime = await runtimes.acquire(libc);
     return new BsdSource(runtime, options, () => runtimes.release(libc));
