@@ -29,7 +29,7 @@ export const BUGS: readonly PlantedBug[] = [
       "  addCauses(draft, [cause]);\n  openWindow(draft);",
     "  if (draft.window) return;\n  draft.window = true;": "  draft.window = true;",
     'timer: "window", ms: viewInMs(draft, draft.now)':
-      'timer: "window", ms: draft.config.coalesceMs',
+      'timer: "window", ms: Math.max(1, draft.config.coalesceMs)',
   }),
   edit("states compared without flags", "state/normalize.ts", {
     "    a.tentative === b.tentative && a.duplicated === b.duplicated &&\n": "",
