@@ -116,7 +116,7 @@ export class PollLoop {
     const { stormPauseMs = STORM_PAUSE_MS } = options;
     const entry: Entry = {
       descriptor,
-      stormPauseMs: Math.min(stormPauseMs, STORM_PAUSE_MS),
+      stormPauseMs,
       ref: true,
       woken: false,
       waiting: null,
@@ -230,7 +230,8 @@ export class PollLoop {
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > RETRIES) return FAILURE_PAUSE_MS;
     if (this.#closeWakeUps >= STORM_WAKE_UPS) {
-      const ms = Math.min(...Array.from(this.#entries, (entry) => entry.stormPauseMs));
+      const pauses = Array.from(this.#entries, (entry) => entry.stormPauseMs);
+      const ms = Math.min(STORM_PAUSE_MS, ...pauses); // none while only timers are left
       if (ms > 0) return ms;
     }
     return refd ? null : 0;

@@ -128,6 +128,37 @@ Deno.test("PollLoop does not pause in a storm when one of the watches forbids it
   await end(it, watch, other);
 });
 
+Deno.test("PollLoop pauses 8 ms in a storm that ends with nothing but timers left", async () => {
+  const it = setup();
+  const watch = it.loop.watch(5);
+  const timer = it.loop.timers.setTimeout(() => {}, 60_000);
+  const pauses: unknown[] = [];
+  const { setTimeout } = globalThis;
+  const { now } = performance;
+  const time = performance.now();
+  performance.now = () => time; // all wake-ups come at once
+  try {
+    for (let polls = 1; polls <= 4; polls++) {
+      const ready = watch.ready();
+      (await it.port.begun(polls)).ready({ 5: POLLIN });
+      await ready;
+    }
+    globalThis.setTimeout = ((call: () => void, ms: number) => {
+      pauses.push(ms);
+      return setTimeout(call, 0);
+    }) as typeof setTimeout;
+    await watch.close();
+    await microtasks();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    performance.now = now;
+  }
+  assertEquals(pauses, [8]);
+  await it.port.begun(5);
+  timer.cancel();
+  await end(it);
+});
+
 Deno.test("Watch.wake() resolves ready() with 0, now or the next time", async () => {
   const it = setup();
   const watch = it.loop.watch(5);

@@ -11,7 +11,7 @@ import { makePlan } from "./plan.ts";
 import { run } from "./run.ts";
 
 /** The most seeds for one bug. */
-const MOST_SEEDS = 50_000;
+const MOST_SEEDS = 10_000;
 
 /** The first failure that a bug causes. */
 export interface Finding {

@@ -1,0 +1,361 @@
+/**
+ * The poll loop under random interleavings of everything that its users and the kernel do, on virtual time: whoever
+ * is ready, woken, closed or due is told, and nothing is polled after its close.
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import { POLLIN, PollLoop, type PollPort, type Watch } from "../../ffi/poll_loop.ts";
+import type { Timer } from "../../state/runtime.ts";
+import { Random } from "../support/random.ts";
+import { replay, testSeed } from "../support/seed.ts";
+
+/** Seeds of one run: a fraction of a second. `NETWATCH_SEED` and `NETWATCH_RUNS` look further. */
+const RUNS = 150;
+const STEPS = 60;
+const WAKE_DESCRIPTOR = 99;
+/** A slice of a poll that nothing keeps alive, in milliseconds. */
+const UNREF_SLICE_MS = 100;
+/** Longer than a pause in a storm and than four failures, in milliseconds. */
+const SETTLE_MS = 300;
+/** Polls that one settling takes at most, failures included. */
+const MOST_POLLS = 40;
+
+interface Call {
+  readonly set: DataView;
+  readonly descriptors: readonly number[];
+  readonly end: number;
+  readonly timeoutMs: number;
+  readonly resolve: (count: number) => void;
+}
+
+interface Socket {
+  readonly descriptor: number;
+  readonly watch: Watch;
+  ref: boolean;
+  readable: boolean;
+  woken: boolean; // wake() was called and no ready() has taken it
+  pending: boolean;
+  told: number; // how often ready() resolved
+  closing: boolean;
+  closed: boolean;
+}
+
+interface Alarm {
+  readonly timer: Timer;
+  readonly everyMs: number | null;
+  at: number;
+  ref: boolean;
+  cancelled: boolean;
+  fired: number;
+}
+
+/** The kernel, the users of the loop, and virtual time. */
+class World implements PollPort {
+  readonly wakeDescriptor = WAKE_DESCRIPTOR;
+  now = 1_000;
+  polls = 0;
+  call: Call | null = null;
+  #wakeReadable = false;
+  #failing = 0;
+  #lastDescriptor = 0;
+  readonly #random: Random;
+  readonly #sockets: Socket[] = [];
+  readonly #alarms: Alarm[] = [];
+  readonly #timeouts = new Map<number, { at: number; call: () => void }>();
+  #lastTimeout = 1e9;
+  readonly loop = new PollLoop(this);
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+    assert(this.call === null, "two polls at a time");
+    assert(timeoutMs >= 0 && timeoutMs <= 20_000, `a timeout of ${timeoutMs} ms`);
+    const isRefd = this.#sockets.some((it) => !it.closing && it.ref) ||
+      this.#alarms.some((it) => !it.cancelled && it.ref);
+    assert(isRefd || timeoutMs <= UNREF_SLICE_MS, "a long poll although nothing is ref'd");
+    const view = new DataView(set.buffer);
+    const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
+    this.polls++;
+    return new Promise((resolve) => {
+      this.call = { set: view, descriptors, end: this.now + timeoutMs, timeoutMs, resolve };
+    });
+  }
+
+  wake(): void {
+    this.#wakeReadable = true;
+  }
+
+  quiet(): void {
+    this.#wakeReadable = false;
+  }
+
+  /** The timer of a pause. */
+  setTimeout(call: () => void, ms: number): number {
+    assert(ms >= 0 && ms <= 50, `a pause of ${ms} ms`);
+    this.#timeouts.set(++this.#lastTimeout, { at: this.now + ms, call });
+    return this.#lastTimeout;
+  }
+
+  /** The poll returns if it has a reason to, or fails. */
+  kernel(): void {
+    const { call } = this;
+    if (call === null) return;
+    const closed = this.#sockets.filter((it) => it.closed).map(({ descriptor }) => descriptor);
+    assert(!call.descriptors.some((it) => closed.includes(it)), "a closed descriptor is polled");
+    if (this.#failing > 0) {
+      this.#failing--;
+      this.call = null;
+      return call.resolve(-1);
+    }
+    const ready = call.descriptors.map((descriptor) =>
+      descriptor === WAKE_DESCRIPTOR
+        ? this.#wakeReadable
+        : this.#sockets.some((it) => it.descriptor === descriptor && it.readable)
+    );
+    const count = ready.filter(Boolean).length;
+    if (count === 0 && this.now < call.end) return;
+    ready.forEach((is, i) => call.set.setInt16(i * 8 + 6, is ? POLLIN : 0, true));
+    this.call = null;
+    call.resolve(count);
+  }
+
+  /** Time passes, to the next timeout of the runtime and no further than this. */
+  advance(ms: number): void {
+    const next = Math.min(...[...this.#timeouts.values()].map(({ at }) => at), this.now + ms);
+    this.now = Math.max(this.now, next);
+    for (const [id, { at, call }] of this.#timeouts) {
+      if (at <= this.now && this.#timeouts.delete(id)) call();
+    }
+  }
+
+  /** Does one thing at random. */
+  async step(): Promise<void> {
+    const random = this.#random;
+    const open = this.#sockets.filter((it) => !it.closing);
+    const socket = open.length > 0 ? random.pick(open) : null;
+    const alarms = this.#alarms.filter((it) => !it.cancelled);
+    const alarm = alarms.length > 0 ? random.pick(alarms) : null;
+    switch (random.below(18)) {
+      case 0:
+        if (open.length < 6) this.#open();
+        break;
+      case 1:
+      case 2:
+      case 3:
+        if (socket !== null) this.#ready(socket);
+        break;
+      case 4:
+        if (socket !== null) this.#wake(socket);
+        break;
+      case 5:
+      case 6:
+        if (socket !== null) socket.readable = true;
+        break;
+      case 7:
+        if (random.chance(0.1)) { for (const it of open) this.#close(it); }
+        else if (socket !== null && random.chance(0.5)) this.#close(socket);
+        break;
+      case 8:
+        if (socket !== null) this.#setRef(socket, random.chance(0.5));
+        break;
+      case 9:
+        if (alarms.length < 4) this.#setAlarm();
+        break;
+      case 10:
+        if (alarm === null) break;
+        alarm.cancelled = true;
+        alarm.timer.cancel();
+        break;
+      case 11:
+        if (alarm === null) break;
+        alarm.ref = random.chance(0.5);
+        if (alarm.ref) alarm.timer.ref();
+        else alarm.timer.unref();
+        break;
+      case 12:
+        if (random.chance(0.3)) this.#failing = random.between(1, 6);
+        break;
+      case 13:
+        this.advance(random.pick([1, 5, 30, 100, 1_000, 25_000]));
+        break;
+      default:
+        this.kernel();
+    }
+    for (let turns = random.pick([0, 1, 3, 10, 40, 100]); turns > 0; turns--) await null;
+  }
+
+  /** Whatever is owed is delivered within bounded polls and time; then the loop is quiet. */
+  async settle(): Promise<void> {
+    this.#failing = Math.min(this.#failing, 2);
+    const [polls, until] = [this.polls, this.now + SETTLE_MS];
+    const told = this.#sockets.map((it) => it.told);
+    do {
+      await turns();
+      this.kernel();
+      await turns();
+      this.advance(10);
+    } while (this.now < until);
+    await turns();
+    assert(this.polls - polls <= MOST_POLLS, `${this.polls - polls} polls in ${SETTLE_MS} ms`);
+    for (const [i, it] of this.#sockets.entries()) {
+      const { closed, closing, pending, readable, woken } = it;
+      const isTold = it.told > (told[i] ?? 0); // it may have asked again without draining
+      if (closing) assert(closed && !pending, "close() does not end, or leaves a ready()");
+      else if (!isTold) assert(!(pending && readable), `${it.descriptor} is ready and not told`);
+      assert(closing || !(pending && woken), `descriptor ${it.descriptor} was woken and not told`);
+    }
+    for (const { at, cancelled } of this.#alarms) {
+      assert(cancelled || at > this.now - 20, `a timer is ${this.now - at} ms late`);
+    }
+    const isWatching = this.#sockets.some((it) => !it.closing) ||
+      this.#alarms.some((it) => !it.cancelled);
+    assert(!isWatching || this.call !== null || this.#timeouts.size > 0, "nobody polls");
+  }
+
+  /** Closes everything: then no poll runs. */
+  async end(): Promise<void> {
+    for (const it of this.#sockets) if (!it.closing) this.#close(it);
+    for (const it of this.#alarms) {
+      if (it.cancelled) continue;
+      it.cancelled = true;
+      it.timer.cancel();
+    }
+    await this.settle();
+    let isIdle = false;
+    void this.loop.idle().then(() => isIdle = true);
+    await turns();
+    assert(isIdle && this.call === null && this.#timeouts.size === 0, "the loop is not idle");
+  }
+
+  #open(): void {
+    const { loop } = this;
+    const descriptor = ++this.#lastDescriptor % WAKE_DESCRIPTOR;
+    const stormPauseMs = this.#random.pick([undefined, 0, 3]);
+    const watch = loop.watch(descriptor, { stormPauseMs });
+    const rest = { ref: true, readable: false, woken: false, told: 0 };
+    this.#sockets.push({
+      descriptor,
+      watch,
+      ...rest,
+      pending: false,
+      closing: false,
+      closed: false,
+    });
+    if (this.#random.chance(0.7)) this.#ready(this.#sockets.at(-1)!);
+  }
+
+  #ready(it: Socket): void {
+    if (it.pending) return;
+    const [wasWoken, again, delay] = [
+      it.woken,
+      this.#random.chance(0.7),
+      this.#random.pick([0, 1, 5, 31, 33, 60]),
+    ];
+    it.woken = false;
+    it.pending = true;
+    void it.watch.ready().then(async (revents) => {
+      it.pending = false;
+      it.told++;
+      if (revents === null) return assert(it.closing, "ready() is null before close()");
+      assert(!wasWoken || revents === 0, "a wake-up before ready() was lost");
+      if (revents > 0) assert(it.readable, "ready() without data");
+      if (this.#random.chance(0.9)) it.readable = false; // it drains
+      for (let i = 0; i < delay; i++) await null;
+      if (again && !it.closing) this.#ready(it);
+    }).catch(this.#fail);
+  }
+
+  #wake(it: Socket): void {
+    if (!it.pending) it.woken = true;
+    it.watch.wake();
+  }
+
+  #close(it: Socket): void {
+    it.closing = true;
+    void it.watch.close().then(() => it.closed = true);
+  }
+
+  #setRef(it: Socket, ref: boolean): void {
+    it.ref = ref;
+    if (ref) it.watch.ref();
+    else it.watch.unref();
+  }
+
+  #setAlarm(): void {
+    const ms = this.#random.pick([1, 7, 40, 250, 5_000]);
+    const everyMs = this.#random.chance(0.3) ? ms : null;
+    const call = (): void => {
+      try {
+        assert(!alarm.cancelled, "a cancelled timer fires");
+        assert(this.now >= alarm.at, `a timer fires ${alarm.at - this.now} ms early`);
+      } catch (error) {
+        this.#fail(error);
+      }
+      alarm.fired++;
+      alarm.at = this.now + ms;
+      if (everyMs === null) alarm.cancelled = true;
+      else if (this.#random.chance(0.3)) {
+        alarm.cancelled = true;
+        alarm.timer.cancel();
+      }
+    };
+    const { timers } = this.loop;
+    const timer = everyMs === null ? timers.setTimeout(call, ms) : timers.setInterval(call, ms);
+    const alarm: Alarm = {
+      timer,
+      everyMs,
+      at: this.now + ms,
+      ref: true,
+      cancelled: false,
+      fired: 0,
+    };
+    this.#alarms.push(alarm);
+  }
+
+  failure: unknown = null;
+  readonly #fail = (error: unknown): void => {
+    this.failure ??= error;
+  };
+}
+
+/** Lets everything run that waits for nothing but promises: two pauses of the loop and what surrounds them. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 150; i++) await null;
+}
+
+async function run(random: Random): Promise<void> {
+  const world = new World(random);
+  const { now } = performance;
+  const { setTimeout } = globalThis;
+  performance.now = () => world.now;
+  globalThis.setTimeout =
+    ((call: () => void, ms: number) => world.setTimeout(call, ms)) as unknown as typeof setTimeout;
+  try {
+    for (let i = 0; i < STEPS; i++) {
+      await world.step();
+      if (random.chance(0.1)) await world.settle();
+      if (world.failure !== null) throw world.failure;
+    }
+    await world.settle();
+    await world.end();
+    if (world.failure !== null) throw world.failure;
+  } finally {
+    performance.now = now;
+    globalThis.setTimeout = setTimeout;
+  }
+}
+
+Deno.test("PollLoop tells whoever is ready, woken, closed or due, in any interleaving", async () => {
+  const first = testSeed(1);
+  const runs = Number(Deno.env.get("NETWATCH_RUNS") ?? RUNS);
+  for (let seed = first; seed < first + runs; seed++) {
+    try {
+      await run(new Random(seed));
+    } catch (cause) {
+      throw new Error(`Seed ${seed} failed: ${cause}; ${replay(seed)}`, { cause });
+    }
+  }
+});
