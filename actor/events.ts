@@ -10,12 +10,7 @@ export class NetworkEvent extends Event {
   /** The publication; the same object as `current`, unless another one followed. */
   readonly snapshot: Snapshot;
 
-  /**
-   * Creates the event.
-   *
-   * @param type The type.
-   * @param init The snapshot, and the options of every event.
-   */
+  /** Creates the event from its type, the snapshot and the options of every event. */
   constructor(type: string, init: EventInit & { readonly snapshot: Snapshot }) {
     super(type, init);
     this.snapshot = init.snapshot;
@@ -27,12 +22,7 @@ export class HealthEvent extends Event {
   /** The health with the new status. */
   readonly health: Health;
 
-  /**
-   * Creates the event.
-   *
-   * @param type The type.
-   * @param init The health, and the options of every event.
-   */
+  /** Creates the event from its type, the health and the options of every event. */
   constructor(type: string, init: EventInit & { readonly health: Health }) {
     super(type, init);
     this.health = init.health;

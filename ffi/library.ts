@@ -21,7 +21,6 @@ export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
  * Opens a library: `path` if given; by soname if every path is granted; else the first candidate
  * that is granted or that the user grants at the prompt. The caller closes it.
  *
- * @param request The library.
  * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
  * @throws {Deno.errors.NotFound} if no place holds the library; the message lists the places tried
  */
@@ -47,11 +46,7 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   throw failures.length > 0 ? notFound(request, failures) : notCapable(request, places[0]!);
 }
 
-/**
- * Whether `openLibrary()` would open the library without a prompt.
- *
- * @param request The library.
- */
+/** Whether `openLibrary()` would open the library without a prompt. */
 export async function libraryGranted(
   request: Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "candidates" | "path">,
 ): Promise<boolean> {

@@ -9,12 +9,9 @@ import type { DefaultRoute, DefaultRoutes, State } from "./types.ts";
 /**
  * Builds the state of a reading and the last wake-up: interfaces in normal form, each name once, derived
  * fields filled in, deeply frozen. The reading's objects are neither frozen nor changed. A default
- * route through an interface that the reading does not list stays as it is.
+ * route through an interface that the reading does not list stays as it is. Interfaces that equal those of the
+ * state before are shared, so that an event about one of thousands costs little.
  *
- * @param reading What the source read.
- * @param resumed The last wake-up; null if there was none.
- * @param previous The state before. It does not influence the result, but interfaces equal to its own are
- * shared, so that an event about one of thousands costs little.
  * @throws {TypeError} if an address cannot be parsed or a number of an interface is not an integer.
  * @throws {RangeError} if a prefix length does not fit its family.
  */

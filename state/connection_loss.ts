@@ -14,9 +14,6 @@ import type { Address, Interface, Reason, State } from "./types.ts";
  * - The source of a default route can no longer be bound, or none of the usable addresses that an interface had of
  *   a family: a virtual address that moves to another host ends no connection.
  * - The machine slept for 600_000 ms or more.
- *
- * @param previous The state in which they were opened.
- * @param next The state now.
  */
 export function connectionLoss(previous: State, next: State): Reason | null {
   if (previous === next) return null;

@@ -153,10 +153,7 @@ export function addressesOf(nic: Interface): InterfaceAddresses {
 /**
  * The local addresses, and the families that have a usable one. `regular` falls back on unique-local
  * IPv6 and then on link-local IPv4 if there is nothing better: Cloud Run translates the former, Lambda
- * and Azure App Service the latter.
- *
- * @param interfaces The record of interfaces that `interfaceRecord()` made.
- * @param previous The state before; null if there is none. Unchanged interfaces are taken from it.
+ * and Azure App Service the latter. What did not change is taken from the state before.
  */
 export function localFields(interfaces: State["interfaces"], previous: State | null): LocalFields {
   const known = OF_STATE.get(interfaces);

@@ -32,11 +32,7 @@ export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
 
 /**
  * Applies the rules to an interface in normal form. They only ever clear `hostOnly`, so applying them to the
- * result again changes nothing.
- *
- * @param nic The interface as the source said it.
- * @param surroundings What all interfaces and default routes say.
- * @param known What this function returned for the same object before.
+ * result again changes nothing. `known` is what it returned for the same object before.
  */
 export function applyRules(
   nic: Interface,

@@ -52,13 +52,8 @@ export function findInterface(state: State, name: string): Interface | undefined
 
 /**
  * A frozen record by name. Its prototype is null, since any name is allowed (`__proto__` too). Of two
- * interfaces with one name the higher index stays: the other one was renamed or is gone.
- *
- * Interfaces that equal those of the state before are its objects, and if all do, so is the record.
- *
- * @param interfaces The interfaces, in any order.
- * @param defaultRoute The default routes: an interface that one uses is not host-only.
- * @param previous The state before; null if there is none.
+ * interfaces with one name the higher index stays: the other one was renamed or is gone. Interfaces that equal
+ * those of the state before are its objects, and if all do, so is the record.
  */
 export function interfaceRecord(
   interfaces: readonly Interface[],
@@ -84,19 +79,16 @@ export function compareInterfaces(a: Interface, b: Interface): number {
 
 /** The interfaces of two states matched by name, without those that are one object in both. */
 export interface InterfacePairs {
-  readonly removed: readonly Interface[]; // only in the first state, by index
-  readonly added: readonly Interface[]; // only in the second state, by index
-  /** In both, by the index in the second. They may be equal: a copy is another object. */
+  readonly removed: readonly Interface[];
+  readonly added: readonly Interface[];
+  /** By the index in the second state. They may be equal: a copy is another object. */
   readonly kept: readonly { readonly from: Interface; readonly to: Interface }[];
 }
 
 /**
  * Matches the interfaces of two states by name. States of one monitor share objects in the same order, so
- * this mostly compares references, and looks up the names of the few interfaces that differ.
- *
- * @param previous The first state.
- * @param next The second state.
- * @param list `givenInterfaces` to compare what the sources said.
+ * this mostly compares references, and looks up the names of the few interfaces that differ. With the list
+ * `givenInterfaces` it compares what the sources said.
  */
 export function pairInterfaces(
   previous: State,

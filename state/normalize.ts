@@ -28,8 +28,6 @@ const ZERO_MAC = "00:00:00:00:00:00";
  * its prefix length occurs once: of several (Linux allows `10.0.0.1 peer 10.0.0.2` beside
  * `10.0.0.1 peer 10.0.0.3`) the one with the lowest peer stays, none before any, whatever their order.
  *
- * @param nic The interface. If it is already in normal form, it is the result.
- * @param known What this function returned for the same interface before: its addresses are reused.
  * @throws {TypeError} if the name is not a string, a number is not an integer, or an address cannot be parsed.
  * @throws {RangeError} if a prefix length does not fit its family.
  */
@@ -63,10 +61,8 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
 }
 
 /**
- * A frozen copy of the address. Its family, text and CIDR follow from its bytes.
+ * A frozen copy of the address. Its family, text and CIDR follow from its bytes. Errors name the interface.
  *
- * @param address The address.
- * @param interfaceName Named in the error.
  * @throws {TypeError} if the address or its peer cannot be parsed.
  * @throws {RangeError} if the prefix length does not fit the family.
  */
@@ -95,12 +91,7 @@ export const PLAIN_ADDRESS = {
   permanent: false,
 } as const;
 
-/**
- * An address in normal form from its bytes.
- *
- * @param bytes 4 or 16 bytes.
- * @param fields The fields that do not follow from the bytes; `peer` as `formatIp()` writes it.
- */
+/** An address in normal form from its 4 or 16 bytes; `peer` must be as `formatIp()` writes it. */
 export function makeAddress(
   bytes: Uint8Array,
   fields: Omit<Address, "family" | "address" | "cidr">,

@@ -44,12 +44,7 @@ export class Broadcast {
   #majorAt = -Infinity;
   #closed = false;
 
-  /**
-   * Nothing is published yet.
-   *
-   * @param ignoreInterface Leaves interfaces out of major decisions; must not run user code.
-   * @param pendingMs Milliseconds until the events received so far are published.
-   */
+  /** Nothing is published yet. `ignoreInterface` must not run user code. */
   constructor(ignoreInterface: (nic: Interface) => boolean, pendingMs: () => number) {
     this.#options = { ignoreInterface };
     this.pendingMs = pendingMs;
@@ -95,13 +90,7 @@ export class Broadcast {
     }
   }
 
-  /**
-   * A stream begins to follow. It is held weakly: one that nobody holds any more is forgotten.
-   *
-   * @param follower The stream.
-   * @param signal Ends it when aborted.
-   * @returns What removes it.
-   */
+  /** A stream follows until the signal is aborted. It is held weakly. Returns what removes it. */
   add(follower: Follower, signal: AbortSignal | null): () => void {
     const weak = new WeakRef(follower);
     const end = (): void => weak.deref()?.end();

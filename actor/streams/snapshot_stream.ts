@@ -36,11 +36,7 @@ export class SnapshotStream implements Follower {
   #remove: () => void = () => {};
   #ended = false;
 
-  /**
-   * A stream that follows nothing yet.
-   *
-   * @param onCancel Called after a reader has cancelled the stream.
-   */
+  /** A stream that follows nothing yet. `onCancel` is called after a reader has cancelled it. */
   constructor(onCancel: (reason: unknown) => void | Promise<void> = () => {}) {
     this.readable = new ReadableStream<Snapshot>({
       start: (controller) => {

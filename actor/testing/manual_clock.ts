@@ -44,11 +44,7 @@ export class ManualClock implements Clock {
   #wall: number;
   #monotonic = 0;
 
-  /**
-   * A clock without timers.
-   *
-   * @param options The time at the start.
-   */
+  /** Creates a clock without timers. */
   constructor(options: ManualClockOptions = {}) {
     this.#wall = options.now ?? 1_700_000_000_000;
   }

@@ -85,11 +85,7 @@ export class ScriptedSource implements NetworkSource {
   #heldSubscribes: PromiseWithResolvers<void> | null = null;
   #reading: Reading;
 
-  /**
-   * A source without subscriptions.
-   *
-   * @param options The network at the start, and what the source can do.
-   */
+  /** Creates a source without subscriptions. */
   constructor(options: ScriptedSourceOptions = {}) {
     this.name = options.name ?? "scripted";
     if (options.counters !== undefined) this.counters = options.counters;

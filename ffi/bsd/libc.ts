@@ -67,11 +67,7 @@ const PLACES: Readonly<
   freebsd: { sonames: ["libc.so.7"], candidates: ["/lib/libc.so.7", "/usr/lib/libc.so.7"] },
 };
 
-/**
- * How to open the C library.
- *
- * @param path The option `libc`; undefined to search the usual places.
- */
+/** How to open the C library; `path` is the option `libc`. */
 export function libcRequest(
   os: BsdSystemName,
   path: string | undefined,

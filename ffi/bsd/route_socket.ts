@@ -17,53 +17,41 @@ const RECEIVE_BUFFER_BYTES = 262_144;
 /** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const LEAST_BUFFER_BYTES = 8_192;
 
-/** A socket that delivers datagrams, with their decoder. */
-export class DatagramSocket implements SocketPort<BsdEvent> {
-  readonly descriptor: number;
-  readonly batch = 1;
-  readonly #syscalls: Syscalls;
-  readonly #what: string;
-  readonly #decode: (datagram: Uint8Array, events: BsdEvent[]) => void;
+/** A socket of the system. */
+export interface BsdPort extends SocketPort<BsdEvent> {
+  /** Closes it. No poll may be watching it. */
+  close(): void;
+}
 
-  /** Takes over an open socket. `what` it delivers is for the error; `decode` appends the events. */
-  constructor(
-    syscalls: Syscalls,
-    descriptor: number,
-    what: string,
-    decode: (datagram: Uint8Array, events: BsdEvent[]) => void,
-  ) {
-    this.#syscalls = syscalls;
-    this.descriptor = descriptor;
-    this.#what = what;
-    this.#decode = decode;
-  }
-
-  receive(events: BsdEvent[]): number {
-    const datagram = this.#syscalls.receive(this.descriptor);
-    if (datagram === null) return 0;
-    this.#decode(datagram, events);
-    return 1;
-  }
-
-  /**
-   * FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
-   * failed receive takes the error with it; its errno is only a hint, worth no more than a change.
-   */
-  checkErrors(revents: number, events: BsdEvent[]): boolean {
-    if (revents === 0 && this.#syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
-    const state = revents || this.#syscalls.pollNow(this.descriptor);
-    const code = revents === 0 && (state & POLLERR) === 0
-      ? 0
-      : this.#syscalls.takeError(this.descriptor);
-    if (code === C.ENOBUFS) events.push({ kind: "overflow" });
-    else if (code !== 0) throw this.#syscalls.error(`recv of ${this.#what}`, code);
-    return (state & (POLLIN | POLLERR)) !== 0;
-  }
-
-  /** Closes the socket. No poll may be watching it. */
-  close(): void {
-    this.#syscalls.close(this.descriptor);
-  }
+/** The port of an open socket. `what` it delivers is for the error; `decode` appends the events. */
+export function datagramPort(
+  syscalls: Syscalls,
+  descriptor: number,
+  what: string,
+  decode: (datagram: Uint8Array, events: BsdEvent[]) => void,
+): BsdPort {
+  return {
+    descriptor,
+    batch: 1,
+    receive(events) {
+      const datagram = syscalls.receive(descriptor);
+      if (datagram === null) return 0;
+      decode(datagram, events);
+      return 1;
+    },
+    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
+    // failed receive takes the error with it; its errno is only a hint, worth no more than a change.
+    checkErrors(revents, events) {
+      if (revents === 0 && syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
+      const state = revents || syscalls.pollNow(descriptor);
+      const isClear = revents === 0 && (state & POLLERR) === 0;
+      const code = isClear ? 0 : syscalls.takeError(descriptor);
+      if (code === C.ENOBUFS) events.push({ kind: "overflow" });
+      else if (code !== 0) throw syscalls.error(`recv of ${what}`, code);
+      return (state & (POLLIN | POLLERR)) !== 0;
+    },
+    close: () => syscalls.close(descriptor),
+  };
 }
 
 /**
@@ -75,7 +63,7 @@ export function openRouteSocket(
   syscalls: Syscalls,
   { layout, overflowOption, socketFlags }: Platform,
   { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
-): DatagramSocket {
+): BsdPort {
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
   const descriptor = syscalls.socket(C.PF_ROUTE, C.SOCK_RAW | socketFlags, 0);
   if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
@@ -84,7 +72,7 @@ export function openRouteSocket(
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
   if (overflowOption !== null) syscalls.setOption(descriptor, overflowOption, 1);
-  return new DatagramSocket(syscalls, descriptor, "routing messages", (datagram, events) => {
+  return datagramPort(syscalls, descriptor, "routing messages", (datagram, events) => {
     try {
       forEachMessage(datagram, (message) => {
         events.push(decodeEvent(message, layout));

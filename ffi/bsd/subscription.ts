@@ -5,7 +5,7 @@ import { Canary, type Counters, EventSocket, PendingEvents } from "../event_sock
 import type { EventSourceOptions } from "../open.ts";
 import { Alarm } from "../poll_timers.ts";
 import type { BsdEvent } from "./classify.ts";
-import { type DatagramSocket, encodeCanary, openRouteSocket } from "./route_socket.ts";
+import { type BsdPort, encodeCanary, openRouteSocket } from "./route_socket.ts";
 import type { BsdRuntime } from "./runtime.ts";
 import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
 
@@ -19,7 +19,7 @@ const RECHECK_MS = 50;
 export class BsdSubscription implements Subscription {
   readonly #runtime: BsdRuntime;
   readonly #counters: Counters;
-  readonly #port: DatagramSocket; // the routing socket
+  readonly #port: BsdPort; // the routing socket
   readonly #socket: EventSocket<BsdEvent>;
   readonly #sources = new Map<string, EventSocket<BsdEvent>>(); // what listens, by name
   readonly #loops: Promise<void>[] = []; // over the sources other than the routing socket

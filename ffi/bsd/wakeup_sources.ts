@@ -2,20 +2,17 @@
 // interface, the end of duplicate address detection or a second address in a subnet, and whose overflow is
 // silent. Each is optional: if the system lacks or refuses it, netwatch continues without it, and reconcile
 // finds what no source reports.
-import type { SocketPort } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { POLLIN } from "../poll_loop.ts";
 import { type BsdEvent, decodeKernelEvent } from "./classify.ts";
 import { DARWIN, SOCK_RAW } from "./constants.ts";
-import { DatagramSocket } from "./route_socket.ts";
+import { type BsdPort, datagramPort } from "./route_socket.ts";
 import { u32 } from "./sockaddr.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** A descriptor that becomes readable when the network changes. */
-export interface WakeupSource extends SocketPort<BsdEvent> {
+export interface WakeupSource extends BsdPort {
   readonly name: string; // as in `health.listeners`
-  /** Closes it. No poll may be watching its descriptor. */
-  close(): void;
 }
 
 /** Receives one line of text per event. */
@@ -71,8 +68,8 @@ function openKernelEvents(syscalls: Syscalls, trace: Trace): WakeupSource | null
     events.push(decodeKernelEvent(bytes));
     trace?.(formatKernelEvent(bytes));
   };
-  const socket = new DatagramSocket(syscalls, descriptor, "kernel events", decode);
-  return Object.assign(socket, { name: "kernel-events" });
+  const port = datagramPort(syscalls, descriptor, "kernel events", decode);
+  return { ...port, name: "kernel-events" };
 }
 
 function formatKernelEvent(bytes: Uint8Array): string {
