@@ -11,11 +11,14 @@ import { adopt, probe, replaceSocket, retryNow } from "./subscription.ts";
 /** A difference that persists for so many rounds is drift even if events came between them. */
 const MAX_ROUNDS = 4;
 
-/** The interval is over: canary and comparison, side by side. */
+/**
+ * The interval is over: comparison and canary, side by side. The read begins first: it drains the event socket, and
+ * an answer of the canary that does not come through the poll costs another question.
+ */
 export function onTick(draft: Draft): void {
   retryNow(draft);
-  probe(draft);
   startCheck(draft);
+  probe(draft);
 }
 
 /** Time for the next round of the comparison. */

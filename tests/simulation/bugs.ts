@@ -61,11 +61,11 @@ export const BUGS: readonly PlantedBug[] = [
     "if (quiet || check.rounds >= MAX_ROUNDS)": "if (quiet || check.rounds >= 1)",
   }),
   edit("reconcile waits for the backoff", "actor/machine/reconcile.ts", {
-    "  retryNow(draft);\n  probe(draft);":
-      '  if (draft.socket.kind === "waiting") return;\n  probe(draft);',
+    "  retryNow(draft);\n  startCheck(draft);":
+      '  if (draft.socket.kind === "waiting") return;\n  startCheck(draft);',
   }),
   edit("reconcile leaves the backoff alone", "actor/machine/reconcile.ts", {
-    "  retryNow(draft);\n  probe(draft);": "  probe(draft);",
+    "  retryNow(draft);\n  startCheck(draft);": "  startCheck(draft);",
   }),
   edit("overflow ignored", "actor/machine/step.ts", {
     'return requestRead(draft, { causes: ["overflow"], base: id });': "return;",
