@@ -86,11 +86,11 @@ export const BUGS: readonly PlantedBug[] = [
     to: "if (read === null) return null;",
   }),
   edit("no canary", "actor/machine/reconcile.ts", {
-    "  probe(draft);\n  startCheck": "  startCheck",
+    "  startCheck(draft);\n  probe(draft);": "  startCheck(draft);",
   }),
   edit("no canary during a check", "actor/machine/reconcile.ts", {
-    "  probe(draft);\n  startCheck":
-      "  if (draft.check !== null) return;\n  probe(draft);\n  startCheck",
+    "  startCheck(draft);\n  probe(draft);":
+      "  if (draft.check !== null) return;\n  startCheck(draft);\n  probe(draft);",
   }),
   edit("live before the canary", "actor/machine/subscription.ts", {
     "  if (!socket.verified) probe(draft);": "  if (!socket.verified) draft.socketFault = null;\n" +
