@@ -3,6 +3,7 @@
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
 
+import { PollGuard } from "./poll_guard.ts";
 import { PollTimers } from "./poll_timers.ts";
 import { macrotask } from "./time_slice.ts";
 
@@ -37,6 +38,9 @@ const STORM_GAP_MS = 24;
 const STORM_WAKE_UPS = 3;
 /** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (DESIGN 3). */
 const STORM_PAUSE_MS = 8;
+
+/** A poll that began late or does not come back keeps no timer waiting for longer than this. */
+const LATE_MS = 1_000;
 
 /** What the loop needs of the operating system. */
 export interface PollPort {
@@ -99,6 +103,7 @@ export class PollLoop {
   /** Resolved when the running poll has let go of the descriptors that left. */
   #leaving: PromiseWithResolvers<void> | null = null;
   #poll: Poll | null = null; // the running one
+  readonly #guard = new PollGuard(() => this.#fireLate());
   #pausing: ReturnType<typeof setTimeout> | null = null; // the timer of the pause between two polls
   #running: Promise<void> | null = null;
   #failures = 0;
@@ -167,9 +172,21 @@ export class PollLoop {
   #onChange(): void {
     if (!this.#isIdle()) this.#running ??= this.#run();
     this.#refPause();
+    this.#guardTimers();
     if (this.#poll === null || this.#poll.interrupted) return;
     const { end, refd } = this.#poll;
     if (this.#isIdle() || this.timers.nextAt < end || refd !== this.#isRefd()) this.#interrupt();
+  }
+
+  #guardTimers(): void {
+    const isStuck = this.#poll !== null && performance.now() > this.#poll.end + LATE_MS;
+    this.#guard.set(this.timers.nextAt + (isStuck ? 0 : LATE_MS), this.#isRefd());
+  }
+
+  /** Calls the timers that a poll which does not come back keeps waiting. */
+  #fireLate(): void {
+    if (this.#poll !== null && this.timers.nextAt <= performance.now()) this.timers.fire();
+    this.#guardTimers();
   }
 
   #isIdle(): boolean {
