@@ -1,7 +1,6 @@
 // The C library, and what all monitors of the isolate share: the poll loop and the suspend clock. Reference
 // counted: loaded for the first user, unloaded with the last.
-import { openLibrary } from "../library.ts";
-import { Refcounted } from "../refcounted.ts";
+import { openLibrary, Refcounted } from "../library.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { PollLoop } from "../poll_loop.ts";
 import { Syscalls } from "./syscalls.ts";

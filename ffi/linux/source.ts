@@ -2,9 +2,8 @@
 import type { Clock } from "../../state/runtime.ts";
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import type { Counters } from "../event_socket.ts";
-import { libraryGranted } from "../library.ts";
+import { libraryGranted, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { Refcounted } from "../refcounted.ts";
 import { type Dump, readDump } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest, loadLibc } from "./libc.ts";

@@ -1,8 +1,7 @@
 // What all monitors of an isolate share on Windows: the system libraries, the poll loop, the notifications
 // and the suspend clock. Loaded by the first user, unloaded with the last.
-import { openLibrary } from "../library.ts";
+import { openLibrary, Refcounted } from "../library.ts";
 import { PollLoop } from "../poll_loop.ts";
-import { Refcounted } from "../refcounted.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { HandlePort } from "./handle_poll.ts";
 import { libraryRequests } from "./libraries.ts";

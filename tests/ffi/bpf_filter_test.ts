@@ -4,8 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { decodeEvent } from "../../ffi/linux/classify.ts";
-import { attachFilter, isRouterChange } from "../../ffi/linux/bpf_filter.ts";
+import { attachFilter, decodeEvent, isRouterChange } from "../../ffi/linux/classify.ts";
 import { canBeDefault } from "../../ffi/linux/route.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";

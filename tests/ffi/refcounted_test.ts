@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
-import { Refcounted } from "../../ffi/refcounted.ts";
+import { Refcounted } from "../../ffi/library.ts";
 
 class Loader {
   readonly log: string[] = [];
