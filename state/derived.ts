@@ -37,8 +37,12 @@ const OF_STATE = new WeakMap<State["interfaces"], StateAddresses>();
 interface StateAddresses {
   readonly addresses: readonly InterfaceAddresses[];
   readonly fields: LocalFields;
-  readonly counts: Readonly<Record<"loopback" | "global", Uint32Array>>; // of texts per interface
+  /** The lists of local addresses, not frozen: copying a part of a frozen array takes ten times as long. */
+  readonly texts: Readonly<Record<ListedScope, string[]>>;
+  readonly counts: Readonly<Record<ListedScope, Uint32Array>>; // of texts per interface
 }
+
+type ListedScope = "loopback" | "global";
 
 /**
  * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
@@ -173,47 +177,56 @@ function replaced(interfaces: State["interfaces"], previous: State | null): Stat
   const to = addressesOf(sortedInterfaces({ interfaces })[place]!);
   const isLast = (family: "usableIpv4" | "usableIpv6"): boolean => from[family] && !to[family];
   if (isLast("usableIpv4") || isLast("usableIpv6")) return null;
-  const counts = { loopback: before.counts.loopback.slice(), global: before.counts.global.slice() };
-  const replace = (scope: "loopback" | "global", texts: readonly string[]): readonly string[] => {
+  const hasGlobal = before.counts.global.some((count, i) => i !== place && count > 0);
+  if (!hasGlobal) return null; // `regular` falls back on other addresses
+  const texts = { ...before.texts };
+  const counts = { ...before.counts };
+  for (const scope of ["loopback", "global"] as const) {
+    if (from[scope].length === 0 && to[scope].length === 0) continue;
     let start = 0;
     for (let i = 0; i < place; i++) start += counts[scope][i]!;
-    counts[scope][place] = to[scope].length;
-    const end = start + from[scope].length;
-    return Object.freeze(texts.slice(0, start).concat(to[scope], texts.slice(end)));
-  };
-  const { haveIpv4, haveIpv6, localAddresses } = before.fields;
-  const hasGlobal = counts.global.some((count, i) => i !== place && count > 0);
-  if (!hasGlobal) return null; // `regular` falls back on other addresses
+    const end = start + counts[scope][place]!;
+    texts[scope] = texts[scope].slice(0, start).concat(to[scope], texts[scope].slice(end));
+    counts[scope] = counts[scope].with(place, to[scope].length);
+  }
+  const haveIpv4 = before.fields.haveIpv4 || to.usableIpv4;
+  const haveIpv6 = before.fields.haveIpv6 || to.usableIpv6;
   const fields = {
-    localAddresses: Object.freeze({
-      loopback: replace("loopback", localAddresses.loopback),
-      regular: replace("global", localAddresses.regular),
-    }),
-    haveIpv4: haveIpv4 || to.usableIpv4,
-    haveIpv6: haveIpv6 || to.usableIpv6,
+    localAddresses: frozenLists(texts.loopback, texts.global),
+    haveIpv4,
+    haveIpv6,
   };
-  return { addresses: before.addresses.with(place, to), fields, counts };
+  return { addresses: before.addresses.with(place, to), fields, texts, counts };
 }
 
 function collected(addresses: readonly InterfaceAddresses[]): StateAddresses {
-  const loopback: string[] = [];
-  const regular: string[] = [];
+  const texts = { loopback: [] as string[], global: [] as string[] };
   let haveIpv4 = false;
   let haveIpv6 = false;
   for (const one of addresses) { // one walk: with thousands of interfaces this is memory latency
-    append(loopback, one.loopback);
-    append(regular, one.global);
+    append(texts.loopback, one.loopback);
+    append(texts.global, one.global);
     haveIpv4 ||= one.usableIpv4;
     haveIpv6 ||= one.usableIpv6;
   }
+  const regular = texts.global.slice();
   for (const scope of ["uniqueLocal", "linkLocalIpv4"] as const) {
     if (regular.length === 0) { for (const one of addresses) append(regular, one[scope]); }
   }
-  const localAddresses = { loopback: Object.freeze(loopback), regular: Object.freeze(regular) };
-  const fields = { localAddresses: Object.freeze(localAddresses), haveIpv4, haveIpv6 };
-  const count = (scope: "loopback" | "global") =>
-    Uint32Array.from(addresses, (one) => one[scope].length);
-  return { addresses, fields, counts: { loopback: count("loopback"), global: count("global") } };
+  const count = (scope: ListedScope) => Uint32Array.from(addresses, (one) => one[scope].length);
+  return {
+    addresses,
+    fields: { localAddresses: frozenLists(texts.loopback, regular), haveIpv4, haveIpv6 },
+    texts,
+    counts: { loopback: count("loopback"), global: count("global") },
+  };
+}
+
+function frozenLists(loopback: string[], regular: string[]): State["localAddresses"] {
+  return Object.freeze({
+    loopback: Object.freeze(loopback.slice()),
+    regular: Object.freeze(regular.slice()),
+  });
 }
 
 /** One walk along the state before: both lists are sorted and share most objects. */

@@ -10,7 +10,7 @@ interface Lists {
   /** The same as the source said them, before the rules about host-only interfaces. */
   readonly given: readonly Interface[];
   readonly surroundings: Surroundings;
-  /** How `sorted` came from the list of the state before, if it has the same names; kept for one state. */
+  /** How `sorted` came from the list of the state before, if only objects were replaced; kept for one state. */
   step: { readonly before: Lists; readonly places: readonly number[] } | null;
 }
 
@@ -61,12 +61,16 @@ export function interfaceRecord(
   previous: State | null,
 ): State["interfaces"] {
   const before = previous === null ? undefined : LISTS.get(previous.interfaces);
+  const places = before === undefined ? null : placesReplaced(interfaces, before.given);
   const given = before === undefined
     ? interfaces.map((nic) => normalizeInterface(nic))
-    : reuse(interfaces, before.given, previous as State);
+    : places === null
+    ? reuse(interfaces, before.given, previous as State)
+    : replaceAt(places, interfaces, before.given);
   const surroundings = surroundingsOf(given, defaultRoute);
   const isSame = before !== undefined && sameSurroundings(before.surroundings, surroundings);
   if (isSame && given === before.given) return (previous as State).interfaces;
+  if (isSame && places !== null) return remakeRecord(given, places, before);
   return makeRecord(given, surroundings, before) ??
     interfaceRecord(uniqueByName(given), defaultRoute, previous);
 }
@@ -129,6 +133,58 @@ export function pairInterfaces(
 }
 
 /**
+ * The places at which a list has other objects than a sorted one of the same interfaces; null if it lists other
+ * interfaces. Mostly this compares references: with thousands of interfaces anything else takes longer.
+ */
+function placesReplaced(
+  interfaces: readonly Interface[],
+  known: readonly Interface[],
+): number[] | null {
+  if (interfaces.length !== known.length) return null;
+  const places: number[] = [];
+  for (let i = 0; i < known.length; i++) {
+    const nic = interfaces[i]!;
+    const before = known[i]!;
+    if (nic === before) continue;
+    if (nic.index !== before.index || nic.name !== before.name) return null;
+    places.push(i);
+  }
+  return places;
+}
+
+/** The list with the interfaces at these places in normal form; itself if they equal what it has there. */
+function replaceAt(
+  places: readonly number[],
+  interfaces: readonly Interface[],
+  known: readonly Interface[],
+): readonly Interface[] {
+  let result: Interface[] | null = null;
+  for (const place of places) {
+    const normal = normalizeInterface(interfaces[place]!, known[place]);
+    if (normal !== known[place]) (result ??= known.slice())[place] = normal;
+  }
+  return result ?? known;
+}
+
+/** The record of the state before with other objects at these places: names, order and rules are the same. */
+function remakeRecord(
+  given: readonly Interface[],
+  places: readonly number[],
+  before: Lists,
+): State["interfaces"] {
+  const { surroundings } = before;
+  const sorted = before.sorted.slice();
+  for (const place of places) {
+    const known = given[place] === before.given[place] ? sorted[place] : undefined;
+    sorted[place] = applyRules(given[place]!, surroundings, known);
+  }
+  const changed = places.filter((place) => sorted[place] !== before.sorted[place]);
+  const record: Record<string, Interface> = Object.create(null);
+  for (const nic of sorted) record[nic.name] = nic;
+  return remember(record, { sorted, given, surroundings, step: { before, places: changed } });
+}
+
+/**
  * The interfaces in normal form, those of the state before where equal; its list if all are. Usually both
  * lists share objects in the same order: comparing references is ten times faster than a look-up.
  */
@@ -162,8 +218,6 @@ function makeRecord(
   const record: Record<string, Interface> = Object.create(null);
   const sorted: Interface[] = [];
   const known = before?.given ?? [];
-  const places: number[] = [];
-  let hasSameNames = before !== undefined && known.length === given.length;
   let last: Interface | null = null;
   let i = 0;
   for (const nic of given) {
@@ -173,16 +227,15 @@ function makeRecord(
     const judgedBefore = known[i] === nic ? before?.sorted[i++] : undefined;
     const judged = applyRules(nic, surroundings, judgedBefore);
     record[nic.name] = judged;
-    if (hasSameNames && before!.sorted[sorted.length] !== judged) {
-      hasSameNames = before!.sorted[sorted.length]!.name === judged.name;
-      places.push(sorted.length);
-    }
     sorted.push(judged);
     last = nic;
   }
-  const step = before !== undefined && hasSameNames ? { before, places } : null;
-  LISTS.set(record, { sorted, given, surroundings, step });
-  if (before !== undefined) before.step = null; // or each state would keep all before it
+  return remember(record, { sorted, given, surroundings, step: null });
+}
+
+function remember(record: Record<string, Interface>, lists: Lists): State["interfaces"] {
+  LISTS.set(record, lists);
+  if (lists.step !== null) lists.step.before.step = null; // or each state would keep all before it
   return Object.freeze(record);
 }
 
