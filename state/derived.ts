@@ -37,12 +37,18 @@ const OF_STATE = new WeakMap<State["interfaces"], StateAddresses>();
 interface StateAddresses {
   readonly addresses: readonly InterfaceAddresses[];
   readonly fields: LocalFields;
-  /** The lists of local addresses, not frozen: copying a part of a frozen array takes ten times as long. */
-  readonly texts: Readonly<Record<ListedScope, string[]>>;
-  readonly counts: Readonly<Record<ListedScope, Uint32Array>>; // of texts per interface
+  readonly loopback: Texts;
+  readonly global: Texts;
 }
 
-type ListedScope = "loopback" | "global";
+/** Addresses of all interfaces as text. Not frozen: copying a part of a frozen array takes ten times as long. */
+interface Texts {
+  readonly all: readonly string[];
+  readonly counts: Uint32Array; // how many are of each interface
+}
+
+/** More interfaces than this that differ are as quick to walk. */
+const MOST_REPLACED = 256;
 
 /**
  * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
@@ -167,62 +173,87 @@ export function localFields(interfaces: State["interfaces"], previous: State | n
   return next.fields;
 }
 
-/** Replaces the texts of the one interface that differs; null if that is not all that differs. */
+/** Replaces the texts of the few interfaces that differ; null if more than that differs. */
 function replaced(interfaces: State["interfaces"], previous: State | null): StateAddresses | null {
   const before = previous === null ? undefined : OF_STATE.get(previous.interfaces);
   if (previous === null || before === undefined) return null;
-  const [place, ...others] = placesChanged(previous.interfaces, interfaces) ?? [];
-  if (place === undefined || others.length > 0) return null;
-  const from = before.addresses[place]!;
-  const to = addressesOf(sortedInterfaces({ interfaces })[place]!);
-  const isLast = (family: "usableIpv4" | "usableIpv6"): boolean => from[family] && !to[family];
-  if (isLast("usableIpv4") || isLast("usableIpv6")) return null;
-  const hasGlobal = before.counts.global.some((count, i) => i !== place && count > 0);
-  if (!hasGlobal) return null; // `regular` falls back on other addresses
-  const texts = { ...before.texts };
-  const counts = { ...before.counts };
-  for (const scope of ["loopback", "global"] as const) {
-    if (from[scope].length === 0 && to[scope].length === 0) continue;
-    let start = 0;
-    for (let i = 0; i < place; i++) start += counts[scope][i]!;
-    const end = start + counts[scope][place]!;
-    texts[scope] = texts[scope].slice(0, start).concat(to[scope], texts[scope].slice(end));
-    counts[scope] = counts[scope].with(place, to[scope].length);
+  const places = placesChanged(previous.interfaces, interfaces);
+  if (places === null || places.length > MOST_REPLACED) return null;
+  const addresses = before.addresses.slice();
+  const nics = sortedInterfaces({ interfaces });
+  let { haveIpv4, haveIpv6 } = before.fields;
+  for (const place of places) {
+    const from = addresses[place]!;
+    const to = addresses[place] = addressesOf(nics[place]!);
+    if (from.usableIpv4 && !to.usableIpv4 || from.usableIpv6 && !to.usableIpv6) return null;
+    haveIpv4 ||= to.usableIpv4;
+    haveIpv6 ||= to.usableIpv6;
   }
-  const haveIpv4 = before.fields.haveIpv4 || to.usableIpv4;
-  const haveIpv6 = before.fields.haveIpv6 || to.usableIpv6;
-  const fields = {
-    localAddresses: frozenLists(texts.loopback, texts.global),
-    haveIpv4,
-    haveIpv6,
-  };
-  return { addresses: before.addresses.with(place, to), fields, texts, counts };
+  const replace = (scope: "loopback" | "global"): Texts =>
+    replaceTexts(before[scope], places, places.map((place) => addresses[place]![scope]));
+  const loopback = replace("loopback");
+  const global = replace("global");
+  if (global.all.length === 0) return null; // `regular` falls back on other addresses
+  const fields = { localAddresses: frozenLists(loopback.all, global.all), haveIpv4, haveIpv6 };
+  return { addresses, fields, loopback, global };
+}
+
+function replaceTexts(
+  before: Texts,
+  places: readonly number[],
+  texts: readonly (readonly string[])[],
+): Texts {
+  if (places.every((place, i) => before.counts[place] === 0 && texts[i]!.length === 0)) {
+    return before;
+  }
+  const counts = before.counts.slice();
+  const parts: (readonly string[])[] = [];
+  let start = 0; // of what is kept
+  let end = 0;
+  let next = 0;
+  places.forEach((place, i) => {
+    for (; next < place; next++) end += counts[next]!;
+    parts.push(before.all.slice(start, end), texts[i]!);
+    start = end += counts[place]!;
+    counts[place] = texts[i]!.length;
+    next = place + 1;
+  });
+  parts.push(before.all.slice(start));
+  return { all: ([] as string[]).concat(...parts), counts };
 }
 
 function collected(addresses: readonly InterfaceAddresses[]): StateAddresses {
-  const texts = { loopback: [] as string[], global: [] as string[] };
-  let haveIpv4 = false;
-  let haveIpv6 = false;
-  for (const one of addresses) { // one walk: with thousands of interfaces this is memory latency
-    append(texts.loopback, one.loopback);
-    append(texts.global, one.global);
-    haveIpv4 ||= one.usableIpv4;
-    haveIpv6 ||= one.usableIpv6;
-  }
-  const regular = texts.global.slice();
+  const loopback = collectTexts(addresses, "loopback");
+  const global = collectTexts(addresses, "global");
+  const regular = global.all.slice();
   for (const scope of ["uniqueLocal", "linkLocalIpv4"] as const) {
     if (regular.length === 0) { for (const one of addresses) append(regular, one[scope]); }
   }
-  const count = (scope: ListedScope) => Uint32Array.from(addresses, (one) => one[scope].length);
-  return {
-    addresses,
-    fields: { localAddresses: frozenLists(texts.loopback, regular), haveIpv4, haveIpv6 },
-    texts,
-    counts: { loopback: count("loopback"), global: count("global") },
+  const fields = {
+    localAddresses: frozenLists(loopback.all, regular),
+    haveIpv4: addresses.some(({ usableIpv4 }) => usableIpv4),
+    haveIpv6: addresses.some(({ usableIpv6 }) => usableIpv6),
   };
+  return { addresses, fields, loopback, global };
 }
 
-function frozenLists(loopback: string[], regular: string[]): State["localAddresses"] {
+function collectTexts(
+  addresses: readonly InterfaceAddresses[],
+  scope: "loopback" | "global",
+): Texts {
+  const all: string[] = [];
+  const counts = new Uint32Array(addresses.length);
+  addresses.forEach((one, i) => {
+    append(all, one[scope]);
+    counts[i] = one[scope].length;
+  });
+  return { all, counts };
+}
+
+function frozenLists(
+  loopback: readonly string[],
+  regular: readonly string[],
+): State["localAddresses"] {
   return Object.freeze({
     loopback: Object.freeze(loopback.slice()),
     regular: Object.freeze(regular.slice()),
