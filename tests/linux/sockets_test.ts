@@ -139,8 +139,10 @@ namespaceTest(
   async () => {
     await using watched = await open();
     await ip("link add p0 type veth peer name p1");
-    await ip("link set p0 up");
-    await ip("link set p1 up");
+    for (const name of ["p0", "p1"]) {
+      await ip(`link set ${name} addrgenmode none`); // a tentative address is not announced
+      await ip(`link set ${name} up`);
+    }
     for (
       const command of [
         "addr add 10.1.0.1 peer 10.1.0.2/32 dev p0",
