@@ -79,46 +79,34 @@ const TARGETS: Target[] = [
       value: (it) => ratio(at(it, `interfaces ${size}`, metric), at(it, "interfaces 10", metric)),
     }))
   ),
-  {
-    what: "one-shot read, 10 interfaces: times Deno.networkInterfaces()",
-    most: 5,
-    value: (it) => ratio(at(it, "read 10", "warmMs"), at(it, "read 10", "warmMs", "naive")),
-  },
-  {
-    what: "one-shot read, 500 interfaces: times Deno.networkInterfaces()",
-    most: 1,
-    value: (it) => ratio(at(it, "read 500", "warmMs"), at(it, "read 500", "warmMs", "naive")),
-  },
+  ...[[10, 5], [500, 1]].map(([size, most]): Target => ({
+    what: `one-shot read, ${size} interfaces: times Deno.networkInterfaces()`,
+    most: most!,
+    value: (it) =>
+      ratio(at(it, `read ${size}`, "warmMs"), at(it, `read ${size}`, "warmMs", "naive")),
+  })),
   {
     what: "first read in a process after the import, ms",
     most: 8,
     value: (it) => at(it, "read 10", "firstMs"),
   },
-  {
-    what: "one-shot read, 500,000 routes: times no routes",
+  ...[
+    ["one-shot read, 500,000 routes:", "warmMs"] as const,
+    ["one change, 500,000 routes: p50,", "latencyMs"] as const,
+  ].map(([what, metric]): Target => ({
+    what: `${what} times no routes`,
     most: 1.1,
-    value: (it) => ratio(at(it, "routes 500000", "warmMs"), at(it, "routes 0", "warmMs")),
-  },
-  {
-    what: "one change, 500,000 routes: p50, times no routes",
-    most: 1.1,
-    value: (it) => ratio(at(it, "routes 500000", "latencyMs"), at(it, "routes 0", "latencyMs")),
-  },
-  {
-    what: "idle: CPU over an empty program, ms a minute",
-    most: 10,
-    value: (it) => less(at(it, "idle", "cpuMsMinute"), at(it, "idle", "cpuMsMinute", "empty")),
-  },
-  {
-    what: "memory over an empty program, MiB",
-    most: 6,
-    value: (it) => less(at(it, "idle", "memoryMib"), at(it, "idle", "memoryMib", "empty")),
-  },
-  {
-    what: "start to the first snapshot over an empty program, ms",
-    most: 18,
-    value: (it) => less(at(it, "start", "startMs"), at(it, "start", "startMs", "empty")),
-  },
+    value: (it) => ratio(at(it, "routes 500000", metric), at(it, "routes 0", metric)),
+  })),
+  ...[
+    ["idle: CPU over an empty program, ms a minute", 10, "idle", "cpuMsMinute"] as const,
+    ["memory over an empty program, MiB", 6, "idle", "memoryMib"] as const,
+    ["start to the first snapshot over an empty program, ms", 18, "start", "startMs"] as const,
+  ].map(([what, most, scenario, metric]): Target => ({
+    what,
+    most,
+    value: (it) => less(at(it, scenario, metric), at(it, scenario, metric, "empty")),
+  })),
   {
     what: "10,000 addresses: longest block, ms",
     most: 50,
