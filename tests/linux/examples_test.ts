@@ -165,6 +165,8 @@ namespaceTest(
     await sleeper.until(/^Connected\n/);
     await sleeper.write("sleep\n");
     await sleeper.until(/^Connected\nThe network changed\nConnected\n/);
+    await sleeper.write("cable\nnap\n"); // a new address harms no connection, any sleep may
+    await sleeper.until(/^Connected\n(The network changed\nConnected\n){2}/);
     await server.stop();
     const none = await runDeno(["run", "--allow-ffi", "examples/reconnect_websocket.ts"]);
     assertEquals(none.code, 1);
