@@ -37,6 +37,7 @@ interface Socket {
   woken: boolean; // wake() was called and no ready() has taken it
   pending: boolean;
   told: number; // how often ready() resolved
+  wakes: number; // how often wake() was called that no 0 answers yet
   closing: boolean;
   closed: boolean;
 }
@@ -57,6 +58,7 @@ class World implements PollPort {
   polls = 0;
   call: Call | null = null;
   #wakeReadable = false;
+  #interrupted = false;
   #failing = 0;
   #lastDescriptor = 0;
   readonly #random: Random;
@@ -79,12 +81,15 @@ class World implements PollPort {
     const view = new DataView(set.buffer);
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
     this.polls++;
+    this.#interrupted = false;
     return new Promise((resolve) => {
       this.call = { set: view, descriptors, end: this.now + timeoutMs, timeoutMs, resolve };
     });
   }
 
   wake(): void {
+    assert(!this.#interrupted, "one poll is woken twice");
+    this.#interrupted = true;
     this.#wakeReadable = true;
   }
 
@@ -223,10 +228,12 @@ class World implements PollPort {
       it.cancelled = true;
       it.timer.cancel();
     }
-    await this.settle();
     let isIdle = false;
-    void this.loop.idle().then(() => isIdle = true);
-    await turns();
+    void this.loop.idle().then(() => {
+      isIdle = true;
+      assert(this.call === null, "idle() resolves while a poll runs");
+    }).catch(this.#fail);
+    await this.settle();
     assert(isIdle && this.call === null && this.#timeouts.size === 0, "the loop is not idle");
   }
 
@@ -235,7 +242,7 @@ class World implements PollPort {
     const descriptor = ++this.#lastDescriptor % WAKE_DESCRIPTOR;
     const stormPauseMs = this.#random.pick([undefined, 0, 3]);
     const watch = loop.watch(descriptor, { stormPauseMs });
-    const rest = { ref: true, readable: false, woken: false, told: 0 };
+    const rest = { ref: true, readable: false, woken: false, told: 0, wakes: 0 };
     this.#sockets.push({
       descriptor,
       watch,
@@ -262,6 +269,7 @@ class World implements PollPort {
       if (revents === null) return assert(it.closing, "ready() is null before close()");
       assert(!wasWoken || revents === 0, "a wake-up before ready() was lost");
       if (revents > 0) assert(it.readable, "ready() without data");
+      else assert(it.wakes-- > 0, "ready() is 0 without wake()");
       if (this.#random.chance(0.9)) it.readable = false; // it drains
       for (let i = 0; i < delay; i++) await null;
       if (again && !it.closing) this.#ready(it);
@@ -269,6 +277,7 @@ class World implements PollPort {
   }
 
   #wake(it: Socket): void {
+    it.wakes++;
     if (!it.pending) it.woken = true;
     it.watch.wake();
   }

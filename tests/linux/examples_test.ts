@@ -160,7 +160,6 @@ namespaceTest(
     await programs.until(/\nConnected\n(.*\n)*Connected\n/);
     await using sleeper = denoProgram(
       ["run", "--allow-net", SCRIPTED, "examples/reconnect_websocket.ts", url],
-      { deadlineMs: 20_000 },
     );
     await sleeper.until(/^Connected\n/);
     await sleeper.write("sleep\n");
