@@ -318,24 +318,19 @@ export function watchNetwork(
     cancelled.abort(reason);
     await (await opening)?.closed;
   });
-  const opening = openFor(stream, options, cancelled.signal).catch((error) => {
+  // async, so that a bad option errors the stream as every failure does
+  const follow = async (): Promise<Runner> => {
+    const subscription = resolveSnapshotOptions(options); // before anything is opened
+    const signals = [cancelled.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    const runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
+    runner.follow(stream, subscription);
+    return runner;
+  };
+  const opening = follow().catch((error) => {
     stream.fail(error);
     return null;
   });
   return stream.readable;
-}
-
-/** Async, so that a bad option errors the stream as every failure does. */
-async function openFor(
-  stream: SnapshotStream,
-  options: MonitorOptions & SnapshotOptions,
-  cancelled: AbortSignal,
-): Promise<Runner> {
-  const subscription = resolveSnapshotOptions(options); // before anything is opened
-  const signals = [cancelled, ...(options.signal === undefined ? [] : [options.signal])];
-  const runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
-  runner.follow(stream, subscription);
-  return runner;
 }
 
 async function openRunner(options?: MonitorOptions): Promise<Runner> {

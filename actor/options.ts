@@ -109,17 +109,9 @@ export interface SnapshotOptions {
 }
 
 /** How to read once. */
-export interface ReadOptions {
+export interface ReadOptions extends Pick<MonitorOptions, "source" | "libc"> {
   /** Ends the read when aborted: it rejects with the reason. */
   signal?: AbortSignal;
-  /**
-   * Where the state comes from.
-   *
-   * @default {"auto"}
-   */
-  source?: SourceOption;
-  /** The absolute path of the C library, if it is not in one of the usual places. */
-  libc?: string;
 }
 
 /** The options of a monitor or a one-shot read, checked, with the defaults. */

@@ -21,8 +21,7 @@ export const PROBES = {
 /** A next hop. */
 export interface Hop {
   readonly index: number; // the index of the interface
-  /** The address of the gateway; null if the destination is on the link. */
-  readonly gateway: Uint8Array | null;
+  readonly gateway: Uint8Array | null; // null if the destination is on the link
 }
 
 /** The next hops of one half of the address space. */

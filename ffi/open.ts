@@ -10,12 +10,10 @@ export interface OpenSourceOptions {
   receiveBufferBytes?: number | undefined;
   /** The longest pause between two polls of the event socket in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
-  /** Receives one line of text per message of the kernel. */
-  trace?: ((line: string) => void) | undefined;
+  trace?: ((line: string) => void) | undefined; // receives one line of text per message
   pollingIntervalMs: number; // milliseconds between two reads, if the source polls
   clock: Clock; // the clock of a source that polls
-  /** Whether the caller will subscribe; false for a single read, which needs no event socket. */
-  listens: boolean;
+  listens: boolean; // false for a single read, which needs no event socket
 }
 
 /** How to open the event source of an operating system. */

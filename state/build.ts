@@ -25,7 +25,7 @@ export function buildState(
     ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
   const interfaces = interfaceRecord(reading.interfaces, defaultRoute, previous);
-  const defaultRouteInterface = (defaultRoute.ipv4 ?? defaultRoute.ipv6)?.interface ?? null;
+  const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
   const { links, addressFlags, routes } = reading.knows;
   const local = localFields(interfaces, previous);
   const isOnline = leadsOut(defaultRoute.ipv4, interfaces) ||
@@ -33,11 +33,14 @@ export function buildState(
   return Object.freeze({
     interfaces,
     defaultRoute,
-    defaultRouteInterface,
+    defaultRouteInterface: main?.interface ?? null,
     online: isOnline || (!routes && (local.haveIpv4 || local.haveIpv6) ? "unknown" : false),
     ...local,
     homeRouter: homeRouter(defaultRoute.ipv4),
-    isExpensive: isCellular(interfaces, defaultRouteInterface) ? true : "unknown",
+    // a VPN over a metered link says nothing about that link, so only the interface itself counts
+    isExpensive: main !== null && interfaces[main.interface]?.kind === "cellular"
+      ? true
+      : "unknown",
     resumedAt: resumed?.at ?? null,
     sleptMs: resumed?.sleptMs ?? null,
     knows: Object.freeze({ links, addressFlags, routes }),
@@ -61,9 +64,4 @@ function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
   const bytes = readIp(route.gateway); // may be IPv6 (RFC 5549)
   if (bytes === null || !isPrivateIpv4(bytes)) return null;
   return Object.freeze({ gateway: route.gateway, source: route.source });
-}
-
-/** A VPN over a metered link says nothing about that link, so only the interface itself counts. */
-function isCellular(interfaces: State["interfaces"], name: string | null): boolean {
-  return name !== null && interfaces[name]?.kind === "cellular";
 }

@@ -64,8 +64,7 @@ export class Sender {
   readonly #following: Promise<void>;
   #pool: Pool;
   #state: State; // the state in which the connections of the pool work
-  #isClosed = false; // whether the monitor is closed
-  #isCloseLogged = false;
+  #warnsOfClose = false; // the monitor is closed, and the log does not say so yet
 
   /** Follows the monitor from now on. */
   constructor(monitor: FetchMonitor, options: ResolvedFetchOptions) {
@@ -80,8 +79,11 @@ export class Sender {
   async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
     const request = new Request(input, init);
     const { signal } = request;
-    this.#logClose();
-    const { clock, holdMs, retries } = this.#options;
+    const { clock, holdMs, logger, retries } = this.#options;
+    if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
+      this.#warnsOfClose = false;
+      logger.warn("The monitor is closed: requests do not survive changes of network");
+    }
     const isIdempotent = IDEMPOTENT.includes(request.method);
     const isReplayable = retries > 0 && hasReplayableBody(input, init);
     let left = isReplayable ? retries : 0;
@@ -120,7 +122,7 @@ export class Sender {
 
   async #follow(snapshots: ReadableStream<Snapshot>): Promise<void> {
     for await (const _ of snapshots) this.#followState();
-    this.#isClosed = true;
+    this.#warnsOfClose = true;
   }
 
   /** Replaces the pool if its connections are lost. A request may come before the stream delivers. */
@@ -159,12 +161,6 @@ export class Sender {
     const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
     await this.#monitor.waitFor(predicate, { signal }).catch(() => {});
     timer?.cancel();
-  }
-
-  #logClose(): void {
-    if (!this.#isClosed || this.#isCloseLogged || this.#disposal.signal.aborted) return;
-    this.#isCloseLogged = true;
-    this.#options.logger.warn("The monitor is closed: requests do not survive changes of network");
   }
 }
 

@@ -36,8 +36,7 @@ export class Broadcast {
   readonly #ends = new Set<() => void>();
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
-  /** The sequence of the last publication by cause. */
-  readonly #lastSequence = new Map<Cause, number>();
+  readonly #lastSequence = new Map<Cause, number>(); // of a publication, by cause
   /** The last publication that is major because of a sleep. */
   #longSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
   #newest: Published | null = null;

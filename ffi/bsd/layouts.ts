@@ -54,8 +54,7 @@ export interface Layout {
   readonly sockaddrs: number; // RTAX_MAX: how many sockaddrs a message can have
   /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
   readonly neverDefault: number;
-  /** By message type. A type that is missing is unknown. */
-  readonly headers: Readonly<Record<number, Header>>;
+  readonly headers: Readonly<Record<number, Header>>; // by message type, as far as known
 }
 
 /** Makes `Layout.headers` of pairs of a header and the types that have it. */
