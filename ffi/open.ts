@@ -2,25 +2,23 @@
 import type { Clock } from "../state/runtime.ts";
 import type { NetworkSource, OpenedSource } from "../state/source.ts";
 
-/** Which source to open, and how. */
-export interface OpenSourceOptions {
-  source: "auto" | "events" | "polling" | NetworkSource; // the public option `source`
+/** How to open the event source of an operating system. */
+export interface EventSourceOptions {
   libc?: string | undefined; // the absolute path of the C library; searched for if left out
   /** The size of the event socket's receive buffer; the source's default if left out. */
   receiveBufferBytes?: number | undefined;
   /** The longest pause between two polls of the event socket in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
   trace?: ((line: string) => void) | undefined; // receives one line of text per message
+}
+
+/** Which source to open, and how. */
+export interface OpenSourceOptions extends EventSourceOptions {
+  source: "auto" | "events" | "polling" | NetworkSource; // the public option `source`
   pollingIntervalMs: number; // milliseconds between two reads, if the source polls
   clock: Clock; // the clock of a source that polls
   listens: boolean; // false for a single read, which needs no event socket
 }
-
-/** How to open the event source of an operating system. */
-export type EventSourceOptions = Pick<
-  OpenSourceOptions,
-  "libc" | "receiveBufferBytes" | "stormPauseMs" | "trace"
->;
 
 /** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
 type EventSource = NetworkSource & AsyncDisposable & {

@@ -45,11 +45,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   #disposed: Promise<void> | null = null;
 
   /** Uses a loaded runtime; `release` releases it. */
-  constructor(
-    runtime: LinuxRuntime,
-    options: EventSourceOptions,
-    release: () => Promise<void>,
-  ) {
+  constructor(runtime: LinuxRuntime, options: EventSourceOptions, release: () => Promise<void>) {
     this.#runtime = runtime;
     this.#options = options;
     this.#release = release;

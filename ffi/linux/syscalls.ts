@@ -5,8 +5,6 @@ import { errnoName } from "../errno.ts";
 import * as C from "./constants.ts";
 import type { LibcFunctions } from "./libc.ts";
 
-/** `struct sockaddr_nl { u16 family; u16 pad; u32 pid; u32 groups; }`, linux/netlink.h. */
-const SOCKADDR_NL_SIZE = 12;
 /** The netlink port of the kernel. */
 const KERNEL_PORT = 0;
 
@@ -70,11 +68,11 @@ export class Syscalls {
     const socket = this.#libc.socket(C.AF_NETLINK, C.SOCK_RAW | C.SOCK_CLOEXEC, C.NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
     if (groups === 0) return socket; // the first send() binds it
-    const address = new Uint8Array(SOCKADDR_NL_SIZE);
+    const address = new Uint8Array(C.SOCKADDR_NL_SIZE);
     const view = new DataView(address.buffer);
     view.setUint16(0, C.AF_NETLINK, true);
     view.setUint32(8, groups, true);
-    if (this.#libc.bind(socket, address, SOCKADDR_NL_SIZE) < 0) {
+    if (this.#libc.bind(socket, address, C.SOCKADDR_NL_SIZE) < 0) {
       const error = this.error("bind(AF_NETLINK)");
       this.close(socket);
       throw error;
@@ -140,7 +138,7 @@ export class Syscalls {
   /** Receives at most `most` datagrams without blocking. Returns their number; `datagram()` has them until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
     const { headers } = this.#inbox;
-    for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = SOCKADDR_NL_SIZE;
+    for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
     const received = this.#libc.recvmmsg(descriptor, headers, most, C.MSG_DONTWAIT, null);
     return Math.max(received, 0);
   }
@@ -157,8 +155,8 @@ export class Syscalls {
   /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
   isFromKernel(i: number): boolean {
     const { headers, senders } = this.#inbox;
-    return headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === SOCKADDR_NL_SIZE &&
-      senders[i * SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
+    return headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
+      senders[i * C.SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
   }
 
   /** `poll(2)` on a thread of the pool. */
@@ -208,7 +206,7 @@ export class Syscalls {
 /** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0. */
 function makeInbox(addressOf: (buffer: ArrayBuffer) => bigint): Inbox {
   const slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
-  const senders = new Uint32Array(RECEIVE_BATCH * SOCKADDR_NL_SIZE / 4);
+  const senders = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
   const iovecs = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
   const headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
   const pointers = new BigUint64Array(headers.buffer);
@@ -217,7 +215,7 @@ function makeInbox(addressOf: (buffer: ArrayBuffer) => bigint): Inbox {
     iovecs[i * 2] = slot! + BigInt(i * SLOT_BYTES);
     iovecs[i * 2 + 1] = BigInt(SLOT_BYTES);
     const header = i * MMSGHDR_WORDS / 2;
-    pointers[header] = sender! + BigInt(i * SOCKADDR_NL_SIZE);
+    pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
     pointers[header + 2] = iovec! + BigInt(i * 16);
     pointers[header + 3] = 1n;
   }
