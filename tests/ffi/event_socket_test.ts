@@ -258,3 +258,18 @@ Deno.test("EventSocket ends when its watch is closed", async () => {
   assertEquals(await slices(fake), []);
   assertEquals(fake.wakeUps.length, 1);
 });
+
+Deno.test("EventSocket.close() resolves for each caller when no poll uses the descriptor", async () => {
+  const fake = new FakeSocket();
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+  let calls = 0;
+  fake.close = () => calls++ === 0 ? left : Promise.resolve(); // as a watch does
+  const socket = new EventSocket(fake, fake);
+  let closed = 0;
+  const closes = [1, 2].map(() => socket.close().then(() => closed++));
+  await macrotask();
+  assertEquals(closed, 0);
+  leave();
+  await Promise.all(closes);
+  assertEquals(closed, 2);
+});
