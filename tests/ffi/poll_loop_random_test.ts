@@ -14,6 +14,8 @@ import { replay, testSeed } from "../support/seed.ts";
 const RUNS = 100;
 const STEPS = 60;
 const WAKE_DESCRIPTOR = 99;
+/** A poll that something keeps alive takes at most so long, in milliseconds. */
+const LONGEST_WAIT_MS = 20_000;
 /** A slice of a poll that nothing keeps alive, in milliseconds. */
 const UNREF_SLICE_MS = 100;
 /** Longer than a pause in a storm and than four failures, in milliseconds. */
@@ -49,7 +51,6 @@ interface Alarm {
   at: number;
   ref: boolean;
   cancelled: boolean;
-  fired: number;
 }
 
 /** The kernel, the users of the loop, and virtual time. */
@@ -75,10 +76,12 @@ class World implements PollPort {
 
   poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
     assert(this.call === null, "two polls at a time");
-    assert(timeoutMs >= 0 && timeoutMs <= 20_000, `a timeout of ${timeoutMs} ms`);
+    const alarms = this.#alarms.filter((it) => !it.cancelled);
     const isRefd = this.#sockets.some((it) => !it.closing && it.ref) ||
-      this.#alarms.some((it) => !it.cancelled && it.ref);
-    assert(isRefd || timeoutMs <= UNREF_SLICE_MS, "a long poll although nothing is ref'd");
+      alarms.some(({ ref }) => ref);
+    const next = Math.min(...alarms.map(({ at }) => at)) - this.now;
+    const longest = Math.max(0, Math.min(next, isRefd ? LONGEST_WAIT_MS : UNREF_SLICE_MS));
+    assert(timeoutMs === longest, `a timeout of ${timeoutMs} instead of ${longest} ms`);
     const view = new DataView(set.buffer);
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
     this.polls++;
@@ -253,25 +256,17 @@ class World implements PollPort {
     const descriptor = ++this.#lastDescriptor % WAKE_DESCRIPTOR;
     const stormPauseMs = this.#random.pick([undefined, 0, 3]);
     const watch = loop.watch(descriptor, { stormPauseMs });
-    const rest = { ref: true, readable: false, woken: false, told: 0, wakes: 0 };
-    this.#sockets.push({
-      descriptor,
-      watch,
-      ...rest,
-      pending: false,
-      closing: false,
-      closed: false,
-    });
+    const counts = { told: 0, wakes: 0 };
+    const is = { ref: true, readable: false, woken: false, pending: false };
+    this.#sockets.push({ descriptor, watch, ...is, closing: false, closed: false, ...counts });
     if (this.#random.chance(0.7)) this.#ready(this.#sockets.at(-1)!);
   }
 
   #ready(it: Socket): void {
     if (it.pending) return;
-    const [wasWoken, again, delay] = [
-      it.woken,
-      this.#random.chance(0.7),
-      this.#random.pick([0, 1, 5, 31, 33, 60]),
-    ];
+    const wasWoken = it.woken;
+    const again = this.#random.chance(0.7);
+    const delay = this.#random.pick([0, 1, 5, 31, 33, 60]);
     it.woken = false;
     it.pending = true;
     void it.watch.ready().then(async (revents) => {
@@ -314,7 +309,6 @@ class World implements PollPort {
       } catch (error) {
         this.#fail(error);
       }
-      alarm.fired++;
       alarm.at = this.now + ms;
       if (everyMs === null) alarm.cancelled = true;
       else if (this.#random.chance(0.3)) {
@@ -324,14 +318,8 @@ class World implements PollPort {
     };
     const { timers } = this.loop;
     const timer = everyMs === null ? timers.setTimeout(call, ms) : timers.setInterval(call, ms);
-    const alarm: Alarm = {
-      timer,
-      everyMs,
-      at: this.now + ms,
-      ref: true,
-      cancelled: false,
-      fired: 0,
-    };
+    const at = this.now + ms;
+    const alarm: Alarm = { timer, everyMs, at, ref: true, cancelled: false };
     this.#alarms.push(alarm);
   }
 
