@@ -62,6 +62,9 @@ export function affects(local: LocalAddress, previous: State, next: State): bool
   return affecting(local)(previous, next);
 }
 
+/** Of an address that no change concerns, not even a long sleep. */
+export const neverAffected = (): boolean => false;
+
 /**
  * `affects()` for one address, which is parsed now.
  *
@@ -69,7 +72,7 @@ export function affects(local: LocalAddress, previous: State, next: State): bool
  */
 export function affecting(local: LocalAddress): (previous: State, next: State) => boolean {
   const address = parseLocal(local);
-  if (address === null || isLoopback(address.bytes)) return () => false;
+  if (address === null || isLoopback(address.bytes)) return neverAffected;
   const isWildcard = isUnspecified(address.bytes);
   const text = formatIp(address.bytes);
   const holds = (nic: Interface): boolean =>
@@ -91,11 +94,16 @@ function parseLocal(local: LocalAddress): Parsed | null {
     readonly transport?: string;
   };
   if (OTHER_TRANSPORTS.includes(transport)) return null;
-  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(String(hostname)) ?? [];
+  if (typeof hostname !== "string") {
+    throw new TypeError(
+      'Cannot take this as a local address: give listener.addr or { hostname: "192.0.2.7" }',
+    );
+  }
+  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(hostname) ?? [];
   const bytes = parseIp(host);
   if (bytes === null || (name !== null && typeof name !== "string")) {
     throw new TypeError(
-      `Cannot take "${escapeText(String(hostname))}" as a local address: give an IP address ` +
+      `Cannot take "${escapeText(hostname)}" as a local address: give an IP address ` +
         "without brackets, with %zone where needed, not a name, and the name of an interface, if any",
     );
   }

@@ -1,4 +1,5 @@
 // One snapshot stream and its delivery state.
+import { neverAffected } from "../../state/affects.ts";
 import type { Snapshot } from "../../state/types.ts";
 import type { TimerSet } from "../clock.ts";
 import type { ResolvedSnapshotOptions } from "../options.ts";
@@ -159,7 +160,7 @@ export class SnapshotStream implements Follower {
     this.#examined = snapshot;
     // what affects may be minor, until a later change that does not affect is major
     const from = this.#options.majorOnly ? seen : examined;
-    if (affects(from.state, snapshot.state) || broadcast.longSleepSince(from) !== null) {
+    if (this.#isAffected(from, snapshot, broadcast)) {
       this.#affected = { firstAt: this.#affected?.firstAt ?? at, lastAt: at };
     }
   }
@@ -206,10 +207,14 @@ export class SnapshotStream implements Follower {
   }
 
   #isWorthTelling(snapshot: Snapshot, seen: Snapshot, broadcast: Broadcast): boolean {
-    const { affects, majorOnly } = this.#options;
-    const isAffected = affects === null || affects(seen.state, snapshot.state) ||
-      broadcast.longSleepSince(seen) !== null;
-    return isAffected && (!majorOnly || snapshot.major || broadcast.resumedSince(seen));
+    return this.#isAffected(seen, snapshot, broadcast) &&
+      (!this.#options.majorOnly || snapshot.major || broadcast.resumedSince(seen));
+  }
+
+  #isAffected(from: Snapshot, to: Snapshot, broadcast: Broadcast): boolean {
+    const { affects } = this.#options;
+    if (affects === null || affects(from.state, to.state)) return true;
+    return affects !== neverAffected && broadcast.longSleepSince(from) !== null;
   }
 
   #deliver(snapshot: Snapshot, broadcast: Broadcast): void {

@@ -138,12 +138,22 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Adds an interface, or replaces the one of the same name, and announces it.
+   * Adds an interface, or replaces the one of the same name, and announces it. A default route whose source it
+   * had and has no longer gets another one, as in `setDefaultRoute()`.
    *
    * @param nic The interface; `scriptedInterface()` makes one.
    */
   addInterface(nic: Interface): void {
+    const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
     this.set([...this.#without(nic.name), nic]);
+    const has = (it: Interface | undefined, source: string | null): boolean =>
+      it?.addresses.some(({ address }) => address === source) === true;
+    const updated = (family: "IPv4" | "IPv6", route: DefaultRoute | null) =>
+      route?.interface === nic.name && has(before, route.source) && !has(nic, route.source)
+        ? this.#withSource(family, { ...route, source: null })
+        : route;
+    const { ipv4, ipv6 } = this.#reading.defaultRoute;
+    this.set({ defaultRoute: { ipv4: updated("IPv4", ipv4), ipv6: updated("IPv6", ipv6) } });
     this.announce(nic.name);
   }
 
@@ -170,9 +180,7 @@ export class ScriptedSource implements NetworkSource {
    * on its interface, as the kernel would choose. Null removes the route.
    */
   setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
-    const nic = this.#reading.interfaces.find(({ name }) => name === route?.interface);
-    const first = nic?.addresses.find((address) => address.family === family)?.address ?? null;
-    const made = route && { ...route, source: route.source ?? first };
+    const made = route && this.#withSource(family, route);
     const key = family === "IPv4" ? "ipv4" : "ipv6";
     this.set({ defaultRoute: { ...this.#reading.defaultRoute, [key]: made } });
     this.emit({ kind: "changed" });
@@ -281,6 +289,12 @@ export class ScriptedSource implements NetworkSource {
     const { reading } = this;
     await this.#heldReads?.promise;
     return reading;
+  }
+
+  #withSource(family: "IPv4" | "IPv6", route: DefaultRoute): DefaultRoute {
+    const nic = this.#reading.interfaces.find(({ name }) => name === route.interface);
+    const first = nic?.addresses.find((address) => address.family === family)?.address ?? null;
+    return { ...route, source: route.source ?? first };
   }
 
   #without(name: string): Interface[] {

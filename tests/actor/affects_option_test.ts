@@ -73,6 +73,15 @@ Deno.test("affects delivers a long sleep, and one before a short one", async () 
   assertEquals(await poll(it, next), null);
 });
 
+Deno.test("affects of a loopback address delivers nothing, not even a long sleep", async () => {
+  await using it = await setUp();
+  const affects = { hostname: "127.0.0.1" };
+  const next = it.monitor.snapshots({ affects, initial: false }).getReader().read();
+  it.source.emit({ kind: "resumed", at: 1, sleptMs: DAY });
+  await it.clock.advance(1_000);
+  assertEquals(await poll(it, next), null);
+});
+
 Deno.test("affects and majorOnly together ask for both", async () => {
   await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "eth0" } });
   const options = { affects: BOUND, initial: false, majorOnly: true };

@@ -89,6 +89,21 @@ Deno.test("ScriptedSource.setDefaultRoute() chooses a source of the family, unle
   assertEquals([ipv4?.source, ipv6?.source], ["192.0.2.9", "2001:db8::1"]);
 });
 
+Deno.test("ScriptedSource.addInterface() gives a default route another source when its own is gone", () => {
+  const source = new ScriptedSource();
+  const sourceAfter = (...addresses: string[]) => {
+    source.addInterface(scriptedInterface("eth0", addresses));
+    return source.reading.defaultRoute.ipv4?.source;
+  };
+  sourceAfter("192.0.2.1/24");
+  source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.0.2.254"));
+  assertEquals(sourceAfter("192.0.2.8/24", "192.0.2.1/24"), "192.0.2.1");
+  assertEquals(sourceAfter("192.0.2.8/24"), "192.0.2.8");
+  assertEquals(sourceAfter(), null);
+  source.setDefaultRoute("IPv4", scriptedRoute("eth0", null, { source: "198.51.100.1" }));
+  assertEquals(sourceAfter("192.0.2.8/24"), "198.51.100.1"); // of another interface
+});
+
 Deno.test("ScriptedSource.sleep() sends a resume, and moves the wall clock that it is given", async () => {
   const source = new ScriptedSource();
   await using subscription = await source.subscribe(signal);

@@ -288,6 +288,8 @@ Deno.test("affects() throws TypeError for what is not an IP literal", async (t) 
       assertThrows(() => affects({ hostname }, home, home), TypeError, "as a local address");
     });
   }
+  const socket = { addr: { hostname: "192.0.2.1" } }; // instead of its `addr`
+  assertThrows(() => affects(socket as never, home, home), TypeError, "give listener.addr");
   assert(!affects({ hostname: "192.0.2.1" }, home, home));
 });
 
