@@ -54,11 +54,7 @@ export function datagramPort(
   };
 }
 
-/**
- * Opens a routing socket: the kernel queues messages from now on.
- *
- * @throws {SystemCallError} if the kernel refuses
- */
+/** Opens a routing socket: the kernel queues messages from now on. Throws SystemCallError if it refuses. */
 export function openRouteSocket(
   syscalls: Syscalls,
   { layout, overflowOption, socketFlags }: Platform,

@@ -55,12 +55,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return this.#subscription?.listening ?? [];
   }
 
-  /**
-   * Checks that the kernel lets this process listen and ask, which sandboxes refuse.
-   *
-   * @param listens Whether events are wanted, too.
-   * @throws {SystemCallError} if it does not
-   */
+  /** Throws SystemCallError if the kernel does not let this process ask, or listen: sandboxes refuse. */
   check(listens: boolean): void {
     const { platform, syscalls } = this.#runtime;
     if (listens) openRouteSocket(syscalls, platform).close();

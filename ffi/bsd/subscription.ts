@@ -30,12 +30,7 @@ export class BsdSubscription implements Subscription {
   #knownIndexes = new Set<number>(); // of the interfaces already reported
   #disposed: Promise<void> | null = null;
 
-  /**
-   * Opens the sockets: the kernel queues events from now on.
-   *
-   * @param counters Incremented.
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Opens the sockets: the kernel queues events from now on. Throws SystemCallError if it refuses. */
   constructor(runtime: BsdRuntime, options: EventSourceOptions, counters: Counters) {
     this.#runtime = runtime;
     this.#counters = counters;

@@ -91,11 +91,7 @@ export class Syscalls {
     return this.#functions.write(descriptor, bytes, BigInt(bytes.length));
   }
 
-  /**
-   * Opens a pipe.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Opens a pipe. Throws SystemCallError. */
   pipe(): { reader: number; writer: number } {
     const descriptors = new Int32Array(2);
     if (this.#functions.pipe(descriptors) < 0) throw this.error("pipe");
@@ -120,9 +116,7 @@ export class Syscalls {
 
   /**
    * Reads a whole table of sysctl's routing branch: its size, then the table, again with more room while it
-   * grows in between.
-   *
-   * @throws {SystemCallError} if the kernel refuses
+   * grows in between. Throws SystemCallError.
    */
   routeTable(operation: string, request: number): Bytes {
     const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, 0, request, 0);

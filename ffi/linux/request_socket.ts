@@ -12,18 +12,14 @@ const DUMP_BATCH = 2;
 /** Where the sequence number of a message lies (struct nlmsghdr). */
 const SEQUENCE_OFFSET = 8;
 
-/** A netlink socket for requests. */
+/** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */
 export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
   #sequence = 0;
   #waiting = false;
 
-  /**
-   * Opens the socket.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Opens the socket. */
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
     this.#socket = syscalls.openNetlink(0);
@@ -45,7 +41,6 @@ export class RequestSocket {
    * @param decode Decodes an answer.
    * @returns The answers in the order of the requests; null where the kernel answered with an error,
    * which for a route means that there is none.
-   * @throws {SystemCallError} if the kernel does not answer
    */
   askAll<T>(requests: readonly Uint8Array[], decode: (message: NetlinkMessage) => T): (T | null)[] {
     const first = this.#sequence + 1;
@@ -65,11 +60,7 @@ export class RequestSocket {
     return answers;
   }
 
-  /**
-   * Sends one request of which only the success matters.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Sends one request of which only the success matters. */
   ask(operation: string, request: Uint8Array): void {
     const sequence = this.#send([request], ++this.#sequence);
     const progress = { done: false, consistent: true };
@@ -86,7 +77,6 @@ export class RequestSocket {
    *
    * @param slice Shared with whatever else the read does, since one dump after the other may be short.
    * @returns False if a change interrupted the dump, so that it must be read again.
-   * @throws {SystemCallError} if the kernel refuses
    */
   async dump(
     operation: string,

@@ -59,11 +59,7 @@ export class Syscalls {
     return this.#int[0]!;
   }
 
-  /**
-   * Opens a `NETLINK_ROUTE` socket and joins the multicast groups of this mask.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** Opens a `NETLINK_ROUTE` socket and joins the multicast groups of this mask. Throws SystemCallError. */
   openNetlink(groups: number): number {
     const socket = this.#libc.socket(C.AF_NETLINK, C.SOCK_RAW | C.SOCK_CLOEXEC, C.NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
@@ -125,11 +121,7 @@ export class Syscalls {
     return new DataView(this.#memory.buffer).getUint32(C.SK_MEMINFO_DROPS * 4, true);
   }
 
-  /**
-   * Sends to the peer of the socket, which for netlink is the kernel.
-   *
-   * @throws {SystemCallError} if it is not sent whole
-   */
+  /** Sends to the peer of the socket: the kernel. Throws SystemCallError if it is not sent whole. */
   send(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
     const sent = this.#libc.send(descriptor, bytes, BigInt(bytes.length), C.MSG_DONTWAIT);
     if (sent !== bytes.length) throw this.error("send");
@@ -164,11 +156,7 @@ export class Syscalls {
     return this.#libc.poll_blocking(descriptors, BigInt(count), timeoutMs);
   }
 
-  /**
-   * `timerfd_create(2)`.
-   *
-   * @throws {SystemCallError} if the kernel refuses
-   */
+  /** `timerfd_create(2)`. Throws SystemCallError. */
   timerDescriptor(clock: number, flags: number): number {
     const descriptor = this.#libc.timerfd_create(clock, flags);
     if (descriptor < 0) throw this.error("timerfd_create");
