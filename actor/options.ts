@@ -32,8 +32,9 @@ export interface MonitorOptions {
    */
   reconcileIntervalMs?: number;
   /**
-   * The least time between two publications, in milliseconds. Changes that appear and disappear within that
-   * time are not reported.
+   * The least time between two publications, in milliseconds. The initial snapshot is the first one, so a
+   * change right after `open()` waits; a change after a quiet window is published at once. Changes that appear
+   * and disappear within that time are not reported.
    *
    * @default {250}
    */
@@ -95,7 +96,7 @@ export interface SnapshotOptions {
   majorOnly?: boolean;
   /**
    * Only what affects this local address is delivered, such as `listener.addr`: when `affects()` holds against what
-   * was delivered last.
+   * was delivered last. The address is fixed for the stream, which does not report that a better one appeared.
    */
   affects?: LocalAddress;
   /**

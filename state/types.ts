@@ -158,9 +158,9 @@ export interface Interface {
   readonly running: boolean;
   /**
    * Whether it leads only to this host, its containers and its virtual machines: loopback, and bridges and
-   * virtual interfaces without a default route or physical interface below them. In a container, where there
-   * is neither a physical interface nor a tunnel that is up, only loopback. In a `Reading`: as far as topology,
-   * type and name tell.
+   * virtual interfaces without a default route or physical interface below them. In a container or namespace
+   * with neither a physical interface nor a tunnel that is up, only loopback is host-only. In a `Reading` it
+   * says what topology, type and name tell.
    */
   readonly hostOnly: boolean;
   /** The system's IFF_* bits. */
