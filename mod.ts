@@ -9,8 +9,8 @@
  * await using monitor = await NetworkMonitor.open();
  * console.log(monitor.current.state.online);
  *
- * const ended = AbortSignal.timeout(100); // remove this line to keep watching
- * for await (const { changes, reasons } of monitor.snapshots({ signal: ended })) {
+ * setTimeout(() => monitor.close(), 100); // remove this line to keep watching
+ * for await (const { changes, reasons } of monitor) {
  *   console.log(reasons.length > 0 ? "major" : "minor", changes.map(formatChange));
  * }
  * ```
@@ -146,8 +146,8 @@ export class NetworkMonitor extends EventTarget
    * import { NetworkMonitor } from "@netwatch/netwatch";
    *
    * await using monitor = await NetworkMonitor.open();
-   * const signal = AbortSignal.timeout(50); // remove this line to keep waiting
-   * for await (const { changes } of monitor.snapshots({ initial: false, majorOnly: true, signal })) {
+   * setTimeout(() => monitor.close(), 50); // remove this line to keep waiting
+   * for await (const { changes } of monitor.snapshots({ initial: false, majorOnly: true })) {
    *   console.log(changes);
    *   break;
    * }
