@@ -47,6 +47,16 @@ for (const keepsTable of [true, false]) {
   });
 }
 
+Deno.test("reconcile publishes what it read when the view throws and no socket can be opened", async () => {
+  await using it = await setUp();
+  it.source.viewError = new Error("Broken view");
+  it.source.refuse(1_000);
+  it.source.set([eth0("192.0.2.2/24")]);
+  await it.clock.advance(15_000);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
+  assertEquals([it.monitor.current.cause, it.monitor.metrics.reconciles], ["reconcile", 1]);
+});
+
 Deno.test("reconcile with Infinity never reads, asks nothing and runs no timer", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.set([eth0("192.0.2.2/24")]);
