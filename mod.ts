@@ -72,7 +72,7 @@ export { isPrivateAddress } from "./state/private_address.ts";
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.
  *
  * - `current` always answers, also after `close()`, with the last good state.
- * - Nothing is queued: a slow reader gets one snapshot with every change since its last read.
+ * - Nothing is queued: a slow reader gets one snapshot with the difference to its last read.
  * - `close()` may be called from anywhere, also from a loop over its snapshots.
  *
  * @example Print what changes, and whether the machine is online
