@@ -46,8 +46,9 @@ let installed = false;
  *
  * await using monitor = await NetworkMonitor.open();
  * using _installed = installOnLine(monitor);
- * const signal = AbortSignal.timeout(100); // remove this line to keep waiting
- * globalThis.addEventListener("online", () => console.log("online"), { once: true, signal });
+ * globalThis.addEventListener("online", () => console.log("online"));
+ * setTimeout(() => monitor.close(), 100); // remove this line to keep listening
+ * await monitor.closed;
  * ```
  */
 export function installOnLine(monitor: OnLineMonitor): Disposable {
