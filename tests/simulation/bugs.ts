@@ -182,10 +182,10 @@ export const BUGS: readonly PlantedBug[] = [
     "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
   edit("minor changes delivered to majorOnly", "actor/streams/snapshot_stream.ts", {
-    "return isAffected && (!majorOnly ||": "return isAffected && (!majorOnly || true ||",
+    "(!this.#options.majorOnly || snapshot.major": "(true || snapshot.major",
   }),
   edit("unaffected address told", "actor/streams/snapshot_stream.ts", {
-    "return isAffected && (!majorOnly ||": "return (!majorOnly ||",
+    "return this.#isAffected(seen, snapshot, broadcast) &&": "return",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
   edit("host-only ignored", "state/derived.ts", {
