@@ -179,8 +179,9 @@ export class PollLoop {
   }
 
   #guardTimers(): void {
-    const isStuck = this.#poll !== null && performance.now() > this.#poll.end + LATE_MS;
-    this.#guard.set(this.timers.nextAt + (isStuck ? 0 : LATE_MS), this.#isRefd());
+    const now = performance.now();
+    const isStuck = this.#poll !== null && now > this.#poll.end + LATE_MS;
+    this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS), this.#isRefd());
   }
 
   /** Calls the timers that a poll which does not come back keeps waiting. */
