@@ -8,7 +8,7 @@ import { assert } from "@std/assert";
 import { POLLIN, PollLoop, type PollPort, type Watch } from "../../ffi/poll_loop.ts";
 import type { Timer } from "../../state/runtime.ts";
 import { Random } from "../support/random.ts";
-import { replay, testSeed } from "../support/seed.ts";
+import { replay, testRuns, testSeed } from "../support/seed.ts";
 
 /** Seeds of one run: a fraction of a second. `NETWATCH_SEED` and `NETWATCH_RUNS` look further. */
 const RUNS = 100;
@@ -376,7 +376,7 @@ async function run(random: Random): Promise<void> {
 
 Deno.test("PollLoop tells whoever is ready, woken, closed or due, in any interleaving", async () => {
   const first = testSeed(1);
-  const runs = Number(Deno.env.get("NETWATCH_RUNS") ?? RUNS);
+  const runs = testRuns(RUNS);
   for (let seed = first; seed < first + runs; seed++) {
     try {
       await run(new Random(seed));

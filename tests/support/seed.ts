@@ -8,11 +8,20 @@ const VARIABLE = "NETWATCH_SEED";
 
 /** The number in the environment variable `NETWATCH_SEED`, where it may be read, else this one. */
 export function testSeed(fallback: number): number {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: VARIABLE });
-  const text = state === "granted" ? Deno.env.get(VARIABLE) : undefined;
-  const seed = Number(text ?? fallback);
-  if (!Number.isSafeInteger(seed)) throw new RangeError(`${VARIABLE} is no integer: ${text}`);
-  return seed;
+  return integerOf(VARIABLE, fallback);
+}
+
+/** How many seeds to try: the number in `NETWATCH_RUNS`, where it may be read, else this one. */
+export function testRuns(fallback: number): number {
+  return integerOf("NETWATCH_RUNS", fallback);
+}
+
+function integerOf(variable: string, fallback: number): number {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  const text = state === "granted" ? Deno.env.get(variable) : undefined;
+  const number = Number(text ?? fallback);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${variable} is no integer: ${text}`);
+  return number;
 }
 
 /** How to run the test again with the same seed. */
