@@ -12,7 +12,7 @@ import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { parseIp } from "../../state/ip.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";
-import { hex, splitDatagram } from "../support/netlink.ts";
+import { hex, linkMessage, splitDatagram } from "../support/netlink.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -125,20 +125,7 @@ Deno.test("decodeEvent() understands everything that was captured", () => {
 });
 
 function link(index: number, name: string): LinkMessage {
-  return {
-    family: 0,
-    hardwareType: 1,
-    index,
-    flags: 0x11043,
-    name,
-    mac: "02:00:00:00:00:01",
-    mtu: 1500,
-    operstate: 6,
-
-    kind: null,
-    master: null,
-    parent: null,
-  };
+  return linkMessage(index, name, { mac: "02:00:00:00:00:01" });
 }
 
 function address(index: number, local: string, flags = 0x80, peer?: string): AddressMessage {

@@ -6,25 +6,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { LinkMessage } from "../../ffi/linux/link.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-
-type Fields = Partial<Omit<LinkMessage, "index" | "name">>;
-
-function link(index: number, name: string, fields: Fields = {}): LinkMessage {
-  return {
-    family: 0,
-    hardwareType: 1,
-    index,
-    flags: 0x11043,
-    name,
-    mac: null,
-    mtu: 1500,
-    operstate: 6,
-    kind: null,
-    master: null,
-    parent: null,
-    ...fields,
-  };
-}
+import { linkMessage as link } from "../support/netlink.ts";
 
 const eth0 = link(2, "eth0");
 const docker0 = link(3, "docker0", { kind: "bridge" });

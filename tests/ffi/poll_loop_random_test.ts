@@ -1,6 +1,6 @@
 /**
- * The poll loop under random interleavings of everything that its users and the kernel do, on virtual time: whoever
- * is ready, woken, closed or due is told, and nothing is polled after its close.
+ * The poll loop on virtual time, while its users and the kernel do everything that they may, in random order. It
+ * resolves each `ready()` that is due, calls each timer, and never polls a closed descriptor.
  *
  * @module
  */

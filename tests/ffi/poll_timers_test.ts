@@ -48,6 +48,26 @@ timersTest("a timer ends the poll when it is due, and without it there is none",
   assertEquals(it.port.polls.length, 1);
 });
 
+timersTest("the guard of a late timer waits a second more while the loop pauses", async (it) => {
+  const { timeout } = AbortSignal;
+  const guards: { ms: number; abort: AbortController }[] = [];
+  AbortSignal.timeout = (ms) => {
+    const abort = new AbortController();
+    guards.push({ ms, abort });
+    return abort.signal;
+  };
+  try {
+    it.loop.timers.setTimeout(() => it.calls.push("timer"), 1_000);
+    for (let i = 1; i <= 4; i++) (await it.port.begun(i)).fail(); // the fourth failure pauses the loop
+    await microtasks();
+    it.pass(5_000);
+    guards[0]!.abort.abort();
+    assertEquals([guards.map(({ ms }) => ms), it.calls], [[2_000, 1_000], []]);
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
+
 timersTest("a poll that returns too early does not call a timer", async (it) => {
   it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);
   it.pass(0.4);

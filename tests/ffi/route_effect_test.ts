@@ -6,13 +6,12 @@
 import { assertEquals } from "@std/assert";
 import type { AddressMessage } from "../../ffi/linux/address.ts";
 import { applyEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
-import { ARPHRD_ETHER, IFF_UP } from "../../ffi/linux/constants.ts";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { type RouteEffect, routeEffect } from "../../ffi/linux/route_effect.ts";
 import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
 import { parseIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";
+import { linkMessage as link } from "../support/netlink.ts";
 
 const WAN = 2;
 const LAN = 3;
@@ -41,22 +40,6 @@ const DEFAULTS: DefaultRouteAnswer = {
   isPlain: true,
   expiresInSeconds: null,
 };
-
-function link(index: number, name: string, flags = IFF_UP): LinkMessage {
-  return {
-    family: 0,
-    index,
-    name,
-    flags,
-    hardwareType: ARPHRD_ETHER,
-    mac: null,
-    mtu: 1500,
-    operstate: 6,
-    kind: null,
-    master: null,
-    parent: null,
-  };
-}
 
 interface Situation {
   answer?: DefaultRouteAnswer;
@@ -145,8 +128,14 @@ for (const [what, index, text, situation, expected] of REMOVED) {
 Deno.test("routeEffect() of a link, a route: all, and again where a default route uses the link", () => {
   assertEquals(effect({ kind: "routes" }), { ask: "all", again: false });
   assertEquals(effect({ kind: "link", link: link(WAN, "wan") }), { ask: "all", again: false });
-  assertEquals(effect({ kind: "link", link: link(WAN, "wan", 0) }), { ask: "all", again: true });
-  assertEquals(effect({ kind: "link", link: link(LAN, "lan", 0) }), { ask: "all", again: false });
+  assertEquals(effect({ kind: "link", link: link(WAN, "wan", { flags: 0 }) }), {
+    ask: "all",
+    again: true,
+  });
+  assertEquals(effect({ kind: "link", link: link(LAN, "lan", { flags: 0 }) }), {
+    ask: "all",
+    again: false,
+  });
   assertEquals(effect({ kind: "link-gone", index: WAN }), { ask: "all", again: true });
   assertEquals(effect({ kind: "link-gone", index: LAN }), { ask: "all", again: false });
 });

@@ -57,6 +57,28 @@ export function hex(text: string): Uint8Array {
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
+/** A link message of an Ethernet interface that is up. */
+export function linkMessage(
+  index: number,
+  name: string,
+  fields: Partial<Omit<LinkMessage, "index" | "name">> = {},
+): LinkMessage {
+  return {
+    family: 0,
+    hardwareType: 1,
+    index,
+    flags: 0x11043,
+    name,
+    mac: null,
+    mtu: 1500,
+    operstate: 6,
+    kind: null,
+    master: null,
+    parent: null,
+    ...fields,
+  };
+}
+
 /** Decodes all messages of a datagram. */
 export function decodeDatagram(datagram: Uint8Array): ExpectedMessage[] {
   const messages: ExpectedMessage[] = [];
