@@ -3,8 +3,7 @@
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
 
-import { PollGuard } from "./poll_guard.ts";
-import { PollTimers } from "./poll_timers.ts";
+import { PollGuard, PollTimers } from "./poll_timers.ts";
 import { macrotask } from "./time_slice.ts";
 
 /** `struct pollfd { int fd; short events; short revents; }`, poll.h. */
@@ -67,16 +66,6 @@ export interface Watch {
   close(): Promise<void>;
 }
 
-/** How a descriptor is watched. */
-export interface WatchOptions {
-  /**
-   * The longest pause between two polls in a storm, in milliseconds; the shortest of all watches counts.
-   *
-   * @default {8}
-   */
-  stormPauseMs?: number | undefined;
-}
-
 interface Entry {
   readonly descriptor: number;
   readonly stormPauseMs: number;
@@ -116,16 +105,12 @@ export class PollLoop {
     this.#afterPoll = afterPoll;
   }
 
-  /** Adds a descriptor. */
-  watch(descriptor: number, options: WatchOptions = {}): Watch {
-    const { stormPauseMs = STORM_PAUSE_MS } = options;
-    const entry: Entry = {
-      descriptor,
-      stormPauseMs,
-      ref: true,
-      woken: false,
-      waiting: null,
-    };
+  /**
+   * Adds a descriptor. `stormPauseMs` is the longest pause between two polls in a storm, in milliseconds; the
+   * shortest of all watches counts.
+   */
+  watch(descriptor: number, stormPauseMs = STORM_PAUSE_MS): Watch {
+    const entry: Entry = { descriptor, stormPauseMs, ref: true, woken: false, waiting: null };
     this.#entries.add(entry);
     this.#onChange();
     return {

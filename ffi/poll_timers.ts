@@ -140,3 +140,51 @@ export class Alarm {
     else this.#timer?.unref();
   }
 }
+
+/** A guard that is set earlier by less than this stays as it is. */
+const SLACK_MS = 5_000;
+/** The longest that timers of the runtime allow. */
+const LONGEST_MS = 2_147_483_647;
+
+/**
+ * Calls the timers of the poll loop when the poll does not come back: a program may keep all threads of Deno's
+ * pool busy (32 file operations that hang), and then no poll begins. It need not be punctual.
+ */
+export class PollGuard {
+  readonly #call: () => void;
+  #at = Infinity;
+  #isRefd = true;
+  #cancel = (): void => {};
+
+  /** What to call. */
+  constructor(call: () => void) {
+    this.#call = call;
+  }
+
+  /** Calls once at about this time of `performance.now()`; with Infinity not at all. */
+  set(at: number, isRefd: boolean): void {
+    const isKept = at !== Infinity && isRefd === this.#isRefd && this.#at < at + SLACK_MS;
+    if (isKept) return;
+    this.#cancel();
+    this.#cancel = () => {};
+    this.#at = at;
+    this.#isRefd = isRefd;
+    if (at === Infinity) return;
+    const ms = Math.ceil(Math.min(Math.max(at - performance.now(), 0), LONGEST_MS));
+    if (isRefd) {
+      // unlike `setTimeout()` it does not load `node:timers`; its listener keeps the process alive
+      const signal = AbortSignal.timeout(ms);
+      signal.addEventListener("abort", this.#fire);
+      this.#cancel = () => signal.removeEventListener("abort", this.#fire);
+    } else {
+      const timer = setTimeout(this.#fire, ms);
+      Deno.unrefTimer(timer);
+      this.#cancel = () => clearTimeout(timer);
+    }
+  }
+
+  readonly #fire = (): void => {
+    this.#at = Infinity;
+    this.#call();
+  };
+}

@@ -36,7 +36,10 @@ export class BsdSubscription implements Subscription {
     this.#counters = counters;
     const { clocks, platform, pollLoop, syscalls } = runtime;
     this.#port = openRouteSocket(syscalls, platform, options);
-    this.#socket = new EventSocket(this.#port, pollLoop.watch(this.#port.descriptor, options));
+    this.#socket = new EventSocket(
+      this.#port,
+      pollLoop.watch(this.#port.descriptor, options.stormPauseMs),
+    );
     this.#sources.set("route", this.#socket);
     this.#recheck = new Alarm(pollLoop.timers, () => this.#post({ kind: "changed" }));
     this.#canary = new Canary(() => {

@@ -70,7 +70,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { port, runtime, stormPauseMs } = context;
     this.#port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(this.#port.descriptor, { stormPauseMs });
+    this.#watch = pollLoop.watch(this.#port.descriptor, stormPauseMs);
     this.#expiry = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#recheck = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#socket = new EventSocket(this.#port, this.#watch);

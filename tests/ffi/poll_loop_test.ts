@@ -115,7 +115,7 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
 
 Deno.test("PollLoop does not pause in a storm when one of the watches forbids it", async () => {
   const it = setup();
-  const [watch, other] = [it.loop.watch(5), it.loop.watch(6, { stormPauseMs: 0 })];
+  const [watch, other] = [it.loop.watch(5), it.loop.watch(6, 0)];
   for (let i = 1; i <= 10; i++) {
     const ready = watch.ready();
     (await it.port.begun(i)).ready({ 5: POLLIN });
