@@ -23,17 +23,79 @@
  *
  * @module
  */
-import { type FetchOptions, resolveFetchOptions } from "./fetch/options.ts";
-import { type FetchInit, type FetchMonitor, NetworkChangedError, Sender } from "./fetch/sender.ts";
+import { deadline } from "@std/async/deadline";
+import { connectionLoss } from "../state/connection_loss.ts";
+import { formatReason } from "../state/format.ts";
+import type { Clock, Logger } from "../state/runtime.ts";
+import type { Reason, Snapshot, State } from "../state/types.ts";
+import { checkObject, integer, optional, resolveClock, resolveLogger } from "./options.ts";
 
 export type { Clock, Logger, Timer } from "../state/runtime.ts";
 export type * from "../state/types.ts";
-export { type FetchInit, type FetchMonitor, type FetchOptions, NetworkChangedError };
+
+/** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */
+export interface FetchMonitor {
+  /** The newest snapshot. */
+  readonly current: Snapshot;
+  /** Subscribes; the stream ends when the monitor is closed. */
+  snapshots(options: { signal: AbortSignal }): ReadableStream<Snapshot>;
+  /** Reads everything from the operating system. */
+  refresh(): Promise<Snapshot>;
+  /** Waits for a state. */
+  waitFor(
+    predicate: (state: State) => boolean,
+    options: { signal: AbortSignal },
+  ): Promise<Snapshot>;
+}
+
+/** How to send requests. */
+export interface FetchOptions {
+  /**
+   * How often one request is sent again after changes of the network.
+   *
+   * @default {3}
+   */
+  retries?: number;
+  /**
+   * Holds a request while `state.online` is false: true for as long as it takes, a number for at most so many
+   * milliseconds, an integer from 1 to 2,147,483,647. After that it is sent all the same, and fails with the error of
+   * the operating system. A held request does not keep the process alive.
+   *
+   * @default {false}
+   */
+  waitUntilOnline?: boolean | number;
+  /** The options of each connection pool, such as `caCerts` and `proxy`. The default is none. */
+  client?: Deno.CreateHttpClientOptions | (Deno.CreateHttpClientOptions & Deno.TlsCertifiedKeyPem);
+  /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
+  logger?: Logger;
+  /** The timers of held requests, for tests. The default is those of the runtime. */
+  clock?: Clock;
+}
+
+/** The options of one request; Deno adds `client` to the standard ones. */
+export type FetchInit = RequestInit & { client?: Deno.HttpClient };
 
 /** The function that `createFetch()` returns. Disposing it ends its requests with an `AbortError`. */
 export interface NetworkFetch extends AsyncDisposable {
   /** Like the global `fetch`. */
   (input: RequestInfo | URL, init?: FetchInit): Promise<Response>;
+}
+
+/**
+ * The network changed while a request was under way that is not repeated, or while its response was being read. Like
+ * every network error of `fetch` it is a TypeError. The server may have acted on the request.
+ */
+export class NetworkChangedError extends TypeError {
+  /** The name of the class. */
+  override readonly name = "NetworkChangedError";
+  /** What changed. */
+  readonly reason: Reason;
+
+  /** Creates the error. */
+  constructor(reason: Reason) {
+    super(`The network changed during the request: ${formatReason(reason)}`);
+    this.reason = reason;
+  }
 }
 
 /**
@@ -48,10 +110,8 @@ export interface NetworkFetch extends AsyncDisposable {
  *   `waitUntilOnline` says. Then it tries to connect for 2 seconds: routes and name servers may be set later.
  * - The reason of the caller's `signal` wins over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.
- * - After the monitor was closed it behaves like the global `fetch`.
- *
- * It holds no permission of its own and does not keep the process alive. It follows the monitor until it is disposed
- * or the monitor closed.
+ * - It follows the monitor until it is disposed; once the monitor is closed, it behaves like the global `fetch`. It
+ *   does not keep the process alive.
  *
  * @param monitor The monitor, usually a `NetworkMonitor`.
  * @param options How to send.
@@ -77,7 +137,8 @@ export interface NetworkFetch extends AsyncDisposable {
  * ```
  */
 export function createFetch(monitor: FetchMonitor, options: FetchOptions = {}): NetworkFetch {
-  if (!METHODS.every((name) => typeof monitor?.[name] === "function")) {
+  const methods = ["snapshots", "refresh", "waitFor"] as const;
+  if (!methods.every((name) => typeof monitor?.[name] === "function")) {
     throw new TypeError("createFetch() takes a NetworkMonitor");
   }
   const sender = new Sender(monitor, resolveFetchOptions(options));
@@ -87,4 +148,181 @@ export function createFetch(monitor: FetchMonitor, options: FetchOptions = {}): 
   );
 }
 
-const METHODS = ["snapshots", "refresh", "waitFor"] as const;
+function resolveFetchOptions(options: FetchOptions) {
+  checkObject(options);
+  const { client, clock, logger, retries, waitUntilOnline } = options;
+  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+  return {
+    retries: integer("retries", retries, 0) ?? 3,
+    holdMs: holdMs(waitUntilOnline),
+    client: { ...optional("client", client, "an object", isObject) },
+    logger: resolveLogger(logger),
+    clock: resolveClock(clock),
+  };
+}
+
+/** Milliseconds that a request is held; 0 to send it at once, Infinity for no limit. */
+function holdMs(value: FetchOptions["waitUntilOnline"]): number {
+  if (typeof value === "number") return integer("waitUntilOnline", value, 1) as number;
+  const isBoolean = (given: unknown): boolean => typeof given === "boolean";
+  return optional("waitUntilOnline", value, "true, false or milliseconds", isBoolean)
+    ? Infinity
+    : 0;
+}
+
+/** RFC 9110, 9.2.2; Deno refuses TRACE. */
+const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+
+/** Milliseconds for which a repeated request waits for the network, and then tries to connect every `PAUSE_MS`. */
+const RETURN_LIMIT_MS = 2_000;
+const PAUSE_MS = 100;
+
+/** Milliseconds that a failed request waits until the monitor has read the network. */
+const READ_LIMIT_MS = 5_000;
+
+const isOnline = ({ online }: State): boolean => online !== false;
+const hasAddress = ({ haveIpv4, haveIpv6 }: State): boolean => haveIpv4 || haveIpv6;
+
+/** The requests of one `createFetch()`, and the connections of the network that the machine is in. */
+class Sender {
+  readonly #monitor: FetchMonitor;
+  readonly #options: ReturnType<typeof resolveFetchOptions>;
+  readonly #disposal = new AbortController();
+  readonly #following: Promise<void>;
+  #state: State; // in which the connections work
+  #client: Deno.HttpClient | null = null;
+  #loss = new AbortController(); // ends all requests and bodies of these connections
+  #warnsOfClose = false; // the monitor is closed, and the log does not say so yet
+
+  constructor(monitor: FetchMonitor, options: ReturnType<typeof resolveFetchOptions>) {
+    this.#monitor = monitor;
+    this.#options = options;
+    this.#state = monitor.current.state;
+    this.#following = this.#follow(monitor.snapshots({ signal: this.#disposal.signal }));
+  }
+
+  /** Sends a request until it is answered, fails, or may not be repeated. */
+  async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
+    const request = new Request(input, init);
+    const { clock, holdMs, logger, retries } = this.#options;
+    if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
+      this.#warnsOfClose = false;
+      logger.warn("The monitor is closed: requests do not survive changes of network");
+    }
+    const isIdempotent = IDEMPOTENT.includes(request.method);
+    const isReplayable = retries > 0 && hasReplayableBody(input, init);
+    let left = isReplayable ? retries : 0;
+    let settlesAt = -Infinity;
+    await this.#until(isOnline, holdMs, request.signal);
+    for (;;) {
+      this.#followState();
+      const loss = this.#loss.signal;
+      // without a default route, as on an isolated network, an address is all that can return
+      const isBack = holdMs > 0 || isOnline(this.#state) ? isOnline : hasAddress;
+      try {
+        return await this.#sendOnce(isReplayable ? request.clone() : request, init?.client);
+      } catch (error) {
+        const mayRepeat = left > 0 && (isIdempotent || isUnsent(error));
+        if (mayRepeat && await this.#isLost(loss, error, request.signal)) {
+          left--;
+          await this.#until(isBack, holdMs || RETURN_LIMIT_MS, request.signal);
+          settlesAt = clock.monotonic() + RETURN_LIMIT_MS;
+        } else if (isUnsent(error) && clock.monotonic() < settlesAt && !request.signal.aborted) {
+          // routes and name servers may be set later than the address
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, PAUSE_MS).unref());
+        } else {
+          throw request.signal.aborted ? request.signal.reason : error;
+        }
+      }
+    }
+  }
+
+  /** Ends everything with an `AbortError`. Resolves when the monitor is no longer followed. */
+  dispose(): Promise<void> {
+    const reason = new DOMException("This fetch has been disposed", "AbortError");
+    this.#disposal.abort(reason);
+    this.#loss.abort(reason);
+    this.#client?.close();
+    this.#client = null;
+    return this.#following;
+  }
+
+  async #sendOnce(request: Request, client?: Deno.HttpClient): Promise<Response> {
+    const signal = AbortSignal.any([request.signal, this.#loss.signal]);
+    signal.throwIfAborted();
+    client ??= this.#client ??= Deno.createHttpClient(this.#options.client);
+    return interruptible(await fetch(request, { client, signal }));
+  }
+
+  async #follow(snapshots: ReadableStream<Snapshot>): Promise<void> {
+    for await (const _ of snapshots) this.#followState();
+    this.#warnsOfClose = true;
+  }
+
+  /** Replaces the connections if they are lost. A request may come before the stream delivers. */
+  #followState(): void {
+    const { state } = this.#monitor.current;
+    const reason = connectionLoss(this.#state, state);
+    this.#state = state;
+    if (reason === null || this.#disposal.signal.aborted) return;
+    const [loss, client] = [this.#loss, this.#client];
+    this.#loss = new AbortController();
+    this.#client = null;
+    loss.abort(new NetworkChangedError(reason));
+    client?.close();
+  }
+
+  /**
+   * Whether a request failed because the connections were lost. The system may refuse one before the monitor
+   * publishes why: between two addresses connect() fails with ENETUNREACH.
+   */
+  async #isLost(loss: AbortSignal, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!loss.aborted && error instanceof TypeError) {
+      await deadline(this.#monitor.refresh(), READ_LIMIT_MS, { signal }).catch(() => {});
+      this.#followState();
+    }
+    return loss.aborted;
+  }
+
+  /** Waits for a state, until the time is over, the monitor closed or the request aborted. */
+  async #until(
+    predicate: (state: State) => boolean,
+    ms: number,
+    request: AbortSignal,
+  ): Promise<void> {
+    if (ms === 0 || predicate(this.#monitor.current.state)) return;
+    const limit = new AbortController();
+    const timer = ms === Infinity ? null : this.#options.clock.setTimeout(() => limit.abort(), ms);
+    timer?.unref();
+    const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
+    await this.#monitor.waitFor(predicate, { signal }).catch(() => {});
+    timer?.cancel();
+  }
+}
+
+/** Whether a body can be sent again: a stream cannot, nor what is inside a `Request`. */
+function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean {
+  const body: unknown = init?.body ?? (input instanceof Request ? input.body : null);
+  return body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
+    [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
+}
+
+/** Whether no connection was opened, so that the server got nothing. Deno 2.9 says so in this message alone. */
+function isUnsent(error: unknown): boolean {
+  const cause = error instanceof TypeError ? error.cause : null;
+  return cause instanceof Error && cause.message.includes("client error (Connect)");
+}
+
+/** Each response by its body: the signal of a response that was garbage collected no longer reaches the body. */
+const RESPONSES = new WeakMap<ReadableStream, Response>();
+
+/**
+ * Makes sure that aborting its signal ends the body of a response. Deno 2.9 copies a body that is piped into a file
+ * or an answer of `Deno.serve()` in native code, which no signal stops. Half a clone is read in JavaScript, and the
+ * response stays the same object with its `url` and `type`.
+ */
+function interruptible(response: Response): Response {
+  response.clone().body?.cancel().catch(() => {}); // settles when the other half has ended
+  if (response.body !== null) RESPONSES.set(response.body, response);
+  return response;
+}

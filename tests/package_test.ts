@@ -193,7 +193,7 @@ skippable({
   async fn() {
     const main = await modulesOf("mod.ts");
     const parts = await modulesOf("actor/fetch.ts", "actor/navigator.ts");
-    assert(main.has("ffi/library.ts") && parts.has("actor/fetch/sender.ts"));
+    assert(main.has("ffi/library.ts") && parts.has("state/connection_loss.ts"));
     assertEquals([...main].filter((path) => /^actor\/(fetch|navigator)\b/.test(path)), []);
     assertEquals([...parts].filter((path) => /^(ffi|examples)\/|^mod\.ts$/.test(path)), []);
   },

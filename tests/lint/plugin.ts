@@ -9,7 +9,7 @@
 const LIBRARY = "ffi/library.ts";
 const SYSTEM_CLOCK = "actor/clock.ts";
 /** The modules of `actor/` that may use the Deno namespace: for timers and HTTP clients. */
-const DENO_IN_ACTOR = /^actor\/(clock\.ts$|fetch(\.ts$|\/))/;
+const DENO_IN_ACTOR = /^actor\/(clock|fetch)\.ts$/;
 
 /** What users get, as in `publish.include` of `deno.json`. */
 const PUBLISHED = /^(state|ffi|actor|examples\/watch)\/|^(mod|examples\/watch)\.ts$/;

@@ -80,7 +80,7 @@ const ROWS: Row[] = [
     "no-deno-namespace Deno.build",
   ]],
   ["actor uses a type of it", "actor/a.ts", "let a: Deno.Addr;", ["no-deno-namespace Deno.Addr"]],
-  ["the connection pool uses it", "actor/fetch/pool.ts", "Deno.createHttpClient({});", []],
+  ["the connection pool uses it", "actor/fetch.ts", "Deno.createHttpClient({});", []],
   ["the system clock uses it", "actor/clock.ts", "Deno.unrefTimer(setTimeout(f, 1));", []],
 
   ["a method of that name", "actor/a.ts", "clock.setTimeout(f, 1); clock.now();", []],
