@@ -19,8 +19,15 @@
  * @module
  */
 export { ManualClock, type ManualClockOptions } from "./testing/manual_clock.ts";
-export { scriptedAddress, scriptedInterface, scriptedRoute } from "./testing/parts.ts";
-export { homeNetwork, type Scene, type SceneName, scenes } from "./testing/scenes.ts";
+export {
+  homeNetwork,
+  type Scene,
+  type SceneName,
+  scenes,
+  scriptedAddress,
+  scriptedInterface,
+  scriptedRoute,
+} from "./testing/scenes.ts";
 export {
   type CallCounts,
   ScriptedSource,

@@ -1,8 +1,4 @@
-/**
- * A clock for tests.
- *
- * @module
- */
+// A clock for tests.
 import type { Clock, Timer } from "../../state/runtime.ts";
 import { LONGEST_TIMER_MS } from "../clock.ts";
 
@@ -25,7 +21,8 @@ interface ManualTimer extends Timer {
 }
 
 /**
- * Clocks and timers that only the test moves. Timers fire in order, each at its own time.
+ * Clocks and timers that only the test moves. Timers fire in order, each at its own time. All times are in
+ * milliseconds.
  *
  * @example An interval
  * ```ts
@@ -59,18 +56,18 @@ export class ManualClock implements Clock {
     return [...this.#timers].filter((timer) => timer.refd).length;
   }
 
-  /** The wall clock, in epoch milliseconds. */
+  /** The wall clock, since the epoch. */
   now(): number {
     return this.#wall;
   }
 
-  /** The monotonic clock, in milliseconds since it was made; `jump()` does not move it. */
+  /** The monotonic clock, since it was made; `jump()` does not move it. */
   monotonic(): number {
     return this.#monotonic;
   }
 
   /**
-   * Calls a function once, after a delay in milliseconds.
+   * Calls a function once, after a delay.
    *
    * @throws {RangeError} if the delay is longer than a timer of the runtime can wait: that fires after 1 ms.
    */
@@ -79,7 +76,7 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Calls a function at an interval in milliseconds.
+   * Calls a function at an interval.
    *
    * @throws {RangeError} if the interval is 0, or longer than a timer of the runtime can wait.
    */
@@ -90,38 +87,28 @@ export class ManualClock implements Clock {
   /**
    * Moves both clocks and fires what is due. No promise settles meanwhile.
    *
-   * @param ms Milliseconds, from 0.
    * @throws {RangeError} if the time is negative or not finite.
    */
   tick(ms: number): void {
     const end = this.#endOf(ms);
-    for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) this.#fire(timer);
-    this.#move(end - this.#monotonic);
+    while (this.#fireNext(end)) continue;
+    this.#moveTo(end);
   }
 
   /**
    * Moves both clocks and fires what is due. Promises settle before, after, and after each timer.
    *
-   * @param ms Milliseconds, from 0.
    * @returns Resolves when the time has passed.
    * @throws {RangeError} if the time is negative or not finite.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#endOf(ms);
-    await this.settle();
-    for (let timer = this.#next(end); timer !== null; timer = this.#next(end)) {
-      this.#fire(timer);
-      await this.settle();
-    }
-    this.#move(end - this.#monotonic);
+    do await this.settle(); while (this.#fireNext(end));
+    this.#moveTo(end);
     await this.settle();
   }
 
-  /**
-   * Moves the wall clock alone, as setting the time does.
-   *
-   * @param ms Milliseconds; negative to move it back.
-   */
+  /** Moves the wall clock alone, as setting the time does; negative to move it back. */
   jump(ms: number): void {
     this.#wall += ms;
   }
@@ -159,26 +146,25 @@ export class ManualClock implements Clock {
     throw new RangeError(`Time moves by a finite number of milliseconds from 0, not by ${ms}`);
   }
 
-  #next(end: number): ManualTimer | null {
-    let next: ManualTimer | null = null;
+  /** Fires the timer that is due first, at its time; false if none is due until the end. */
+  #fireNext(end: number): boolean {
+    let next: ManualTimer | undefined;
     for (const timer of this.#timers) {
-      if (timer.due <= end && (next === null || timer.due < next.due)) next = timer;
+      if (timer.due <= end && !(next && next.due <= timer.due)) next = timer;
     }
-    return next;
+    if (next === undefined) return false;
+    this.#moveTo(next.due);
+    this.#timers.delete(next);
+    if (next.every !== null) {
+      next.due += next.every;
+      this.#timers.add(next);
+    }
+    next.f();
+    return true;
   }
 
-  #fire(timer: ManualTimer): void {
-    this.#move(timer.due - this.#monotonic);
-    this.#timers.delete(timer);
-    if (timer.every !== null) {
-      timer.due += timer.every;
-      this.#timers.add(timer);
-    }
-    timer.f();
-  }
-
-  #move(ms: number): void {
-    this.#wall += ms;
-    this.#monotonic += ms;
+  #moveTo(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
   }
 }

@@ -1,24 +1,105 @@
-/**
- * What happens to networks, as scenes that a test can play by name.
- *
- * @module
- */
-import type { DefaultRoutes } from "../../state/types.ts";
+// What happens to networks, as scenes that a test can play by name, and what they and tests are made of: short
+// forms of interfaces, addresses and routes.
+import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
+import { isLinkLocal, parseIp } from "../../state/ip.ts";
+import { makeAddress, PLAIN_ADDRESS } from "../../state/normalize.ts";
+import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import type { ManualClock } from "./manual_clock.ts";
-import { scriptedAddress, scriptedInterface, scriptedRoute } from "./parts.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
-/** Longer than `coalesceMs`, so that what a step changed is published before the next one. */
-const STEP_MS = 1_000;
-const HOUR_MS = 3_600_000;
+/**
+ * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its
+ * name, and whether it is host-only from both.
+ *
+ * @param name The name.
+ * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
+ * @param fields Fields that differ from the defaults.
+ * @returns The interface.
+ * @throws {TypeError} if an address cannot be parsed.
+ *
+ * @example A Wi-Fi interface
+ * ```ts
+ * import { scriptedInterface } from "@netwatch/netwatch/testing";
+ *
+ * const wifi = scriptedInterface("wlan0", ["192.0.2.7/24", "fe80::7/64"], { index: 3 });
+ * if (wifi.kind !== "wifi" || wifi.addresses[1]?.scopeId !== 3) throw new Error();
+ * ```
+ */
+export function scriptedInterface(
+  name: string,
+  addresses: (string | Address)[] = [],
+  fields: Partial<Omit<Interface, "name" | "addresses">> = {},
+): Interface {
+  const { index = 2, kind = kindByName(name) } = fields;
+  const made = (address: string | Address): Address =>
+    typeof address === "string" ? parsedAddress(address, index) : address;
+  return {
+    name,
+    index,
+    kind,
+    up: true,
+    running: true,
+    hostOnly: hostOnlyByName(kind, name),
+    flags: 0,
+    mac: null,
+    mtu: 1500,
+    ...fields,
+    addresses: addresses.map(made),
+  };
+}
 
-const HOME_ROUTE: DefaultRoutes = {
-  ipv4: scriptedRoute("wlan0", "192.168.1.1", { source: "192.168.1.7", metric: 600 }),
-  ipv6: scriptedRoute("wlan0", "fe80::1", { source: "2001:db8:1::7", metric: 600 }),
-};
+/**
+ * An address that can be used.
+ *
+ * @param cidr Address and prefix length, such as `"192.0.2.7/24"`.
+ * @param fields Fields that differ from the defaults, such as `{ tentative: true }`.
+ * @returns The address.
+ * @throws {TypeError} if the text is not an address with a prefix length.
+ *
+ * @example A tentative address
+ * ```ts
+ * import { scriptedAddress } from "@netwatch/netwatch/testing";
+ *
+ * if (!scriptedAddress("2001:db8::7/64", { tentative: true }).tentative) throw new Error();
+ * ```
+ */
+export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Address {
+  return { ...parsedAddress(cidr, null), ...fields };
+}
 
-/** The default routes that `vpnDown` gives back. */
-const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
+function parsedAddress(cidr: string, index: number | null): Address {
+  const [text = "", length = ""] = cidr.split("/");
+  const bytes = parseIp(text);
+  if (bytes === null || !/^\d+$/.test(length)) {
+    throw new TypeError(`Not an address: "${cidr}"; give one such as "192.0.2.7/24"`);
+  }
+  const scopeId = bytes.length === 16 && isLinkLocal(bytes) ? index : null;
+  const prefixLength = Number(length);
+  return makeAddress(bytes, { ...PLAIN_ADDRESS, prefixLength, scopeId, permanent: true });
+}
+
+/**
+ * A default route.
+ *
+ * @param name The name of its interface.
+ * @param gateway The next hop. The default is none: the link itself.
+ * @param fields Fields that differ from the defaults, such as `{ metric: 100 }`.
+ * @returns The route.
+ *
+ * @example Through a gateway
+ * ```ts
+ * import { scriptedRoute } from "@netwatch/netwatch/testing";
+ *
+ * if (scriptedRoute("eth0", "192.0.2.1").gateway !== "192.0.2.1") throw new Error();
+ * ```
+ */
+export function scriptedRoute(
+  name: string,
+  gateway: string | null = null,
+  fields: Partial<DefaultRoute> = {},
+): DefaultRoute {
+  return { interface: name, gateway, source: null, metric: null, ...fields };
+}
 
 /** The options of a source for the scenes: a laptop that is online by Wi-Fi, with IPv4 and IPv6. */
 export const homeNetwork: ScriptedSourceOptions = {
@@ -29,7 +110,10 @@ export const homeNetwork: ScriptedSourceOptions = {
       mac: "02:00:5e:00:53:03",
     }),
   ],
-  defaultRoute: HOME_ROUTE,
+  defaultRoute: {
+    ipv4: scriptedRoute("wlan0", "192.168.1.1", { source: "192.168.1.7", metric: 600 }),
+    ipv6: scriptedRoute("wlan0", "fe80::1", { source: "2001:db8:1::7", metric: 600 }),
+  },
 };
 
 /** Changes the network of the source step by step. Ends when a monitor with default options has published it. */
@@ -48,8 +132,12 @@ export type SceneName =
   | "vpnUp"
   | "wifiToCable";
 
+/** The default routes that `vpnDown` gives back. */
+const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
+
 /**
- * The scenes. Each plays on a source that began as `homeNetwork`, and can follow another.
+ * The scenes. Each plays on a source that began as `homeNetwork`, with the clock of the monitor, and can follow
+ * another.
  *
  * - `wifiToCable`: eth0 appears and takes over both default routes; wlan0 stays.
  * - `cablePulled`: the interface of the IPv4 default route loses its carrier; its default routes go, its addresses stay.
@@ -76,33 +164,30 @@ export type SceneName =
  */
 export const scenes: Readonly<Record<SceneName, Scene>> = {
   async wifiToCable(source, clock) {
-    source.addInterface(
-      scriptedInterface("eth0", ["192.168.1.8/24", "2001:db8:1::8/64"], {
-        index: 2,
-        mac: "02:00:5e:00:53:02",
-      }),
-    );
-    await clock.advance(STEP_MS);
+    const mac = "02:00:5e:00:53:02";
+    const addresses = ["192.168.1.8/24", "2001:db8:1::8/64"];
+    source.addInterface(scriptedInterface("eth0", addresses, { index: 2, mac }));
+    await published(clock);
     source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.168.1.1", { metric: 100 }));
     source.setDefaultRoute("IPv6", scriptedRoute("eth0", "fe80::1", { metric: 100 }));
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async cablePulled(source, clock) {
     const nic = defaultInterface(source);
-    dropRoutes(source, nic.name);
+    source.removeInterface(nic.name); // with its default routes
     source.addInterface({ ...nic, running: false });
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async dhcpRenumber(source, clock) {
     const nic = defaultInterface(source);
     const others = nic.addresses.filter(({ family }) => family === "IPv6");
     source.setDefaultRoute("IPv4", null);
     source.addInterface({ ...nic, addresses: others });
-    await clock.advance(STEP_MS);
+    await published(clock);
     const leased = scriptedAddress("192.168.2.8/24", { permanent: false });
     source.addInterface({ ...nic, addresses: [leased, ...others] });
     source.setDefaultRoute("IPv4", scriptedRoute(nic.name, "192.168.2.1", { metric: 600 }));
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async loseIpv6(source, clock) {
     source.setDefaultRoute("IPv6", null);
@@ -112,16 +197,15 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
       );
       if (kept.length < nic.addresses.length) source.addInterface({ ...nic, addresses: kept });
     }
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async vpnUp(source, clock) {
     BEFORE_VPN.set(source, source.reading.defaultRoute);
-    source.addInterface(
-      scriptedInterface("tun0", ["10.8.0.2/24", "2001:db8:8::2/64"], { index: 8, mtu: 1420 }),
-    );
+    const addresses = ["10.8.0.2/24", "2001:db8:8::2/64"];
+    source.addInterface(scriptedInterface("tun0", addresses, { index: 8, mtu: 1420 }));
     source.setDefaultRoute("IPv4", scriptedRoute("tun0", null, { metric: 50 }));
     source.setDefaultRoute("IPv6", scriptedRoute("tun0", null, { metric: 50 }));
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async vpnDown(source, clock) {
     const routes = BEFORE_VPN.get(source);
@@ -129,19 +213,19 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     source.removeInterface("tun0");
     source.setDefaultRoute("IPv4", routes.ipv4);
     source.setDefaultRoute("IPv6", routes.ipv6);
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async dockerStart(source, clock) {
     const docker0 = scriptedInterface("docker0", ["172.17.0.1/16"], { index: 20, running: false });
     source.addInterface(docker0);
-    await clock.advance(STEP_MS);
+    await published(clock);
     source.addInterface(scriptedInterface("veth5b1c2d3", ["fe80::21/64"], { index: 21 }));
     source.addInterface({ ...docker0, running: true });
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async sleep(source, clock) {
-    source.sleep(8 * HOUR_MS, clock);
-    await clock.advance(STEP_MS);
+    source.sleep(8 * 3_600_000, clock);
+    await published(clock);
   },
   async storm(source, clock) {
     for (let i = 0; i < 200; i++) {
@@ -151,35 +235,31 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     }
     for (let i = 180; i < 200; i++) source.removeInterface(`veth${i}`);
     source.emit({ kind: "overflow" });
-    await clock.advance(STEP_MS);
+    await published(clock);
   },
   async deafSocket(source, clock) {
     source.canary = "misses";
     const nic = defaultInterface(source);
     const addresses = nic.addresses.filter(({ family }) => family === "IPv4");
-    source.set(
-      source.reading.interfaces.map((other) =>
-        other.name === nic.name ? { ...nic, addresses } : other
-      ),
-    );
-    source.set({ defaultRoute: { ...source.reading.defaultRoute, ipv6: null } });
+    const { interfaces, defaultRoute } = source.reading;
+    source.set({
+      interfaces: interfaces.map((it) => it.name === nic.name ? { ...nic, addresses } : it),
+      defaultRoute: { ...defaultRoute, ipv6: null },
+    });
     await clock.advance(16_000); // the default of reconcileIntervalMs, and a second
     source.canary = "answers";
     await clock.advance(31_000); // the longest backoff, and a second
   },
 };
 
-function defaultInterface(source: ScriptedSource) {
-  const { defaultRoute, interfaces } = source.reading;
-  const nic = interfaces.find(({ name }) => name === defaultRoute.ipv4?.interface);
-  if (nic === undefined) {
-    throw new TypeError("The scene needs an IPv4 default route: begin with homeNetwork");
-  }
-  return nic;
+/** Waits until a monitor has published what changed: for longer than the default of `coalesceMs`. */
+function published(clock: ManualClock): Promise<void> {
+  return clock.advance(1_000);
 }
 
-function dropRoutes(source: ScriptedSource, name: string): void {
-  const { ipv4, ipv6 } = source.reading.defaultRoute;
-  if (ipv4?.interface === name) source.setDefaultRoute("IPv4", null);
-  if (ipv6?.interface === name) source.setDefaultRoute("IPv6", null);
+function defaultInterface(source: ScriptedSource): Interface {
+  const { defaultRoute, interfaces } = source.reading;
+  const nic = interfaces.find(({ name }) => name === defaultRoute.ipv4?.interface);
+  if (nic !== undefined) return nic;
+  throw new TypeError("The scene needs an IPv4 default route: begin with homeNetwork");
 }

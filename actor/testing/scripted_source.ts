@@ -1,8 +1,4 @@
-/**
- * A source that follows a script.
- *
- * @module
- */
+// A source that follows a script.
 import type {
   NetworkSource,
   Reading,
@@ -13,7 +9,6 @@ import type {
 import type { DefaultRoute, DefaultRoutes, Interface, Knows } from "../../state/types.ts";
 import { systemClock } from "../clock.ts";
 import type { ManualClock } from "./manual_clock.ts";
-import { ScriptedSubscription } from "./scripted_subscription.ts";
 
 /** How to start a scripted source. */
 export interface ScriptedSourceOptions {
@@ -25,7 +20,7 @@ export interface ScriptedSourceOptions {
   name?: string;
   /** The interfaces at the start. The default is none. */
   interfaces?: readonly Interface[];
-  /** The default routes at the start. The default is none. */
+  /** The default routes at the start, completed as by `setDefaultRoute()`. The default is none. */
   defaultRoute?: Partial<DefaultRoutes>;
   /** What the source can know. The default is everything. */
   knows?: Partial<Knows>;
@@ -95,6 +90,7 @@ export class ScriptedSource implements NetworkSource {
       defaultRoute: { ipv4: null, ipv6: null, ...options.defaultRoute },
       knows: { links: true, addressFlags: true, routes: true, ...options.knows },
     });
+    this.#mapRoutes((route, family) => route && this.#withSource(route, family));
   }
 
   /** How often each method was called. */
@@ -123,7 +119,7 @@ export class ScriptedSource implements NetworkSource {
    * @param change New interfaces, or any part of the reading.
    */
   set(change: readonly Interface[] | Partial<Reading>): void {
-    const part = isInterfaces(change) ? { interfaces: change } : change;
+    const part = "length" in change ? { interfaces: change } : change;
     this.#reading = structuredClone({ ...this.#reading, ...part });
   }
 
@@ -145,30 +141,21 @@ export class ScriptedSource implements NetworkSource {
    */
   addInterface(nic: Interface): void {
     const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
-    this.set([...this.#without(nic.name), nic]);
     const has = (it: Interface | undefined, source: string | null): boolean =>
       it?.addresses.some(({ address }) => address === source) === true;
-    const updated = (family: "IPv4" | "IPv6", route: DefaultRoute | null) =>
+    this.set([...this.#without(nic.name), nic]);
+    this.#mapRoutes((route, family) =>
       route?.interface === nic.name && has(before, route.source) && !has(nic, route.source)
-        ? this.#withSource(family, { ...route, source: null })
-        : route;
-    const { ipv4, ipv6 } = this.#reading.defaultRoute;
-    this.set({ defaultRoute: { ipv4: updated("IPv4", ipv4), ipv6: updated("IPv6", ipv6) } });
+        ? this.#withSource({ ...route, source: null }, family)
+        : route
+    );
     this.announce(nic.name);
   }
 
-  /**
-   * Removes an interface and the default routes through it, and announces it.
-   *
-   * @param name Its name.
-   */
+  /** Removes an interface and the default routes through it, and announces it. */
   removeInterface(name: string): void {
-    const kept = (route: DefaultRoute | null) => route?.interface === name ? null : route;
-    const { ipv4, ipv6 } = this.#reading.defaultRoute;
-    this.set({
-      interfaces: this.#without(name),
-      defaultRoute: { ipv4: kept(ipv4), ipv6: kept(ipv6) },
-    });
+    this.set(this.#without(name));
+    this.#mapRoutes((route) => route?.interface === name ? null : route);
     this.announce(name);
   }
 
@@ -180,9 +167,8 @@ export class ScriptedSource implements NetworkSource {
    * on its interface, as the kernel would choose. Null removes the route.
    */
   setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
-    const made = route && this.#withSource(family, route);
-    const key = family === "IPv4" ? "ipv4" : "ipv6";
-    this.set({ defaultRoute: { ...this.#reading.defaultRoute, [key]: made } });
+    const made = route && this.#withSource(route, family);
+    this.#mapRoutes((before, other) => other === family ? made : before);
     this.emit({ kind: "changed" });
   }
 
@@ -197,40 +183,22 @@ export class ScriptedSource implements NetworkSource {
     this.emit({ kind: "resumed", at: (clock ?? systemClock).now(), sleptMs: ms });
   }
 
-  /**
-   * Sends an event to the subscriptions. Their tables stay as they are.
-   *
-   * @param event The event.
-   */
+  /** Sends an event to the subscriptions. Their tables stay as they are. */
   emit(event: SourceEvent): void {
     for (const subscription of this.#subscriptions) subscription.push(event);
   }
 
-  /**
-   * Ends every subscription, as when the socket is lost.
-   *
-   * @param error What their iterations throw. The default is that they end.
-   */
+  /** Ends every subscription, as when the socket is lost; with an error, their iterations throw it. */
   end(error?: Error): void {
     for (const subscription of this.#subscriptions) subscription.finish(error);
   }
 
-  /**
-   * Lets calls of `subscribe()` fail.
-   *
-   * @param times How many.
-   * @param error With which error.
-   */
+  /** Lets the next calls of `subscribe()` fail, so many times, with this error. */
   refuse(times: number, error: Error = new Error("Refused")): void {
     this.#refusals.push(...Array<Error>(times).fill(error));
   }
 
-  /**
-   * Lets calls of `read()` fail.
-   *
-   * @param times How many.
-   * @param error With which error.
-   */
+  /** Lets the next calls of `read()` fail, so many times, with this error. */
   failReads(times: number, error: Error = new Error("Cannot read")): void {
     this.#readFailures.push(...Array<Error>(times).fill(error));
   }
@@ -258,9 +226,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * For the monitor: subscribes.
+   * For the monitor: subscribes, with an empty table.
    *
-   * @returns A subscription with an empty table.
    * @throws {Error} if `refuse()` says so.
    */
   async subscribe(_signal?: AbortSignal): Promise<Subscription> {
@@ -268,18 +235,14 @@ export class ScriptedSource implements NetworkSource {
     const refusal = this.#refusals.shift();
     if (refusal !== undefined) throw refusal;
     await this.#heldSubscribes?.promise;
-    const subscription: ScriptedSubscription = new ScriptedSubscription(this, (method) => {
-      this.#calls[method]++;
-      if (method === "dispose") this.#subscriptions.delete(subscription);
-    });
+    const subscription = new ScriptedSubscription(this, this.#calls, this.#subscriptions);
     this.#subscriptions.add(subscription);
     return subscription;
   }
 
   /**
-   * For the monitor: reads the network.
+   * For the monitor: reads the network as it is at the time of the call.
    *
-   * @returns The network at the time of the call.
    * @throws {Error} if `failReads()` says so.
    */
   async read(_signal?: AbortSignal): Promise<Reading> {
@@ -291,7 +254,14 @@ export class ScriptedSource implements NetworkSource {
     return reading;
   }
 
-  #withSource(family: "IPv4" | "IPv6", route: DefaultRoute): DefaultRoute {
+  #mapRoutes(
+    replace: (route: DefaultRoute | null, family: "IPv4" | "IPv6") => DefaultRoute | null,
+  ): void {
+    const { ipv4, ipv6 } = this.#reading.defaultRoute;
+    this.set({ defaultRoute: { ipv4: replace(ipv4, "IPv4"), ipv6: replace(ipv6, "IPv6") } });
+  }
+
+  #withSource(route: DefaultRoute, family: "IPv4" | "IPv6"): DefaultRoute {
     const nic = this.#reading.interfaces.find(({ name }) => name === route.interface);
     const first = nic?.addresses.find((address) => address.family === family)?.address ?? null;
     return { ...route, source: route.source ?? first };
@@ -302,6 +272,91 @@ export class ScriptedSource implements NetworkSource {
   }
 }
 
-function isInterfaces(change: object): change is readonly Interface[] {
-  return Array.isArray(change);
+class ScriptedSubscription implements Subscription {
+  readonly #source: ScriptedSource;
+  readonly #calls: Record<keyof CallCounts, number>;
+  readonly #open: Set<ScriptedSubscription>;
+  readonly #events: SourceEvent[] = [];
+  #table: Reading;
+  #end: { error: Error | undefined } | null = null;
+  #wake: () => void = () => {};
+  refd = true;
+
+  constructor(
+    source: ScriptedSource,
+    calls: Record<keyof CallCounts, number>,
+    open: Set<ScriptedSubscription>,
+  ) {
+    this.#source = source;
+    this.#calls = calls;
+    this.#open = open;
+    this.#table = { ...source.reading, interfaces: [] };
+  }
+
+  learn(reading: Reading, names: readonly string[]): void {
+    const isNamed = ({ name }: Interface): boolean => names.length === 0 || names.includes(name);
+    const kept = this.#table.interfaces.filter((nic) => !isNamed(nic));
+    const learned = structuredClone(reading.interfaces.filter(isNamed));
+    this.#table = { ...this.#table, interfaces: [...kept, ...learned] };
+  }
+
+  push(event: SourceEvent): void {
+    if (this.#end !== null) return;
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  finish(error?: Error): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void, void> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) yield event;
+      else if (this.#end === null) await new Promise<void>((resolve) => this.#wake = resolve);
+      else if (this.#end.error === undefined) return;
+      else throw this.#end.error;
+    }
+  }
+
+  view(): Reading | null {
+    this.#calls.view++;
+    const { keepsTable, reading: { defaultRoute, knows }, viewError } = this.#source;
+    if (viewError !== null) throw viewError;
+    if (!keepsTable) return null;
+    return { interfaces: structuredClone(this.#table.interfaces), defaultRoute, knows };
+  }
+
+  adopt(reading: Reading): void {
+    this.#calls.adopt++;
+    this.#table = structuredClone(reading);
+  }
+
+  async probe(signal: AbortSignal): Promise<boolean> {
+    this.#calls.probe++;
+    const { canary } = this.#source;
+    if (canary instanceof Error) throw canary;
+    if (canary === "hangs") {
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    }
+    return canary === "answers";
+  }
+
+  ref(): void {
+    this.refd = true;
+  }
+
+  unref(): void {
+    this.refd = false;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#open.delete(this)) this.#calls.dispose++;
+    this.finish();
+    return Promise.resolve();
+  }
 }
