@@ -32,7 +32,7 @@ import {
   type SnapshotOptions,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
-import { SnapshotStream } from "./actor/streams/snapshot_stream.ts";
+import { type Following, SnapshotStream } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
 import type { OpenedSource } from "./state/source.ts";
@@ -129,7 +129,7 @@ export class NetworkMonitor extends EventTarget
 
   /** The newest snapshot. Its changes are those since the publication before; the first has none. */
   get current(): Snapshot {
-    return this.#runner.current;
+    return this.#runner.broadcast.newest.snapshot;
   }
 
   /**
@@ -154,7 +154,8 @@ export class NetworkMonitor extends EventTarget
    * ```
    */
   snapshots(options?: SnapshotOptions): ReadableStream<Snapshot> {
-    return this.#runner.follow(new SnapshotStream(), resolveSnapshotOptions(options));
+    const { broadcast } = this.#runner;
+    return new SnapshotStream({ broadcast, options: resolveSnapshotOptions(options) }).readable;
   }
 
   /**
@@ -211,7 +212,8 @@ export class NetworkMonitor extends EventTarget
     options: { signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
     try {
-      return this.#runner.waitFor(resolvePredicate(predicate), resolveSignal(options.signal));
+      const { broadcast } = this.#runner;
+      return broadcast.waitFor(resolvePredicate(predicate), resolveSignal(options.signal));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -314,23 +316,20 @@ export function watchNetwork(
   options: MonitorOptions & SnapshotOptions = {},
 ): ReadableStream<Snapshot> {
   const cancelled = new AbortController();
-  const stream = new SnapshotStream(async (reason) => {
-    cancelled.abort(reason);
-    await (await opening)?.closed;
-  });
+  let runner: Runner | null = null;
   // async, so that a bad option errors the stream as every failure does
-  const follow = async (): Promise<Runner> => {
+  const open = async (): Promise<Following> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signals = [cancelled.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    const runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
-    runner.follow(stream, subscription);
-    return runner;
+    runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
+    return { broadcast: runner.broadcast, options: subscription };
   };
-  const opening = follow().catch((error) => {
-    stream.fail(error);
-    return null;
-  });
-  return stream.readable;
+  const opening = open();
+  return new SnapshotStream(opening, async (reason) => {
+    cancelled.abort(reason);
+    await opening.catch(() => {});
+    await runner?.closed;
+  }).readable;
 }
 
 async function openRunner(options?: MonitorOptions): Promise<Runner> {

@@ -20,9 +20,8 @@ import {
 } from "./machine/model.ts";
 import { step } from "./machine/step.ts";
 import { backoffMs } from "./machine/subscription.ts";
-import type { ResolvedOptions, ResolvedSnapshotOptions } from "./options.ts";
-import { Broadcast } from "./streams/broadcast.ts";
-import type { SnapshotStream } from "./streams/snapshot_stream.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { Broadcast } from "./streams.ts";
 import { errorText } from "./user_code.ts";
 
 /** Runs one machine against one source. */
@@ -31,7 +30,6 @@ export class Runner {
   readonly #options: ResolvedOptions;
   readonly #timers: TimerSet;
   readonly #calls: TimedCalls;
-  readonly #broadcast: Broadcast;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #releases = new Set<Promise<void>>();
   readonly #armed = new Map<TimerName, () => void>();
@@ -42,6 +40,7 @@ export class Runner {
   #model: Readonly<Model>;
   #running = false;
   #lastToken = 0;
+  readonly broadcast: Broadcast;
   observer: EventDispatcher | null = null;
 
   private constructor(opened: OpenedSource, options: ResolvedOptions) {
@@ -49,8 +48,9 @@ export class Runner {
     this.#options = options;
     this.#timers = new TimerSet(options.clock, options.persistent);
     this.#calls = new TimedCalls(this.#timers);
-    const ignores = options.ignoreInterface?.has ?? (() => false);
-    this.#broadcast = new Broadcast(ignores, () => pendingMs(this.#model, this.#now()));
+    const ignoreInterface = options.ignoreInterface?.has ?? (() => false);
+    const pending = (): number => pendingMs(this.#model, this.#now());
+    this.broadcast = new Broadcast(this.#timers, { ignoreInterface }, pending);
     const { polling, reason, source: { name: source } } = opened;
     const { coalesceMs, reconcileIntervalMs } = options;
     const config = { source, polling, reason, coalesceMs, reconcileIntervalMs };
@@ -83,11 +83,6 @@ export class Runner {
     }
   }
 
-  /** The snapshot published last; also after close. */
-  get current(): Snapshot {
-    return this.#broadcast.newest.snapshot;
-  }
-
   /** The monitor's own health. */
   get health(): Health {
     const { source: { listeners } } = this.#opened;
@@ -102,12 +97,6 @@ export class Runner {
     return Object.freeze({ ...metrics, events, ignored, malformed, spoofed });
   }
 
-  /** Lets the stream follow; after close it ends. */
-  follow(stream: SnapshotStream, options: ResolvedSnapshotOptions): ReadableStream<Snapshot> {
-    stream.follow(this.#broadcast, this.#timers, options);
-    return stream.readable;
-  }
-
   /** A full read that begins from now on; resolves with the snapshot that shows it. */
   refresh(): Promise<Snapshot> {
     if (this.isClosed) return Promise.reject(new MonitorClosedError());
@@ -116,11 +105,6 @@ export class Runner {
     this.#refreshes.set(token, refresh);
     this.#dispatch({ kind: "refresh", token });
     return refresh.promise;
-  }
-
-  /** The first snapshot, from the current one on, whose state satisfies the predicate. */
-  waitFor(predicate: (state: State) => boolean, signal: AbortSignal | null): Promise<Snapshot> {
-    return this.#broadcast.waitFor(predicate, signal);
   }
 
   /** Timers and subscription keep the process alive, or let it end. */
@@ -141,14 +125,14 @@ export class Runner {
 
   /** Whether it is closed, or closing. */
   get isClosed(): boolean {
-    return this.#broadcast.closed;
+    return this.broadcast.closed;
   }
 
   readonly #onAbort = (): void => void this.#close(this.#options.signal?.reason);
 
   #close(reason: unknown): Promise<void> {
     if (this.isClosed) return this.closed;
-    this.#broadcast.close();
+    this.broadcast.close();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     [this.#model] = step(this.#model, { kind: "close" }, this.#now());
     this.#inputs.length = 0;
@@ -323,13 +307,15 @@ export class Runner {
   }
 
   #publish(publication: Publication): void {
-    const previous = publication.sequence > 1 ? this.current.state : null;
-    this.#broadcast.publish(publication);
+    const { broadcast } = this;
+    const previous = publication.sequence > 1 ? broadcast.newest.snapshot.state : null;
+    broadcast.publish(publication);
     if (this.isClosed) return;
-    const { reasons, sequence } = this.current;
+    const { snapshot } = broadcast.newest;
+    const { reasons, sequence } = snapshot;
     const why = formatReasons(reasons);
     if (why !== "") this.#options.logger.info(`Snapshot ${sequence} is major: ${why}`);
-    if (previous !== null) return this.observer?.onPublished(this.current, previous);
+    if (previous !== null) return this.observer?.onPublished(snapshot, previous);
     const { reconcileIntervalMs } = this.#options;
     const tick = (): void => this.#dispatch({ kind: "tick" });
     if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);
@@ -340,7 +326,7 @@ export class Runner {
     for (const token of tokens) {
       const refresh = this.#refreshes.get(token);
       this.#refreshes.delete(token);
-      if (error === undefined) refresh?.resolve(this.current);
+      if (error === undefined) refresh?.resolve(this.broadcast.newest.snapshot);
       else refresh?.reject(error);
     }
   }

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Broadcast } from "../../actor/streams/broadcast.ts";
 import { resolveSnapshotOptions, type SnapshotOptions } from "../../actor/options.ts";
-import { SnapshotStream } from "../../actor/streams/snapshot_stream.ts";
+import { Broadcast, SnapshotStream } from "../../actor/streams.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/clock.ts";
 import { diffStates } from "../../state/diff.ts";
@@ -129,8 +128,8 @@ function broadcastOf(): {
   publish: (name: string) => void;
   follow: (options?: SnapshotOptions) => ReadableStream<Snapshot>;
 } {
-  const broadcast = new Broadcast(() => false, () => 0);
   const timers = new TimerSet(new ManualClock(), true);
+  const broadcast = new Broadcast(timers, { ignoreInterface: () => false }, () => 0);
   let sequence = 0;
   let before: State | null = null;
   const publish = (name: string): void => {
@@ -145,11 +144,8 @@ function broadcastOf(): {
     });
     before = next;
   };
-  const follow = (options: SnapshotOptions = {}): ReadableStream<Snapshot> => {
-    const stream = new SnapshotStream();
-    stream.follow(broadcast, timers, resolveSnapshotOptions(options));
-    return stream.readable;
-  };
+  const follow = (options: SnapshotOptions = {}): ReadableStream<Snapshot> =>
+    new SnapshotStream({ broadcast, options: resolveSnapshotOptions(options) }).readable;
   publish("eth0");
   return { broadcast, publish, follow };
 }

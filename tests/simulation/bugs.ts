@@ -50,10 +50,10 @@ export const BUGS: readonly PlantedBug[] = [
   edit("addresses shown without prefix", "state/normalize.ts", {
     "return key + String.fromCharCode(prefixLength);": "return key;",
   }),
-  edit("queue of a stream unbounded", "actor/streams/snapshot_stream.ts", {
-    "    this.#forgetRead();\n    this.#seen = snapshot;": "    this.#seen = snapshot;",
+  edit("queue of a stream unbounded", "actor/streams.ts", {
+    "    this.#forgetRead();\n    this.#isNew = false;": "    this.#isNew = false;",
   }),
-  edit("read given up not noticed", "actor/streams/snapshot_stream.ts", {
+  edit("read given up not noticed", "actor/streams.ts", {
     "if (!this.readable.locked) this.#forgetRead();": "",
     "if (held) this.#forgetRead();": "",
   }),
@@ -156,7 +156,7 @@ export const BUGS: readonly PlantedBug[] = [
     "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);":
       "return isUrgent ? 0 : lastRead.endedAt + rest;",
   }),
-  edit("closed is not checked after user code", "actor/streams/snapshot_stream.ts", {
+  edit("closed is not checked after user code", "actor/streams.ts", {
     "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
   }, {
     file: "actor/runner.ts",
@@ -178,14 +178,14 @@ export const BUGS: readonly PlantedBug[] = [
   edit("refresh pending after close", "actor/runner.ts", {
     "      reject(new MonitorClosedError());\n": "      void reject;\n",
   }),
-  edit("settling forgotten", "actor/streams/snapshot_stream.ts", {
+  edit("settling forgotten", "actor/streams.ts", {
     "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
-  edit("minor changes delivered to majorOnly", "actor/streams/snapshot_stream.ts", {
+  edit("minor changes delivered to majorOnly", "actor/streams.ts", {
     "(!this.#options.majorOnly || snapshot.major": "(true || snapshot.major",
   }),
-  edit("unaffected address told", "actor/streams/snapshot_stream.ts", {
-    "return this.#isAffected(seen, snapshot, broadcast) &&": "return",
+  edit("unaffected address told", "actor/streams.ts", {
+    "return this.#isAffected(this.#seen, snapshot) &&": "return",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
   edit("host-only ignored", "state/derived.ts", {
@@ -207,7 +207,7 @@ export const BUGS: readonly PlantedBug[] = [
   edit("reason missing", "state/major.ts", {
     "if (fields.length > 0) {": "if (fields.length > 1) {",
   }),
-  edit("long sleep forgotten after a short one", "actor/streams/broadcast.ts", {
+  edit("long sleep forgotten after a short one", "actor/streams.ts", {
     "if (sleep !== null && ": "if (sleep === undefined && ",
   }),
   edit("route change taken for drift", "state/diff.ts", {

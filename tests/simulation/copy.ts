@@ -18,7 +18,7 @@ export interface Copy extends AsyncDisposable {
 }
 
 const ROOT = new URL("../../", import.meta.url);
-const FOLDERS = ["", "state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/", "actor/streams/"];
+const FOLDERS = ["", "state/", "ffi/", "ffi/linux/", "actor/", "actor/machine/"];
 
 /**
  * Copies mod.ts and what it imports into a temporary folder. Needs `--allow-read` and `--allow-write`.

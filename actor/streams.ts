@@ -1,0 +1,392 @@
+// The snapshots of one monitor and the streams that deliver them. Nothing is queued: what lies between the newest
+// snapshot and the one that a reader got last is worked out when it reads. A stream that nobody reads costs nothing.
+import { neverAffected } from "../state/affects.ts";
+import { diffStates } from "../state/diff.ts";
+import { MonitorClosedError } from "../state/errors.ts";
+import { isMajorChange, majorReasons } from "../state/major.ts";
+import type { Cause, Interface, ResumedReason, Snapshot, State } from "../state/types.ts";
+import type { TimerSet } from "./clock.ts";
+import { CAUSES } from "./machine/coalesce.ts";
+import type { Publication } from "./machine/model.ts";
+import type { ResolvedSnapshotOptions } from "./options.ts";
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/** A published snapshot, and the times that settling needs. All times are monotonic milliseconds. */
+interface Published {
+  readonly snapshot: Snapshot;
+  readonly at: number;
+  nextAt: number | null; // when the next one was published; null while this is the newest
+  /** When the next major one was published. Those between two major ones share it. */
+  readonly nextMajor: { at: number | null };
+}
+
+/** The snapshots of one monitor, and who waits for the next one. */
+export class Broadcast {
+  /** The streams with a pending read: only these are held, and told of publications. */
+  readonly waiting = new Set<SnapshotStream>();
+  readonly timers: TimerSet;
+  /** Milliseconds until the events received so far are published; 0 if none are pending. */
+  readonly pendingMs: () => number;
+  /** For major decisions. It must not run user code. */
+  readonly options: { readonly ignoreInterface: (nic: Interface) => boolean };
+  newest!: Published; // there is none before `publish()`
+  majorAt = -Infinity; // when the last major snapshot was published
+  closed = false;
+  readonly #ends = new Set<() => void>();
+  readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
+  readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
+  readonly #lastSequence = new Map<Cause, number>(); // of a publication, by cause
+  /** The last publication that is major because of a sleep. */
+  #longSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
+
+  /** Nothing is published yet. */
+  constructor(timers: TimerSet, options: Broadcast["options"], pendingMs: () => number) {
+    this.timers = timers;
+    this.options = options;
+    this.pendingMs = pendingMs;
+  }
+
+  /** Makes the next snapshot, and tells the streams and `waitFor()` calls that wait. */
+  publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
+    const before: Published | undefined = this.newest;
+    for (const cause of causes) this.#lastSequence.set(cause, sequence);
+    const reasons = before ? majorReasons(before.snapshot.state, state, this.options) : NONE;
+    const reason = reasons.find((it) => it.kind === "resumed");
+    if (reason !== undefined) this.#longSleep = { sequence, reason };
+    const snapshot = makeSnapshot({ sequence, at, causes: [...causes], changes, reasons, state });
+    // every stream delivers a resume, so to settling it is major
+    const isMajor = !before || snapshot.major || causes.includes("resume");
+    const nextMajor = isMajor ? { at: null } : before.nextMajor;
+    this.newest = { snapshot, at: publishedAt, nextAt: null, nextMajor };
+    if (isMajor) this.majorAt = publishedAt;
+    if (before) {
+      before.nextAt = publishedAt;
+      if (isMajor) before.nextMajor.at = publishedAt;
+    }
+    for (const stream of [...this.waiting]) stream.consider();
+    for (const watcher of [...this.#watchers]) {
+      if (this.#watchers.has(watcher)) watcher(snapshot); // not if one before it closed the monitor
+    }
+  }
+
+  /** A stream follows until the signal is aborted. It is held weakly. Returns what removes it. */
+  add(stream: SnapshotStream, signal: AbortSignal | null): () => void {
+    const weak = new WeakRef(stream);
+    const end = (): void => weak.deref()?.end();
+    const remove = (): void => {
+      this.#ends.delete(end);
+      signal?.removeEventListener("abort", end);
+    };
+    this.#ends.add(end);
+    signal?.addEventListener("abort", end);
+    this.#collected.register(stream, remove);
+    return remove;
+  }
+
+  /** The first snapshot, from the current one on, whose state satisfies the predicate. */
+  waitFor(predicate: (state: State) => boolean, signal: AbortSignal | null): Promise<Snapshot> {
+    const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
+    const watcher = (snapshot: Snapshot | null): void => {
+      this.#watchers.delete(watcher); // the predicate may close the monitor
+      try {
+        if (snapshot !== null && predicate(snapshot.state)) resolve(snapshot);
+        else if (signal?.aborted) reject(signal.reason);
+        else if (this.closed) {
+          promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
+          reject(new MonitorClosedError());
+        } else return void this.#watchers.add(watcher);
+      } catch (error) {
+        reject(error);
+      }
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const onAbort = (): void => watcher(null);
+    signal?.addEventListener("abort", onAbort);
+    watcher(this.closed || signal?.aborted ? null : this.newest.snapshot);
+    return promise;
+  }
+
+  /** The first snapshot of a subscription; it has no changes. */
+  introduction(): Snapshot {
+    const { snapshot } = this.newest;
+    if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
+    return makeSnapshot({ ...snapshot, changes: NONE, reasons: NONE });
+  }
+
+  /** The newest snapshot for a reader that got this one last; null if nothing differs. */
+  since(seen: Snapshot): Snapshot | null {
+    const { snapshot } = this.newest;
+    if (snapshot.sequence === seen.sequence) return null;
+    if (snapshot.sequence === seen.sequence + 1) return snapshot;
+    const changes = diffStates(seen.state, snapshot.state);
+    if (changes.length === 0) return null;
+    const causes = CAUSES.filter((cause) => this.isLater(cause, seen));
+    let reasons = majorReasons(seen.state, snapshot.state, this.options);
+    const sleep = this.longSleepSince(seen);
+    if (sleep !== null && !reasons.some(({ kind }) => kind === "resumed")) { // a short one came after it
+      reasons = Object.freeze([...reasons, sleep]);
+    }
+    return makeSnapshot({ ...snapshot, causes, changes, reasons });
+  }
+
+  /** Whether there was a publication with this cause after this snapshot. */
+  isLater(cause: Cause, seen: Snapshot): boolean {
+    return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
+  }
+
+  /** The last major sleep after this snapshot; null if there was none. */
+  longSleepSince(seen: Snapshot): ResumedReason | null {
+    const last = this.#longSleep;
+    return last !== null && last.sequence > seen.sequence ? last.reason : null;
+  }
+
+  /** Ends the streams and rejects whoever waits. */
+  close(): void {
+    this.closed = true;
+    for (const end of [...this.#ends]) end();
+    for (const watcher of [...this.#watchers]) watcher(null);
+  }
+}
+
+function makeSnapshot(
+  { sequence, at, causes, changes, reasons, state }: Omit<Snapshot, "cause" | "major">,
+): Snapshot {
+  return Object.freeze({
+    sequence,
+    at,
+    cause: causes[0] as Cause,
+    causes: Object.freeze(causes),
+    changes,
+    major: reasons.length > 0,
+    reasons,
+    state,
+  });
+}
+
+/** The methods with which a reader takes a stream. */
+const LOCKING = [
+  "getReader",
+  "values",
+  Symbol.asyncIterator,
+  "pipeTo",
+  "pipeThrough",
+  "tee",
+] as const;
+
+/** What a stream follows, and how. */
+export interface Following {
+  readonly broadcast: Broadcast;
+  readonly options: ResolvedSnapshotOptions;
+}
+
+/** Delivers the newest snapshot when a read is pending and the snapshot is due. */
+export class SnapshotStream {
+  readonly readable: ReadableStream<Snapshot>; // the public side. Nothing is ever queued in it
+  #controller!: ReadableStreamDefaultController<Snapshot>;
+  #broadcast!: Broadcast; // set before the first read is noticed
+  #options!: ResolvedSnapshotOptions;
+  #isNew = false; // it begins with the current snapshot, and has not delivered it yet
+  #seen!: Snapshot; // the snapshot to compare with
+  #mark!: Published; // the publication after which changes are undelivered
+  /** Monotonic milliseconds of the publication that made a difference of minor steps major. */
+  #netMajorAt: number | null = null;
+  /** The newest snapshot that was examined for the option `affects`. */
+  #examined!: Snapshot;
+  /** Monotonic milliseconds of the first and the last undelivered change that affects the address. */
+  #affected: { readonly firstAt: number; readonly lastAt: number } | null = null;
+  /** The publication that was the newest when settling ended; null while it goes on. */
+  #heldAt: Published | null = null;
+  #cancelTimer: (() => void) | null = null;
+  #remove: () => void = () => {};
+  #ended = false;
+
+  /**
+   * A stream that follows from the current snapshot on.
+   *
+   * @param following A promise that rejects errors the stream.
+   * @param onCancel Called after a reader has cancelled it.
+   */
+  constructor(
+    following: Following | Promise<Following>,
+    onCancel: (reason: unknown) => void | Promise<void> = () => {},
+  ) {
+    this.readable = new ReadableStream<Snapshot>({
+      start: (controller) => {
+        this.#controller = controller;
+        if (!(following instanceof Promise)) return this.#follow(following);
+        return following.then((it) => this.#follow(it));
+      },
+      pull: () => {
+        this.#broadcast.waiting.add(this);
+        this.consider();
+      },
+      cancel: (reason) => {
+        this.#stop();
+        return onCancel(reason);
+      },
+    }, { highWaterMark: 0 });
+    this.#watchLock();
+  }
+
+  /** Ends the stream: a pending read is done. */
+  end(): void {
+    if (this.#ended) return;
+    this.#stop();
+    this.#controller.close();
+  }
+
+  #follow({ broadcast, options }: Following): void {
+    if (this.#ended) return;
+    if (broadcast.closed || options.signal?.aborted) return this.end();
+    this.#broadcast = broadcast;
+    this.#options = options;
+    this.#isNew = options.initial;
+    this.#mark = broadcast.newest;
+    this.#seen = this.#examined = this.#mark.snapshot;
+    this.#remove = broadcast.add(this, options.signal);
+  }
+
+  #stop(): void {
+    this.#ended = true;
+    this.#forgetRead();
+    this.#remove();
+  }
+
+  /** Whoever reads next pulls again. */
+  #forgetRead(): void {
+    this.#broadcast?.waiting.delete(this); // it may follow nothing yet
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  /**
+   * A stream is not told that a reader gave up its pending read, by `releaseLock()` or at the end of a pipe. What
+   * is delivered for such a read would be queued and grow stale.
+   */
+  #watchLock(): void {
+    for (const name of LOCKING) {
+      const method = this.readable[name] as (...args: unknown[]) => unknown;
+      const value = (...args: unknown[]): unknown => {
+        if (!this.readable.locked) this.#forgetRead();
+        const taken = method.apply(this.readable, args);
+        if (!(taken instanceof ReadableStreamDefaultReader)) return taken;
+        const { releaseLock } = taken;
+        let held = true;
+        const release = (): void => {
+          releaseLock.call(taken);
+          if (held) this.#forgetRead();
+          held = false; // a second call must not void the read of the next reader
+        };
+        return Object.defineProperty(taken, "releaseLock", { value: release });
+      };
+      Object.defineProperty(this.readable, name, { value });
+    }
+  }
+
+  /** While a read is pending: delivers what is due, or sees to it that it will be. */
+  consider(): void {
+    if (!this.readable.locked) return this.#forgetRead();
+    if (this.#isNew) return this.#deliver(this.#broadcast.introduction());
+    this.#noteAffected();
+    const firstAt = this.#firstChangeAt();
+    if (firstAt === null) return;
+    const wait = this.#waitMs(firstAt);
+    if (wait > 0) return this.#arm(wait);
+    const snapshot = this.#broadcast.since(this.#seen);
+    if (snapshot !== null && this.#isWorthTelling(snapshot)) this.#deliver(snapshot);
+    else this.#settled();
+  }
+
+  #noteAffected(): void {
+    const { affects, majorOnly } = this.#options;
+    const { at, snapshot } = this.#broadcast.newest;
+    if (affects === null || this.#examined.sequence === snapshot.sequence) return;
+    // what affects may be minor, until a later change that does not affect is major
+    const from = majorOnly ? this.#seen : this.#examined;
+    this.#examined = snapshot;
+    if (this.#isAffected(from, snapshot)) {
+      this.#affected = { firstAt: this.#affected?.firstAt ?? at, lastAt: at };
+    }
+  }
+
+  /** When the first undelivered change that the reader wants was published; null: there is none. */
+  #firstChangeAt(): number | null {
+    const { affects, majorOnly } = this.#options;
+    const firstAt = majorOnly ? this.#firstMajorAt() : this.#mark.nextAt;
+    if (affects === null || firstAt === null) return firstAt;
+    return this.#affected && Math.max(firstAt, this.#affected.firstAt);
+  }
+
+  /** With an interface left out, minor steps can add up to a major difference (from eth0 by docker0 to wlan0). */
+  #firstMajorAt(): number | null {
+    const { newest, options } = this.#broadcast;
+    const firstAt = this.#netMajorAt ?? this.#mark.nextMajor.at;
+    if (firstAt !== null || newest === this.#mark) return firstAt;
+    const isMajor = isMajorChange(this.#seen.state, newest.snapshot.state, options);
+    if (isMajor) this.#netMajorAt = newest.at;
+    else this.#mark = newest;
+    return this.#netMajorAt;
+  }
+
+  #lastChangeAt(): number {
+    const { newest, majorAt } = this.#broadcast;
+    const affectedAt = this.#affected?.lastAt ?? -Infinity;
+    if (!this.#options.majorOnly) return this.#options.affects === null ? newest.at : affectedAt;
+    const isLater = this.#mark.nextMajor.at !== null;
+    return Math.max(this.#netMajorAt ?? -Infinity, isLater ? majorAt : -Infinity, affectedAt);
+  }
+
+  /**
+   * Milliseconds until something is due. An event that came while it settled may still wait for its window,
+   * which can end at the very moment that settling does: that publication is waited for, so that an address
+   * that came back is not reported as gone.
+   */
+  #waitMs(firstAt: number): number {
+    const { settleMs, settleMaxMs } = this.#options;
+    const { newest, timers } = this.#broadcast;
+    const now = timers.monotonic();
+    const latest = firstAt + settleMaxMs - now;
+    const wait = Math.min(this.#lastChangeAt() + settleMs - now, latest);
+    if (wait > 0) this.#heldAt = null;
+    if (wait > 0 || settleMs === 0) return wait;
+    this.#heldAt ??= newest;
+    return this.#heldAt === newest ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
+  }
+
+  #isWorthTelling(snapshot: Snapshot): boolean {
+    return this.#isAffected(this.#seen, snapshot) &&
+      (!this.#options.majorOnly || snapshot.major ||
+        this.#broadcast.isLater("resume", this.#seen));
+  }
+
+  #isAffected(from: Snapshot, to: Snapshot): boolean {
+    const { affects } = this.#options;
+    if (affects === null || affects(from.state, to.state)) return true;
+    return affects !== neverAffected && this.#broadcast.longSleepSince(from) !== null;
+  }
+
+  #deliver(snapshot: Snapshot): void {
+    this.#settled();
+    this.#forgetRead();
+    this.#isNew = false;
+    this.#seen = this.#examined = snapshot;
+    if (!this.#ended) this.#controller.enqueue(snapshot);
+  }
+
+  /** Everything published so far is delivered, or not worth it. */
+  #settled(): void {
+    this.#mark = this.#broadcast.newest;
+    this.#netMajorAt = null;
+    this.#affected = null;
+    this.#heldAt = null;
+  }
+
+  #arm(ms: number): void {
+    // an armed timer fires no later than needed, and considers again
+    this.#cancelTimer ??= this.#broadcast.timers.once(() => {
+      this.#cancelTimer = null;
+      this.consider();
+    }, ms);
+  }
+}
