@@ -70,21 +70,17 @@ export { isPrivateAddress } from "./state/private_address.ts";
 
 /**
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.
- *
- * - `current` always answers, also after `close()`, with the last good state.
- * - Nothing is queued: a slow reader gets one snapshot with the difference to its last read.
- * - `close()` may be called from anywhere, also from a loop over its snapshots.
+ * Nothing is queued: a slow reader gets one snapshot with the difference to its last read.
  *
  * @example Print what changes, and whether the machine is online
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
  *
- * const monitor = await NetworkMonitor.open({ source: "auto" });
+ * await using monitor = await NetworkMonitor.open();
  * monitor.addEventListener("online", ({ snapshot }) => console.log(snapshot.state.defaultRoute));
  * monitor.addEventListener("offline", () => console.log("offline"));
- * setTimeout(() => monitor.close(), 50);
+ * setTimeout(() => monitor.close(), 50); // remove this line to keep watching
  * for await (const snapshot of monitor) console.log(snapshot.cause, snapshot.changes);
- * await monitor.closed;
  * ```
  */
 export class NetworkMonitor extends EventTarget
@@ -104,7 +100,7 @@ export class NetworkMonitor extends EventTarget
   /**
    * Opens a monitor.
    *
-   * @param options How to watch; see `MonitorOptions` for the defaults.
+   * @param options How to watch.
    * @returns The monitor, as soon as its first snapshot exists.
    * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
    * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
@@ -127,7 +123,7 @@ export class NetworkMonitor extends EventTarget
     return new NetworkMonitor(await openRunner(options));
   }
 
-  /** The newest snapshot. Its changes are those since the publication before; the first has none. */
+  /** The newest snapshot, also after `close()`. Its changes are those since the publication before. */
   get current(): Snapshot {
     return this.#runner.broadcast.newest.snapshot;
   }
@@ -158,11 +154,7 @@ export class NetworkMonitor extends EventTarget
     return new SnapshotStream({ broadcast, options: resolveSnapshotOptions(options) }).readable;
   }
 
-  /**
-   * Subscribes with default options. Leaving the loop ends the subscription, not the monitor.
-   *
-   * @returns An iterator over a new stream.
-   */
+  /** Subscribes with default options. Leaving the loop ends the subscription, not the monitor. */
   [Symbol.asyncIterator](): AsyncIterator<Snapshot> {
     return this.snapshots()[Symbol.asyncIterator]();
   }
@@ -172,7 +164,7 @@ export class NetworkMonitor extends EventTarget
    *
    * @returns The snapshot that shows what was read, or the current one if nothing differs.
    * @throws {MonitorClosedError} if the monitor is closed, or closes before the read completes.
-   * @throws {Error} if the read fails, with its error.
+   * @throws {Error} if the read fails: its error.
    *
    * @example Read now
    * ```ts
@@ -196,7 +188,7 @@ export class NetworkMonitor extends EventTarget
    * @throws {MonitorClosedError} if the monitor is closed, or closes meanwhile.
    * @throws {DOMException} if the signal is aborted (an `AbortError`, or the reason given).
    * @throws {TypeError} if the predicate is not a function or the signal not an AbortSignal.
-   * @throws {Error} if the predicate throws, with its error.
+   * @throws {Error} if the predicate throws: its error.
    *
    * @example Wait for an address
    * ```ts
@@ -221,13 +213,12 @@ export class NetworkMonitor extends EventTarget
 
   /**
    * Adds an event listener. Events are dispatched when `current` has moved, before any reader or `waitFor()` call
-   * resumes: `change`, then `online` or `offline`, then `resume`, then `health`. A listener does not keep the
-   * process alive. Once the monitor is closed, only its `health` event follows.
+   * resumes: `change`, then `online` or `offline`, then `resume`, then `health`. Once the monitor is closed, only its
+   * `health` event follows. A listener does not keep the process alive.
    *
    * @param type The type of the event, from `NetworkEventMap`.
-   * @param listener A function, or an object with the method `handleEvent`. What it throws becomes an `error` event
-   * of `globalThis`.
-   * @param options `signal` removes the listener, `once` calls it once.
+   * @param listener Called with the event. What it throws becomes an `error` event of `globalThis`.
+   * @param options As for every EventTarget: `signal`, `once`.
    */
   override addEventListener<Type extends string>(
     type: Type,
@@ -238,13 +229,7 @@ export class NetworkMonitor extends EventTarget
     if (listener !== null) this.#events.listen(type);
   }
 
-  /**
-   * Removes an event listener.
-   *
-   * @param type The type that it was added for.
-   * @param listener The listener.
-   * @param options `capture`, if it was added with it.
-   */
+  /** Removes an event listener, as every EventTarget does. */
   override removeEventListener<Type extends string>(
     type: Type,
     listener: NetworkEventListener<Type> | null,
@@ -268,16 +253,14 @@ export class NetworkMonitor extends EventTarget
     this.#runner.setPersistent(true);
   }
 
-  /**
-   * Lets the process end while the monitor is open: for programs that have other work. A loop over the
-   * snapshots does not keep the process alive then.
-   */
+  /** Lets the process end while the monitor is open, even in a loop over its snapshots. */
   unref(): void {
     this.#runner.setPersistent(false);
   }
 
   /**
-   * Closes the monitor: streams end, pending `refresh()` and `waitFor()` calls reject. It can be called again.
+   * Closes the monitor: streams end, pending `refresh()` and `waitFor()` calls reject. It can be called again, and
+   * from anywhere, also from a loop over the snapshots.
    *
    * @returns Resolves when nothing of the monitor runs any more. Never rejects.
    */
@@ -285,11 +268,7 @@ export class NetworkMonitor extends EventTarget
     return this.#runner.close();
   }
 
-  /**
-   * Closes the monitor at the end of an `await using` block.
-   *
-   * @returns As `close()`.
-   */
+  /** As `close()`, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -299,8 +278,7 @@ export class NetworkMonitor extends EventTarget
  * Opens a monitor and returns its stream. Cancelling the stream, as by leaving a loop, closes the monitor.
  *
  * @param options Those of the monitor and of the subscription; `signal` ends both.
- * @returns The stream. If the monitor cannot be opened, reading rejects with the error of
- * `NetworkMonitor.open()`.
+ * @returns The stream. If the monitor cannot be opened, reading rejects with the error of `NetworkMonitor.open()`.
  *
  * @example The state, then each major change
  * ```ts
@@ -320,8 +298,8 @@ export function watchNetwork(
   // async, so that a bad option errors the stream as every failure does
   const open = async (): Promise<Following> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
-    const signals = [cancelled.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    runner = await openRunner({ ...options, signal: AbortSignal.any(signals) });
+    const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
+    runner = await openRunner({ ...options, signal });
     return { broadcast: runner.broadcast, options: subscription };
   };
   const opening = open();
@@ -337,8 +315,10 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
   resolved.signal?.throwIfAborted();
   const opened = await open(resolved, true);
   if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-  const clock = options?.clock === undefined ? opened.clock : undefined;
-  return await Runner.open(opened, { ...resolved, clock: clock ?? resolved.clock });
+  return await Runner.open(opened, {
+    ...resolved,
+    clock: options?.clock ?? opened.clock ?? resolved.clock,
+  });
 }
 
 /**
@@ -346,13 +326,7 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  *
  * @param options How to read.
  * @returns The state.
- * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
- * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
- * @throws {Deno.errors.NotSupported} if this system has no event source, and `source` is `"events"`.
- * @throws {SystemCallError} if the operating system refuses the read.
- * @throws {DOMException} if the read takes more than 5 seconds (a `TimeoutError`), or if `options.signal` is aborted
- * (an `AbortError`, or the reason given).
- * @throws {TypeError} if an option is of the wrong type.
+ * @throws {Error} as `NetworkMonitor.open()`; a `TimeoutError` if the read takes more than 5 seconds.
  *
  * @example Gateway and addresses
  * ```ts

@@ -2,20 +2,6 @@
  * `navigator.onLine` and the global events `online` and `offline`, which Deno does not have
  * (denoland/deno#24765), from a monitor.
  *
- * @example Say when the network comes and goes
- * ```ts
- * import { NetworkMonitor } from "@netwatch/netwatch";
- * import { installOnLine } from "@netwatch/netwatch/navigator";
- *
- * await using monitor = await NetworkMonitor.open();
- * using _installed = installOnLine(monitor);
- *
- * const { onLine } = navigator as unknown as { onLine: boolean };
- * console.log(onLine ? "online" : "offline");
- * globalThis.addEventListener("offline", () => console.log("offline"));
- * globalThis.addEventListener("online", () => console.log("online"));
- * ```
- *
  * @module
  */
 import type { Snapshot } from "../state/types.ts";
@@ -39,16 +25,17 @@ let installed = false;
  * @returns Takes everything back when disposed. It can be disposed again.
  * @throws {TypeError} if it is installed already, or the argument is not a monitor.
  *
- * @example Wait until the machine is online
+ * @example Print when the network comes and goes
  * ```ts
  * import { NetworkMonitor } from "@netwatch/netwatch";
  * import { installOnLine } from "@netwatch/netwatch/navigator";
  *
  * await using monitor = await NetworkMonitor.open();
  * using _installed = installOnLine(monitor);
+ * const { onLine } = navigator as unknown as { onLine: boolean };
+ * console.log(onLine ? "online" : "offline");
+ * globalThis.addEventListener("offline", () => console.log("offline"));
  * globalThis.addEventListener("online", () => console.log("online"));
- * setTimeout(() => monitor.close(), 100); // remove this line to keep listening
- * await monitor.closed;
  * ```
  */
 export function installOnLine(monitor: OnLineMonitor): Disposable {

@@ -4,11 +4,7 @@ import { LONGEST_TIMER_MS } from "../clock.ts";
 
 /** How to start a manual clock. */
 export interface ManualClockOptions {
-  /**
-   * The wall clock at the start, in epoch milliseconds; the monotonic clock starts at 0.
-   *
-   * @default {1_700_000_000_000}
-   */
+  /** The wall clock at the start, in epoch milliseconds. The default is 1_700_000_000_000. */
   now?: number;
 }
 
@@ -21,8 +17,8 @@ interface ManualTimer extends Timer {
 }
 
 /**
- * Clocks and timers that only the test moves. Timers fire in order, each at its own time. All times are in
- * milliseconds.
+ * Clocks and timers that only the test moves. Timers fire in order, each at its own time. Times are in milliseconds;
+ * a delay that the timers of the runtime would cut to 1 ms is a RangeError, and so is moving back with the timers.
  *
  * @example An interval
  * ```ts
@@ -56,51 +52,34 @@ export class ManualClock implements Clock {
     return [...this.#timers].filter((timer) => timer.refd).length;
   }
 
-  /** The wall clock, since the epoch. */
+  /** The wall clock, in milliseconds since the epoch. */
   now(): number {
     return this.#wall;
   }
 
-  /** The monotonic clock, since it was made; `jump()` does not move it. */
+  /** The monotonic clock: 0 at the start; `jump()` does not move it. */
   monotonic(): number {
     return this.#monotonic;
   }
 
-  /**
-   * Calls a function once, after a delay.
-   *
-   * @throws {RangeError} if the delay is longer than a timer of the runtime can wait: that fires after 1 ms.
-   */
+  /** Calls a function once, after a delay. */
   setTimeout(f: () => void, ms: number): Timer {
     return this.#start(f, ms, null, 0);
   }
 
-  /**
-   * Calls a function at an interval.
-   *
-   * @throws {RangeError} if the interval is 0, or longer than a timer of the runtime can wait.
-   */
+  /** Calls a function at an interval, from 1 ms. */
   setInterval(f: () => void, ms: number): Timer {
     return this.#start(f, ms, ms, 1);
   }
 
-  /**
-   * Moves both clocks and fires what is due. No promise settles meanwhile.
-   *
-   * @throws {RangeError} if the time is negative or not finite.
-   */
+  /** Moves both clocks and fires what is due. No promise settles meanwhile. */
   tick(ms: number): void {
     const end = this.#endOf(ms);
     while (this.#fireNext(end)) continue;
     this.#moveTo(end);
   }
 
-  /**
-   * Moves both clocks and fires what is due. Promises settle before, after, and after each timer.
-   *
-   * @returns Resolves when the time has passed.
-   * @throws {RangeError} if the time is negative or not finite.
-   */
+  /** Moves both clocks and fires what is due. Promises settle before, after, and after each timer. */
   async advance(ms: number): Promise<void> {
     const end = this.#endOf(ms);
     do await this.settle(); while (this.#fireNext(end));
@@ -113,11 +92,7 @@ export class ManualClock implements Clock {
     this.#wall += ms;
   }
 
-  /**
-   * Waits until every promise has settled that needs no timer, input or output, however long the chain.
-   *
-   * @returns Resolves in a later turn of the real event loop.
-   */
+  /** Waits until every promise has settled that needs no timer, input or output, however long the chain. */
   settle(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(resolve);

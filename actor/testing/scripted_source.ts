@@ -12,11 +12,7 @@ import type { ManualClock } from "./manual_clock.ts";
 
 /** How to start a scripted source. */
 export interface ScriptedSourceOptions {
-  /**
-   * The name of the source, for `health.source`.
-   *
-   * @default {"scripted"}
-   */
+  /** The name of the source, for `health.source`. The default is `"scripted"`. */
   name?: string;
   /** The interfaces at the start. The default is none. */
   interfaces?: readonly Interface[];
@@ -26,9 +22,7 @@ export interface ScriptedSourceOptions {
   knows?: Partial<Knows>;
   /**
    * Whether each subscription keeps a table that `announce()` updates, as the event sources of operating systems
-   * do. If not, `view()` returns null, and a full read finds each change.
-   *
-   * @default {true}
+   * do. If not, `view()` returns null, and a full read finds each change. The default is true.
    */
   keepsTable?: boolean;
   /** Message counters for `metrics`. By default the monitor counts events itself. */
@@ -113,31 +107,21 @@ export class ScriptedSource implements NetworkSource {
     return structuredClone(this.#reading);
   }
 
-  /**
-   * Changes the network without an event.
-   *
-   * @param change New interfaces, or any part of the reading.
-   */
+  /** Changes the network without an event: the interfaces, or any part of the reading. */
   set(change: readonly Interface[] | Partial<Reading>): void {
     const part = "length" in change ? { interfaces: change } : change;
     this.#reading = structuredClone({ ...this.#reading, ...part });
   }
 
-  /**
-   * Copies the interfaces of the network into the tables and sends the event `changed`.
-   *
-   * @param names The interfaces to copy. The default is all.
-   */
+  /** Copies interfaces of the network, by default all, into the tables and sends the event `changed`. */
   announce(...names: string[]): void {
     for (const subscription of this.#subscriptions) subscription.learn(this.#reading, names);
     this.emit({ kind: "changed" });
   }
 
   /**
-   * Adds an interface, or replaces the one of the same name, and announces it. A default route whose source it
-   * had and has no longer gets another one, as in `setDefaultRoute()`.
-   *
-   * @param nic The interface; `scriptedInterface()` makes one.
+   * Adds an interface, or replaces the one of the same name, and announces it; `scriptedInterface()` makes one. A
+   * default route whose source it had and has no longer gets another one, as in `setDefaultRoute()`.
    */
   addInterface(nic: Interface): void {
     const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
@@ -160,11 +144,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Replaces the default route of a family and announces it.
-   *
-   * @param family The family.
-   * @param route The route; `scriptedRoute()` makes one. Without a source it gets the first address of the family
-   * on its interface, as the kernel would choose. Null removes the route.
+   * Replaces the default route of a family and announces it; null removes it, `scriptedRoute()` makes one. Without a
+   * source it gets the first address of the family on its interface, as the kernel would choose.
    */
   setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
     const made = route && this.#withSource(route, family);
@@ -173,10 +154,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Lets the machine sleep and wake: sends the event `resumed`.
-   *
-   * @param ms How long it sleeps, in milliseconds.
-   * @param clock The clock whose wall clock jumps by that time. The default is to take the time of the system.
+   * Lets the machine sleep for so many milliseconds and wake: sends the event `resumed`. The wall clock of `clock`
+   * jumps by that time; without one, the event has the time of the system.
    */
   sleep(ms: number, clock?: ManualClock): void {
     clock?.jump(ms);
@@ -225,11 +204,7 @@ export class ScriptedSource implements NetworkSource {
     this.#heldSubscribes = null;
   }
 
-  /**
-   * For the monitor: subscribes, with an empty table.
-   *
-   * @throws {Error} if `refuse()` says so.
-   */
+  /** For the monitor: subscribes, with an empty table; rejects if `refuse()` says so. */
   async subscribe(_signal?: AbortSignal): Promise<Subscription> {
     this.#calls.subscribe++;
     const refusal = this.#refusals.shift();
@@ -240,11 +215,7 @@ export class ScriptedSource implements NetworkSource {
     return subscription;
   }
 
-  /**
-   * For the monitor: reads the network as it is at the time of the call.
-   *
-   * @throws {Error} if `failReads()` says so.
-   */
+  /** For the monitor: reads the network as it is at the time of the call; rejects if `failReads()` says so. */
   async read(_signal?: AbortSignal): Promise<Reading> {
     this.#calls.read++;
     const failure = this.#readFailures.shift();
