@@ -18,6 +18,7 @@ export const NET_RT_DUMP = 1;
 export const ENOBUFS = 55;
 
 // net/route.h: messages, sockaddrs (bit i of rtm_addrs), flags
+export const RTM_VERSION = 5;
 export const RTM_ADD = 0x1;
 export const RTM_DELETE = 0x2;
 export const RTM_CHANGE = 0x3;
@@ -38,6 +39,7 @@ export const RTAX_NETMASK = 2;
 export const RTAX_IFP = 4;
 export const RTAX_IFA = 5;
 export const RTAX_BRD = 7; // on point-to-point links the peer's address
+export const RTAX_MAX = 8;
 export const RTF_UP = 0x1;
 export const RTF_GATEWAY = 0x2;
 export const RTF_HOST = 0x4;
@@ -87,8 +89,6 @@ export const SOCKADDR_DL = {
 /** macOS: what FreeBSD does not have or numbers differently. */
 export const DARWIN = {
   AF_INET6: 30,
-  RTM_VERSION: 5,
-  RTAX_MAX: 8,
   NET_RT_IFLIST2: 6, // NET_RT_IFLIST with 64-bit counters and multicast groups
   RTM_OLDADD: 0x9,
   RTM_OLDDEL: 0xa,
@@ -159,12 +159,11 @@ export const FREEBSD = {
   AF_INET6: 28,
   SOCK_CLOEXEC: 0x1000_0000,
   SO_RERROR: 0x0002_0000, // an overflow fails the next recv() with ENOBUFS, since 14
-  RTM_VERSION: 5,
-  RTAX_MAX: 8,
   NET_RT_IFLIST: 3,
   RTM_IFANNOUNCE: 0x11,
   RTM_IEEE80211: 0x12,
   RTM_IPFWLOG: 0x13, // since 15
+  LINK_STATE_DOWN: 1,
   IFT_TUNNEL: 0x83, // gre(4), ipsec(4)
   IFT_IEEE8023ADLAG: 0xa1,
   IFT_STF: 0xd7, // 6to4

@@ -1,15 +1,46 @@
-// The kernel's whole state: the interfaces with their addresses, and the default routes.
+// The kernel's whole state: interfaces with their addresses (`NET_RT_IFLIST`), the flags of IPv6 addresses
+// (an ioctl for each), and the default routes (`NET_RT_DUMP`).
+import { DecodeError } from "../../state/errors.ts";
+import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
+import { compareBytes, formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
+import { makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/source.ts";
+import type {
+  Address,
+  DefaultRoute,
+  DefaultRoutes,
+  Interface,
+  InterfaceKind,
+} from "../../state/types.ts";
+import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
 import { macrotask } from "../time_slice.ts";
-import { readAddressFlags } from "./address_flags.ts";
-import { NET_RT_DUMP } from "./constants.ts";
-import { decodeDefaultRoutes, findDefaultRoutes } from "./default_route.ts";
-import { decodeInterfaces, publishedInterface } from "./interfaces.ts";
-import type { Platform } from "./platforms.ts";
-import type { Syscalls } from "./syscalls.ts";
+import * as C from "./constants.ts";
+import type { Syscalls } from "./libc.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeShortRoute,
+  forEachMessage,
+  headerOf,
+  type InterfaceAddress,
+  type Link,
+  type Route,
+  type RouteMessage,
+  u32,
+} from "./route_message.ts";
+import type { BsdSystem, Header, Layout } from "./systems.ts";
 
 /** A longer list, of about 500 addresses, leaves the event loop its turn between the steps. */
 const LONG_BYTES = 65_536;
+
+/** An interface as the kernel lists it. */
+export interface ListedInterface {
+  readonly link: Link;
+  readonly addresses: InterfaceAddress[];
+}
+
+/** IN6_IFF_* by address. */
+export type AddressFlags = ReadonlyMap<InterfaceAddress, number>;
 
 /**
  * Reads everything. Calls `malformed` for each record that cannot be decoded. Throws SystemCallError if the kernel
@@ -17,26 +48,234 @@ const LONG_BYTES = 65_536;
  */
 export async function readDump(
   syscalls: Syscalls,
-  platform: Platform,
+  system: BsdSystem,
   signal: AbortSignal,
   malformed: () => void,
 ): Promise<Reading> {
-  const { layout, listRequest, unusableRoute } = platform;
-  const list = syscalls.routeTable("sysctl of the interfaces", listRequest);
+  const list = syscalls.routeTable("sysctl of the interfaces", system.listRequest);
   const pause = async (): Promise<void> => {
     if (list.length > LONG_BYTES) await macrotask();
     signal.throwIfAborted();
   };
-  const listed = [...decodeInterfaces(list, layout, malformed).values()];
+  const listed = decodeInterfaces(list, system, malformed);
   await pause();
-  const flags = readAddressFlags(syscalls, platform, listed);
+  const flags = readAddressFlags(syscalls, system, listed);
   await pause();
-  const interfaces = listed.map((nic) => publishedInterface(nic, platform, flags));
-  const dump = syscalls.routeTable("sysctl of the routes", NET_RT_DUMP);
-  const routes = decodeDefaultRoutes(dump, layout, malformed);
+  const interfaces = listed.map((nic) => publishedInterface(nic, system, flags));
+  const dump = syscalls.routeTable("sysctl of the routes", C.NET_RT_DUMP);
+  const routes = decodeDefaultRoutes(dump, system, malformed);
   return {
     interfaces,
-    defaultRoute: findDefaultRoutes(routes, interfaces, unusableRoute),
+    defaultRoute: findDefaultRoutes(routes, interfaces, system.unusableRoute),
     knows: { links: true, addressFlags: flags !== null, routes: true },
   };
+}
+
+/** Visits the known messages of a dump. Calls `malformed` for the others, and where `visit` throws DecodeError. */
+function forEachRecord(
+  dump: Uint8Array,
+  layout: Layout,
+  malformed: () => void,
+  visit: (message: RouteMessage, header: Header) => void,
+): void {
+  forEachMessage(dump, (message) => {
+    const header = headerOf(message, layout);
+    if (header === null) return malformed();
+    try {
+      visit(message, header);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      malformed();
+    }
+  });
+}
+
+/** Decodes the list of interfaces. Throws DecodeError if the framing is broken. */
+export function decodeInterfaces(
+  dump: Uint8Array,
+  layout: Layout,
+  malformed: () => void,
+): ListedInterface[] {
+  const listed = new Map<number, ListedInterface>();
+  forEachRecord(dump, layout, malformed, (message, header) => {
+    if (header.about === "link") {
+      const link = decodeLink(message, header, layout);
+      if (link.name.length > 0) listed.set(link.index, { link, addresses: [] });
+    } else if (header.about === "address") {
+      const address = decodeAddress(message, header, layout);
+      if (address !== null) listed.get(address.index)?.addresses.push(address);
+    }
+  });
+  return [...listed.values()];
+}
+
+/** Decodes the routes that can be default routes: the short ones. Throws DecodeError if the framing is broken. */
+export function decodeDefaultRoutes(
+  dump: Uint8Array,
+  layout: Layout,
+  malformed: () => void,
+): Route[] {
+  const routes: Route[] = [];
+  forEachRecord(dump, layout, malformed, (message, header) => {
+    if (header.about !== "route") return;
+    const route = decodeShortRoute(message, header, layout);
+    if (route !== null) routes.push(route);
+  });
+  return routes;
+}
+
+/** Reads the flags of all IPv6 addresses; null if the system refuses every one of them. */
+function readAddressFlags(
+  syscalls: Syscalls,
+  { inet6, socketFlags }: BsdSystem,
+  interfaces: readonly ListedInterface[],
+): AddressFlags | null {
+  const { libc } = syscalls;
+  const flags = new Map<InterfaceAddress, number>();
+  let asked = 0;
+  const socket = libc.socket(inet6, C.SOCK_DGRAM | socketFlags, 0);
+  try {
+    for (const { addresses, link } of interfaces) {
+      for (const address of addresses) {
+        if (address.family !== "IPv6") continue;
+        asked++;
+        const request = encodeFlagsRequest(link.name, address.address, inet6);
+        // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
+        if (!syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
+        flags.set(address, u32(request, C.IFNAMSIZ));
+      }
+    }
+  } finally {
+    if (socket >= 0) libc.close(socket);
+  }
+  return asked > 0 && flags.size === 0 ? null : flags;
+}
+
+/**
+ * struct in6_ifreq: the name, then a sockaddr_in6 that the kernel overwrites with the flags. The kernel
+ * fills in the scope of a link-local address from the interface.
+ */
+function encodeFlagsRequest(
+  name: Uint8Array,
+  address: Uint8Array,
+  family: number,
+): Uint8Array<ArrayBuffer> {
+  const request = new Uint8Array(C.IN6_IFREQ_SIZE);
+  request.set(name.subarray(0, C.IFNAMSIZ - 1));
+  request.set([C.SOCKADDR_IN6_SIZE, family], C.IFNAMSIZ);
+  request.set(address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
+  return request;
+}
+
+/** The interface as it is published; `flags` is null where address flags cannot be read. */
+export function publishedInterface(
+  { addresses, link }: ListedInterface,
+  system: BsdSystem,
+  flags: AddressFlags | null,
+): Interface {
+  const name = interfaceName(link.name);
+  const kind = linkKind(link, name, system);
+  return {
+    name,
+    index: link.index,
+    kind,
+    up: (link.flags & C.IFF_UP) !== 0,
+    // The list of macOS has no link state: IFF_RUNNING is all that is known there.
+    running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== C.FREEBSD.LINK_STATE_DOWN,
+    hostOnly: hostOnlyByName(kind, name),
+    flags: link.flags,
+    mac: macOf(link.address),
+    mtu: link.mtu,
+    addresses: addresses.map((address) => publishedAddress(address, link, system, flags)),
+  };
+}
+
+/** Determines the kind by flags and type, then by name. */
+export function linkKind(
+  { flags, type }: Pick<Link, "flags" | "type">,
+  name: string,
+  { linkKinds }: BsdSystem,
+): InterfaceKind {
+  if (flags & C.IFF_LOOPBACK) return "loopback";
+  const kind = linkKinds[type] ?? kindByName(name);
+  return kind === "unknown" && type === C.IFT_ETHER ? "ethernet" : kind;
+}
+
+function macOf(address: Uint8Array): string | null {
+  if (address.length !== 6 || isUnspecified(address)) return null;
+  return address.toHex().replace(/..(?!$)/g, "$&:");
+}
+
+function publishedAddress(
+  listed: InterfaceAddress,
+  link: Link,
+  { leasedAddress, optimisticAddress }: BsdSystem,
+  all: AddressFlags | null,
+): Address {
+  const { address, family, index, peerOrBroadcast: other, prefixLength } = listed;
+  // IPv4 addresses have neither flags nor lifetimes in these kernels.
+  const flags = all !== null && family === "IPv4" ? 0 : all?.get(listed) ?? null;
+  const has = (flag: number) => flags !== null && (flags & flag) !== 0;
+  // Many VPNs give both ends of a link one address, which is no peer.
+  const isPeer = other !== null && (link.flags & C.IFF_POINTOPOINT) !== 0 &&
+    !isUnspecified(other) && compareBytes(other, address) !== 0;
+  return makeAddress(address, {
+    prefixLength,
+    peer: isPeer ? formatIp(other) : null,
+    scopeId: family === "IPv6" && isLinkLocal(address) ? index : null,
+    tentative: has(C.IN6_IFF_TENTATIVE) && !has(optimisticAddress),
+    duplicated: has(C.IN6_IFF_DUPLICATED),
+    deprecated: has(C.IN6_IFF_DEPRECATED),
+    temporary: has(C.IN6_IFF_TEMPORARY),
+    permanent: flags !== null && !has(C.IN6_IFF_AUTOCONF | leasedAddress),
+  });
+}
+
+/**
+ * Selects the default route of each family, as it is published. Routes with a flag of `unusable` (RTF_*)
+ * do not count, nor do those to the machine itself.
+ */
+export function findDefaultRoutes(
+  routes: readonly Route[],
+  interfaces: readonly Interface[],
+  unusable: number,
+): DefaultRoutes {
+  const byIndex = new Map(interfaces.map((nic) => [nic.index, nic]));
+  const usable = routes.filter(({ flags, index }) =>
+    (flags & C.RTF_UP) !== 0 && (flags & unusable) === 0 && byIndex.get(index)?.kind !== "loopback"
+  );
+  const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
+    const ofFamily = usable.filter((route) => route.family === family);
+    const [[low], [high]] = PROBES[family];
+    const route = selectDefaultRoute(hopsTo(low, ofFamily), hopsTo(high, ofFamily))?.hops[0];
+    const nic = byIndex.get(route?.index ?? 0);
+    if (route === undefined || nic === undefined) return null;
+    return {
+      interface: nic.name,
+      gateway: route.gateway === null ? null : formatIp(route.gateway),
+      source: sourceOf(route, nic),
+      metric: null,
+    };
+  };
+  return { ipv4: find("IPv4"), ipv6: find("IPv6") };
+}
+
+/** The longest of the routes that cover the address; several of one length are a multipath route. */
+function hopsTo(probe: string, routes: readonly Route[]): { prefixLength: number; hops: Route[] } {
+  const first = parseIp(probe)![0]!; // no prefix here is longer than a byte
+  const covering = routes.filter(({ destination, prefixLength }) =>
+    ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
+  );
+  const prefixLength = Math.max(...covering.map((route) => route.prefixLength));
+  const hops = covering.filter((route) => route.prefixLength === prefixLength).sort(compareHops);
+  return { prefixLength, hops };
+}
+
+/**
+ * The source address of a route, where the kernel states one. For IPv6 it mostly states the link-local
+ * address, which it would not send from.
+ */
+function sourceOf({ family, source }: Route, nic: Interface): string | null {
+  if (source !== null && !(family === "IPv6" && isLinkLocal(source))) return formatIp(source);
+  return likelySource(nic, family);
 }

@@ -1,22 +1,18 @@
-// Routing messages (net/route.h, net/if.h): framing, headers, and the content of routes, links and
-// addresses. The same for what a socket delivers and what `sysctl` dumps. Everything here that decodes throws
-// DecodeError if a message is too short or contradicts itself; byte arrays of what it returns are copies.
+// Routing messages (net/route.h, net/if.h) of sockets and of sysctl's dumps: framing, sockaddrs, and the content
+// of routes, links and addresses. What decodes here throws DecodeError if a message is too short or contradicts
+// itself; byte arrays of what it returns are copies, often empty.
 import { DecodeError } from "../../state/errors.ts";
-import { isUnspecified } from "../../state/ip.ts";
+import { isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./constants.ts";
-import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./layouts.ts";
-import {
-  ABSENT,
-  decodeIp,
-  decodeLinkSockaddr,
-  decodePrefixLength,
-  sockaddrOffsets,
-  u16,
-  u32,
-} from "./sockaddr.ts";
+import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./systems.ts";
 
 /** Length, version and type: the same in every message of every system. */
 const COMMON_SIZE = 4;
+/** The offset of a sockaddr that is absent. */
+export const ABSENT = -1;
+
+type Family = "IPv4" | "IPv6";
 
 /** One message. */
 export interface RouteMessage {
@@ -27,7 +23,7 @@ export interface RouteMessage {
 
 /** The content of a route message. */
 export interface Route {
-  readonly family: "IPv4" | "IPv6";
+  readonly family: Family;
   readonly destination: Uint8Array;
   readonly prefixLength: number;
   readonly gateway: Uint8Array | null; // null where the destination is on the link
@@ -50,10 +46,17 @@ export interface Link {
 /** The content of an address message. */
 export interface InterfaceAddress {
   readonly index: number; // the interface
-  readonly family: "IPv4" | "IPv6";
+  readonly family: Family;
   readonly address: Uint8Array;
   readonly prefixLength: number;
   readonly peerOrBroadcast: Uint8Array | null; // the peer on a point-to-point link; null for none
+}
+
+/** struct sockaddr_dl. */
+export interface LinkSockaddr {
+  readonly index: number; // the interface; 0 where the kernel leaves it out
+  readonly name: Uint8Array; // the name of the interface
+  readonly address: Uint8Array; // the hardware address
 }
 
 /** Visits the messages of a datagram or a dump, up to one whose length is impossible. Zeros at the end are padding. */
@@ -69,25 +72,6 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage)
       bytes: bytes.subarray(at, at + length),
     });
   }
-}
-
-/** Visits the messages of a dump. Calls `malformed` for each that is unknown or that `visit` cannot decode. */
-export function forEachRecord(
-  dump: Uint8Array,
-  layout: Layout,
-  malformed: () => void,
-  visit: (message: RouteMessage, header: Header) => void,
-): void {
-  forEachMessage(dump, (message) => {
-    const header = headerOf(message, layout);
-    if (header === null) return malformed();
-    try {
-      visit(message, header);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      malformed();
-    }
-  });
 }
 
 /** Looks up the layout of a message; null if its type or version is unknown. */
@@ -108,23 +92,23 @@ export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: nu
   return u16(bytes, index);
 }
 
-/** The offsets of the sockaddrs of a message, by RTAX_*. */
-export function sockaddrsOf(
+/** Decodes a route if it is short enough to be a default route; else null. */
+export function decodeShortRoute(
   message: RouteMessage,
-  header: RouteHeader | LinkHeader | AddressHeader,
+  header: RouteHeader,
   layout: Layout,
-): number[] {
-  const { bytes } = message;
-  if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
-  return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
+): Route | null {
+  if ((field(message, header.flags) & layout.neverDefault) !== 0) return null;
+  return decodeRoute(message, header, layout, LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6);
 }
 
-/** Decodes a route message; null for a family other than IP, and for a prefix longer than `longest`. */
+/** Decodes a route message; null for a family other than IP, and for a prefix longer than these. */
 export function decodeRoute(
   message: RouteMessage,
   header: RouteHeader,
   layout: Layout,
-  longest: Readonly<Record<Route["family"], number>> = { IPv4: 32, IPv6: 128 },
+  longestIpv4 = 32,
+  longestIpv6 = 128,
 ): Route | null {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
@@ -133,7 +117,7 @@ export function decodeRoute(
   const family = familyOf(destination);
   const flags = field(message, header.flags);
   const prefixLength = routePrefixLength(bytes, sockaddrs[C.RTAX_NETMASK]!, destination, flags);
-  if (prefixLength > longest[family]) return null;
+  if (prefixLength > (family === "IPv4" ? longestIpv4 : longestIpv6)) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;
   const source = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
   return {
@@ -202,6 +186,120 @@ function routePrefixLength(
   return isUnspecified(destination) ? 0 : whole;
 }
 
-function familyOf(address: Uint8Array): "IPv4" | "IPv6" {
+/** The offsets of the sockaddrs of a message, by RTAX_*. */
+export function sockaddrsOf(
+  message: RouteMessage,
+  header: RouteHeader | LinkHeader | AddressHeader,
+  layout: Layout,
+): number[] {
+  const { bytes } = message;
+  if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
+  return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
+}
+
+/**
+ * Each sockaddr begins with its length and its family. The last one may lack its padding (rt_msg1() of xnu).
+ * A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD for IPv6 addresses,
+ * which have none (tailscale/tailscale-rs#396).
+ */
+export function sockaddrOffsets(
+  bytes: Uint8Array,
+  start: number,
+  addresses: number,
+  layout: Layout,
+): number[] {
+  const offsets: number[] = [];
+  let at = start;
+  for (let i = 0; i < layout.sockaddrs; i++) {
+    if ((addresses & (1 << i)) === 0 || at >= bytes.length) {
+      offsets.push(ABSENT);
+      continue;
+    }
+    const length = bytes[at]!;
+    if (length > bytes.length - at) throw new DecodeError("sockaddr", at);
+    offsets.push(at);
+    // ROUNDUP32 of xnu, SA_SIZE of FreeBSD: an empty sockaddr takes a whole unit.
+    at += (Math.max(length, 1) + layout.rounding - 1) & -layout.rounding;
+  }
+  return offsets;
+}
+
+/**
+ * Decodes an IP address: 4 or 16 bytes; null if it is absent or of another family. A sockaddr may be cut short,
+ * down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Not for masks, since their family
+ * byte is junk.
+ */
+export function decodeIp(bytes: Uint8Array, at: number, layout: Layout): Uint8Array | null {
+  const family = sockaddrFamily(bytes, at);
+  if (family === C.AF_INET) return addressOf(bytes, at, "IPv4");
+  if (family !== layout.inet6) return null;
+  const address = addressOf(bytes, at, "IPv6");
+  // KAME embeds the scope; with net.inet6.ip6.in6_embedded_scope=0 it is in sin6_scope_id instead.
+  if (hasScope(address)) address[2] = address[3] = 0;
+  return address;
+}
+
+/** Decodes a link-level address; null if it is absent or of another family. */
+export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr | null {
+  const length = at === ABSENT ? 0 : bytes[at]!;
+  if (length === 0 || sockaddrFamily(bytes, at) !== C.AF_LINK) return null;
+  const { sdl_alen, sdl_data, sdl_index, sdl_nlen } = C.SOCKADDR_DL;
+  const index = length < sdl_index + 2 ? 0 : u16(bytes, at + sdl_index);
+  // It can be longer than its struct, and shorter: captures show 14 bytes.
+  if (length < sdl_data) return { index, name: new Uint8Array(), address: new Uint8Array() };
+  // All ones mean absent, as golang/net decodes them.
+  const name = at + sdl_data;
+  const address = name + bytes[at + sdl_nlen]! % 0xff;
+  const end = address + bytes[at + sdl_alen]! % 0xff;
+  if (end > at + length) throw new DecodeError("sockaddr_dl", at);
+  return { index, name: bytes.slice(name, address), address: bytes.slice(address, end) };
+}
+
+/**
+ * Counts the leading ones of a mask. The radix tree cuts masks after their last significant byte and
+ * fills what precedes the address with 0xff, the family byte too: hence the family of the address that
+ * the mask belongs to.
+ */
+export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family): number {
+  let ones = 0;
+  for (const byte of addressOf(bytes, at, family)) {
+    ones += Math.min(Math.clz32(~byte << 24), 8);
+    if (byte !== 0xff) break;
+  }
+  return ones;
+}
+
+function familyOf(address: Uint8Array): Family {
   return address.length === 4 ? "IPv4" : "IPv6";
+}
+
+/** AF_*; 0 if it is absent. The kernel may write a family beside a length of zero. */
+function sockaddrFamily(bytes: Uint8Array, at: number): number {
+  return at === ABSENT || bytes[at] === 1 || at + 1 >= bytes.length ? 0 : bytes[at + 1]!;
+}
+
+/** fe80::/10, and multicast of interface-local and link-local scope (RFC 4291, 2.7). */
+function hasScope(address: Uint8Array): boolean {
+  return isLinkLocal(address) || (address[0] === 0xff && [1, 2].includes(address[1]! & 0x0f));
+}
+
+/** Copies the address; bytes beyond the end of the sockaddr are zero. */
+function addressOf(bytes: Uint8Array, at: number, family: Family): Uint8Array {
+  const [offset, size] = family === "IPv4"
+    ? [C.SOCKADDR_IN.sin_addr, 4]
+    : [C.SOCKADDR_IN6.sin6_addr, 16];
+  const address = new Uint8Array(size);
+  const end = Math.max(offset, Math.min(bytes[at]!, offset + size));
+  address.set(bytes.subarray(at + offset, at + end));
+  return address;
+}
+
+/** Reads a u16 in host order. */
+function u16(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+/** Reads a u32 in host order. */
+export function u32(bytes: Uint8Array, at: number): number {
+  return (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
 }

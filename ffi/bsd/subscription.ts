@@ -4,10 +4,15 @@ import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { Alarm } from "../poll_timers.ts";
-import type { BsdEvent } from "./classify.ts";
-import { type BsdPort, encodeCanary, openRouteSocket } from "./route_socket.ts";
-import type { BsdRuntime } from "./runtime.ts";
-import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
+import type { BsdEvent } from "./events.ts";
+import {
+  type BsdPort,
+  encodeCanary,
+  openKernelEvents,
+  openNotification,
+  openRouteSocket,
+} from "./sockets.ts";
+import type { BsdRuntime } from "./source.ts";
 
 /**
  * xnu announces that an address is removed before it takes the address out of the list (inctl_ifaddr(),
@@ -15,13 +20,15 @@ import { openWakeupSources, type WakeupSource } from "./wakeup_sources.ts";
  */
 const RECHECK_MS = 50;
 
+const CHANGED: SourceEvent = { kind: "changed" };
+
 /** A subscription to the kernel's events. */
 export class BsdSubscription implements Subscription {
   readonly #runtime: BsdRuntime;
   readonly #counters: Counters;
   readonly #port: BsdPort; // the routing socket
-  readonly #socket: EventSocket<BsdEvent>;
-  readonly #sources = new Map<string, EventSocket<BsdEvent>>(); // what listens, by name
+  readonly #socket: EventSocket<BsdEvent>; // the same
+  readonly #listening = new Map<string, EventSocket<BsdEvent>>(); // by name
   readonly #loops: Promise<void>[] = []; // over the sources other than the routing socket
   readonly #pending = new PendingEvents();
   readonly #canary: Canary;
@@ -34,30 +41,27 @@ export class BsdSubscription implements Subscription {
   constructor(runtime: BsdRuntime, options: EventSourceOptions, counters: Counters) {
     this.#runtime = runtime;
     this.#counters = counters;
-    const { clocks, platform, pollLoop, syscalls } = runtime;
-    this.#port = openRouteSocket(syscalls, platform, options);
-    this.#socket = new EventSocket(
-      this.#port,
-      pollLoop.watch(this.#port.descriptor, options.stormPauseMs),
-    );
-    this.#sources.set("route", this.#socket);
-    this.#recheck = new Alarm(pollLoop.timers, () => this.#post({ kind: "changed" }));
+    const { clocks, pollLoop, syscalls, system } = runtime;
+    this.#port = openRouteSocket(syscalls, system, options);
+    this.#socket = this.#open(this.#port, options.stormPauseMs);
+    this.#recheck = new Alarm(pollLoop.timers, () => this.#post(CHANGED));
     this.#canary = new Canary(() => {
-      const sequence = runtime.nextSequence();
+      const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
       // The write fails if there is no such route, and the answer says so: only the echo counts.
-      syscalls.write(this.#port.descriptor, encodeCanary(platform, sequence));
+      syscalls.write(this.#port.descriptor, encodeCanary(system, sequence));
       return sequence;
     });
     this.#stopClock = clocks.listen((event) => this.#post(event));
-    if (!platform.hasWakeupSources) return;
-    for (const source of openWakeupSources(syscalls, options.trace)) {
-      this.#loops.push(this.#listen(source));
+    if (!system.hasWakeupSources) return;
+    for (const open of [openNotification, openKernelEvents]) {
+      const port = open(syscalls, options);
+      if (port !== null) this.#loops.push(this.#listen(port));
     }
   }
 
   /** What listens at this moment. */
   get listening(): readonly string[] {
-    return this.#disposed === null ? [...this.#sources.keys()] : [];
+    return this.#disposed === null ? [...this.#listening.keys()] : [];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
@@ -67,14 +71,13 @@ export class BsdSubscription implements Subscription {
         yield* this.#pending.take();
       }
     } finally {
-      this.#sources.delete("route");
+      this.#listening.delete(this.#port.name);
     }
   }
 
   /** Drains, so that the actor learns of what has arrived; the state comes from `read()`. */
   view(): Reading | null {
     this.#take(this.#socket.drain().events, false);
-    if (!this.#pending.isEmpty) this.#socket.watch.wake();
     return null;
   }
 
@@ -84,18 +87,17 @@ export class BsdSubscription implements Subscription {
 
   /** Asks for a route. Every routing socket receives the answer, ours too unless it is deaf. */
   async probe(signal: AbortSignal): Promise<boolean> {
-    if (this.#disposed !== null) return false;
-    return await this.#canary.probe(signal);
+    return this.#disposed === null && await this.#canary.probe(signal);
   }
 
   ref(): void {
     this.#recheck.ref = true;
-    for (const { watch } of this.#sources.values()) watch.ref();
+    for (const { watch } of this.#listening.values()) watch.ref();
   }
 
   unref(): void {
     this.#recheck.ref = false;
-    for (const { watch } of this.#sources.values()) watch.unref();
+    for (const { watch } of this.#listening.values()) watch.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -106,30 +108,32 @@ export class BsdSubscription implements Subscription {
     this.#canary.close();
     this.#stopClock();
     this.#recheck.set(null);
-    const sockets = new Set([this.#socket, ...this.#sources.values()]);
-    await Promise.all(Array.from(sockets, (socket) => socket.close()));
-    await Promise.all(this.#loops);
+    const others = Array.from(this.#listening.values(), (socket) => socket.close());
+    await Promise.all([this.#socket.close(), ...others, ...this.#loops]);
     this.#port.close();
   }
 
+  #open(port: BsdPort, stormPauseMs?: number): EventSocket<BsdEvent> {
+    const watch = this.#runtime.pollLoop.watch(port.descriptor, stormPauseMs);
+    const socket = new EventSocket(port, watch);
+    this.#listening.set(port.name, socket);
+    return socket;
+  }
+
   /** Listens to another wake-up source; the subscription survives its loss. */
-  async #listen(source: WakeupSource): Promise<void> {
-    const socket = new EventSocket(source, this.#runtime.pollLoop.watch(source.descriptor));
-    this.#sources.set(source.name, socket);
+  async #listen(port: BsdPort): Promise<void> {
+    const socket = this.#open(port);
     try {
-      for await (const events of socket) {
-        this.#take(events, false);
-        if (!this.#pending.isEmpty) this.#socket.watch.wake();
-      }
+      for await (const events of socket) this.#take(events, false);
     } catch {
       // reconcile finds what it would have reported
     }
-    this.#sources.delete(source.name);
+    this.#listening.delete(port.name);
     await socket.close();
-    source.close();
+    port.close();
   }
 
-  /** Adds an event that did not come through the poll. */
+  /** Adds an event that did not come through the poll of the routing socket. */
   #post(event: SourceEvent): void {
     this.#pending.add(event);
     this.#socket.watch.wake();
@@ -142,27 +146,31 @@ export class BsdSubscription implements Subscription {
         this.#canary.resend();
       } else if (event.kind === "answer" && event.pid === Deno.pid) {
         this.#canary.answered(event.sequence, throughPoll);
-      } else this.#count(event);
+      } else {
+        this.#counters.events++;
+        if (this.#mayChangeState(event)) this.#pending.add(CHANGED);
+        else this.#counters.ignored++;
+      }
     }
+    if (!throughPoll && !this.#pending.isEmpty) this.#socket.watch.wake();
   }
 
-  #count(event: BsdEvent): void {
-    this.#counters.events++;
+  #mayChangeState(event: BsdEvent): boolean {
     switch (event.kind) {
+      case "joined": {
+        const isKnown = this.#knownIndexes.has(event.index);
+        this.#knownIndexes.add(event.index);
+        return !isKnown;
+      }
       case "malformed":
         // Without a table nothing is out of step: a malformed message is worth no more than a change.
         this.#counters.malformed++;
-        return this.#pending.add({ kind: "changed" });
+        return true;
       case "removed":
         if (this.#disposed === null) this.#recheck.set(RECHECK_MS);
-        return this.#pending.add({ kind: "changed" });
-      case "joined":
-        if (this.#knownIndexes.has(event.index)) break;
-        this.#knownIndexes.add(event.index);
-        return this.#pending.add({ kind: "changed" });
-      case "changed":
-        return this.#pending.add({ kind: "changed" });
+        return true;
+      default:
+        return event.kind === "changed";
     }
-    this.#counters.ignored++;
   }
 }

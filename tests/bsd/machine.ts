@@ -4,8 +4,7 @@
  * @module
  */
 import { ManualClock } from "../../actor/testing.ts";
-import { BsdSource } from "../../ffi/bsd/source.ts";
-import { BsdRuntime } from "../../ffi/bsd/runtime.ts";
+import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
 import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { Log, record } from "../actor/support.ts";
 import { SimulatedKernel, type SimulatedKernelOptions } from "./simulated_kernel.ts";
@@ -52,7 +51,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   network.create("en0");
   network.addAddress("en0", "192.0.2.7/24", { other: "192.0.2.255" });
   network.setDefaultRoute("en0", "192.0.2.1");
-  const system = new BsdRuntime(kernel.functions, os, () => kernel.unload());
+  const system = makeRuntime(kernel.functions, os, () => kernel.unload());
   const buffer = monitorOptions?.receiveBufferBytes;
   const source = new BsdSource(
     system,

@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/classify.ts";
-import { LAYOUTS } from "../../ffi/bsd/layouts.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/events.ts";
+import { SYSTEMS as LAYOUTS } from "../../ffi/bsd/systems.ts";
 import {
   encodeAddress,
   encodeAnnouncement,

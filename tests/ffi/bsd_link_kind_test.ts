@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { linkKind } from "../../ffi/bsd/interfaces.ts";
-import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
+import { linkKind } from "../../ffi/bsd/dump.ts";
+import { SYSTEMS } from "../../ffi/bsd/systems.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 // net/if_types.h of both
@@ -107,7 +107,7 @@ const FREEBSD: readonly Row[] = [
 for (const [os, rows] of [["darwin", DARWIN], ["freebsd", FREEBSD]] as const) {
   for (const [kind, name, type, flags = UP] of rows) {
     Deno.test(`linkKind() of ${name}, type ${type} of ${os}, is ${kind}`, () => {
-      assertEquals(linkKind({ flags, type }, name, PLATFORMS[os]), kind);
+      assertEquals(linkKind({ flags, type }, name, SYSTEMS[os]), kind);
     });
   }
 }

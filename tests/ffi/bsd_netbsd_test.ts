@@ -5,10 +5,14 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { decodeDefaultRoutes, findDefaultRoutes } from "../../ffi/bsd/default_route.ts";
-import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
-import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
+import {
+  decodeDefaultRoutes,
+  decodeInterfaces,
+  findDefaultRoutes,
+  publishedInterface,
+} from "../../ffi/bsd/dump.ts";
 import { forEachMessage, headerOf, type RouteMessage } from "../../ffi/bsd/route_message.ts";
+import { SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { NETBSD_CAPTURES, type NetbsdCapture } from "../fixtures/netbsd.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import { LAYOUTS, NETBSD } from "../support/bsd_layouts.ts";
@@ -126,8 +130,8 @@ Deno.test("a dump of a NetBSD kernel has exactly two default routes", () => {
   const dump = bytesOf("dump routes");
   const routes = decodeDefaultRoutes(dump, LAYOUT, unexpected);
   assertEquals(routes.length, 2);
-  const interfaces = [...decodeInterfaces(bytesOf("iflist5"), LAYOUT, unexpected).values()]
-    .map((listed) => publishedInterface(listed, PLATFORMS.freebsd, null));
+  const interfaces = decodeInterfaces(bytesOf("iflist5"), LAYOUT, unexpected)
+    .map((listed) => publishedInterface(listed, SYSTEMS.freebsd, null));
   assertEquals(interfaces.map(({ mac, mtu, name }) => [name, mac, mtu]), [
     ["lo0", null, 33_624],
     ["shmif0", "b2:a0:68:8d:a5:1b", 1_500],

@@ -6,7 +6,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Layout } from "../../ffi/bsd/layouts.ts";
 import {
   decodeRoute,
   field,
@@ -15,6 +14,7 @@ import {
   indexOf,
   type RouteMessage,
 } from "../../ffi/bsd/route_message.ts";
+import type { Layout } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
 import {
   decodeMessageSockaddrs,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { formatMessage } from "../../ffi/bsd/trace.ts";
+import { formatMessage } from "../../ffi/bsd/events.ts";
 import {
   encodeAddress,
   encodeAnnouncement,

@@ -5,7 +5,7 @@
  */
 import { DARWIN, FREEBSD } from "../../ffi/bsd/constants.ts";
 import * as constants from "../../ffi/bsd/constants.ts";
-import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
+import type { Header, Layout } from "../../ffi/bsd/systems.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { type BsdName, LAYOUTS, NETBSD, OPENBSD } from "../support/bsd_layouts.ts";
 import {

@@ -3,28 +3,24 @@
  *
  * @module
  */
-import { decodeDefaultRoutes } from "../../ffi/bsd/default_route.ts";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/classify.ts";
-import { decodeInterfaces, publishedInterface } from "../../ffi/bsd/interfaces.ts";
-import type { Header, Layout } from "../../ffi/bsd/layouts.ts";
-import { PLATFORMS } from "../../ffi/bsd/platforms.ts";
+import { decodeDefaultRoutes, decodeInterfaces, publishedInterface } from "../../ffi/bsd/dump.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/events.ts";
 import {
+  ABSENT,
   decodeAddress,
+  decodeIp,
   decodeLink,
+  decodeLinkSockaddr,
+  decodePrefixLength,
   decodeRoute,
   forEachMessage,
   headerOf,
+  type LinkSockaddr,
   type RouteMessage,
+  sockaddrOffsets,
   sockaddrsOf,
 } from "../../ffi/bsd/route_message.ts";
-import {
-  ABSENT,
-  decodeIp,
-  decodeLinkSockaddr,
-  decodePrefixLength,
-  type LinkSockaddr,
-  sockaddrOffsets,
-} from "../../ffi/bsd/sockaddr.ts";
+import { type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
 
 /** The content of a message, with addresses as text. */
@@ -80,8 +76,8 @@ export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Lay
 /** Runs every decoder of dumps on the bytes. */
 export function decodeDumps(bytes: Uint8Array, layout: Layout): void {
   decodeDefaultRoutes(bytes, layout, () => {});
-  for (const listed of decodeInterfaces(bytes, layout, () => {}).values()) {
-    publishedInterface(listed, PLATFORMS.darwin, null);
+  for (const listed of decodeInterfaces(bytes, layout, () => {})) {
+    publishedInterface(listed, SYSTEMS.darwin, null);
   }
   decodeKernelEvent(bytes);
 }

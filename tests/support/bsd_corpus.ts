@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Layout } from "../../ffi/bsd/layouts.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
+import type { Layout } from "../../ffi/bsd/systems.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { NETBSD_CAPTURES } from "../fixtures/netbsd.ts";
 import { decodeDumps, decodeEverything, decodeSockaddrBlock } from "./bsd.ts";

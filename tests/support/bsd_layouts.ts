@@ -17,7 +17,7 @@ import {
   RTM_MISS,
   RTM_REDIRECT,
 } from "../../ffi/bsd/constants.ts";
-import { headersByType, type Layout, LAYOUTS as SUPPORTED } from "../../ffi/bsd/layouts.ts";
+import { byType, type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 
 /** NetBSD: net/route.h, net/if.h. Those marked "O" are of NetBSD before 8. */
 export const NETBSD = {
@@ -59,7 +59,7 @@ const netbsd: Layout = {
   rounding: 8,
   sockaddrs: NETBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | NETBSD.RTF_LOCAL | NETBSD.RTF_BROADCAST,
-  headers: headersByType(
+  headers: byType<Header>(
     [
       {
         about: "route",
@@ -107,7 +107,7 @@ const openbsd: Layout = {
   sockaddrs: OPENBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | OPENBSD.RTF_LOCAL | OPENBSD.RTF_BROADCAST |
     OPENBSD.RTF_MULTICAST,
-  headers: headersByType(
+  headers: byType<Header>(
     [
       {
         about: "route",
@@ -131,7 +131,7 @@ const openbsd: Layout = {
 };
 
 /** By system. */
-export const LAYOUTS = { ...SUPPORTED, netbsd, openbsd } as const;
+export const LAYOUTS = { ...SYSTEMS, netbsd, openbsd } as const;
 
 /** The systems whose messages can be decoded. */
 export type BsdName = keyof typeof LAYOUTS;
