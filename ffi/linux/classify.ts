@@ -2,12 +2,16 @@
 // program decides it in the kernel, and the decoder again, for kernels that refuse the program. A router that
 // takes a million BGP routes wakes nobody (tailscale#7621: 150 to 300 % CPU).
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
-import { type AddressMessage, decodeAddress } from "./address.ts";
+import {
+  type AddressMessage,
+  canBeDefault,
+  decodeAddress,
+  decodeLink,
+  type LinkMessage,
+} from "./messages.ts";
 import * as C from "./constants.ts";
-import { decodeLink, type LinkMessage } from "./link.ts";
 import type { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
-import { canBeDefault } from "./route.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** A decoded message, or what became of one. */

@@ -1,9 +1,8 @@
 // The kernel's whole state: dumps of the links and addresses, and the default routes.
 import type { Reading } from "../../state/source.ts";
 import { TimeSlice } from "../time_slice.ts";
-import { decodeAddress, encodeAddressDump } from "./address.ts";
+import { decodeAddress, decodeLink, encodeAddressDump, encodeLinkRequest } from "./messages.ts";
 import * as C from "./constants.ts";
-import { decodeLink, encodeLinkDump } from "./link.ts";
 import { LinkTable } from "./link_table.ts";
 import type { NetlinkMessage } from "./netlink.ts";
 import type { RequestSocket } from "./request_socket.ts";
@@ -67,7 +66,7 @@ async function dumpTable(
     const dump = (what: string, request: Uint8Array, visit: (message: NetlinkMessage) => void) =>
       socket.dump(what, request, visit, slice, signal);
     // Links first: an address without its link is not shown, a link without addresses is valid.
-    const consistent = await dump("RTM_GETLINK dump", encodeLinkDump(), (it) =>
+    const consistent = await dump("RTM_GETLINK dump", encodeLinkRequest(null), (it) =>
       takeLink(table, it)) &&
       await dump("RTM_GETADDR dump", encodeAddressDump(), (it) => takeAddress(table, it));
     if (consistent || attempt === MOST_DUMPS) return table;

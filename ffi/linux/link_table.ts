@@ -3,9 +3,8 @@
 import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
-import type { AddressMessage } from "./address.ts";
+import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 import * as C from "./constants.ts";
-import { linkKind, type LinkMessage } from "./link.ts";
 import { Topology } from "./topology.ts";
 
 /** The flags that are published. */

@@ -32,7 +32,7 @@ export function forEachMessage(
   for (let at = 0, length = 0; at < datagram.length; at += align4(length)) {
     const left = datagram.length - at;
     if (left < C.NLMSGHDR_SIZE) {
-      if (at > 0 && isZero(datagram, at)) return;
+      if (at > 0 && datagram.subarray(at).every((byte) => byte === 0)) return;
       throw new DecodeError("nlmsghdr", at);
     }
     length = u32(datagram, at);
@@ -59,11 +59,22 @@ export function decodeNetlinkError(message: NetlinkMessage): NetlinkError {
   const error = i32(body, 0);
   if (error > 0) throw new DecodeError("nlmsgerr", 0);
   const start = done ? 4 : endOfEcho(message);
+  const text = (message.flags & C.NLM_F_ACK_TLVS) === 0
+    ? null
+    : new Attributes(body, start).string(C.NLMSGERR_ATTR_MSG);
   return {
     code: 0 - error,
     sequence: done ? message.sequence : u32(body, 4 + 8),
-    text: (message.flags & C.NLM_F_ACK_TLVS) === 0 ? null : errorText(body, start),
+    text: text && new TextDecoder().decode(text),
   };
+}
+
+/** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
+function endOfEcho({ flags, body }: NetlinkMessage): number {
+  if ((flags & C.NLM_F_CAPPED) !== 0) return C.NLMSGERR_SIZE;
+  const length = u32(body, 4);
+  if (length < C.NLMSGHDR_SIZE || length > body.length - 4) throw new DecodeError("nlmsgerr", 4);
+  return 4 + align4(length);
 }
 
 /** A message of its own, as a request carries it: port 0, padded to a multiple of 4. */
@@ -76,39 +87,20 @@ export function encodeMessage(
   const length = C.NLMSGHDR_SIZE + body.length;
   const bytes = new Uint8Array(align4(length));
   setU32(bytes, 0, length);
-  setU16(bytes, 4, type);
-  setU16(bytes, 6, flags);
+  setU32(bytes, 4, type | (flags << 16));
   setU32(bytes, 8, sequence);
   bytes.set(body, C.NLMSGHDR_SIZE);
   return bytes;
 }
 
-/** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
-function endOfEcho({ flags, body }: NetlinkMessage): number {
-  if ((flags & C.NLM_F_CAPPED) !== 0) return C.NLMSGERR_SIZE;
-  const length = u32(body, 4);
-  if (length < C.NLMSGHDR_SIZE || length > body.length - 4) throw new DecodeError("nlmsgerr", 4);
-  return 4 + align4(length);
+/** One attribute with its padding. */
+export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
+  const length = C.RTATTR_SIZE + value.length;
+  const bytes = new Uint8Array(align4(length));
+  setU32(bytes, 0, length | (type << 16));
+  bytes.set(value, C.RTATTR_SIZE);
+  return bytes;
 }
-
-function errorText(body: Uint8Array, start: number): string | null {
-  let text: string | null = null;
-  for (let at = start, length = 0; at < body.length; at += align4(length)) {
-    length = attributeLength(body, at, body.length);
-    if (attributeType(body, at) === C.NLMSGERR_ATTR_MSG) {
-      text = new TextDecoder().decode(stringValue(body, at, length));
-    }
-  }
-  return text;
-}
-
-function isZero(bytes: Uint8Array, start: number): boolean {
-  for (let at = start; at < bytes.length; at++) if (bytes[at] !== 0) return false;
-  return true;
-}
-
-// Attributes (struct rtattr, linux/rtnetlink.h) are read in place: no copy, no view and no callback for those
-// that nobody asked for, because a link message has forty of them.
 
 /** Up to the next multiple of 4, as NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN do. */
 export function align4(length: number): number {
@@ -130,79 +122,84 @@ export function i32(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
-/** Writes a u16. */
-export function setU16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-}
-
 /** Writes a u32. */
 export function setU32(bytes: Uint8Array, at: number, value: number): void {
-  setU16(bytes, at, value);
-  setU16(bytes, at + 2, value >>> 16);
+  for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (8 * i);
 }
+
+/** The types that are kept: hostile ones of up to 16,383 would make an array sparse, and slow. */
+const TYPES = 64;
 
 /**
- * The length of the attribute at `at`, its header included, its padding not. The next one stands
- * `align4()` of it further. Throws DecodeError when header or length reach beyond `end`, or when the
- * length is less than the header, which would be an endless loop.
+ * The attributes of a message (struct rtattr, linux/rtnetlink.h). They are found once and read in place,
+ * because a link message has forty, of which eight are used. Where a type occurs twice, the last one counts.
  */
-export function attributeLength(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < C.RTATTR_SIZE) throw new DecodeError("rtattr", at);
-  const length = u16(bytes, at);
-  if (length < C.RTATTR_SIZE || length > end - at) throw new DecodeError("rtattr", at);
-  return length;
-}
+export class Attributes {
+  readonly #bytes: Uint8Array;
+  readonly #places = new Array<number | undefined>(TYPES);
 
-/** The type of the attribute at `at`, without the bits for nested and network byte order. */
-export function attributeType(bytes: Uint8Array, at: number): number {
-  return u16(bytes, at + 2) & C.NLA_TYPE_MASK;
-}
-
-/** The value of an attribute that is a u8; longer ones are cut, as the kernel does. */
-export function u8Value(bytes: Uint8Array, at: number, length: number, what: string): number {
-  if (length < C.RTATTR_SIZE + 1) throw new DecodeError(what, at);
-  return bytes[at + C.RTATTR_SIZE]!;
-}
-
-/** The value of an attribute that is a u32; longer ones are cut, as the kernel does. */
-export function u32Value(bytes: Uint8Array, at: number, length: number, what: string): number {
-  if (length < C.RTATTR_SIZE + 4) throw new DecodeError(what, at);
-  return u32(bytes, at + C.RTATTR_SIZE);
-}
-
-/** The value of an attribute that is a string, up to its NUL if it has one: a view, not a copy. */
-export function stringValue(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  const value = bytes.subarray(at + C.RTATTR_SIZE, at + length);
-  const nul = value.indexOf(0);
-  return nul < 0 ? value : value.subarray(0, nul);
-}
-
-/**
- * The value of an attribute that is an address: a copy. Throws DecodeError when it is not of the length
- * that its family has; families other than IPv4 and IPv6 have addresses of any length.
- */
-export function addressValue(
-  bytes: Uint8Array,
-  at: number,
-  length: number,
-  family: number,
-  what: string,
-): Uint8Array {
-  const size = family === C.AF_INET ? 4 : family === C.AF_INET6 ? 16 : length - C.RTATTR_SIZE;
-  if (length !== C.RTATTR_SIZE + size) throw new DecodeError(what, at);
-  return bytes.slice(at + C.RTATTR_SIZE, at + length);
-}
-
-/** One attribute with its padding. Throws RangeError when the value is longer than its u16 can say. */
-export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
-  const length = C.RTATTR_SIZE + value.length;
-  if (length > 0xffff) {
-    throw new RangeError(`An attribute holds at most 65531 bytes, not ${value.length}`);
+  /**
+   * Throws DecodeError where a header or a length reaches beyond `end`, or a length is less than the
+   * header, which would be an endless loop.
+   */
+  constructor(bytes: Uint8Array, start: number, end: number = bytes.length) {
+    this.#bytes = bytes;
+    for (let at = start, length = 0; at < end; at += align4(length)) {
+      if (end - at < C.RTATTR_SIZE) throw new DecodeError("rtattr", at);
+      length = u16(bytes, at);
+      if (length < C.RTATTR_SIZE || length > end - at) throw new DecodeError("rtattr", at);
+      const type = u16(bytes, at + 2) & C.NLA_TYPE_MASK;
+      if (type < TYPES) this.#places[type] = at;
+    }
   }
-  const bytes = new Uint8Array(align4(length));
-  setU16(bytes, 0, length);
-  setU16(bytes, 2, type);
-  bytes.set(value, C.RTATTR_SIZE);
-  return bytes;
+
+  /** Where an attribute begins, with its header. */
+  at(type: number): number | undefined {
+    return this.#places[type];
+  }
+
+  /** The value: a view, not a copy. Throws DecodeError if it is shorter than `least` bytes. */
+  value(type: number, least = 0, what = ""): Uint8Array | null {
+    const at = this.#places[type];
+    if (at === undefined) return null;
+    const length = u16(this.#bytes, at);
+    if (length < C.RTATTR_SIZE + least) throw new DecodeError(what, at);
+    return this.#bytes.subarray(at + C.RTATTR_SIZE, at + length);
+  }
+
+  /** A u32; longer values are cut, as the kernel does. Throws DecodeError. */
+  u32(type: number, what: string): number | null {
+    const at = this.#places[type];
+    if (at === undefined) return null;
+    if (u16(this.#bytes, at) < C.RTATTR_SIZE + 4) throw new DecodeError(what, at);
+    return u32(this.#bytes, at + C.RTATTR_SIZE);
+  }
+
+  /** A string, up to its NUL if it has one: a view, not a copy. */
+  string(type: number): Uint8Array | null {
+    const value = this.value(type);
+    const nul = value?.indexOf(0) ?? -1;
+    return nul < 0 ? value : value!.subarray(0, nul);
+  }
+
+  /**
+   * An address after `skipped` bytes: a copy. Throws DecodeError if it has not the length of its family;
+   * families other than IPv4 and IPv6 have addresses of any length.
+   */
+  address(type: number, family: number, what: string, skipped = 0): Uint8Array | null {
+    const at = this.#places[type];
+    if (at === undefined) return null;
+    const end = at + u16(this.#bytes, at);
+    const start = at + C.RTATTR_SIZE + skipped;
+    const size = family === C.AF_INET ? 4 : family === C.AF_INET6 ? 16 : end - start;
+    if (end !== start + size) throw new DecodeError(what, at);
+    return this.#bytes.slice(start, end);
+  }
+
+  /** The attributes inside an attribute. Throws DecodeError. */
+  nested(type: number): Attributes | null {
+    const at = this.#places[type];
+    if (at === undefined) return null;
+    return new Attributes(this.#bytes, at + C.RTATTR_SIZE, at + u16(this.#bytes, at));
+  }
 }

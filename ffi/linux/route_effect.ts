@@ -1,7 +1,7 @@
 // What an event may do to the default routes: looking them up takes a quarter of an event's time.
 import { formatIp, readIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";
-import type { AddressMessage } from "./address.ts";
+import type { AddressMessage } from "./messages.ts";
 import type { KernelEvent } from "./classify.ts";
 import type { LinkTable } from "./link_table.ts";
 import type { DefaultRouteAnswer } from "./route_lookup.ts";

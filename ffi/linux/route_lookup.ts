@@ -12,7 +12,7 @@ import {
 } from "../default_route.ts";
 import * as C from "./constants.ts";
 import type { NetlinkMessage } from "./netlink.ts";
-import { canBeDefault, decodeRoute, encodeRouteQuery, type RouteMessage } from "./route.ts";
+import { canBeDefault, decodeRoute, encodeRouteQuery, type RouteMessage } from "./messages.ts";
 
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
@@ -73,8 +73,8 @@ function makeProbe(text: string): Probe {
   const destination = parseIp(text)!;
   return {
     destination,
-    match: encodeRouteQuery(0, destination, { fibMatch: true }),
-    plain: encodeRouteQuery(0, destination, { fibMatch: false }),
+    match: encodeRouteQuery(destination, { fibMatch: true }),
+    plain: encodeRouteQuery(destination, { fibMatch: false }),
   };
 }
 
@@ -220,7 +220,7 @@ function isOneDefault(low: Found | null, high: Found | null): boolean {
 function sourceQuery({ hops, probe }: Found): Uint8Array {
   if (hops.length === 1) return probe.plain;
   const options = { fibMatch: false, outInterface: hops[0]!.index };
-  return encodeRouteQuery(0, probe.destination, options);
+  return encodeRouteQuery(probe.destination, options);
 }
 
 function earliest(routes: readonly (Found | null)[]): number | null {

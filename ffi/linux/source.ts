@@ -7,7 +7,7 @@ import type { EventSourceOptions } from "../open.ts";
 import { type Dump, readDump } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import { libcRequest, loadLibc } from "./libc.ts";
-import { encodeLinkQuery } from "./link.ts";
+import { encodeLinkRequest } from "./messages.ts";
 import { RequestSocket } from "./request_socket.ts";
 import {
   decodeRouteAnswer,
@@ -83,7 +83,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     }
     const socket = this.#runtime.takeSocket();
     try {
-      socket.ask("RTM_GETLINK", encodeLinkQuery(LOOPBACK_INDEX));
+      socket.ask("RTM_GETLINK", encodeLinkRequest(LOOPBACK_INDEX));
     } finally {
       this.#runtime.releaseSocket(socket);
     }

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { attachFilter, decodeEvent, isRouterChange } from "../../ffi/linux/classify.ts";
-import { canBeDefault } from "../../ffi/linux/route.ts";
+import { canBeDefault } from "../../ffi/linux/messages.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";

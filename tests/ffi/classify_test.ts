@@ -4,9 +4,8 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { AddressMessage } from "../../ffi/linux/address.ts";
+import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import { applyEvent, decodeEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { DecodeError } from "../../state/errors.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { linkKind, type LinkMessage } from "../../ffi/linux/link.ts";
+import { linkKind, type LinkMessage } from "../../ffi/linux/messages.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 // linux/if_arp.h

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
+import type { LinkMessage } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { linkMessage as link } from "../support/netlink.ts";
 

@@ -1,7 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeAddress } from "../../ffi/linux/address.ts";
-import { decodeLink } from "../../ffi/linux/link.ts";
-import { decodeRoute } from "../../ffi/linux/route.ts";
+import { decodeAddress, decodeLink, decodeRoute } from "../../ffi/linux/messages.ts";
 import { DecodeError } from "../../state/errors.ts";
 import {
   IPROUTE2_ADDRESSES,

@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { decodeAddress } from "../../ffi/linux/address.ts";
-import { decodeLink } from "../../ffi/linux/link.ts";
-import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
-import { decodeNetlinkError, forEachMessage } from "../../ffi/linux/netlink.ts";
-import { decodeRoute } from "../../ffi/linux/route.ts";
+import { decodeAddress, decodeLink, decodeRoute } from "../../ffi/linux/messages.ts";
+import {
+  Attributes,
+  decodeNetlinkError,
+  forEachMessage,
+  type NetlinkMessage,
+} from "../../ffi/linux/netlink.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";
 import { LINK_AND_ADDRESS_IMAGES } from "../fixtures/linux_images.ts";
 import { ROUTE_IMAGES } from "../fixtures/linux_route_images.ts";
@@ -16,7 +18,6 @@ import {
   mutate,
   splitDatagram,
 } from "../support/netlink.ts";
-import { forEachAttribute } from "../support/attributes.ts";
 import { Random } from "../support/random.ts";
 
 /** How many mutated inputs of each test. */
@@ -138,7 +139,7 @@ Deno.test("no decoder reads beyond the bytes that it was given", () => {
       : message.body.subarray(0, random.below(message.body.length + 1));
     const describe = () => `seed ${seed}: ${message.name}: ${body.toHex()}`;
     decodesOrRefuses(() => decodeGuarded({ ...message, body }), describe);
-    decodesOrRefuses(() => forEachAttribute(guarded(body), random.below(20), () => {}), describe);
+    decodesOrRefuses(() => new Attributes(guarded(body), random.below(20)), describe);
   }
   // The last byte of the message is the first of a header inside an attribute.
   for (const [type, body] of CUT_INSIDE) {

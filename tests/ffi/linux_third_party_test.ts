@@ -5,12 +5,15 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { decodeAddress } from "../../ffi/linux/address.ts";
-import { decodeLink } from "../../ffi/linux/link.ts";
+import { decodeAddress, decodeLink, decodeRoute } from "../../ffi/linux/messages.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
-import { decodeRoute } from "../../ffi/linux/route.ts";
-import type { Content } from "../support/netlink.ts";
-import { decodeBody, decodesOrRefuses, hex, splitDatagram } from "../support/netlink.ts";
+import {
+  type Content,
+  decodeBody,
+  decodesOrRefuses,
+  hex,
+  splitDatagram,
+} from "../support/netlink.ts";
 import { isReadable } from "../support/skip.ts";
 
 const FOLDER = new URL("../../../shared/fixtures/", import.meta.url);

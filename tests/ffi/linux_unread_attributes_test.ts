@@ -6,10 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { decodeAddress } from "../../ffi/linux/address.ts";
-import { decodeLink } from "../../ffi/linux/link.ts";
+import { decodeAddress, decodeLink, decodeRoute } from "../../ffi/linux/messages.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
-import { decodeRoute } from "../../ffi/linux/route.ts";
 import { formatIp } from "../../state/ip.ts";
 import { decodesOrRefuses, hex } from "../support/netlink.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { AddressMessage } from "../../ffi/linux/address.ts";
+import type { AddressMessage } from "../../ffi/linux/messages.ts";
 import { applyEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { type RouteEffect, routeEffect } from "../../ffi/linux/route_effect.ts";

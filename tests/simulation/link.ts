@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { AddressMessage } from "../../ffi/linux/address.ts";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
+import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import type { Address } from "../../state/types.ts";
 import type { Position } from "./meanings.ts";
 import { ADDRESSES, type AddressSpec, type Slot, SLOTS } from "./pool.ts";

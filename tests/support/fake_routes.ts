@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { forEachMessage } from "../../ffi/linux/netlink.ts";
-import type { RouteMessage } from "../../ffi/linux/route.ts";
+import { Attributes, forEachMessage } from "../../ffi/linux/netlink.ts";
+import type { RouteMessage } from "../../ffi/linux/messages.ts";
 import type { AskRoutes } from "../../ffi/linux/route_lookup.ts";
 import { formatIp, parseIp } from "../../state/ip.ts";
-import { forEachAttribute } from "./attributes.ts";
 
 /** A route as it is written in a test. */
 export interface FakeRoute {
@@ -143,10 +142,9 @@ function readQuestion(request: Uint8Array): AskedRoute {
   forEachMessage(request, ({ body }) => {
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     question.fibMatch = (view.getUint32(8, true) & 0x2000) !== 0;
-    forEachAttribute(body, 12, (type, value) => {
-      if (type === 1) question.to = formatIp(value);
-      if (type === 4) question.dev = value[0]! | (value[1]! << 8);
-    });
+    const attributes = new Attributes(body, 12);
+    question.to = formatIp(attributes.value(1)!);
+    question.dev = attributes.u32(4, "RTA_OIF");
   });
   return question;
 }

@@ -5,14 +5,21 @@
  */
 import { formatIp } from "../../state/ip.ts";
 import { DecodeError } from "../../state/errors.ts";
-import { decodeAddress } from "../../ffi/linux/address.ts";
-import type { AddressMessage } from "../../ffi/linux/address.ts";
-import { decodeLink } from "../../ffi/linux/link.ts";
-import type { LinkMessage } from "../../ffi/linux/link.ts";
-import { decodeNetlinkError, forEachMessage } from "../../ffi/linux/netlink.ts";
-import type { NetlinkError, NetlinkMessage } from "../../ffi/linux/netlink.ts";
-import { decodeRoute } from "../../ffi/linux/route.ts";
-import type { Nexthop, RouteMessage } from "../../ffi/linux/route.ts";
+import {
+  type AddressMessage,
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  type LinkMessage,
+  type Nexthop,
+  type RouteMessage,
+} from "../../ffi/linux/messages.ts";
+import {
+  decodeNetlinkError,
+  forEachMessage,
+  type NetlinkError,
+  type NetlinkMessage,
+} from "../../ffi/linux/netlink.ts";
 import type { Random } from "./random.ts";
 
 /** The same with addresses as text, so that it can be written down. */

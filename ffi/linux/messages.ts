@@ -1,0 +1,281 @@
+// The messages of NETLINK_ROUTE (linux/rtnetlink.h): links, addresses and routes, decoded, and the requests for them.
+// Requests leave the sequence number 0: it is set when they are sent.
+import { DecodeError } from "../../state/errors.ts";
+import { interfaceName, kindByName } from "../../state/interface_name.ts";
+import { compareBytes } from "../../state/ip.ts";
+import type { InterfaceKind } from "../../state/types.ts";
+import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import * as C from "./constants.ts";
+import {
+  align4,
+  Attributes,
+  encodeAttribute,
+  encodeMessage,
+  i32,
+  setU32,
+  u16,
+  u32,
+} from "./netlink.ts";
+
+/** What a link message says (struct ifinfomsg and IFLA_*, linux/if_link.h). */
+export interface LinkMessage {
+  family: number; // AF_UNSPEC; AF_BRIDGE where the message is about the port of a bridge
+  hardwareType: number; // ARPHRD_*
+  index: number; // the interface index
+  flags: number; // IFF_*
+  name: string; // the name; empty where the message has none
+  mac: string | null; // the hardware address, when it is of 6 bytes and not all zero
+  mtu: number; // the MTU in bytes; 0 where the message has none
+  operstate: number; // IF_OPER_*; 0, which is unknown, where the message has none
+  kind: string | null; // the kind of a virtual link, such as `"veth"`; null for hardware
+  master: number | null; // the index of the bridge, bond or VRF that it belongs to
+  /** The index of the link that it sits on (VLAN, macvlan, veth); null if that is in another namespace. */
+  parent: number | null;
+}
+
+/** What an address message says (struct ifaddrmsg and IFA_*, linux/if_addr.h). */
+export interface AddressMessage {
+  family: "IPv4" | "IPv6";
+  index: number; // the index of the interface
+  prefixLength: number; // at most 32 or 128; of the peer, where there is one
+  flags: number; // IFA_F_*, all 32 bits where the message has them
+  local: Uint8Array; // our address, 4 or 16 bytes: a copy
+  /** The other end of a point-to-point link: a copy; null where there is none. */
+  peer: Uint8Array | null;
+}
+
+/** What a route message says (struct rtmsg and RTA_*, linux/rtnetlink.h). */
+export interface RouteMessage {
+  family: number; // AF_INET or AF_INET6; others occur
+  destinationLength: number; // how many bits of the destination count; 0 for a default route
+  type: number; // RTN_*
+  flags: number; // RTM_F_*, and RTNH_F_* of a route with one way
+  outInterface: number | null; // the index of the interface to send from
+  /** The next hop, 4 or 16 bytes, perhaps of the other family (RFC 5549): a copy. */
+  gateway: Uint8Array | null;
+  source: Uint8Array | null; // the address to send from: a copy
+  metric: number | null; // lower is better
+  /**
+   * Seconds until it vanishes without a message, in steps of 0.01; 0 when it should have; null where it
+   * stays. Of answers to `encodeRouteQuery()` only those with `fibMatch` say so.
+   */
+  expiresInSeconds: number | null;
+  nexthops: Nexthop[]; // the ways of a route with several; else empty
+  nexthopId: number | null; // the nexthop object that holds the ways
+}
+
+/** One way of a route with several. */
+export interface Nexthop {
+  outInterface: number; // the index of the interface to send from
+  gateway: Uint8Array | null; // the next hop, 4 or 16 bytes: a copy
+  flags: number; // RTNH_F_*
+}
+
+/** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
+export function decodeLink(body: Uint8Array): LinkMessage {
+  if (body.length < C.IFINFOMSG_SIZE) throw new DecodeError("ifinfomsg", 0);
+  const index = u32(body, 4);
+  const found = new Attributes(body, C.IFINFOMSG_SIZE);
+  const isForeign = found.at(C.IFLA_LINK_NETNSID) !== undefined;
+  const parent = found.u32(C.IFLA_LINK, "IFLA_LINK");
+  const kind = found.nested(C.IFLA_LINKINFO)?.string(C.IFLA_INFO_KIND) ?? null;
+  return {
+    family: body[0]!,
+    hardwareType: u16(body, 2),
+    index,
+    flags: u32(body, 8),
+    name: interfaceName(found.string(C.IFLA_IFNAME) ?? new Uint8Array()),
+    mac: formatMac(found.value(C.IFLA_ADDRESS)),
+    mtu: found.u32(C.IFLA_MTU, "IFLA_MTU") ?? 0,
+    operstate: found.value(C.IFLA_OPERSTATE, 1, "IFLA_OPERSTATE")?.[0] ?? 0,
+    kind: kind && interfaceName(kind), // ASCII, too
+    master: found.u32(C.IFLA_MASTER, "IFLA_MASTER") || null,
+    parent: isForeign || parent === index ? null : parent || null,
+  };
+}
+
+/** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: those are no MAC addresses. */
+function formatMac(bytes: Uint8Array | null): string | null {
+  if (bytes?.length !== 6) return null;
+  let mac = "";
+  for (const byte of bytes) mac += `${byte < 16 ? ":0" : ":"}${byte.toString(16)}`;
+  return mac === ":00:00:00:00:00:00" ? null : mac.slice(1);
+}
+
+/** Decodes the body of RTM_NEWADDR or RTM_DELADDR; null for another family. Throws DecodeError. */
+export function decodeAddress(body: Uint8Array): AddressMessage | null {
+  if (body.length < C.IFADDRMSG_SIZE) throw new DecodeError("ifaddrmsg", 0);
+  const family = body[0]!;
+  if (!isIp(family)) return null;
+  const prefixLength = body[1]!;
+  if (prefixLength > (family === C.AF_INET ? 32 : 128)) throw new DecodeError("ifa_prefixlen", 1);
+  const found = new Attributes(body, C.IFADDRMSG_SIZE);
+  // With a peer IFA_LOCAL is ours and IFA_ADDRESS the peer's; without one IPv4 has both, equal, and
+  // IPv6 only IFA_ADDRESS (inet_fill_ifaddr(), inet6_fill_ifaddr()). An IPv4 peer of 0.0.0.0 is absent.
+  const address = found.address(C.IFA_ADDRESS, family, "IFA_ADDRESS");
+  const local = found.address(C.IFA_LOCAL, family, "IFA_LOCAL") ?? address;
+  if (local === null) throw new DecodeError("IFA_LOCAL", 0);
+  return {
+    family: family === C.AF_INET ? "IPv4" : "IPv6",
+    index: u32(body, 4),
+    prefixLength,
+    flags: found.u32(C.IFA_FLAGS, "IFA_FLAGS") ?? body[2]!,
+    local,
+    peer: address !== null && compareBytes(address, local) !== 0 ? address : null,
+  };
+}
+
+/** Of struct rta_cacheinfo, in USER_HZ, which is 100 wherever Deno runs (asm-generic/param.h). */
+const CLOCK_TICKS_PER_SECOND = 100;
+
+/** Decodes the body of RTM_NEWROUTE or RTM_DELROUTE. Throws DecodeError. */
+export function decodeRoute(body: Uint8Array): RouteMessage {
+  if (body.length < C.RTMSG_SIZE) throw new DecodeError("rtmsg", 0);
+  const family = body[0]!;
+  const found = new Attributes(body, C.RTMSG_SIZE);
+  return {
+    family,
+    destinationLength: body[1]!,
+    type: body[7]!,
+    flags: u32(body, 8),
+    outInterface: found.u32(C.RTA_OIF, "RTA_OIF"),
+    gateway: gatewayOf(found, family),
+    source: found.address(C.RTA_PREFSRC, family, "RTA_PREFSRC"),
+    metric: found.u32(C.RTA_PRIORITY, "RTA_PRIORITY"),
+    expiresInSeconds: expiryOf(found),
+    nexthops: nexthopsAt(found.at(C.RTA_MULTIPATH), body, family),
+    nexthopId: found.u32(C.RTA_NH_ID, "RTA_NH_ID"),
+  };
+}
+
+/** RTA_VIA names its family; null where that is no IP, as MPLS over Ethernet has. */
+function gatewayOf(found: Attributes, family: number): Uint8Array | null {
+  const via = found.value(C.RTA_VIA, 2, "RTA_VIA");
+  if (via === null) return found.address(C.RTA_GATEWAY, family, "RTA_GATEWAY");
+  const viaFamily = u16(via, 0);
+  return isIp(viaFamily) ? found.address(C.RTA_VIA, viaFamily, "RTA_VIA", 2) : null;
+}
+
+function expiryOf(found: Attributes): number | null {
+  const seconds = found.value(C.RTA_EXPIRES);
+  const cached = found.value(C.RTA_CACHEINFO, 12, "rta_cacheinfo");
+  // Multicast routes have clock ticks since the last packet here, as a u64.
+  if (seconds?.length === 4) return u32(seconds, 0);
+  // 0 is never, less is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
+  const ticks = cached === null ? 0 : i32(cached, 8);
+  return ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND;
+}
+
+function nexthopsAt(at: number | undefined, body: Uint8Array, family: number): Nexthop[] {
+  if (at === undefined) return [];
+  const nexthops: Nexthop[] = [];
+  const end = at + u16(body, at);
+  for (let hop = at + C.RTATTR_SIZE, size = 0; hop < end; hop += align4(size)) {
+    if (end - hop < C.RTNEXTHOP_SIZE) throw new DecodeError("rtnexthop", hop);
+    size = u16(body, hop);
+    if (size < C.RTNEXTHOP_SIZE || size > end - hop) throw new DecodeError("rtnexthop", hop);
+    nexthops.push({
+      outInterface: u32(body, hop + 4),
+      gateway: gatewayOf(new Attributes(body, hop + C.RTNEXTHOP_SIZE, hop + size), family),
+      flags: body[hop + 2]!,
+    });
+  }
+  return nexthops;
+}
+
+function isIp(family: number): boolean {
+  return family === C.AF_INET || family === C.AF_INET6;
+}
+
+/** Asks for one link or, with null, for all of them; without their counters, which are half of each message. */
+export function encodeLinkRequest(index: number | null): Uint8Array {
+  const attribute = encodeAttribute(C.IFLA_EXT_MASK, bytesOf(C.RTEXT_FILTER_SKIP_STATS));
+  const body = new Uint8Array(C.IFINFOMSG_SIZE + attribute.length);
+  // Strict checking refuses a dump whose header asks for one link (rtnl_valid_dump_ifinfo_req()).
+  setU32(body, 4, index ?? 0);
+  body.set(attribute, C.IFINFOMSG_SIZE);
+  return encodeMessage(
+    C.RTM_GETLINK,
+    C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0),
+    0,
+    body,
+  );
+}
+
+/** Asks for all addresses of both families. */
+export function encodeAddressDump(): Uint8Array {
+  // All zero: AF_UNSPEC is any family, and strict checking refuses anything else than a family and an
+  // interface in the header (inet_valid_dump_ifaddr_req()).
+  const body = new Uint8Array(C.IFADDRMSG_SIZE);
+  return encodeMessage(C.RTM_GETADDR, C.NLM_F_REQUEST | C.NLM_F_DUMP, 0, body);
+}
+
+/**
+ * Asks which way the kernel would send to one destination of 4 or 16 bytes, or with `fibMatch` which
+ * route of which table decides that; `outInterface` allows only ways through that interface.
+ */
+export function encodeRouteQuery(
+  destination: Uint8Array,
+  options: { fibMatch: boolean; outInterface?: number },
+): Uint8Array {
+  const { fibMatch, outInterface } = options;
+  const size = destination.length;
+  const attributes = [...encodeAttribute(C.RTA_DST, destination)];
+  if (outInterface !== undefined) {
+    attributes.push(...encodeAttribute(C.RTA_OIF, bytesOf(outInterface)));
+  }
+  const body = new Uint8Array(C.RTMSG_SIZE + attributes.length);
+  body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
+  body[1] = size * 8;
+  // IPv6 always answers with the table where it found the route, and refuses the flag under strict
+  // checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
+  const lookup = size === 4 ? C.RTM_F_LOOKUP_TABLE : 0;
+  setU32(body, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
+  body.set(attributes, C.RTMSG_SIZE);
+  return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, 0, body);
+}
+
+function bytesOf(u32: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(u32).buffer);
+}
+
+/** Whether a route with this destination length can be a default route. */
+export function canBeDefault(family: number, destinationLength: number): boolean {
+  return destinationLength <= (family === C.AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
+}
+
+/** `IFLA_INFO_KIND`, as the drivers' `rtnl_link_ops.kind` has it. */
+const KINDS = new Map<string | null, InterfaceKind>(
+  ([
+    ["bridge", "bridge openvswitch"],
+    ["tunnel", "tun wireguard gre gretap ip6gre ip6gretap erspan ip6erspan ipip sit ip6tnl"],
+    ["tunnel", "vti vti6 xfrm ppp amt gtp ovpn ipoe"],
+    ["cellular", "wwan rmnet"],
+    ["virtual", "veth vxcan netkit dummy ifb nlmon vcan netdevsim"],
+    ["virtual", "macvlan macvtap ipvlan ipvtap vlan vxlan geneve macsec bond team vrf hsr"],
+  ] as const).flatMap(([kind, drivers]) => drivers.split(" ").map((it) => [it, kind] as const)),
+);
+
+const TUNNEL_TYPES: readonly number[] = [
+  C.ARPHRD_PPP,
+  C.ARPHRD_NONE,
+  C.ARPHRD_TUNNEL,
+  C.ARPHRD_TUNNEL6,
+  C.ARPHRD_SIT,
+  C.ARPHRD_IPGRE,
+  C.ARPHRD_IP6GRE,
+];
+
+/** The flag decides loopback, not the address (denoland/std#5933), then the driver, then the name. */
+export function linkKind(link: LinkMessage): InterfaceKind {
+  const { flags, hardwareType, kind, name } = link;
+  if (flags & C.IFF_LOOPBACK) return "loopback";
+  const known = KINDS.get(kind);
+  if (known !== undefined) return known;
+  // No radio begins with "e": eth0 and enp3s0 are not held against 25 patterns, 1 ms in a first read.
+  const named = name.startsWith("e") ? "ethernet" : kindByName(name);
+  // A modem without a driver of its own shows as a raw IP link: its name is the better word.
+  if (named === "wifi" || named === "cellular") return named;
+  if (TUNNEL_TYPES.includes(hardwareType)) return "tunnel";
+  return hardwareType === C.ARPHRD_ETHER ? "ethernet" : "unknown";
+}
