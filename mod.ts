@@ -92,6 +92,7 @@ export class NetworkMonitor extends EventTarget
 
   private constructor(runner: Runner) {
     super();
+    if (!(runner instanceof Runner)) throw new TypeError("Open one: await NetworkMonitor.open()");
     this.#runner = runner;
     runner.observer = this.#events;
     this.closed = runner.closed;

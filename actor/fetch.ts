@@ -10,7 +10,14 @@ import { connectionLoss } from "../state/connection_loss.ts";
 import { formatReason } from "../state/format.ts";
 import type { Clock, Logger } from "../state/runtime.ts";
 import type { Reason, Snapshot, State } from "../state/types.ts";
-import { checkObject, integer, optional, resolveClock, resolveLogger } from "./options.ts";
+import {
+  checkObject,
+  integer,
+  optional,
+  resolveClock,
+  resolveLogger,
+  withCheckedNames,
+} from "./options.ts";
 
 export type { Clock, Logger, Timer } from "../state/runtime.ts";
 export type * from "../state/types.ts";
@@ -130,14 +137,14 @@ function resolveFetchOptions(options: FetchOptions) {
   const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
   const isHeld = (value: unknown): boolean => ["boolean", "number"].includes(typeof value);
   optional("waitUntilOnline", held, "true, false or milliseconds", isHeld);
-  return {
+  const limitMs = typeof held === "number" ? integer("waitUntilOnline", held, 1)! : 0;
+  return withCheckedNames(options, {
     retries: integer("retries", retries, 0) ?? 3,
-    /** Milliseconds that a request is held: 0 to send it at once, Infinity for no limit. */
-    holdMs: typeof held === "number" ? integer("waitUntilOnline", held, 1)! : held ? Infinity : 0,
+    waitUntilOnline: held === true ? Infinity : limitMs,
     client: { ...optional("client", client, "an object", isObject) },
     logger: resolveLogger(logger),
     clock: resolveClock(clock),
-  };
+  });
 }
 
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
@@ -174,7 +181,7 @@ class Sender {
   /** Sends a request until it is answered, fails, or may not be repeated. */
   async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
     const request = new Request(input, init);
-    const { clock, holdMs, logger, retries } = this.#options;
+    const { clock, logger, retries, waitUntilOnline } = this.#options;
     if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
       this.#warnsOfClose = false;
       logger.warn("The monitor is closed: requests do not survive changes of network");
@@ -183,19 +190,19 @@ class Sender {
     const isReplayable = retries > 0 && hasReplayableBody(input, init);
     let left = isReplayable ? retries : 0;
     let settlesAt = -Infinity;
-    await this.#until(isOnline, holdMs, request.signal);
+    await this.#until(isOnline, waitUntilOnline, request.signal);
     for (;;) {
       this.#followState();
       const loss = this.#loss.signal;
       // without a default route, as on an isolated network, an address is all that can return
-      const isBack = holdMs > 0 || isOnline(this.#state) ? isOnline : hasAddress;
+      const isBack = waitUntilOnline > 0 || isOnline(this.#state) ? isOnline : hasAddress;
       try {
         return await this.#sendOnce(isReplayable ? request.clone() : request, init?.client);
       } catch (error) {
         const mayRepeat = left > 0 && (isIdempotent || isUnsent(error));
         if (mayRepeat && await this.#isLost(loss, error, request.signal)) {
           left--;
-          await this.#until(isBack, holdMs || RETURN_LIMIT_MS, request.signal);
+          await this.#until(isBack, waitUntilOnline || RETURN_LIMIT_MS, request.signal);
           settlesAt = clock.monotonic() + RETURN_LIMIT_MS;
         } else if (isUnsent(error) && clock.monotonic() < settlesAt && !request.signal.aborted) {
           // routes and name servers may be set later than the address

@@ -131,7 +131,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
   checkObject(options);
   const logger = resolveLogger(options.logger);
   const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
-  return {
+  return withCheckedNames(options, {
     signal: resolveSignal(options.signal),
     source: source(options.source) ?? "auto",
     libc: optional("libc", options.libc, "an absolute path", isAbsolutePath),
@@ -146,7 +146,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
     clock: resolveClock(options.clock),
-  };
+  });
 }
 
 /**
@@ -158,7 +158,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
 export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
   checkObject(options);
   const settleMs = integer("settleMs", options.settleMs, 0) ?? 0;
-  return {
+  return withCheckedNames(options, {
     signal: resolveSignal(options.signal),
     initial: boolean("initial", options.initial) ?? true,
     majorOnly: boolean("majorOnly", options.majorOnly) ?? false,
@@ -166,7 +166,29 @@ export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
     settleMs,
     settleMaxMs: integer("settleMaxMs", options.settleMaxMs, 1) ??
       Math.min(4 * settleMs, LONGEST_TIMER_MS),
-  };
+  });
+}
+
+/**
+ * The resolved options, which have the names of all. An option that is almost called like one of them is misspelt;
+ * any other unknown one is the caller's own, or of a later version.
+ */
+export function withCheckedNames<T extends object>(options: object, resolved: T): T {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(resolved, name)) continue;
+    const meant = Object.keys(resolved).find((known) => isNear(known, name));
+    if (meant) throw new TypeError(`The option ${valueText(name)} does not exist: use ${meant}`);
+  }
+  return resolved;
+}
+
+/** Whether two names differ in a single place, by up to two letters. */
+function isNear(a: string, b: string): boolean {
+  const longest = Math.max(a.length, b.length);
+  let same = 0;
+  while (same < longest && a[same] === b[same]) same++;
+  for (let i = 1; same < longest && a.at(-i) === b.at(-i); i++) same++;
+  return same >= longest - 2;
 }
 
 /** The option `signal`, checked: null if it is not given. */

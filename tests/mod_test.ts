@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
 import { NetworkMonitor, readNetworkState, watchNetwork } from "../mod.ts";
 
@@ -128,6 +128,11 @@ Deno.test("NetworkMonitor.open() opens nothing when its signal is aborted alread
   const signal = AbortSignal.abort(new Error("Too late"));
   await assertRejects(() => NetworkMonitor.open({ source, clock, signal }), Error, "Too late");
   assertEquals(source.calls.subscribe, 0);
+});
+
+Deno.test("new NetworkMonitor() names the call that opens one", () => {
+  const construct = () => Reflect.construct(NetworkMonitor, []);
+  assertThrows(construct, TypeError, "await NetworkMonitor.open()");
 });
 
 Deno.test("await using closes a NetworkMonitor, and its health is closed", async () => {

@@ -4,7 +4,7 @@ import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { makeAddress, PLAIN_ADDRESS } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
-import type { ManualClock } from "./manual_clock.ts";
+import { ManualClock } from "./manual_clock.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
 /**
@@ -167,27 +167,27 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     const mac = "02:00:5e:00:53:02";
     const addresses = ["192.168.1.8/24", "2001:db8:1::8/64"];
     source.addInterface(scriptedInterface("eth0", addresses, { index: 2, mac }));
-    await published(clock);
+    await pass(clock);
     source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.168.1.1", { metric: 100 }));
     source.setDefaultRoute("IPv6", scriptedRoute("eth0", "fe80::1", { metric: 100 }));
-    await published(clock);
+    await pass(clock);
   },
   async cablePulled(source, clock) {
     const nic = defaultInterface(source);
     source.removeInterface(nic.name); // with its default routes
     source.addInterface({ ...nic, running: false });
-    await published(clock);
+    await pass(clock);
   },
   async dhcpRenumber(source, clock) {
     const nic = defaultInterface(source);
     const others = nic.addresses.filter(({ family }) => family === "IPv6");
     source.setDefaultRoute("IPv4", null);
     source.addInterface({ ...nic, addresses: others });
-    await published(clock);
+    await pass(clock);
     const leased = scriptedAddress("192.168.2.8/24", { permanent: false });
     source.addInterface({ ...nic, addresses: [leased, ...others] });
     source.setDefaultRoute("IPv4", scriptedRoute(nic.name, "192.168.2.1", { metric: 600 }));
-    await published(clock);
+    await pass(clock);
   },
   async loseIpv6(source, clock) {
     source.setDefaultRoute("IPv6", null);
@@ -197,7 +197,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
       );
       if (kept.length < nic.addresses.length) source.addInterface({ ...nic, addresses: kept });
     }
-    await published(clock);
+    await pass(clock);
   },
   async vpnUp(source, clock) {
     BEFORE_VPN.set(source, source.reading.defaultRoute);
@@ -205,7 +205,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     source.addInterface(scriptedInterface("tun0", addresses, { index: 8, mtu: 1420 }));
     source.setDefaultRoute("IPv4", scriptedRoute("tun0", null, { metric: 50 }));
     source.setDefaultRoute("IPv6", scriptedRoute("tun0", null, { metric: 50 }));
-    await published(clock);
+    await pass(clock);
   },
   async vpnDown(source, clock) {
     const routes = BEFORE_VPN.get(source);
@@ -213,29 +213,29 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     source.removeInterface("tun0");
     source.setDefaultRoute("IPv4", routes.ipv4);
     source.setDefaultRoute("IPv6", routes.ipv6);
-    await published(clock);
+    await pass(clock);
   },
   async dockerStart(source, clock) {
     const docker0 = scriptedInterface("docker0", ["172.17.0.1/16"], { index: 20, running: false });
     source.addInterface(docker0);
-    await published(clock);
+    await pass(clock);
     source.addInterface(scriptedInterface("veth5b1c2d3", ["fe80::21/64"], { index: 21 }));
     source.addInterface({ ...docker0, running: true });
-    await published(clock);
+    await pass(clock);
   },
   async sleep(source, clock) {
     source.sleep(8 * 3_600_000, clock);
-    await published(clock);
+    await pass(clock);
   },
   async storm(source, clock) {
     for (let i = 0; i < 200; i++) {
       source.addInterface(scriptedInterface(`veth${i}`, ["fe80::99/64"], { index: 100 + i }));
       if (i >= 20) source.removeInterface(`veth${i - 20}`);
-      await clock.advance(5);
+      await pass(clock, 5);
     }
     for (let i = 180; i < 200; i++) source.removeInterface(`veth${i}`);
     source.emit({ kind: "overflow" });
-    await published(clock);
+    await pass(clock);
   },
   async deafSocket(source, clock) {
     source.canary = "misses";
@@ -246,15 +246,16 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
       interfaces: interfaces.map((it) => it.name === nic.name ? { ...nic, addresses } : it),
       defaultRoute: { ...defaultRoute, ipv6: null },
     });
-    await clock.advance(16_000); // the default of reconcileIntervalMs, and a second
+    await pass(clock, 16_000); // the default of reconcileIntervalMs, and a second
     source.canary = "answers";
-    await clock.advance(31_000); // the longest backoff, and a second
+    await pass(clock, 31_000); // the longest backoff, and a second
   },
 };
 
-/** Waits until a monitor has published what changed: for longer than the default of `coalesceMs`. */
-function published(clock: ManualClock): Promise<void> {
-  return clock.advance(1_000);
+/** Lets time pass: by default long enough for a monitor to publish what changed. */
+function pass(clock: ManualClock, ms = 1_000): Promise<void> {
+  if (clock instanceof ManualClock) return clock.advance(ms);
+  throw new TypeError("A scene takes the ManualClock of the monitor: scenes.vpnUp(source, clock)");
 }
 
 function defaultInterface(source: ScriptedSource): Interface {

@@ -317,6 +317,7 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
     [{ client: 1 }, TypeError, "client"],
     [{ logger: {} }, TypeError, "logger"],
     [{ clock: {} }, TypeError, "clock"],
+    [{ retires: 1 }, TypeError, "retries"],
   ];
   for (const [options, type, name] of wrong) {
     assertThrows(() => createFetch(it.monitor, options as FetchOptions), type, name);

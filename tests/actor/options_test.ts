@@ -46,6 +46,23 @@ Deno.test("resolveMonitorOptions() keeps the given values", () => {
   }
 });
 
+Deno.test("a misspelt option is a TypeError that says which is meant; other names are the caller's", () => {
+  const misspelt: [string, string][] = [
+    ["reconcileIntervallMs", "reconcileIntervalMs"],
+    ["coalesce", "coalesceMs"],
+    ["coalesceMS", "coalesceMs"],
+    ["persistant", "persistent"],
+    ["sginal", "signal"],
+  ];
+  for (const [name, meant] of misspelt) {
+    assertThrows(() => resolveMonitorOptions({ [name]: 1 }), TypeError, `use ${meant}`);
+  }
+  assertThrows(() => resolveSnapshotOptions(JSON.parse('{"majoronly":1}')), TypeError, "majorOnly");
+  const options = { settleMs: 5, majorOnly: true, coalesceMs: 5, name: "theirs" };
+  assertEquals(resolveMonitorOptions(options).coalesceMs, 5);
+  assertEquals(resolveSnapshotOptions(options).settleMs, 5);
+});
+
 Deno.test("resolveSnapshotOptions() fills in the defaults and keeps the given values", () => {
   assertEquals(resolveSnapshotOptions(), {
     signal: null,

@@ -165,4 +165,9 @@ Deno.test("a scene says what it needs", async () => {
     TypeError,
     "begin with homeNetwork",
   );
+  for (const scene of Object.values(scenes)) {
+    const source = new ScriptedSource(homeNetwork);
+    await scenes.vpnUp(source, clock);
+    await assertRejects(() => Reflect.apply(scene, null, [source]), TypeError, "ManualClock");
+  }
 });

@@ -85,8 +85,12 @@ Deno.test("ScriptedSource.setDefaultRoute() chooses a source of the family, unle
   source.addInterface(scriptedInterface("eth0", ["192.0.2.1/24", "2001:db8::1/64"]));
   source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.0.2.254", { source: "192.0.2.9" }));
   source.setDefaultRoute("IPv6", scriptedRoute("eth0", "fe80::1"));
-  const { ipv4, ipv6 } = source.reading.defaultRoute;
+  const { interfaces, defaultRoute } = source.reading;
+  const { ipv4, ipv6 } = defaultRoute;
   assertEquals([ipv4?.source, ipv6?.source], ["192.0.2.9", "2001:db8::1"]);
+  const chosen = { ipv4: scriptedRoute("eth0", "192.0.2.254"), ipv6 };
+  const another = new ScriptedSource({ interfaces, defaultRoute: chosen });
+  assertEquals(another.reading.defaultRoute.ipv4?.source, "192.0.2.1");
 });
 
 Deno.test("ScriptedSource.addInterface() gives a default route another source when its own is gone", () => {
