@@ -61,12 +61,11 @@ export {
   type NetworkEventMap,
 } from "./actor/events.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
-export { affects, type LocalAddress } from "./state/affects.ts";
-export { primaryAddress, usableAddresses } from "./state/derived.ts";
+export { primaryAddress, usableAddresses } from "./state/addresses.ts";
 export { applyChanges, diffStates } from "./state/diff.ts";
 export { escapeText, formatChange, formatReason } from "./state/format.ts";
-export { isMajorChange, majorReasons } from "./state/major.ts";
-export { isPrivateAddress } from "./state/private_address.ts";
+export { affects, isMajorChange, type LocalAddress, majorReasons } from "./state/impact.ts";
+export { isPrivateAddress } from "./state/ip.ts";
 
 /**
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.

@@ -6,7 +6,7 @@
  * @module
  */
 import { deadline } from "@std/async/deadline";
-import { connectionLoss } from "../state/connection_loss.ts";
+import { connectionLoss } from "../state/impact.ts";
 import { formatReason } from "../state/format.ts";
 import type { Clock, Logger } from "../state/runtime.ts";
 import type { Reason, Snapshot, State } from "../state/types.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { affecting, type LocalAddress } from "../state/affects.ts";
+import { affecting, type LocalAddress } from "../state/impact.ts";
 import type { Clock, Logger } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
 import type { Interface, State } from "../state/types.ts";

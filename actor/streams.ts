@@ -1,9 +1,8 @@
 // The snapshots of one monitor and the streams that deliver them. Nothing is queued: what lies between the newest
 // snapshot and the one that a reader got last is worked out when it reads. A stream that nobody reads costs nothing.
-import { neverAffected } from "../state/affects.ts";
 import { diffStates } from "../state/diff.ts";
 import { MonitorClosedError } from "../state/errors.ts";
-import { isMajorChange, majorReasons } from "../state/major.ts";
+import { isMajorChange, majorReasons, neverAffected } from "../state/impact.ts";
 import type { Cause, Interface, ResumedReason, Snapshot, State } from "../state/types.ts";
 import type { TimerSet } from "./clock.ts";
 import { CAUSES } from "./machine/coalesce.ts";

@@ -2,7 +2,7 @@
 import { buildState } from "./build.ts";
 import {
   givenInterfaces,
-  type InterfacePairs,
+  type InterfacePair,
   pairInterfaces,
   sortedInterfaces,
 } from "./interface_list.ts";
@@ -15,7 +15,7 @@ import {
   normalizeAddress,
   normalizeInterface,
   normalizeRoute,
-  orderOf,
+  pairSorted,
 } from "./normalize.ts";
 import type {
   Address,
@@ -34,7 +34,7 @@ import type {
  */
 const MAJOR_SLEEP_MS = 600_000;
 
-const NO_CHANGES: readonly Change[] = Object.freeze([]);
+const NONE: readonly never[] = Object.freeze([]);
 
 /**
  * Lists the changes that lead from one state to another, in this order: interfaces removed, added and
@@ -60,23 +60,22 @@ const NO_CHANGES: readonly Change[] = Object.freeze([]);
  * ```
  */
 export function diffStates(previous: State, next: State): readonly Change[] {
-  if (previous === next) return NO_CHANGES;
+  if (previous === next) return NONE;
   const changes = interfaceChanges(pairInterfaces(previous, next));
   pushRouteChanges(changes, previous, next);
   pushSourceChanges(changes, previous, next);
-  return frozen(changes);
+  return freezeList(changes);
 }
 
 /** The changes of interfaces and addresses between what the sources of two states said. */
 export function diffInterfaces(previous: State, next: State): readonly Change[] {
-  return frozen(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
+  return freezeList(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
 }
 
 /** Whether the sources of two states said equal interfaces with equal addresses. */
 export function sameInterfaces(a: State, b: State): boolean {
-  const { removed, added, kept } = pairInterfaces(a, b, givenInterfaces);
-  return removed.length === 0 && added.length === 0 &&
-    kept.every(({ from, to }) => equalInterfaces(from, to));
+  return pairInterfaces(a, b, givenInterfaces)
+    .every(({ from, to }) => from !== undefined && to !== undefined && equalInterfaces(from, to));
 }
 
 /** Whether two states have equal default routes. */
@@ -96,46 +95,42 @@ export function routeOf({ defaultRoute }: State, family: "IPv4" | "IPv6"): Defau
   return normalizeRoute(family === "IPv4" ? defaultRoute.ipv4 : defaultRoute.ipv6);
 }
 
-function frozen(changes: Change[]): readonly Change[] {
-  if (changes.length === 0) return NO_CHANGES;
-  for (const change of changes) Object.freeze(change);
-  return Object.freeze(changes);
+/** Freezes a list and its items. */
+export function freezeList<T>(list: T[]): readonly T[] {
+  if (list.length === 0) return NONE;
+  for (const item of list) Object.freeze(item);
+  return Object.freeze(list);
 }
 
-function interfaceChanges({ added, kept, removed }: InterfacePairs): Change[] {
+function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
   const changes: Change[] = [];
-  for (const nic of removed) changes.push({ kind: "interface-removed", interface: nic });
-  for (const nic of added) changes.push({ kind: "interface-added", interface: nic });
-  for (const { from, to } of kept) {
-    const fields = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
-    if (fields.length === 0) continue;
-    Object.freeze(fields);
-    changes.push({ kind: "interface-changed", interface: to.name, fields, from, to });
-  }
-  return kept.length === 0 ? changes : changes.concat(...addressChanges(kept));
-}
-
-/** Addresses removed, added and changed. */
-function addressChanges(pairs: InterfacePairs["kept"]): Change[][] {
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
-  for (const { from: { addresses: before }, to: { addresses: after, name } } of pairs) {
-    for (let i = 0, j = 0; i < before.length || j < after.length;) {
-      const a = before[i];
-      const b = after[j];
-      const order = orderOf(a, b, compareAddresses);
-      if (order <= 0) i++;
-      if (order >= 0) j++;
-      if (a === b) continue;
-      if (order < 0) removed.push({ kind: "address-removed", interface: name, address: a! });
-      else if (order > 0) added.push({ kind: "address-added", interface: name, address: b! });
-      else if (!equalAddresses(a!, b!)) {
-        changed.push({ kind: "address-changed", interface: name, from: a!, to: b! });
+  for (const { from, to } of pairs) {
+    if (to === undefined) {
+      changes.push({ kind: "interface-removed", interface: from! });
+    } else if (from === undefined) {
+      changes.push({ kind: "interface-added", interface: to });
+    } else {
+      const { name } = to;
+      const fields = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
+      Object.freeze(fields);
+      if (fields.length > 0) {
+        changes.push({ kind: "interface-changed", interface: name, fields, from, to });
       }
+      pairSorted(from.addresses, to.addresses, compareAddresses, (a, b) => {
+        if (b === undefined) {
+          removed.push({ kind: "address-removed", interface: name, address: a! });
+        } else if (a === undefined) {
+          added.push({ kind: "address-added", interface: name, address: b });
+        } else if (!equalAddresses(a, b)) {
+          changed.push({ kind: "address-changed", interface: name, from: a, to: b });
+        }
+      });
     }
   }
-  return [removed, added, changed];
+  return changes.concat(removed, added, changed);
 }
 
 function pushRouteChanges(changes: Change[], previous: State, next: State): void {

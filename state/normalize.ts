@@ -147,14 +147,21 @@ export function compareAddresses(a: Address, b: Address): number {
   return sortKey(a) < sortKey(b) ? -1 : 1;
 }
 
-/** The order of the next items of two sorted lists, of which one may be at its end; 0 if they are the same. */
-export function orderOf<T>(
-  a: T | undefined,
-  b: T | undefined,
+/** Visits the items of two sorted lists in pairs, without those that are one object; undefined where a list lacks it. */
+export function pairSorted<T>(
+  from: readonly T[],
+  to: readonly T[],
   compare: (a: T, b: T) => number,
-): number {
-  if (a === b) return 0;
-  return a === undefined ? 1 : b === undefined ? -1 : compare(a, b);
+  visit: (a: T | undefined, b: T | undefined) => void,
+): void {
+  for (let i = 0, j = 0; i < from.length || j < to.length;) {
+    const a = from[i];
+    const b = to[j];
+    const order = a === b ? 0 : a === undefined ? 1 : b === undefined ? -1 : compare(a, b);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+    if (a !== b) visit(order <= 0 ? a : undefined, order >= 0 ? b : undefined);
+  }
 }
 
 /** Whether two interfaces are equal in every field, addresses included. */

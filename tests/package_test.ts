@@ -187,7 +187,7 @@ skippable({
   async fn() {
     const main = await modulesOf("mod.ts");
     const parts = await modulesOf("actor/fetch.ts", "actor/navigator.ts");
-    assert(main.has("ffi/library.ts") && parts.has("state/connection_loss.ts"));
+    assert(main.has("ffi/library.ts") && parts.has("state/impact.ts"));
     assertEquals([...main].filter((path) => /^actor\/(fetch|navigator)\b/.test(path)), []);
     assertEquals([...parts].filter((path) => /^(ffi|examples)\/|^mod\.ts$/.test(path)), []);
   },

@@ -4,7 +4,7 @@ import { Broadcast, SnapshotStream } from "../../actor/streams.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/clock.ts";
 import { diffStates } from "../../state/diff.ts";
-import { isMajorChange } from "../../state/major.ts";
+import { isMajorChange } from "../../state/impact.ts";
 import type { Snapshot, State } from "../../state/types.ts";
 import { Random } from "../support/random.ts";
 import { runDenoOk } from "../support/run.ts";

@@ -7,7 +7,7 @@
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
 import { formatIp, parseIp } from "../../state/ip.ts";
-import { isMajorChange } from "../../state/major.ts";
+import { isMajorChange } from "../../state/impact.ts";
 import { normalizeInterface } from "../../state/normalize.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Interface, State } from "../../state/types.ts";

@@ -13,13 +13,11 @@ import { applyChanges, diffStates } from "../../state/diff.ts";
 import {
   formatIp,
   isLinkLocal,
-  isLoopback,
-  isPrivateIpv4,
-  isUniqueLocal,
+  isPrivateAddress,
   isUnspecified,
   parseIp,
+  scopeOf,
 } from "../../state/ip.ts";
-import { isPrivateAddress } from "../../state/private_address.ts";
 import type { Address, DefaultRoute, Interface, State } from "../../state/types.ts";
 import { address, nic } from "../support/states.ts";
 import { HOSTILE_NAMES } from "../support/random_states.ts";
@@ -87,10 +85,9 @@ Deno.test("the predicates of ranges agree with ipaddr.js", () => {
   fc.assert(
     fc.property(fc.oneof(bytes, BYTES), (bytes) => {
       const range = ipaddr.fromByteArray([...bytes]).range();
-      assertEquals(isLoopback(bytes), range === "loopback");
+      const scope = /^(loopback|linkLocal|uniqueLocal)$/.test(range) ? range : "global";
+      assertEquals(scopeOf(formatIp(bytes)), scope);
       assertEquals(isLinkLocal(bytes), range === "linkLocal");
-      assertEquals(isUniqueLocal(bytes), range === "uniqueLocal");
-      assertEquals(isPrivateIpv4(bytes), range === "private");
       if (isUnspecified(bytes)) assertEquals(range, "unspecified");
     }),
     { numRuns: 1_000 },

@@ -188,11 +188,10 @@ export const BUGS: readonly PlantedBug[] = [
     "return this.#isAffected(this.#seen, snapshot) &&": "return",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
-  edit("host-only ignored", "state/derived.ts", {
-    "if (!nic.hostOnly) found.usable = found.onHost;": "found.usable = found.onHost;",
-    "if (!nic.hostOnly) found[": "found[",
+  edit("host-only ignored", "state/addresses.ts", {
+    "const usable = nic.hostOnly ? NONE : onHost;": "const usable = onHost;",
   }),
-  edit("default route does not clear host-only", "state/host_only.ts", {
+  edit("default route does not clear host-only", "state/build.ts", {
     "nic.name !== ipv4 && nic.name !== ipv6": "ipv4 !== undefined && ipv6 !== undefined",
   }),
   edit("ports do not count", "ffi/linux/topology.ts", {
@@ -204,14 +203,14 @@ export const BUGS: readonly PlantedBug[] = [
   edit("online from addresses", "state/build.ts", {
     "online: isOnline ||": "online: (local.haveIpv4 || local.haveIpv6) || isOnline && false ||",
   }),
-  edit("reason missing", "state/major.ts", {
+  edit("reason missing", "state/impact.ts", {
     "if (fields.length > 0) {": "if (fields.length > 1) {",
   }),
   edit("long sleep forgotten after a short one", "actor/streams.ts", {
     "if (sleep !== null && ": "if (sleep === undefined && ",
   }),
   edit("route change taken for drift", "state/diff.ts", {
-    "} = pairInterfaces(a, b, givenInterfaces);": "} = pairInterfaces(a, b);",
+    "return pairInterfaces(a, b, givenInterfaces)": "return pairInterfaces(a, b)",
     "interfaceChanges(pairInterfaces(previous, next, givenInterfaces))":
       "interfaceChanges(pairInterfaces(previous, next))",
   }),

@@ -7,9 +7,8 @@ import type { applyEvent } from "../../ffi/linux/classify.ts";
 import type { SleepDetector } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
-import type { affects } from "../../state/affects.ts";
 import type { applyChanges } from "../../state/diff.ts";
-import type { isMajorChange } from "../../state/major.ts";
+import type { affects, isMajorChange } from "../../state/impact.ts";
 
 /** Bugs of the simulated source itself. */
 export interface Quirks {

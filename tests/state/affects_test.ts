@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { affects, type LocalAddress } from "../../state/affects.ts";
+import { affects, type LocalAddress } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { address, nic, type ReadingParts, route, state } from "../support/states.ts";
 

@@ -143,11 +143,17 @@ const ROUTES: Derived[] = [
     given: { ipv4: route("eth0", { gateway: "172.31.255.254", source: "172.31.0.2" }) },
     expect: { homeRouter: { gateway: "172.31.255.254", source: "172.31.0.2" } },
   },
-  {
-    name: "no home router in 172.32/12",
-    given: { ipv4: route("eth0", { gateway: "172.32.0.1" }) },
-    expect: { homeRouter: null },
-  },
+  ...["10.0.0.0", "172.16.0.0", "192.168.0.0", "192.168.255.255"].map((gateway) => ({
+    name: `home router ${gateway}`,
+    given: { ipv4: route("eth0", { gateway }) },
+    expect: { homeRouter: { gateway, source: null } },
+  })),
+  ...["9.255.255.255", "11.0.0.0", "100.1.0.1", "172.15.255.255", "172.32.0.0", "172.100.0.1"]
+    .concat("192.167.255.255", "192.169.0.0").map((gateway) => ({
+      name: `no home router ${gateway}`,
+      given: { ipv4: route("eth0", { gateway }) },
+      expect: { homeRouter: null },
+    })),
   {
     name: "no home router behind carrier-grade translation",
     given: { ipv4: route("eth0", { gateway: "100.64.0.1" }) },

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { scriptedAddress, scriptedInterface, scriptedRoute } from "../../actor/testing.ts";
 import { buildState } from "../../state/build.ts";
-import { connectionLoss } from "../../state/connection_loss.ts";
+import { connectionLoss } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";
 
 const ROUTE = scriptedRoute("eth0", "192.0.2.254", { source: "192.0.2.7", metric: 100 });

@@ -1,8 +1,8 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
-import { primaryAddress, usableAddresses } from "../../state/derived.ts";
+import { primaryAddress, usableAddresses } from "../../state/addresses.ts";
 import { applyChanges, diffInterfaces, diffStates, sameInterfaces } from "../../state/diff.ts";
-import { isMajorChange } from "../../state/major.ts";
+import { isMajorChange } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomNeighbour, randomReading, randomState } from "../support/random_states.ts";

@@ -3,11 +3,9 @@ import {
   compareBytes,
   formatIp,
   isLinkLocal,
-  isLoopback,
-  isPrivateIpv4,
-  isUniqueLocal,
   isUnspecified,
   parseIp,
+  scopeOf,
   unmapIpv4,
 } from "../../state/ip.ts";
 import { forSeeds } from "../support/random.ts";
@@ -117,13 +115,16 @@ Deno.test("compareBytes() orders IPv4 before IPv6, then by value of the bytes", 
 });
 
 /** The first and last address of each range, and its neighbours outside. */
+const inScope = (scope: string) => (bytes: Uint8Array): boolean =>
+  scopeOf(formatIp(bytes)) === scope;
+
 const RANGES: [
   name: string,
   predicate: (bytes: Uint8Array) => boolean,
   inside: string[],
   outside: string[],
 ][] = [
-  ["isLoopback()", isLoopback, ["127.0.0.0", "127.255.255.255", "::1"], [
+  ["scopeOf() of loopback", inScope("loopback"), ["127.0.0.0", "127.255.255.255", "::1"], [
     "126.255.255.255",
     "128.0.0.0",
     "::",
@@ -138,23 +139,19 @@ const RANGES: [
     "fec0::",
     "254.128.0.1",
   ]],
-  ["isUniqueLocal()", isUniqueLocal, ["fc00::", "fdff:ffff::1"], ["fbff::", "fe00::", "252.0.0.1"]],
-  ["isPrivateIpv4()", isPrivateIpv4, [
-    "10.0.0.0",
-    "10.255.255.255",
-    "172.16.0.0",
-    "172.31.255.255",
-    "192.168.0.0",
-    "192.168.255.255",
-  ], [
-    "9.255.255.255",
-    "11.0.0.0",
-    "172.15.255.255",
-    "172.32.0.0",
-    "192.167.255.255",
-    "192.169.0.0",
-    "100.64.0.1",
-    "a00::1",
+  ["scopeOf() of link-local", inScope("linkLocal"), ["169.254.0.0", "fe80::", "febf:ffff::1"], [
+    "169.253.255.255",
+    "169.255.0.0",
+    "fe7f::",
+    "fec0::",
+    "fe8::1",
+  ]],
+  ["scopeOf() of unique-local", inScope("uniqueLocal"), ["fc00::", "fdff:ffff::1"], [
+    "fbff::",
+    "fe00::",
+    "252.0.0.1",
+    "fc::1",
+    "fc:a:b::1",
   ]],
   ["isUnspecified()", isUnspecified, ["0.0.0.0", "::"], ["0.0.0.1", "::1", "1::"]],
 ];

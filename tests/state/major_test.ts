@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
-import { isMajorChange } from "../../state/major.ts";
+import { isMajorChange } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { forSeeds } from "../support/random.ts";
 import { randomNeighbour, randomState } from "../support/random_states.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { isPrivateAddress } from "../../state/private_address.ts";
+import { isPrivateAddress } from "../../state/ip.ts";
 
 /** The first and the last address of blocks that are not globally reachable, and their neighbours. */
 const EDGES: [block: string, before: string | null, first: string, last: string, after: string][] =

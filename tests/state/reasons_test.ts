@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatReason } from "../../state/format.ts";
-import { majorReasons } from "../../state/major.ts";
+import { majorReasons } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { address, nic, type ReadingParts, route, state } from "../support/states.ts";

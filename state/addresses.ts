@@ -1,0 +1,164 @@
+// The addresses of interfaces by their use, and the choice among those of a state.
+import { findInterface, sortedInterfaces } from "./interface_list.ts";
+import { scopeOf } from "./ip.ts";
+import type { Address, DefaultRoute, Interface, State } from "./types.ts";
+
+/**
+ * The addresses of one interface by use, and as texts by scope: each text once, without duplicated addresses.
+ * All lists are empty while the interface is down.
+ */
+export interface InterfaceAddresses {
+  readonly usable: readonly Address[]; // none on a host-only interface
+  readonly onHost: readonly Address[]; // those that are usable but for that
+  readonly usableIpv4: number; // how many of the usable are IPv4
+  readonly usableIpv6: number;
+  readonly loopback: readonly string[];
+  readonly linkLocal: readonly string[]; // IPv4 only
+  readonly uniqueLocal: readonly string[];
+  readonly global: readonly string[];
+}
+
+/** Shared, so that walking thousands of interfaces touches less memory. */
+const NONE: never[] = [];
+
+const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
+
+/**
+ * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
+ * usable if hosts elsewhere can answer to it: its interface is up, running and not host-only, and it is
+ * not tentative, duplicated, deprecated, loopback or link-local.
+ *
+ * @param state The state.
+ * @param options `family` restricts the result to one family; default both. With `hostOnly: true` the
+ * addresses of host-only interfaces are listed, too; default false.
+ * @returns A frozen list.
+ * @throws {TypeError} if an option is of the wrong type, or the family neither `"IPv4"` nor `"IPv6"`.
+ *
+ * @example Print the IPv6 addresses under which others may reach this machine
+ * ```ts
+ * import { readNetworkState, usableAddresses } from "@netwatch/netwatch";
+ *
+ * const state = await readNetworkState();
+ * console.log(usableAddresses(state, { family: "IPv6" }).map(({ address }) => address));
+ * ```
+ */
+export function usableAddresses(
+  state: State,
+  options: { readonly family?: "IPv4" | "IPv6"; readonly hostOnly?: boolean } = {},
+): readonly Address[] {
+  const { hostOnly = false } = options;
+  if (typeof hostOnly !== "boolean") {
+    throw new TypeError(`The option hostOnly must be true or false, not ${String(hostOnly)}`);
+  }
+  const family = checkFamily(options);
+  const addresses = sortedInterfaces(state).flatMap((nic) =>
+    addressesOf(nic)[hostOnly ? "onHost" : "usable"]
+  );
+  return Object.freeze(
+    family === undefined ? addresses : addresses.filter((address) => address.family === family),
+  );
+}
+
+/**
+ * The address to show as "my LAN address": the source address of the default route, IPv4 before IPv6. Without
+ * one, the best usable address: physical interfaces first, tunnels last; IPv4 before IPv6; unique-local last.
+ *
+ * @param state The state.
+ * @param options `family` restricts the result to one family; default both.
+ * @returns The address; null if none is usable.
+ * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
+ *
+ * @example Print where a browser on the same network finds this machine
+ * ```ts
+ * import { primaryAddress, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const address = primaryAddress(await readNetworkState(), { family: "IPv4" });
+ * console.log(address === null ? "no network" : `http://${address.address}:8000`);
+ * ```
+ */
+export function primaryAddress(
+  state: State,
+  options: { readonly family?: "IPv4" | "IPv6" } = {},
+): Address | null {
+  const family = checkFamily(options);
+  const { ipv4, ipv6 } = state.defaultRoute;
+  const source = (family !== "IPv6" && sourceAddress(state, ipv4)) ||
+    (family !== "IPv4" && sourceAddress(state, ipv6));
+  if (source) return source;
+  const ranked = sortedInterfaces(state).flatMap((nic) =>
+    addressesOf(nic).usable.map((address) => ({ address, rank: rankOf(address, nic) }))
+  );
+  ranked.sort((a, b) => a.rank - b.rank);
+  return ranked.find(({ address }) => (family ?? address.family) === address.family)?.address ??
+    null;
+}
+
+/** The source of a default route, which may be on another interface (a loopback /32 in data centers). */
+function sourceAddress(state: State, route: DefaultRoute | null): Address | undefined {
+  if (route === null || route.source === null) return undefined;
+  const own = findInterface(state, route.interface);
+  for (const nic of own === undefined ? [] : [own, ...sortedInterfaces(state)]) {
+    const address = nic.addresses.find((held) => held.address === route.source);
+    if (address !== undefined) return address;
+  }
+}
+
+function rankOf({ address, family }: Address, { kind }: Interface): number {
+  const physical = kind === "ethernet" || kind === "wifi" || kind === "cellular";
+  const rank = physical ? 0 : kind === "tunnel" ? 20 : 10;
+  return rank + (family === "IPv4" ? 0 : scopeOf(address) === "uniqueLocal" ? 2 : 1);
+}
+
+function checkFamily(options: { readonly family?: "IPv4" | "IPv6" }): "IPv4" | "IPv6" | undefined {
+  const { family } = options;
+  if (family === undefined || family === "IPv4" || family === "IPv6") return family;
+  throw new TypeError(`The option family must be "IPv4" or "IPv6", not ${String(family)}`);
+}
+
+/**
+ * Whether a program can bind a socket to the address: its interface is up, and it is not tentative (binding
+ * fails: avahi#615) or duplicated. Neither carrier nor host-only matters.
+ */
+export function isBindable(address: Address, nic: Interface): boolean {
+  return nic.up && !address.tentative && !address.duplicated;
+}
+
+/** The addresses of an interface by use, computed once per interface object. */
+export function addressesOf(nic: Interface): InterfaceAddresses {
+  let addresses = ADDRESSES.get(nic);
+  if (addresses === undefined) {
+    addresses = classify(nic);
+    ADDRESSES.set(nic, addresses);
+  }
+  return addresses;
+}
+
+function classify(nic: Interface): InterfaceAddresses {
+  const texts = { loopback: NONE, linkLocal: NONE, uniqueLocal: NONE, global: NONE } as Record<
+    ReturnType<typeof scopeOf>,
+    string[]
+  >;
+  let onHost: Address[] = NONE;
+  let last = "";
+  for (const address of nic.up ? nic.addresses : []) {
+    if (address.duplicated) continue;
+    // by interface, too: WSL puts 10.255.255.254 on `lo` (denoland/std#5933)
+    const scope = nic.kind === "loopback" ? "loopback" : scopeOf(address.address);
+    if (scope === "linkLocal" && address.family === "IPv6") continue;
+    // Linux keeps IPv4 addresses on a link that is down or without carrier
+    const isUsable = nic.running && !address.tentative && !address.deprecated;
+    if (isUsable && (scope === "global" || scope === "uniqueLocal")) onHost = add(onHost, address);
+    if (address.address === last) continue; // under two prefix lengths it is still one address
+    last = address.address;
+    texts[scope] = add(texts[scope], last);
+  }
+  const usable = nic.hostOnly ? NONE : onHost;
+  const usableIpv4 = usable.filter(({ family }) => family === "IPv4").length;
+  return { usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4, ...texts };
+}
+
+function add<T>(list: T[], item: T): T[] {
+  if (list === NONE) return [item];
+  list.push(item);
+  return list;
+}

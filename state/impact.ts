@@ -1,0 +1,322 @@
+// What a difference between two states means: to a program, to one socket, and to open connections.
+import { addressesOf, isBindable } from "./addresses.ts";
+import { freezeList, longSleepBetween, routeOf } from "./diff.ts";
+import { escapeText } from "./format.ts";
+import { findInterface, pairInterfaces } from "./interface_list.ts";
+import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
+import { compareAddresses, pairSorted } from "./normalize.ts";
+import type { Address, Interface, Reason, State } from "./types.ts";
+
+type Ignore = (nic: Interface) => boolean;
+
+const FAMILIES = ["IPv4", "IPv6"] as const;
+
+/**
+ * What a socket is bound to: an address, or what `listener.addr` returns (the shape of `Deno.Addr`). `hostname` is
+ * an IP literal, with `%zone` (name or index) if needed; `::ffff:192.0.2.1` counts as IPv4. `interface`
+ * restricts it to the interface of that name.
+ */
+export type LocalAddress =
+  | {
+    readonly hostname: string;
+    readonly port?: number;
+    readonly interface?: string;
+    readonly transport?: "tcp" | "udp";
+  }
+  | { readonly transport: "unix" | "unixpacket"; readonly path: string }
+  | { readonly transport: "vsock"; readonly cid: number; readonly port: number };
+
+/**
+ * Whether the difference between two states is major: whether `majorReasons()` lists a reason.
+ *
+ * @param previous The state before.
+ * @param next The state after.
+ * @param options As in `majorReasons()`.
+ * @returns Whether the difference is major.
+ *
+ * @example Ignore the networks of containers
+ * ```ts
+ * import { isMajorChange, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * const ignoreInterface = ({ name }: { name: string }) => name.startsWith("veth");
+ * console.log(isMajorChange(before, after, { ignoreInterface }));
+ * ```
+ */
+export function isMajorChange(
+  previous: State,
+  next: State,
+  options: { readonly ignoreInterface?: (nic: Interface) => boolean } = {},
+): boolean {
+  return majorReasons(previous, next, options).length > 0;
+}
+
+/**
+ * Why the difference between two states is major; nothing if it is minor. The effect decides: when any difference
+ * of an interface counted, every container start rebound every socket (coder#11029, iroh#4488).
+ *
+ * - `default-route`: a family's default interface, that interface's index, the gateway or the source changed
+ *   (not the metric alone).
+ * - `address-usable`, `address-unusable`: a usable address came, went, or became usable or unusable, as when a
+ *   cable is pulled. Addresses of host-only interfaces are never usable.
+ * - `interface`: `up` or `index` of an interface with usable addresses changed.
+ * - `resumed`: the machine slept for 600_000 ms or more.
+ *
+ * @param previous The state before.
+ * @param next The state after.
+ * @param options `ignoreInterface` returns true for interfaces that never count, nor do default routes
+ * from or to them. It is called at most once for each interface object; what it throws is thrown.
+ * @returns A frozen list, in the order above.
+ *
+ * @example Print why
+ * ```ts
+ * import { formatReason, majorReasons, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * for (const reason of majorReasons(before, after)) console.log(formatReason(reason));
+ * ```
+ */
+export function majorReasons(
+  previous: State,
+  next: State,
+  options: { readonly ignoreInterface?: (nic: Interface) => boolean } = {},
+): readonly Reason[] {
+  if (previous === next) return [];
+  const ignore = askOnce(options.ignoreInterface);
+  const sleep = longSleepBetween(previous, next);
+  return freezeList([
+    ...FAMILIES.flatMap((family) => routeReasons(family, previous, next, ignore)),
+    ...interfaceReasons(previous, next, ignore),
+    ...(sleep === null ? [] : [sleep]),
+  ]);
+}
+
+function askOnce(predicate: Ignore | undefined): Ignore {
+  if (predicate === undefined) return () => false;
+  if (typeof predicate !== "function") {
+    throw new TypeError(`The option ignoreInterface must be a function, not ${String(predicate)}`);
+  }
+  const answers = new Map<Interface, boolean>();
+  return (nic) => {
+    const answer = answers.get(nic) ?? Boolean(predicate(nic));
+    answers.set(nic, answer);
+    return answer;
+  };
+}
+
+function routeReasons(
+  family: "IPv4" | "IPv6",
+  previous: State,
+  next: State,
+  ignore: Ignore,
+): Reason[] {
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
+  const fromNic = from && findInterface(previous, from.interface);
+  const toNic = to && findInterface(next, to.interface);
+  const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&
+    from?.source === to?.source && fromNic?.index === toNic?.index;
+  if (same || (fromNic && ignore(fromNic)) || (toNic && ignore(toNic))) return [];
+  return [{ kind: "default-route", family, from, to }];
+}
+
+function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[] {
+  const lost: Reason[] = [];
+  const gained: Reason[] = [];
+  const changed: Reason[] = [];
+  for (const { from, to } of pairInterfaces(previous, next)) {
+    const before = counted(from, ignore);
+    const after = counted(to, ignore);
+    if (before.length === 0 && after.length === 0) continue;
+    const { name } = (to ?? from)!;
+    pairSorted(before, after, compareAddresses, (a, b) => {
+      if (b === undefined) lost.push({ kind: "address-unusable", interface: name, address: a! });
+      if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
+    });
+    if (from === undefined || to === undefined) continue;
+    const fields = (["up", "index"] as const).filter((field) => from[field] !== to[field]);
+    if (fields.length > 0) {
+      changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
+    }
+  }
+  return lost.concat(gained, changed);
+}
+
+/** The usable addresses of an interface that is not ignored. */
+function counted(nic: Interface | undefined, ignore: Ignore): readonly Address[] {
+  const usable = nic === undefined ? [] : addressesOf(nic).usable;
+  return usable.length === 0 || ignore(nic!) ? [] : usable;
+}
+
+/** A local address and what restricts it to an interface. */
+interface Parsed {
+  readonly address: string; // in normal form
+  readonly interface: string | null; // a name
+  readonly zone: string | null; // a name or an index
+}
+
+/**
+ * Whether a socket bound to this local address must be bound again. What counts is whether the address can be
+ * bound to: carrier does not matter, so a cable pulled for a second closes no socket.
+ *
+ * - A specific address: it became bindable or is no longer, moved to another interface, or its interface got
+ *   another index. An address is bindable if its interface is up and it is neither tentative nor duplicated.
+ * - `0.0.0.0` and `::`: the family's default route changed its interface or source. With an
+ *   interface given, also: that interface came, went, got another index, or has its first or lost its
+ *   last bindable address of the family.
+ * - A loopback address, a Unix or a vsock address: never. Any other: also after a sleep of 600_000 ms or more.
+ *
+ * @param local What the socket is bound to, such as `listener.addr`.
+ * @param previous The state when it was bound.
+ * @param next The state now.
+ * @returns Whether to bind it again.
+ * @throws {TypeError} if `hostname` is not an IP literal.
+ *
+ * @example Ask for one listener
+ * ```ts
+ * import { affects, readNetworkState } from "@netwatch/netwatch";
+ *
+ * const before = await readNetworkState();
+ * const after = await readNetworkState();
+ * console.log(affects({ hostname: "0.0.0.0" }, before, after));
+ * ```
+ */
+export function affects(local: LocalAddress, previous: State, next: State): boolean {
+  return affecting(local)(previous, next);
+}
+
+/** Of an address that no change concerns, not even a long sleep. */
+export const neverAffected = (): boolean => false;
+
+/**
+ * `affects()` for one address, which is parsed now.
+ *
+ * @throws {TypeError} if `hostname` is not an IP literal.
+ */
+export function affecting(local: LocalAddress): (previous: State, next: State) => boolean {
+  const parsed = parseLocal(local);
+  if (parsed === null || scopeOf(parsed.address) === "loopback") return neverAffected;
+  const isWildcard = parsed.address === "0.0.0.0" || parsed.address === "::";
+  return (previous, next) => {
+    if (previous === next) return false;
+    if (longSleepBetween(previous, next) !== null) return true;
+    return isWildcard
+      ? wildcardAffected(parsed, previous, next)
+      : holdersDiffer(parsed, previous, next, (nic) => holds(nic, parsed.address));
+  };
+}
+
+/** Null if the address is not of IP. */
+function parseLocal(local: LocalAddress): Parsed | null {
+  const { hostname, interface: name = null, transport = "" } = Object(local) as {
+    readonly hostname?: unknown;
+    readonly interface?: string;
+    readonly transport?: string;
+  };
+  if (OTHER_TRANSPORTS.includes(transport)) return null;
+  if (typeof hostname !== "string") {
+    throw new TypeError(
+      'Cannot take this as a local address: give listener.addr or { hostname: "192.0.2.7" }',
+    );
+  }
+  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(hostname) ?? [];
+  const bytes = parseIp(host);
+  if (bytes === null || (name !== null && typeof name !== "string")) {
+    throw new TypeError(
+      `Cannot take "${escapeText(hostname)}" as a local address: give an IP address ` +
+        "without brackets, with %zone where needed, not a name, and the name of an interface, if any",
+    );
+  }
+  return { address: formatIp(unmapIpv4(bytes)), interface: name, zone };
+}
+
+const OTHER_TRANSPORTS: readonly string[] = ["unix", "unixpacket", "vsock"];
+
+function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean {
+  const family = parsed.address === "::" ? "IPv6" : "IPv4";
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
+  if (from?.interface !== to?.interface || from?.source !== to?.source) return true;
+  if (parsed.interface === null && parsed.zone === null) return false;
+  const binds = (nic: Interface): boolean =>
+    nic.addresses.some((held) => held.family === family && isBindable(held, nic));
+  return holdersDiffer(parsed, previous, next, () => true) ||
+    holdersDiffer(parsed, previous, next, binds);
+}
+
+/**
+ * Whether the interfaces that the socket may mean and that satisfy the condition differ, or have another index.
+ * Only interfaces that are not shared between the states are looked at.
+ */
+function holdersDiffer(
+  parsed: Parsed,
+  previous: State,
+  next: State,
+  condition: (nic: Interface) => boolean,
+): boolean {
+  const isBefore = selects(parsed, previous);
+  const isAfter = selects(parsed, next);
+  return pairInterfaces(previous, next).some(({ from, to }) => {
+    const before = from !== undefined && isBefore(from) && condition(from);
+    const after = to !== undefined && isAfter(to) && condition(to);
+    return before !== after || (before && from.index !== to!.index);
+  });
+}
+
+/** The interfaces that the socket may mean: at most one if it names one, else all. */
+function selects({ interface: name, zone }: Parsed, state: State): (nic: Interface) => boolean {
+  // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
+  const isName = zone !== null && findInterface(state, zone) !== undefined;
+  return (nic) =>
+    (name === null || nic.name === name) &&
+    (zone === null || (isName ? nic.name : String(nic.index)) === zone);
+}
+
+/**
+ * Why connections opened in one state are lost in another; null if they are not. Nobody says which address a
+ * connection has, so a network counts, not a connection:
+ *
+ * - The default route of a family has another interface, that interface another index, or the route another source.
+ *   A route that was added loses nothing. Nor does another source of IPv6 while the interface keeps the one before,
+ *   as when a temporary address follows another (RFC 8981).
+ * - The source of a default route can no longer be bound, or none of the usable addresses that an interface had of
+ *   a family: a virtual address that moves to another host ends no connection.
+ * - The machine slept for 600_000 ms or more.
+ */
+export function connectionLoss(previous: State, next: State): Reason | null {
+  if (previous === next) return null;
+  return longSleepBetween(previous, next) ?? routeLoss("IPv4", previous, next) ??
+    routeLoss("IPv6", previous, next) ?? addressLoss(previous, next);
+}
+
+function routeLoss(family: "IPv4" | "IPv6", previous: State, next: State): Reason | null {
+  const from = routeOf(previous, family);
+  const to = routeOf(next, family);
+  if (from === null || from === to) return null;
+  const before = findInterface(previous, from.interface);
+  const after = findInterface(next, from.interface);
+  const keeps = from.source === null || holds(after, from.source);
+  const isSame = to !== null && to.interface === from.interface && before?.index === after?.index &&
+    (to.source === from.source || from.source === null || (family === "IPv6" && keeps));
+  return isSame && keeps ? null : { kind: "default-route", family, from, to };
+}
+
+function addressLoss(previous: State, next: State): Reason | null {
+  for (const { from, to } of pairInterfaces(previous, next)) {
+    for (const family of from === undefined ? [] : FAMILIES) {
+      const before = addressesOf(from!).usable.filter((one) => one.family === family);
+      if (before.some((one) => holds(to, one.address))) continue;
+      const [address] = before;
+      if (address) return { kind: "address-unusable", interface: from!.name, address };
+    }
+  }
+  return null;
+}
+
+/** Whether the interface has the address and it can be bound. */
+function holds(nic: Interface | undefined, address: string): boolean {
+  return nic !== undefined &&
+    nic.addresses.some((one) => one.address === address && isBindable(one, nic));
+}
