@@ -14,8 +14,7 @@ export const MSG_DONTWAIT = 0x80;
 export const CTL_NET = 4;
 export const NET_RT_DUMP = 1;
 
-// sys/errno.h
-export const ENOBUFS = 55;
+export const ENOBUFS = 55; // sys/errno.h
 
 // net/route.h: messages, sockaddrs (bit i of rtm_addrs), flags
 export const RTM_VERSION = 5;
@@ -78,23 +77,14 @@ export const SOCKADDR_IN = { sin_addr: 4 } as const;
 export const SOCKADDR_IN_SIZE = 16;
 export const SOCKADDR_IN6 = { sin6_addr: 8, sin6_scope_id: 24 } as const;
 export const SOCKADDR_IN6_SIZE = 28;
-export const SOCKADDR_DL = {
-  sdl_index: 2,
-  sdl_type: 4,
-  sdl_nlen: 5,
-  sdl_alen: 6,
-  sdl_data: 8,
-} as const;
+export const SOCKADDR_DL = { sdl_index: 2, sdl_nlen: 5, sdl_alen: 6, sdl_data: 8 } as const;
 
 /** macOS: what FreeBSD does not have or numbers differently. */
 export const DARWIN = {
   AF_INET6: 30,
   NET_RT_IFLIST2: 6, // NET_RT_IFLIST with 64-bit counters and multicast groups
-  RTM_OLDADD: 0x9,
-  RTM_OLDDEL: 0xa,
   RTM_IFINFO2: 0x12,
   RTM_NEWMADDR2: 0x13,
-  RTM_GET2: 0x14,
   RTF_WASCLONED: 0x20000, // a copy for one host
   RTF_IFSCOPE: 0x1000000, // only for sockets bound to the interface
   IFT_GIF: 0x37,
@@ -124,14 +114,14 @@ export const DARWIN = {
 } as const;
 
 /** macOS: kernel events that change no state, by subclass; others of these subclasses may (net/net_kev.h). */
-export const KERNEL_NOISE = {
-  KEV_INET_SUBCLASS: {
+export const KERNEL_NOISE: Readonly<Record<number, Readonly<Record<string, number>>>> = {
+  [DARWIN.KEV_INET_SUBCLASS]: {
     KEV_INET_ARPCOLLISION: 7,
     KEV_INET_PORTINUSE: 8,
     KEV_INET_ARPRTRFAILURE: 9,
     KEV_INET_ARPRTRALIVE: 10,
   },
-  KEV_DL_SUBCLASS: {
+  [DARWIN.KEV_DL_SUBCLASS]: {
     KEV_DL_ADDMULTI: 7,
     KEV_DL_DELMULTI: 8,
     KEV_DL_WAKEFLAGS_CHANGED: 17,
@@ -146,13 +136,13 @@ export const KERNEL_NOISE = {
     KEV_DL_QOS_MODE_CHANGED: 29,
     KEV_DL_LOW_POWER_MODE_CHANGED: 30,
   },
-  KEV_INET6_SUBCLASS: { KEV_INET6_REQUEST_NAT64_PREFIX: 7 },
-  KEV_ND6_SUBCLASS: {
+  [DARWIN.KEV_INET6_SUBCLASS]: { KEV_INET6_REQUEST_NAT64_PREFIX: 7 },
+  [DARWIN.KEV_ND6_SUBCLASS]: {
     KEV_ND6_RA: 1, // every few seconds (tailscale#4223)
     KEV_ND6_NDFAILURE: 2,
     KEV_ND6_NDALIVE: 3,
   },
-} as const;
+};
 
 /** FreeBSD: what macOS does not have or numbers differently. */
 export const FREEBSD = {

@@ -5,13 +5,7 @@ import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface
 import { compareBytes, formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/source.ts";
-import type {
-  Address,
-  DefaultRoute,
-  DefaultRoutes,
-  Interface,
-  InterfaceKind,
-} from "../../state/types.ts";
+import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
 import { macrotask } from "../time_slice.ts";
 import * as C from "./constants.ts";
@@ -134,37 +128,23 @@ function readAddressFlags(
   const flags = new Map<InterfaceAddress, number>();
   let asked = 0;
   const socket = libc.socket(inet6, C.SOCK_DGRAM | socketFlags, 0);
-  try {
-    for (const { addresses, link } of interfaces) {
-      for (const address of addresses) {
-        if (address.family !== "IPv6") continue;
-        asked++;
-        const request = encodeFlagsRequest(link.name, address.address, inet6);
-        // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
-        if (!syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
-        flags.set(address, u32(request, C.IFNAMSIZ));
-      }
+  for (const { addresses, link } of interfaces) {
+    for (const address of addresses) {
+      if (address.family !== "IPv6") continue;
+      asked++;
+      // struct in6_ifreq: the name, then a sockaddr_in6 that the kernel overwrites with the flags. The kernel
+      // fills in the scope of a link-local address from the interface.
+      const request = new Uint8Array(C.IN6_IFREQ_SIZE);
+      request.set(link.name.subarray(0, C.IFNAMSIZ - 1));
+      request.set([C.SOCKADDR_IN6_SIZE, inet6], C.IFNAMSIZ);
+      request.set(address.address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
+      // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
+      if (!syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
+      flags.set(address, u32(request, C.IFNAMSIZ));
     }
-  } finally {
-    if (socket >= 0) libc.close(socket);
   }
+  if (socket >= 0) libc.close(socket);
   return asked > 0 && flags.size === 0 ? null : flags;
-}
-
-/**
- * struct in6_ifreq: the name, then a sockaddr_in6 that the kernel overwrites with the flags. The kernel
- * fills in the scope of a link-local address from the interface.
- */
-function encodeFlagsRequest(
-  name: Uint8Array,
-  address: Uint8Array,
-  family: number,
-): Uint8Array<ArrayBuffer> {
-  const request = new Uint8Array(C.IN6_IFREQ_SIZE);
-  request.set(name.subarray(0, C.IFNAMSIZ - 1));
-  request.set([C.SOCKADDR_IN6_SIZE, family], C.IFNAMSIZ);
-  request.set(address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
-  return request;
 }
 
 /** The interface as it is published; `flags` is null where address flags cannot be read. */
@@ -239,7 +219,7 @@ export function findDefaultRoutes(
   routes: readonly Route[],
   interfaces: readonly Interface[],
   unusable: number,
-): DefaultRoutes {
+): Reading["defaultRoute"] {
   const byIndex = new Map(interfaces.map((nic) => [nic.index, nic]));
   const usable = routes.filter(({ flags, index }) =>
     (flags & C.RTF_UP) !== 0 && (flags & unusable) === 0 && byIndex.get(index)?.kind !== "loopback"

@@ -11,6 +11,7 @@ import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./s
 const COMMON_SIZE = 4;
 /** The offset of a sockaddr that is absent. */
 export const ABSENT = -1;
+const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
 
 type Family = "IPv4" | "IPv6";
 
@@ -52,12 +53,8 @@ export interface InterfaceAddress {
   readonly peerOrBroadcast: Uint8Array | null; // the peer on a point-to-point link; null for none
 }
 
-/** struct sockaddr_dl. */
-export interface LinkSockaddr {
-  readonly index: number; // the interface; 0 where the kernel leaves it out
-  readonly name: Uint8Array; // the name of the interface
-  readonly address: Uint8Array; // the hardware address
-}
+/** struct sockaddr_dl; the index is 0 where the kernel leaves it out. */
+export type LinkSockaddr = Pick<Link, "index" | "name" | "address">;
 
 /** Visits the messages of a datagram or a dump, up to one whose length is impossible. Zeros at the end are padding. */
 export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage) => void): void {
@@ -79,9 +76,8 @@ export function headerOf({ type, version }: RouteMessage, layout: Layout): Heade
   return version === layout.version ? layout.headers[type] ?? null : null;
 }
 
-/** An i32 of the header as unsigned; 0 where this struct has none. */
-export function field({ bytes }: RouteMessage, offset: number | undefined): number {
-  if (offset === undefined) return 0;
+/** An i32 of the header as unsigned. */
+export function field({ bytes }: RouteMessage, offset: number): number {
   if (offset + 4 > bytes.length) throw new DecodeError("rt_msghdr", offset);
   return u32(bytes, offset);
 }
@@ -116,7 +112,13 @@ export function decodeRoute(
   if (destination === null) return null;
   const family = familyOf(destination);
   const flags = field(message, header.flags);
-  const prefixLength = routePrefixLength(bytes, sockaddrs[C.RTAX_NETMASK]!, destination, flags);
+  const mask = sockaddrs[C.RTAX_NETMASK]!;
+  const isUnmaskedDefault = mask === ABSENT && isUnspecified(destination);
+  const prefixLength = flags & C.RTF_HOST
+    ? destination.length * 8
+    : isUnmaskedDefault
+    ? 0
+    : decodePrefixLength(bytes, mask, family);
   if (prefixLength > (family === "IPv4" ? longestIpv4 : longestIpv6)) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;
   const source = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
@@ -139,14 +141,14 @@ export function decodeRoute(
 export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
-  const link = decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!);
+  const { address, name } = decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!) ?? NO_LINK;
   return {
     index: indexOf(message, header),
-    name: link?.name ?? new Uint8Array(),
+    name,
     flags: field(message, header.flags),
     type: bytes[header.type]!,
     mtu: field(message, header.mtu),
-    address: link?.address ?? new Uint8Array(),
+    address,
     linkState: header.linkState === undefined ? 0 : bytes[header.linkState]!,
   };
 }
@@ -162,28 +164,14 @@ export function decodeAddress(
   const address = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
   if (address === null) return null;
   const family = familyOf(address);
-  const mask = sockaddrs[C.RTAX_NETMASK]!;
   const other = decodeIp(bytes, sockaddrs[C.RTAX_BRD]!, layout);
   return {
     index: indexOf(message, header),
     family,
     address,
-    prefixLength: mask === ABSENT ? address.length * 8 : decodePrefixLength(bytes, mask, family),
+    prefixLength: decodePrefixLength(bytes, sockaddrs[C.RTAX_NETMASK]!, family),
     peerOrBroadcast: other?.length === address.length ? other : null,
   };
-}
-
-/** A route without a mask leads to a host, or it is the default route if its destination is 0. */
-function routePrefixLength(
-  bytes: Uint8Array,
-  mask: number,
-  destination: Uint8Array,
-  flags: number,
-): number {
-  const whole = destination.length * 8;
-  if (flags & C.RTF_HOST) return whole;
-  if (mask !== ABSENT) return decodePrefixLength(bytes, mask, familyOf(destination));
-  return isUnspecified(destination) ? 0 : whole;
 }
 
 /** The offsets of the sockaddrs of a message, by RTAX_*. */
@@ -246,7 +234,7 @@ export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr 
   const { sdl_alen, sdl_data, sdl_index, sdl_nlen } = C.SOCKADDR_DL;
   const index = length < sdl_index + 2 ? 0 : u16(bytes, at + sdl_index);
   // It can be longer than its struct, and shorter: captures show 14 bytes.
-  if (length < sdl_data) return { index, name: new Uint8Array(), address: new Uint8Array() };
+  if (length < sdl_data) return { ...NO_LINK, index };
   // All ones mean absent, as golang/net decodes them.
   const name = at + sdl_data;
   const address = name + bytes[at + sdl_nlen]! % 0xff;
@@ -256,11 +244,12 @@ export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr 
 }
 
 /**
- * Counts the leading ones of a mask. The radix tree cuts masks after their last significant byte and
- * fills what precedes the address with 0xff, the family byte too: hence the family of the address that
- * the mask belongs to.
+ * Counts the leading ones of a mask; all of them if it is absent. The radix tree cuts masks after their last
+ * significant byte and fills what precedes the address with 0xff, the family byte too: hence the family of the
+ * address that the mask belongs to.
  */
 export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family): number {
+  if (at === ABSENT) return family === "IPv4" ? 32 : 128;
   let ones = 0;
   for (const byte of addressOf(bytes, at, family)) {
     ones += Math.min(Math.clz32(~byte << 24), 8);

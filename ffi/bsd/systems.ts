@@ -15,10 +15,9 @@ interface Offsets {
 export interface RouteHeader extends Offsets {
   readonly about: "route";
   readonly flags: number; // i32: RTF_*
-  /** i32: who sent the request; left out where the struct has none, like the next two. */
-  readonly pid?: number;
-  readonly sequence?: number; // i32: which of the sender's requests
-  readonly error?: number; // i32: why the request failed
+  readonly pid: number; // i32: who sent the request
+  readonly sequence: number; // i32: which of the sender's requests
+  readonly error: number; // i32: why the request failed
 }
 
 /** A link message. */
@@ -72,36 +71,18 @@ export interface BsdSystem extends Layout {
 
 /** Makes a table of pairs of an entry and the types that have it. */
 export function byType<T>(...rows: (readonly [T, readonly number[]])[]): Record<number, T> {
-  return Object.fromEntries(
-    rows.flatMap(([entry, types]) => types.map((type) => [type, entry])),
-  );
+  return Object.fromEntries(rows.flatMap(([entry, types]) => types.map((type) => [type, entry])));
 }
 
-const ROUTE_TYPES = [
-  C.RTM_ADD,
-  C.RTM_DELETE,
-  C.RTM_CHANGE,
-  C.RTM_GET,
-  C.RTM_LOSING,
-  C.RTM_REDIRECT,
-  C.RTM_MISS,
-  C.RTM_LOCK,
-  C.RTM_RESOLVE,
-];
+const REQUESTS = [C.RTM_ADD, C.RTM_DELETE, C.RTM_CHANGE, C.RTM_GET, C.RTM_LOCK];
+const REPORTS = [C.RTM_LOSING, C.RTM_REDIRECT, C.RTM_MISS, C.RTM_RESOLVE];
 const ADDRESS_TYPES = [C.RTM_NEWADDR, C.RTM_DELADDR];
 const NEVER_DEFAULT = C.RTF_HOST | C.RTF_LLINFO | C.RTF_LOCAL | C.RTF_BROADCAST | C.RTF_MULTICAST;
 const UNUSABLE = C.RTF_REJECT | C.RTF_BLACKHOLE;
 
 /** What the structs of macOS and FreeBSD have in common. */
-const RT_MSGHDR = {
-  about: "route",
-  index: 4,
-  flags: 8,
-  addresses: 12,
-  pid: 16,
-  sequence: 20,
-  error: 24,
-} as const;
+const RTM_FIELDS = { index: 4, flags: 8, addresses: 12, pid: 16, sequence: 20, error: 24 };
+const RT_MSGHDR = { about: "route", ...RTM_FIELDS } as const;
 const IF_MSGHDR = { about: "link", addresses: 4, flags: 8, index: 12 } as const;
 /** 20 bytes: the sockaddrs begin there, even where they are padded to 8. */
 const IFA_MSGHDR: Header = { about: "address", size: 20, addresses: 4, index: 12 };
@@ -115,9 +96,7 @@ const darwin: BsdSystem = {
   sockaddrs: C.RTAX_MAX,
   neverDefault: NEVER_DEFAULT | C.DARWIN.RTF_WASCLONED,
   headers: byType<Header>(
-    [{ ...RT_MSGHDR, size: 92 }, [...ROUTE_TYPES, C.DARWIN.RTM_OLDADD, C.DARWIN.RTM_OLDDEL]],
-    // struct rt_msghdr2 counts references where the other has pid, seq and errno.
-    [{ about: "route", size: 92, index: 4, flags: 8, addresses: 12 }, [C.DARWIN.RTM_GET2]],
+    [{ ...RT_MSGHDR, size: 92 }, [...REQUESTS, ...REPORTS]],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [C.RTM_IFINFO]],
     [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [C.DARWIN.RTM_IFINFO2]],
@@ -151,7 +130,7 @@ const freebsd: BsdSystem = {
   sockaddrs: C.RTAX_MAX,
   neverDefault: NEVER_DEFAULT,
   headers: byType<Header>(
-    [{ ...RT_MSGHDR, size: 152 }, ROUTE_TYPES],
+    [{ ...RT_MSGHDR, size: 152 }, [...REQUESTS, ...REPORTS]],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [C.RTM_IFINFO]],
     [IFMA_MSGHDR, [C.RTM_NEWMADDR]],

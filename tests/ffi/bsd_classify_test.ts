@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/events.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
 import { SYSTEMS as LAYOUTS } from "../../ffi/bsd/systems.ts";
 import {
   encodeAddress,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { decodeEvent } from "../../ffi/bsd/events.ts";
+import { decodeEvent } from "../../ffi/bsd/event_sockets.ts";
 import { forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import {

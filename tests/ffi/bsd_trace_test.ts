@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { formatMessage } from "../../ffi/bsd/events.ts";
+import { formatMessage } from "../../ffi/bsd/event_sockets.ts";
 import {
   encodeAddress,
   encodeAnnouncement,

@@ -5,7 +5,7 @@
  */
 import { DARWIN, FREEBSD } from "../../ffi/bsd/constants.ts";
 import * as constants from "../../ffi/bsd/constants.ts";
-import type { Header, Layout } from "../../ffi/bsd/systems.ts";
+import { type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { type BsdName, LAYOUTS, NETBSD, OPENBSD } from "../support/bsd_layouts.ts";
 import {
@@ -49,7 +49,6 @@ const NOT_SHIPPED: readonly (readonly [names: RegExp, condition: string])[] = [
 /** The struct of each type of message, where it is not the one of `STRUCTS`. */
 const OTHER_STRUCTS: Readonly<Record<BsdName, Readonly<Record<number, string>>>> = {
   darwin: {
-    [DARWIN.RTM_GET2]: "rt_msghdr2",
     [DARWIN.RTM_IFINFO2]: "if_msghdr2",
     [DARWIN.RTM_NEWMADDR2]: "ifma_msghdr2",
   },
@@ -128,7 +127,7 @@ const darwin: System = {
     ...constantFacts(SHARED),
     ...constantFacts(DARWIN),
     ...Object.values(KERNEL_NOISE).flatMap(constantFacts),
-    ...layoutFacts("darwin", LAYOUTS.darwin),
+    ...layoutFacts("darwin", SYSTEMS.darwin),
     ...errnoFacts("darwin"),
   ].map((fact) => ({
     ...fact,

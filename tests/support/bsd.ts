@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeDefaultRoutes, decodeInterfaces, publishedInterface } from "../../ffi/bsd/dump.ts";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/events.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
 import {
   ABSENT,
   decodeAddress,

@@ -130,8 +130,29 @@ const openbsd: Layout = {
   ),
 };
 
+/**
+ * RTM_GET2, of the dump NET_RT_DUMP2 that the product does not ask for: struct rt_msghdr2 counts references
+ * where the other has pid, seq and errno, and has zeros at 24.
+ */
+const darwin: Layout = {
+  ...SYSTEMS.darwin,
+  headers: {
+    ...SYSTEMS.darwin.headers,
+    0x14: {
+      about: "route",
+      size: 92,
+      index: 4,
+      flags: 8,
+      addresses: 12,
+      pid: 24,
+      sequence: 24,
+      error: 24,
+    },
+  },
+};
+
 /** By system. */
-export const LAYOUTS = { ...SYSTEMS, netbsd, openbsd } as const;
+export const LAYOUTS = { darwin, freebsd: SYSTEMS.freebsd, netbsd, openbsd } as const;
 
 /** The systems whose messages can be decoded. */
 export type BsdName = keyof typeof LAYOUTS;

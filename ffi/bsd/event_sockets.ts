@@ -1,22 +1,27 @@
-// What netwatch listens to: the routing socket, and two more wake-up sources of macOS, whose routing socket does
-// not report an unplugged cable, a new interface, the end of duplicate address detection or a second address in a
-// subnet, and overflows silently. Those two are optional: if the system lacks or refuses one, netwatch continues
-// without it, and reconcile finds what no source reports.
+// What netwatch listens to, and the events that arrive there: the routing socket, and two more wake-up sources of
+// macOS, whose routing socket does not report an unplugged cable, a new interface, the end of duplicate address
+// detection or a second address in a subnet, and overflows silently. Those two are optional: if the system lacks
+// or refuses one, netwatch continues without it, and reconcile finds what no source reports.
 import { DecodeError } from "../../state/errors.ts";
+import { formatIp } from "../../state/ip.ts";
 import type { SocketPort } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";
 import * as C from "./constants.ts";
-import {
-  type BsdEvent,
-  decodeEvent,
-  decodeKernelEvent,
-  formatKernelEvent,
-  formatMessage,
-} from "./events.ts";
 import type { Syscalls } from "./libc.ts";
-import { forEachMessage } from "./route_message.ts";
-import type { BsdSystem, RouteHeader } from "./systems.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  decodeShortRoute,
+  field,
+  forEachMessage,
+  headerOf,
+  indexOf,
+  type RouteMessage,
+  u32,
+} from "./route_message.ts";
+import type { BsdSystem, Layout, RouteHeader } from "./systems.ts";
 
 /** The default of the option `receiveBufferBytes`. */
 const RECEIVE_BUFFER_BYTES = 262_144;
@@ -24,6 +29,23 @@ const RECEIVE_BUFFER_BYTES = 262_144;
 const LEAST_BUFFER_BYTES = 8_192;
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = new TextEncoder().encode("com.apple.system.config.network_change\0");
+
+/**
+ * An event. Its content is not kept: the kernels do not report everything, so each change is a reason to read
+ * the kernel's state.
+ *
+ * - `removed`: an address goes, but the kernel may list it for another moment.
+ * - `joined`: a multicast group, which is news only on an interface that is not known yet.
+ * - `answer`: to a program's RTM_GET, perhaps to our canary.
+ * - `malformed`: unknown or not decodable, so the state may have changed.
+ */
+export type BsdEvent =
+  | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
+  | { readonly kind: "joined"; readonly index: number }
+  | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
+
+const CHANGED: BsdEvent = { kind: "changed" };
+const NOISE: BsdEvent = { kind: "noise" };
 
 /** A descriptor that becomes readable when the network changes. */
 export interface BsdPort extends SocketPort<BsdEvent> {
@@ -106,7 +128,7 @@ export function encodeCanary(
   view.setUint16(0, bytes.length, true);
   bytes.set([version, C.RTM_GET], 2);
   view.setInt32(addresses, 1 << C.RTAX_DST, true);
-  view.setInt32(at!, sequence, true);
+  view.setInt32(at, sequence, true);
   bytes.set([C.SOCKADDR_IN_SIZE, C.AF_INET], size);
   return bytes;
 }
@@ -157,4 +179,102 @@ export function openKernelEvents(
     events.push(decodeKernelEvent(bytes));
     trace?.(formatKernelEvent(bytes));
   });
+}
+
+/** Decodes a message of the routing socket. Throws DecodeError. */
+export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
+  const header = headerOf(message, layout);
+  switch (header?.about) {
+    case undefined:
+      return { kind: "malformed" };
+    case "chatter":
+      return NOISE;
+    case "link":
+    case "announcement":
+      return CHANGED;
+    case "address":
+      return message.type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
+    case "group":
+      // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
+      // than the groups that it joins.
+      return { kind: "joined", index: indexOf(message, header) };
+    case "route":
+      return decodeRouteEvent(message, header, layout);
+  }
+}
+
+function decodeRouteEvent(message: RouteMessage, header: RouteHeader, layout: Layout): BsdEvent {
+  switch (message.type) {
+    case C.RTM_GET:
+      return {
+        kind: "answer",
+        pid: field(message, header.pid),
+        sequence: field(message, header.sequence),
+      };
+    case C.RTM_ADD:
+    case C.RTM_DELETE:
+    case C.RTM_CHANGE: {
+      const isRefused = field(message, header.error) !== 0; // the echo of a request
+      // A router that learns a million routes, and neighbours that come and go, change no default route.
+      return isRefused || decodeShortRoute(message, header, layout) === null ? NOISE : CHANGED;
+    }
+    default:
+      // RTM_MISS: one per destination without a route, thousands a second since macOS 26.4
+      // (tailscale#19324, net-tools#203).
+      return NOISE;
+  }
+}
+
+const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
+
+/** Decodes a struct kern_event_msg of macOS. */
+export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
+  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
+  const noise = C.KERNEL_NOISE[u32(bytes, kev_subclass)];
+  if (noise === undefined) return NOISE;
+  return Object.values(noise).includes(u32(bytes, event_code)) ? NOISE : CHANGED;
+}
+
+/** Formats a struct kern_event_msg. */
+export function formatKernelEvent(bytes: Uint8Array): string {
+  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return "kernel event cut short";
+  return `kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`;
+}
+
+/** RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET. */
+const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
+
+/** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
+export function formatMessage(message: RouteMessage, layout: Layout): string {
+  const header = headerOf(message, layout);
+  if (header === null) return `unknown type ${hex(message.type)} version ${message.version}`;
+  switch (header.about) {
+    case "route": {
+      const route = decodeRoute(message, header, layout);
+      const type = ROUTE_TYPES[message.type] ?? `type ${hex(message.type)}`;
+      if (route === null) return `route ${type}`;
+      const { destination, flags, gateway, index, prefixLength } = route;
+      const prefix = `${formatIp(destination)}/${prefixLength}`;
+      const via = gateway === null ? "" : ` via ${formatIp(gateway)}`;
+      return `route ${type} ${index} ${prefix}${via} flags ${hex(flags)}`;
+    }
+    case "link": {
+      const { flags, index, linkState, mtu } = decodeLink(message, header, layout);
+      return `link ${index} flags ${hex(flags)} mtu ${mtu} state ${linkState}`;
+    }
+    case "address": {
+      const found = decodeAddress(message, header, layout);
+      const kind = message.type === C.RTM_DELADDR ? "address-gone" : "address";
+      if (found === null) return kind;
+      return `${kind} ${found.index} ${formatIp(found.address)}/${found.prefixLength}`;
+    }
+    case "group":
+      return `group ${indexOf(message, header)}`;
+    default:
+      return header.about;
+  }
+}
+
+function hex(number: number): string {
+  return `0x${number.toString(16)}`;
 }
