@@ -55,13 +55,7 @@ export const IFF_LOOPBACK = 0x8;
 export const IFF_POINTOPOINT = 0x10;
 export const IFF_RUNNING = 0x40;
 export const IFNAMSIZ = 16;
-
-// net/if_types.h
-export const IFT_ETHER = 0x06; // Wi-Fi too
-export const IFT_PPP = 0x17;
-export const IFT_LOOP = 0x18;
-export const IFT_L2VLAN = 0x87;
-export const IFT_BRIDGE = 0xd1;
+export const IFT_ETHER = 0x06; // net/if_types.h: Wi-Fi and taps, too
 
 // netinet6/in6_var.h
 export const IN6_IFF_TENTATIVE = 0x2;
@@ -87,10 +81,6 @@ export const DARWIN = {
   RTM_NEWMADDR2: 0x13,
   RTF_WASCLONED: 0x20000, // a copy for one host
   RTF_IFSCOPE: 0x1000000, // only for sockets bound to the interface
-  IFT_GIF: 0x37,
-  IFT_STF: 0x39, // 6to4
-  IFT_IEEE8023ADLAG: 0x88,
-  IFT_CELLULAR: 0xff,
   IN6_IFF_DYNAMIC: 0x100, // DHCPv6
   IN6_IFF_OPTIMISTIC: 0x200, // usable while it is checked (RFC 4429)
   CLOCK_MONOTONIC_RAW: 4, // counts sleep
@@ -154,15 +144,31 @@ export const FREEBSD = {
   RTM_IEEE80211: 0x12,
   RTM_IPFWLOG: 0x13, // since 15
   LINK_STATE_DOWN: 1,
-  IFT_TUNNEL: 0x83, // gre(4), ipsec(4)
-  IFT_IEEE8023ADLAG: 0xa1,
-  IFT_STF: 0xd7, // 6to4
-  IFT_GIF: 0xf0,
-  IFT_ENC: 0xf4, // enc(4), ovpn(4)
-  IFT_PFLOG: 0xf6,
-  IFT_PFSYNC: 0xf7,
-  IFT_WIREGUARD: 0xf8,
-  IFT_MBIM: 0xf9, // umb(4), since 15
   CLOCK_MONOTONIC: 4, // counts sleep (review D39270)
   CLOCK_UPTIME: 5, // does not
+} as const;
+
+/** The types that determine the kind of an interface, net/if_types.h. utun calls itself "other". */
+export const LINK_TYPES = {
+  darwin: {
+    loopback: { IFT_LOOP: 0x18 },
+    bridge: { IFT_BRIDGE: 0xd1 },
+    tunnel: { IFT_PPP: 0x17, IFT_GIF: 0x37, IFT_STF: 0x39 }, // STF: 6to4
+    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0x88 },
+    cellular: { IFT_CELLULAR: 0xff },
+  },
+  freebsd: {
+    loopback: { IFT_LOOP: 0x18 },
+    bridge: { IFT_BRIDGE: 0xd1 },
+    tunnel: {
+      IFT_PPP: 0x17,
+      IFT_TUNNEL: 0x83, // gre(4), ipsec(4)
+      IFT_STF: 0xd7,
+      IFT_GIF: 0xf0,
+      IFT_ENC: 0xf4, // enc(4), ovpn(4)
+      IFT_WIREGUARD: 0xf8,
+    },
+    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0xa1, IFT_PFLOG: 0xf6, IFT_PFSYNC: 0xf7 },
+    cellular: { IFT_MBIM: 0xf9 }, // umb(4), since 15
+  },
 } as const;

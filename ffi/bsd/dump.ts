@@ -174,10 +174,13 @@ export function publishedInterface(
 export function linkKind(
   { flags, type }: Pick<Link, "flags" | "type">,
   name: string,
-  { linkKinds }: BsdSystem,
+  { linkTypes }: BsdSystem,
 ): InterfaceKind {
   if (flags & C.IFF_LOOPBACK) return "loopback";
-  const kind = linkKinds[type] ?? kindByName(name);
+  for (const [kind, types] of Object.entries(linkTypes)) {
+    if (Object.values(types).includes(type)) return kind as InterfaceKind;
+  }
+  const kind = kindByName(name);
   return kind === "unknown" && type === C.IFT_ETHER ? "ethernet" : kind;
 }
 

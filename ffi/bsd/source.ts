@@ -22,10 +22,8 @@ import {
 import { type BsdSystemName, type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
 import { type BsdSystem, SYSTEMS } from "./systems.ts";
 
-/** How to open the source; `os` is for tests. */
-type BsdSourceOptions = EventSourceOptions & { os?: BsdSystemName };
-
-const THIS_OS = Deno.build.os as BsdSystemName;
+/** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
+const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
 /**
  * xnu announces that an address is removed before it takes the address out of the list (inctl_ifaddr(),
@@ -55,15 +53,15 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ libc, os = THIS_OS }: BsdSourceOptions): Promise<boolean> {
-    return RUNTIMES[os].has(libc) || await libraryGranted(libcRequest(os, libc));
+  static async granted({ libc }: EventSourceOptions): Promise<boolean> {
+    return runtimes.has(libc) || await libraryGranted(libcRequest(OS, libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */
-  static async open(options: BsdSourceOptions): Promise<BsdSource> {
-    const { libc, os = THIS_OS } = options;
-    const runtime = await RUNTIMES[os].acquire(libc);
-    return new BsdSource(runtime, options, () => RUNTIMES[os].release(libc));
+  static async open(options: EventSourceOptions): Promise<BsdSource> {
+    const { libc } = options;
+    const runtime = await runtimes.acquire(libc);
+    return new BsdSource(runtime, options, () => runtimes.release(libc));
   }
 
   /** What listens at this moment: the routing socket, and the other wake-up sources that the system grants. */
@@ -270,21 +268,16 @@ export interface BsdRuntime {
   dispose(): Promise<void>;
 }
 
-/** By system, and by the path of the C library. */
-const RUNTIMES: Readonly<Record<BsdSystemName, Refcounted<BsdRuntime>>> = {
-  darwin: new Refcounted((path) => loadRuntime("darwin", path)),
-  freebsd: new Refcounted((path) => loadRuntime("freebsd", path)),
-};
-
-async function loadRuntime(os: BsdSystemName, path: string | undefined): Promise<BsdRuntime> {
-  const library = await openLibrary(libcRequest(os, path));
+/** By the path of the C library. */
+const runtimes = new Refcounted<BsdRuntime>(async (path) => {
+  const library = await openLibrary(libcRequest(OS, path));
   try {
-    return makeRuntime(library.symbols, os, () => library.close());
+    return makeRuntime(library.symbols, OS, () => library.close());
   } catch (error) {
     library.close();
     throw error;
   }
-}
+});
 
 /** Uses loaded functions; `unload` unloads them. Throws SystemCallError. */
 export function makeRuntime(

@@ -60,8 +60,7 @@ export interface BsdSystem extends Layout {
   readonly listRequest: number; // NET_RT_*: the list of interfaces
   readonly overflowOption: number | null; // makes an overflow an error; null where it is silent
   readonly hasWakeupSources: boolean; // it has a notification centre and kernel events
-  /** IFT_* that determine the kind. Wi-Fi and taps call themselves Ethernet, utun "other". */
-  readonly linkKinds: Readonly<Record<number, InterfaceKind>>;
+  readonly linkTypes: Readonly<Partial<Record<InterfaceKind, Readonly<Record<string, number>>>>>;
   readonly unusableRoute: number; // RTF_* of routes that no ordinary packet takes
   readonly optimisticAddress: number; // IN6_IFF_*: usable while duplicate address detection runs
   readonly leasedAddress: number; // IN6_IFF_*: has a lifetime, given by DHCPv6
@@ -69,9 +68,11 @@ export interface BsdSystem extends Layout {
   readonly bootClock: number; // goes on
 }
 
-/** Makes a table of pairs of an entry and the types that have it. */
-export function byType<T>(...rows: (readonly [T, readonly number[]])[]): Record<number, T> {
-  return Object.fromEntries(rows.flatMap(([entry, types]) => types.map((type) => [type, entry])));
+/** Makes `Layout.headers` of pairs of a header and the types that have it. */
+export function headersByType(
+  ...rows: (readonly [Header, readonly number[]])[]
+): Record<number, Header> {
+  return Object.fromEntries(rows.flatMap(([header, types]) => types.map((type) => [type, header])));
 }
 
 const REQUESTS = [C.RTM_ADD, C.RTM_DELETE, C.RTM_CHANGE, C.RTM_GET, C.RTM_LOCK];
@@ -95,7 +96,7 @@ const darwin: BsdSystem = {
   rounding: 4,
   sockaddrs: C.RTAX_MAX,
   neverDefault: NEVER_DEFAULT | C.DARWIN.RTF_WASCLONED,
-  headers: byType<Header>(
+  headers: headersByType(
     [{ ...RT_MSGHDR, size: 92 }, [...REQUESTS, ...REPORTS]],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [C.RTM_IFINFO]],
@@ -107,13 +108,7 @@ const darwin: BsdSystem = {
   listRequest: C.DARWIN.NET_RT_IFLIST2,
   overflowOption: null,
   hasWakeupSources: true,
-  linkKinds: byType<InterfaceKind>(
-    ["loopback", [C.IFT_LOOP]],
-    ["bridge", [C.IFT_BRIDGE]],
-    ["tunnel", [C.IFT_PPP, C.DARWIN.IFT_GIF, C.DARWIN.IFT_STF]],
-    ["virtual", [C.IFT_L2VLAN, C.DARWIN.IFT_IEEE8023ADLAG]],
-    ["cellular", [C.DARWIN.IFT_CELLULAR]],
-  ),
+  linkTypes: C.LINK_TYPES.darwin,
   // Every interface of a Mac has a default route of its own, which is scoped; the primary one is not.
   unusableRoute: UNUSABLE | C.DARWIN.RTF_IFSCOPE,
   optimisticAddress: C.DARWIN.IN6_IFF_OPTIMISTIC,
@@ -129,7 +124,7 @@ const freebsd: BsdSystem = {
   rounding: 8,
   sockaddrs: C.RTAX_MAX,
   neverDefault: NEVER_DEFAULT,
-  headers: byType<Header>(
+  headers: headersByType(
     [{ ...RT_MSGHDR, size: 152 }, [...REQUESTS, ...REPORTS]],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [C.RTM_IFINFO]],
@@ -141,15 +136,7 @@ const freebsd: BsdSystem = {
   listRequest: C.FREEBSD.NET_RT_IFLIST,
   overflowOption: C.FREEBSD.SO_RERROR,
   hasWakeupSources: false,
-  linkKinds: byType<InterfaceKind>(
-    ["loopback", [C.IFT_LOOP]],
-    ["bridge", [C.IFT_BRIDGE]],
-    ["tunnel", [C.IFT_PPP, C.FREEBSD.IFT_GIF, C.FREEBSD.IFT_STF, C.FREEBSD.IFT_TUNNEL]],
-    ["tunnel", [C.FREEBSD.IFT_ENC, C.FREEBSD.IFT_WIREGUARD]],
-    ["virtual", [C.IFT_L2VLAN, C.FREEBSD.IFT_IEEE8023ADLAG]],
-    ["virtual", [C.FREEBSD.IFT_PFLOG, C.FREEBSD.IFT_PFSYNC]],
-    ["cellular", [C.FREEBSD.IFT_MBIM]],
-  ),
+  linkTypes: C.LINK_TYPES.freebsd,
   unusableRoute: UNUSABLE,
   // Their bits mean something else here: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
   optimisticAddress: 0,

@@ -53,7 +53,7 @@ class Library implements Disposable {
 }
 
 async function openMonitor(libc: string): Promise<AsyncDisposable & { monitor: NetworkMonitor }> {
-  const source = await BsdSource.open({ os: "darwin", libc });
+  const source = await BsdSource.open({ libc });
   source.check(true);
   const options = { source, coalesceMs: 0, reconcileIntervalMs: 600_000, logger: new Log() };
   const monitor = await NetworkMonitor.open(options);
@@ -120,7 +120,7 @@ skippable({
   needs: NEEDS,
   async fn() {
     using library = new Library();
-    await using source = await BsdSource.open({ os: "darwin", libc: library.path });
+    await using source = await BsdSource.open({ libc: library.path });
     await using subscription = await source.subscribe(NEVER);
     const iterating = Array.fromAsync(subscription);
     assertEquals(await subscription.probe(AbortSignal.timeout(scaled(5_000))), true);
@@ -146,7 +146,7 @@ skippable({
   needs: NEEDS,
   async fn() {
     using library = new Library("APPLE_ARM64");
-    await using source = await BsdSource.open({ os: "darwin", libc: library.path });
+    await using source = await BsdSource.open({ libc: library.path });
     const reading: Reading = await source.read(NEVER);
     assertEquals(reading.knows.addressFlags, true);
     assertEquals(reading.interfaces[0]?.addresses.at(-1)?.tentative, true);
@@ -163,7 +163,7 @@ skippable({
     using library = new Library();
     const script = `
       import { BsdSource } from ${JSON.stringify(new URL("ffi/bsd/source.ts", ROOT).href)};
-      const options = { os: "darwin", libc: ${JSON.stringify(library.path)} };
+      const options = { libc: ${JSON.stringify(library.path)} };
       const granted = await BsdSource.granted(options);
       const source = await BsdSource.open(options);
       await Deno.permissions.revoke({ name: "ffi" });

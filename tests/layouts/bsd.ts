@@ -115,7 +115,7 @@ function errnoFacts(os: "darwin" | "freebsd"): Fact[] {
     .map(({ code, name }) => ({ label: name, c: name, value: code }));
 }
 
-const { DARWIN: _darwin, FREEBSD: _freebsd, KERNEL_NOISE, ...SHARED } = constants;
+const { DARWIN: _darwin, FREEBSD: _freebsd, KERNEL_NOISE, LINK_TYPES, ...SHARED } = constants;
 const BSD_FACTS = [...ABI_FACTS, { label: "sizeof nfds_t", c: "sizeof(nfds_t)", value: 4 }];
 
 const darwin: System = {
@@ -127,6 +127,7 @@ const darwin: System = {
     ...constantFacts(SHARED),
     ...constantFacts(DARWIN),
     ...Object.values(KERNEL_NOISE).flatMap(constantFacts),
+    ...Object.values(LINK_TYPES.darwin).flatMap(constantFacts),
     ...layoutFacts("darwin", SYSTEMS.darwin),
     ...errnoFacts("darwin"),
   ].map((fact) => ({
@@ -142,6 +143,7 @@ const freebsd: System = {
     ...BSD_FACTS,
     ...constantFacts(SHARED),
     ...constantFacts(FREEBSD),
+    ...Object.values(LINK_TYPES.freebsd).flatMap(constantFacts),
     ...layoutFacts("freebsd", LAYOUTS.freebsd),
     ...errnoFacts("freebsd"),
   ],

@@ -17,7 +17,7 @@ import {
   RTM_MISS,
   RTM_REDIRECT,
 } from "../../ffi/bsd/constants.ts";
-import { byType, type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
+import { headersByType, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 
 /** NetBSD: net/route.h, net/if.h. Those marked "O" are of NetBSD before 8. */
 export const NETBSD = {
@@ -59,7 +59,7 @@ const netbsd: Layout = {
   rounding: 8,
   sockaddrs: NETBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | NETBSD.RTF_LOCAL | NETBSD.RTF_BROADCAST,
-  headers: byType<Header>(
+  headers: headersByType(
     [
       {
         about: "route",
@@ -107,7 +107,7 @@ const openbsd: Layout = {
   sockaddrs: OPENBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | OPENBSD.RTF_LOCAL | OPENBSD.RTF_BROADCAST |
     OPENBSD.RTF_MULTICAST,
-  headers: byType<Header>(
+  headers: headersByType(
     [
       {
         about: "route",
