@@ -44,8 +44,17 @@ export type BsdEvent =
   | { readonly kind: "joined"; readonly index: number }
   | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
 
+const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
+/** Messages of these types are worth a look at their route; the others change nothing. */
+const ROUTE_CHANGES: readonly number[] = [C.RTM_ADD, C.RTM_DELETE, C.RTM_CHANGE];
+/** The names of RTM_* in the wire trace. */
+const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
+
 const CHANGED: BsdEvent = { kind: "changed" };
 const NOISE: BsdEvent = { kind: "noise" };
+
+/** Receives one line of text per event. */
+type Trace = EventSourceOptions["trace"];
 
 /** A descriptor that becomes readable when the network changes. */
 export interface BsdPort extends SocketPort<BsdEvent> {
@@ -68,25 +77,25 @@ export function openRouteSocket(
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
   if (system.overflowOption !== null) syscalls.setOption(descriptor, system.overflowOption, 1);
-  return datagramPort(syscalls, descriptor, "route", (datagram, events) => {
-    try {
+  return datagramPort(
+    syscalls,
+    descriptor,
+    "route",
+    trace,
+    (datagram, events) =>
       forEachMessage(datagram, (message) => {
         events.push(decodeEvent(message, system));
         trace?.(formatMessage(message, system));
-      });
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      events.push({ kind: "malformed" });
-      trace?.(error.message);
-    }
-  });
+      }),
+  );
 }
 
-/** The port of a socket of datagrams; `decode` appends the events. */
+/** The port of a socket of datagrams; `decode` appends the events, and may throw DecodeError. */
 function datagramPort(
   syscalls: Syscalls,
   descriptor: number,
   name: string,
+  trace: Trace,
   decode: (datagram: Uint8Array, events: BsdEvent[]) => void,
 ): BsdPort {
   return {
@@ -96,7 +105,13 @@ function datagramPort(
     receive(events) {
       const datagram = syscalls.receive(descriptor);
       if (datagram === null) return 0;
-      decode(datagram, events);
+      try {
+        decode(datagram, events);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        events.push({ kind: "malformed" });
+        trace?.(error.message);
+      }
       return 1;
     },
     // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
@@ -118,15 +133,12 @@ function datagramPort(
  * Encodes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an
  * error, and so the answer proves that ours is not deaf. RTM_GET needs no privilege.
  */
-export function encodeCanary(
-  { headers, version }: BsdSystem,
-  sequence: number,
-): Uint8Array<ArrayBuffer> {
-  const { addresses, sequence: at, size } = headers[C.RTM_GET] as RouteHeader;
+export function encodeCanary(system: BsdSystem, sequence: number): Uint8Array<ArrayBuffer> {
+  const { addresses, sequence: at, size } = system.headers[C.RTM_GET] as RouteHeader;
   const bytes = new Uint8Array(size + C.SOCKADDR_IN_SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, bytes.length, true);
-  bytes.set([version, C.RTM_GET], 2);
+  bytes.set([system.version, C.RTM_GET], 2);
   view.setInt32(addresses, 1 << C.RTAX_DST, true);
   view.setInt32(at, sequence, true);
   bytes.set([C.SOCKADDR_IN_SIZE, C.AF_INET], size);
@@ -134,10 +146,7 @@ export function encodeCanary(
 }
 
 /** Registers with the notification centre of macOS; null where there is none or it refuses. */
-export function openNotification(
-  syscalls: Syscalls,
-  { trace }: EventSourceOptions,
-): BsdPort | null {
+export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | null {
   const { notify_cancel: cancel, notify_register_file_descriptor: register } = syscalls.libc;
   const [fileDescriptor, token] = [new Int32Array(1), new Int32Array(1)];
   if (cancel === null || register?.(NETWORK_CHANGE, fileDescriptor, 0, token) !== 0) return null;
@@ -161,10 +170,7 @@ export function openNotification(
 }
 
 /** Opens a socket for the kernel events of macOS; null if the system refuses. */
-export function openKernelEvents(
-  syscalls: Syscalls,
-  { trace }: EventSourceOptions,
-): BsdPort | null {
+export function openKernelEvents(syscalls: Syscalls, trace: Trace): BsdPort | null {
   const { PF_SYSTEM, SIOCSKEVFILT, SYSPROTO_EVENT } = C.DARWIN;
   const descriptor = syscalls.libc.socket(PF_SYSTEM, C.SOCK_RAW, SYSPROTO_EVENT);
   if (descriptor < 0) return null;
@@ -175,74 +181,49 @@ export function openKernelEvents(
     syscalls.libc.close(descriptor);
     return null;
   }
-  return datagramPort(syscalls, descriptor, "kernel-events", (bytes, events) => {
+  return datagramPort(syscalls, descriptor, "kernel-events", trace, (bytes, events) => {
     events.push(decodeKernelEvent(bytes));
-    trace?.(formatKernelEvent(bytes));
+    trace?.(`kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`);
   });
 }
 
 /** Decodes a message of the routing socket. Throws DecodeError. */
 export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
+  const { type } = message;
   const header = headerOf(message, layout);
   switch (header?.about) {
     case undefined:
       return { kind: "malformed" };
     case "chatter":
       return NOISE;
-    case "link":
-    case "announcement":
-      return CHANGED;
-    case "address":
-      return message.type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
     case "group":
       // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
       // than the groups that it joins.
       return { kind: "joined", index: indexOf(message, header) };
-    case "route":
-      return decodeRouteEvent(message, header, layout);
-  }
-}
-
-function decodeRouteEvent(message: RouteMessage, header: RouteHeader, layout: Layout): BsdEvent {
-  switch (message.type) {
-    case C.RTM_GET:
-      return {
-        kind: "answer",
-        pid: field(message, header.pid),
-        sequence: field(message, header.sequence),
-      };
-    case C.RTM_ADD:
-    case C.RTM_DELETE:
-    case C.RTM_CHANGE: {
-      const isRefused = field(message, header.error) !== 0; // the echo of a request
-      // A router that learns a million routes, and neighbours that come and go, change no default route.
-      return isRefused || decodeShortRoute(message, header, layout) === null ? NOISE : CHANGED;
+    case "route": {
+      if (type === C.RTM_GET) {
+        const [pid, sequence] = [field(message, header.pid), field(message, header.sequence)];
+        return { kind: "answer", pid, sequence };
+      }
+      // RTM_MISS comes for each destination without a route, thousands a second since macOS 26.4
+      // (tailscale#19324, net-tools#203), and the echo of a request may be a refusal. A router that learns a
+      // million routes, and neighbours that come and go, change no default route.
+      const isChange = ROUTE_CHANGES.includes(type) && field(message, header.error) === 0 &&
+        decodeShortRoute(message, header, layout) !== null;
+      return isChange ? CHANGED : NOISE;
     }
     default:
-      // RTM_MISS: one per destination without a route, thousands a second since macOS 26.4
-      // (tailscale#19324, net-tools#203).
-      return NOISE;
+      return type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
   }
 }
 
-const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
-
-/** Decodes a struct kern_event_msg of macOS. */
+/** Decodes a struct kern_event_msg of macOS. Throws DecodeError. */
 export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
-  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return { kind: "malformed" };
+  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) throw new DecodeError("kern_event_msg", 0);
   const noise = C.KERNEL_NOISE[u32(bytes, kev_subclass)];
   if (noise === undefined) return NOISE;
   return Object.values(noise).includes(u32(bytes, event_code)) ? NOISE : CHANGED;
 }
-
-/** Formats a struct kern_event_msg. */
-export function formatKernelEvent(bytes: Uint8Array): string {
-  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) return "kernel event cut short";
-  return `kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`;
-}
-
-/** RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET. */
-const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 
 /** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
 export function formatMessage(message: RouteMessage, layout: Layout): string {

@@ -136,7 +136,7 @@ class BsdSubscription implements Subscription {
     this.#stopClock = clocks.listen((event) => this.#post(event));
     if (!system.hasWakeupSources) return;
     for (const open of [openNotification, openKernelEvents]) {
-      const port = open(syscalls, options);
+      const port = open(syscalls, options.trace);
       if (port !== null) this.#loops.push(this.#listen(port));
     }
   }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
 import { SYSTEMS as LAYOUTS } from "../../ffi/bsd/systems.ts";
+import { DecodeError } from "../../state/errors.ts";
 import {
   encodeAddress,
   encodeAnnouncement,
@@ -157,5 +158,5 @@ Deno.test("decodeKernelEvent() separates changes from noise", () => {
     const { kind } = decodeKernelEvent(encodeKernelEvent(subclass, code));
     assertEquals(kind, changes ? "changed" : "noise", `${subclass}, ${code}`);
   }
-  assertEquals(decodeKernelEvent(new Uint8Array(8)), { kind: "malformed" });
+  assertThrows(() => decodeKernelEvent(new Uint8Array(8)), DecodeError);
 });
