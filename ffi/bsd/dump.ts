@@ -13,7 +13,7 @@ import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
   decodeLink,
-  decodeShortRoute,
+  decodeRoute,
   forEachMessage,
   headerOf,
   type InterfaceAddress,
@@ -112,7 +112,7 @@ export function decodeDefaultRoutes(
   const routes: Route[] = [];
   forEachRecord(dump, layout, malformed, (message, header) => {
     if (header.about !== "route") return;
-    const route = decodeShortRoute(message, header, layout);
+    const route = decodeRoute(message, header, layout, true);
     if (route !== null) routes.push(route);
   });
   return routes;

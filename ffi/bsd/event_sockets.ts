@@ -13,7 +13,6 @@ import {
   decodeAddress,
   decodeLink,
   decodeRoute,
-  decodeShortRoute,
   field,
   forEachMessage,
   headerOf,
@@ -209,7 +208,7 @@ export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
       // (tailscale#19324, net-tools#203), and the echo of a request may be a refusal. A router that learns a
       // million routes, and neighbours that come and go, change no default route.
       const isChange = ROUTE_CHANGES.includes(type) && field(message, header.error) === 0 &&
-        decodeShortRoute(message, header, layout) !== null;
+        decodeRoute(message, header, layout, true) !== null;
       return isChange ? CHANGED : NOISE;
     }
     default:

@@ -145,11 +145,6 @@ export class Syscalls {
     return this.libc.read(descriptor, this.#buffer, BigInt(BUFFER_BYTES));
   }
 
-  /** `write(2)`: returns the number of bytes, negative on failure. */
-  write(descriptor: number, bytes: Bytes): number {
-    return this.libc.write(descriptor, bytes, BigInt(bytes.length));
-  }
-
   /** Returns `revents` of one descriptor at this moment. */
   pollNow(descriptor: number): number {
     const set = Int32Array.of(descriptor, POLLIN); // struct pollfd: events, then revents in the high half

@@ -11,6 +11,7 @@ import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./s
 const COMMON_SIZE = 4;
 /** The offset of a sockaddr that is absent. */
 export const ABSENT = -1;
+const LONGEST_DEFAULT = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
 const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
 
 type Family = "IPv4" | "IPv6";
@@ -88,30 +89,20 @@ export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: nu
   return u16(bytes, index);
 }
 
-/** Decodes a route if it is short enough to be a default route; else null. */
-export function decodeShortRoute(
-  message: RouteMessage,
-  header: RouteHeader,
-  layout: Layout,
-): Route | null {
-  if ((field(message, header.flags) & layout.neverDefault) !== 0) return null;
-  return decodeRoute(message, header, layout, LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6);
-}
-
-/** Decodes a route message; null for a family other than IP, and for a prefix longer than these. */
+/** Decodes a route message; null for a family other than IP and, `defaultsOnly`, what cannot be a default route. */
 export function decodeRoute(
   message: RouteMessage,
   header: RouteHeader,
   layout: Layout,
-  longestIpv4 = 32,
-  longestIpv6 = 128,
+  defaultsOnly = false,
 ): Route | null {
+  const flags = field(message, header.flags);
+  if (defaultsOnly && (flags & layout.neverDefault) !== 0) return null;
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
   const destination = decodeIp(bytes, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
   const family = familyOf(destination);
-  const flags = field(message, header.flags);
   const mask = sockaddrs[C.RTAX_NETMASK]!;
   const isUnmaskedDefault = mask === ABSENT && isUnspecified(destination);
   const prefixLength = flags & C.RTF_HOST
@@ -119,7 +110,7 @@ export function decodeRoute(
     : isUnmaskedDefault
     ? 0
     : decodePrefixLength(bytes, mask, family);
-  if (prefixLength > (family === "IPv4" ? longestIpv4 : longestIpv6)) return null;
+  if (defaultsOnly && prefixLength > LONGEST_DEFAULT[family]) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;
   const source = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
   return {

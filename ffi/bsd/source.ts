@@ -130,7 +130,8 @@ class BsdSubscription implements Subscription {
     this.#canary = new Canary(() => {
       const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
       // The write fails if there is no such route, and the answer says so: only the echo counts.
-      syscalls.write(this.#port.descriptor, encodeCanary(system, sequence));
+      const request = encodeCanary(system, sequence);
+      syscalls.libc.write(this.#port.descriptor, request, BigInt(request.length));
       return sequence;
     });
     this.#stopClock = clocks.listen((event) => this.#post(event));
@@ -296,7 +297,7 @@ export function makeRuntime(
     poll: libc.poll_blocking,
     wakeDescriptor: reader,
     wake: () => {
-      if (!woken) woken = syscalls.write(writer, Uint8Array.of(1)) === 1;
+      if (!woken) woken = libc.write(writer, Uint8Array.of(1), 1n) === 1;
     },
     quiet: () => {
       syscalls.read(reader);
