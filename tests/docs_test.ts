@@ -8,7 +8,7 @@ import { Model } from "../actor/machine/model.ts";
 import { resolveMonitorOptions, resolveSnapshotOptions } from "../actor/options.ts";
 import { HELP } from "../examples/watch/help.ts";
 import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
-import { libcRequest } from "../ffi/linux/libc.ts";
+import { libcRequest } from "../ffi/linux/syscalls.ts";
 import { headingsOf, matches, pages, relativeLinks } from "./support/pages.ts";
 import { readText } from "./support/published.ts";
 import { ROOT } from "./support/run.ts";

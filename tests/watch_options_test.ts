@@ -8,7 +8,7 @@ import config from "../deno.json" with { type: "json" };
 import { HELP, VERSION } from "../examples/watch/help.ts";
 import { parseOptions, UsageError } from "../examples/watch/options.ts";
 import { libcRequest as bsdLibcRequest } from "../ffi/bsd/libc.ts";
-import { libcRequest } from "../ffi/linux/libc.ts";
+import { libcRequest } from "../ffi/linux/syscalls.ts";
 import { nic } from "./support/states.ts";
 
 Deno.test("parseOptions() returns the defaults of the API without arguments", () => {

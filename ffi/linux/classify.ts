@@ -180,7 +180,7 @@ export function attachFilter(syscalls: Syscalls, socket: number): boolean {
   const programView = new DataView(program.buffer);
   programView.setUint16(0, PROGRAM.length, true);
   programView.setBigUint64(8, syscalls.addressOf(instructions), true);
-  const attached = syscalls.setOptionBytes(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
+  const attached = syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
   // The kernel has copied the program by now; until then the buffer must not be collected.
   instructions.fill(0);
   return attached;

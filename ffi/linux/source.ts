@@ -2,11 +2,10 @@
 import type { Clock } from "../../state/runtime.ts";
 import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
 import type { Counters } from "../event_socket.ts";
-import { libraryGranted, Refcounted } from "../library.ts";
+import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { type Dump, readDump } from "./dump.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
-import { libcRequest, loadLibc } from "./libc.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { RequestSocket } from "./request_socket.ts";
 import {
@@ -16,7 +15,7 @@ import {
   type RouteLookup,
 } from "./route_lookup.ts";
 import type { LinuxSubscription } from "./subscription.ts";
-import { Syscalls } from "./syscalls.ts";
+import { libcRequest, Syscalls } from "./syscalls.ts";
 import type { Wakeups } from "./wakeups.ts";
 
 /** The default size of the receive buffer. */
@@ -207,9 +206,10 @@ export class LinuxRuntime {
 export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadRuntime);
 
 async function loadRuntime(path: string | undefined): Promise<LinuxRuntime> {
-  const { functions, unload } = await loadLibc(path);
+  const library = await openLibrary(libcRequest(path));
+  const unload = (): void => library.close();
   try {
-    return new LinuxRuntime(new Syscalls(functions), unload);
+    return new LinuxRuntime(new Syscalls(library.symbols), unload);
   } catch (error) {
     unload();
     throw error;

@@ -1,48 +1,152 @@
-// The system calls that netwatch makes on Linux, as typed functions. errno is read right after a
-// synchronous call and serves messages only: the garbage collector may have run in between.
+// The system calls that netwatch makes on Linux, and where distributions keep the C library. errno is read
+// right after a synchronous call and serves messages only: the garbage collector may have run in between.
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
+import type { LibraryRequest } from "../library.ts";
 import * as C from "./constants.ts";
-import type { LibcFunctions } from "./libc.ts";
 
-/** The netlink port of the kernel. */
-const KERNEL_PORT = 0;
+/**
+ * Deno compiles a trampoline for each function, 0.2 ms apiece, but none for one that takes a struct. A
+ * struct of one integer is passed like that integer (System V ABI for x86-64, 3.2.3; AAPCS64, 6.8.2).
+ */
+const I32 = { struct: ["i32"] } as const;
+const USIZE = { struct: ["usize"] } as const;
+
+/**
+ * The functions that netwatch calls. None is variadic: some ABIs pass variadic arguments differently.
+ * `usize` stands for `size_t`. `ssize_t` results are read as `i32` because no buffer is larger and Deno
+ * returns every longer integer as a bigint.
+ */
+export const LIBC_SYMBOLS = {
+  socket: { parameters: [I32, "i32", "i32"], result: "i32" }, // domain, type, protocol
+  bind: { parameters: [I32, "buffer", "u32"], result: "i32" }, // fd, sockaddr, socklen_t
+  setsockopt: { parameters: [I32, "i32", "i32", "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: [I32, "i32", "i32", "buffer", "buffer"], result: "i32" },
+  send: { parameters: [I32, "buffer", "usize", "i32"], result: "i32" },
+  /** fd, mmsghdr*, how many, flags, timespec* */
+  recvmmsg: { parameters: [I32, "buffer", "u32", "i32", "buffer"], result: "i32" },
+  close: { parameters: [I32], result: "i32" },
+  read: { parameters: [I32, "buffer", "usize"], result: "i32" },
+  timerfd_create: { parameters: [I32, "i32"], result: "i32" }, // clock, flags
+  timerfd_settime: { parameters: [I32, "i32", "buffer", "buffer"], result: "i32" },
+  clock_gettime: { parameters: [I32, "buffer"], result: "i32" }, // clock, timespec*
+  /** Blocks a pool thread instead of the event loop: pollfd*, nfds_t (unsigned long), ms. */
+  poll_blocking: {
+    name: "poll",
+    parameters: ["buffer", "usize", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /**
+   * `memcpy(buffer, buffer, 0)` returns the address of a buffer. Deno refuses its own pointer classes
+   * when the FFI permission covers a single library (denoland/deno#15511).
+   */
+  address_of: { name: "memcpy", parameters: ["buffer", "buffer", USIZE], result: "usize" },
+  /** Copies from an address into a buffer, for the same reason. */
+  copy_from: { name: "memcpy", parameters: ["buffer", USIZE, "usize"], result: "usize" },
+  /** Both glibc and musl export it. Returns an address. */
+  __errno_location: { parameters: [], result: USIZE, optional: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The loaded functions. */
+export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
+
+/**
+ * Deno can call only the C library that it is linked to. musl brings its own thread state, so its
+ * functions crash a glibc process. musl does not export `gnu_get_libc_version`: `Deno.dlopen` fails
+ * before anything is called, also when the file name does not say musl.
+ */
+const GLIBC_SYMBOLS = {
+  ...LIBC_SYMBOLS,
+  gnu_get_libc_version: { parameters: [], result: USIZE },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * How to open the C library that this build of Deno is linked to.
+ *
+ * @param path The option `libc`; undefined to search the usual places.
+ * @param build The build of Deno.
+ * @throws {TypeError} if `path` names musl and Deno is built for glibc
+ */
+export function libcRequest(
+  path: string | undefined,
+  { arch, target }: Pick<typeof Deno.build, "arch" | "target"> = Deno.build,
+): LibraryRequest<typeof LIBC_SYMBOLS> {
+  const what = "the C library";
+  if (target.endsWith("-musl")) {
+    const sonames = [`libc.musl-${arch}.so.1`, "libc.so"];
+    const candidates = [
+      `/lib/ld-musl-${arch}.so.1`, // Alpine
+      `/lib/libc.musl-${arch}.so.1`,
+      "/usr/lib/libc.so", // Void
+    ];
+    return { what, symbols: LIBC_SYMBOLS, path, sonames, candidates };
+  }
+  if (target.endsWith("-android")) {
+    const candidates = ["/system/lib64/libc.so"];
+    return { what, symbols: LIBC_SYMBOLS, path, sonames: ["libc.so"], candidates };
+  }
+  const sonames = ["libc.so.6"];
+  const candidates = [
+    `/lib/${arch}-linux-gnu/libc.so.6`, // Debian, Ubuntu
+    `/usr/lib/${arch}-linux-gnu/libc.so.6`,
+    "/lib64/libc.so.6", // Fedora, RHEL, SUSE
+    "/usr/lib64/libc.so.6",
+    "/usr/lib/libc.so.6", // Arch
+    "/lib/libc.so.6",
+    "/usr/local/lib/libc.so.6", // the image denoland/deno:alpine
+    "/usr/glibc-compat/lib/libc.so.6", // the package alpine-pkg-glibc
+  ];
+  // musl never has glibc's soname, so `/home/musl/libc.so.6` can only be glibc.
+  if (path !== undefined && /musl/i.test(path) && !path.endsWith("/libc.so.6")) {
+    throw new TypeError(
+      `The option libc names musl ('${path}'), but this Deno is built for glibc and would crash:` +
+        ` give the path of glibc, such as ${candidates[0]}, or leave the option out`,
+    );
+  }
+  return { what, symbols: GLIBC_SYMBOLS, path, sonames, candidates };
+}
 
 /** `struct mmsghdr` in 32-bit words, sys/socket.h: a msghdr of 56 bytes, then msg_len. */
 const MMSGHDR_WORDS = 16;
 const MSG_NAMELEN = 2;
 const MSG_FLAGS = 12;
 const MSG_LEN = 14;
+/** The netlink port of the kernel. */
+const KERNEL_PORT = 0;
 
 /** The most datagrams that one call receives. */
 export const RECEIVE_BATCH = 32;
 /** The kernel fills at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
-/** Where datagrams arrive; `iovecs` is here because `headers` points to it. */
-interface Inbox {
-  readonly slots: Uint8Array<ArrayBuffer>;
-  readonly senders: Uint32Array<ArrayBuffer>;
-  readonly iovecs: BigUint64Array<ArrayBuffer>;
-  readonly headers: Uint32Array<ArrayBuffer>;
-}
+// Where datagrams arrive, for all sockets: what one `receive()` brought is decoded before the next.
+const SLOTS = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
+const SENDERS = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
+const IOVECS = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
+const HEADERS = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
 
-/** Shared by all sockets: what one `receive()` brought is decoded before the next. */
-let inbox: Inbox | null = null;
+/** The bytes of a struct of one integer; synchronous calls cannot overlap. */
+const INT = new Int32Array(1);
+const ZERO = new BigUint64Array(1);
+
+function int(value: number): Int32Array<ArrayBuffer> {
+  INT[0] = value;
+  return INT;
+}
 
 /** The system calls of Linux. */
 export class Syscalls {
   readonly #libc: LibcFunctions;
-  readonly #inbox: Inbox;
   readonly #length = new Uint32Array(1);
-  readonly #int = new Int32Array(1);
-  readonly #memory = new Uint8Array(C.SK_MEMINFO_VARS * 4);
+  readonly #errno = new Int32Array(1);
+  readonly #memory = new Uint32Array(C.SK_MEMINFO_VARS);
   readonly #timespec = new BigInt64Array(2);
 
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
-    this.#inbox = inbox ??= makeInbox((buffer) => this.addressOf(new Uint8Array(buffer)));
+    this.#fillHeaders();
   }
 
   /** The error of the call just made, for messages. */
@@ -55,20 +159,18 @@ export class Syscalls {
   errno(): number {
     const location = this.#libc.__errno_location?.();
     if (location === undefined) return 0;
-    this.#libc.copy_from(this.#int, new BigUint64Array(location.buffer)[0]!, 4n);
-    return this.#int[0]!;
+    this.#libc.copy_from(this.#errno, location, 4n);
+    return this.#errno[0]!;
   }
 
   /** Opens a `NETLINK_ROUTE` socket and joins the multicast groups of this mask. Throws SystemCallError. */
   openNetlink(groups: number): number {
-    const socket = this.#libc.socket(C.AF_NETLINK, C.SOCK_RAW | C.SOCK_CLOEXEC, C.NETLINK_ROUTE);
+    const type = C.SOCK_RAW | C.SOCK_CLOEXEC;
+    const socket = this.#libc.socket(int(C.AF_NETLINK), type, C.NETLINK_ROUTE);
     if (socket < 0) throw this.error("socket(AF_NETLINK)");
     if (groups === 0) return socket; // the first send() binds it
-    const address = new Uint8Array(C.SOCKADDR_NL_SIZE);
-    const view = new DataView(address.buffer);
-    view.setUint16(0, C.AF_NETLINK, true);
-    view.setUint32(8, groups, true);
-    if (this.#libc.bind(socket, address, C.SOCKADDR_NL_SIZE) < 0) {
+    const address = Uint32Array.of(C.AF_NETLINK, 0, groups); // struct sockaddr_nl
+    if (this.#libc.bind(int(socket), address, C.SOCKADDR_NL_SIZE) < 0) {
       const error = this.error("bind(AF_NETLINK)");
       this.close(socket);
       throw error;
@@ -76,20 +178,16 @@ export class Syscalls {
     return socket;
   }
 
-  /** Sets a 4-byte option; false if it is refused. */
-  setOption(descriptor: number, level: number, option: number, value: number): boolean {
-    const bytes = new Uint8Array(Int32Array.of(value).buffer);
-    return this.setOptionBytes(descriptor, level, option, bytes);
-  }
-
-  /** Sets an option; false if it is refused. */
-  setOptionBytes(
+  /** Sets an option to bytes or to an int; false if it is refused. */
+  setOption(
     descriptor: number,
     level: number,
     option: number,
-    value: Uint8Array<ArrayBuffer>,
+    value: number | Uint8Array<ArrayBuffer>,
   ): boolean {
-    return this.#libc.setsockopt(descriptor, level, option, value, value.length) === 0;
+    const bytes = typeof value === "number" ? Int32Array.of(value) : value;
+    const size = bytes.byteLength;
+    return this.#libc.setsockopt(int(descriptor), level, option, bytes, size) === 0;
   }
 
   /** Reads an option into the buffer. Returns the length that the kernel reports, or null if it refuses. */
@@ -97,18 +195,17 @@ export class Syscalls {
     descriptor: number,
     level: number,
     option: number,
-    into: Uint8Array<ArrayBuffer>,
+    into: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
   ): number | null {
-    this.#length[0] = into.length;
-    const result = this.#libc.getsockopt(descriptor, level, option, into, this.#length);
+    this.#length[0] = into.byteLength;
+    const result = this.#libc.getsockopt(int(descriptor), level, option, into, this.#length);
     return result === 0 ? this.#length[0]! : null;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
-    const value = new Uint8Array(4);
-    const length = this.getOption(descriptor, C.SOL_SOCKET, C.SO_ERROR, value);
-    return length === null ? 0 : new DataView(value.buffer).getInt32(0, true);
+    const value = new Uint32Array(1);
+    return this.getOption(descriptor, C.SOL_SOCKET, C.SO_ERROR, value) === null ? 0 : value[0]!;
   }
 
   /**
@@ -117,38 +214,34 @@ export class Syscalls {
    */
   drops(descriptor: number): number | null {
     const length = this.getOption(descriptor, C.SOL_SOCKET, C.SO_MEMINFO, this.#memory);
-    if (length !== this.#memory.length) return null;
-    return new DataView(this.#memory.buffer).getUint32(C.SK_MEMINFO_DROPS * 4, true);
+    return length === this.#memory.byteLength ? this.#memory[C.SK_MEMINFO_DROPS]! : null;
   }
 
   /** Sends to the peer of the socket: the kernel. Throws SystemCallError if it is not sent whole. */
   send(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
-    const sent = this.#libc.send(descriptor, bytes, BigInt(bytes.length), C.MSG_DONTWAIT);
+    const sent = this.#libc.send(int(descriptor), bytes, BigInt(bytes.length), C.MSG_DONTWAIT);
     if (sent !== bytes.length) throw this.error("send");
   }
 
   /** Receives at most `most` datagrams without blocking. Returns their number; `datagram()` has them until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
-    const { headers } = this.#inbox;
-    for (let i = 0; i < most; i++) headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
-    const received = this.#libc.recvmmsg(descriptor, headers, most, C.MSG_DONTWAIT, null);
+    for (let i = 0; i < most; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
+    const received = this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null);
     return Math.max(received, 0);
   }
 
   /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */
   datagram(i: number): Uint8Array | null {
     const header = i * MMSGHDR_WORDS;
-    const { headers, slots } = this.#inbox;
-    if (headers[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
+    if (HEADERS[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
     const start = i * SLOT_BYTES;
-    return slots.subarray(start, start + headers[header + MSG_LEN]!);
+    return SLOTS.subarray(start, start + HEADERS[header + MSG_LEN]!);
   }
 
   /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
   isFromKernel(i: number): boolean {
-    const { headers, senders } = this.#inbox;
-    return headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
-      senders[i * C.SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
+    return HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
+      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
   }
 
   /** `poll(2)` on a thread of the pool. */
@@ -158,7 +251,7 @@ export class Syscalls {
 
   /** `timerfd_create(2)`. Throws SystemCallError. */
   timerDescriptor(clock: number, flags: number): number {
-    const descriptor = this.#libc.timerfd_create(clock, flags);
+    const descriptor = this.#libc.timerfd_create(int(clock), flags);
     if (descriptor < 0) throw this.error("timerfd_create");
     return descriptor;
   }
@@ -166,46 +259,43 @@ export class Syscalls {
   /** `timerfd_settime(2)`, in seconds of the clock; false if it fails. */
   armTimer(descriptor: number, flags: number, seconds: bigint): boolean {
     const itimerspec = BigInt64Array.of(0n, 0n, seconds, 0n);
-    return this.#libc.timerfd_settime(descriptor, flags, itimerspec, null) === 0;
+    return this.#libc.timerfd_settime(int(descriptor), flags, itimerspec, null) === 0;
   }
 
   /** `read(2)`: the number of bytes, negative on failure. */
   read(descriptor: number, into: Uint8Array<ArrayBuffer>): number {
-    return this.#libc.read(descriptor, into, BigInt(into.length));
+    return this.#libc.read(int(descriptor), into, BigInt(into.length));
   }
 
   /** `close(2)`. Never call it on a descriptor that a poll may be watching. */
   close(descriptor: number): void {
-    this.#libc.close(descriptor);
+    this.#libc.close(int(descriptor));
   }
 
   /** A clock, in milliseconds with fractions; null if it does not exist. */
   clock(id: number): number | null {
-    if (this.#libc.clock_gettime(id, this.#timespec) !== 0) return null;
+    if (this.#libc.clock_gettime(int(id), this.#timespec) !== 0) return null;
     return Number(this.#timespec[0]!) * 1000 + Number(this.#timespec[1]!) / 1e6;
   }
 
   /** The address of a buffer, which must stay referenced as long as the address is used. */
   addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
-    return this.#libc.address_of(bytes, bytes, 0n);
+    return this.#libc.address_of(bytes, bytes, ZERO);
   }
-}
 
-/** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0. */
-function makeInbox(addressOf: (buffer: ArrayBuffer) => bigint): Inbox {
-  const slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
-  const senders = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
-  const iovecs = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
-  const headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
-  const pointers = new BigUint64Array(headers.buffer);
-  const [slot, sender, iovec] = [slots, senders, iovecs].map(({ buffer }) => addressOf(buffer));
-  for (let i = 0; i < RECEIVE_BATCH; i++) {
-    iovecs[i * 2] = slot! + BigInt(i * SLOT_BYTES);
-    iovecs[i * 2 + 1] = BigInt(SLOT_BYTES);
-    const header = i * MMSGHDR_WORDS / 2;
-    pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
-    pointers[header + 2] = iovec! + BigInt(i * 16);
-    pointers[header + 3] = 1n;
+  /** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0. */
+  #fillHeaders(): void {
+    const pointers = new BigUint64Array(HEADERS.buffer);
+    if (pointers[0] !== 0n) return; // by an earlier one
+    const [slot, sender, iovec] = [SLOTS, SENDERS, IOVECS]
+      .map(({ buffer }) => this.addressOf(new Uint8Array(buffer)));
+    for (let i = 0; i < RECEIVE_BATCH; i++) {
+      IOVECS[i * 2] = slot! + BigInt(i * SLOT_BYTES);
+      IOVECS[i * 2 + 1] = BigInt(SLOT_BYTES);
+      const header = i * MMSGHDR_WORDS / 2;
+      pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
+      pointers[header + 2] = iovec! + BigInt(i * 16);
+      pointers[header + 3] = 1n;
+    }
   }
-  return { slots, senders, iovecs, headers };
 }

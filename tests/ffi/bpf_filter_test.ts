@@ -36,7 +36,7 @@ function attached(): Program {
       buffer = bytes;
       return 0x1122_3344_5566_7788n;
     },
-    setOptionBytes: (fd: number, level: number, option: number, value: Uint8Array) => {
+    setOption: (fd: number, level: number, option: number, value: Uint8Array) => {
       const header = new DataView(value.slice().buffer);
       program = { call: [fd, level, option], header, instructions: view(buffer.slice()) };
       return true;

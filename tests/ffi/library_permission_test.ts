@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { libcRequest } from "../../ffi/linux/libc.ts";
+import { libcRequest } from "../../ffi/linux/syscalls.ts";
 import { libcPath } from "../support/real_libc.ts";
 import { ROOT, runDeno } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable } from "../support/skip.ts";

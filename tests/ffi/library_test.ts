@@ -12,7 +12,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { libraryGranted, openLibrary } from "../../ffi/library.ts";
-import { LIBC_SYMBOLS, libcRequest } from "../../ffi/linux/libc.ts";
+import { LIBC_SYMBOLS, libcRequest } from "../../ffi/linux/syscalls.ts";
 
 /** A machine and its user. */
 interface Machine {

@@ -5,9 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { LibcFunctions } from "../../ffi/linux/libc.ts";
+import { type LibcFunctions, Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
-import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { NetworkMonitor } from "../../mod.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { openLibc } from "../support/real_libc.ts";

@@ -139,7 +139,7 @@ export class Harm implements Disposable {
     const program = new Uint8Array(16);
     new DataView(program.buffer).setUint16(0, instructions.length, true);
     new DataView(program.buffer).setBigUint64(8, this.#kernel.addressOf(code), true);
-    if (!this.#kernel.setOptionBytes(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, program)) {
+    if (!this.#kernel.setOption(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, program)) {
       throw this.#kernel.error("SO_ATTACH_FILTER");
     }
     // The kernel has copied it by now; until then it must not be collected.

@@ -5,8 +5,7 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { LIBC_SYMBOLS, libcRequest } from "../../ffi/linux/libc.ts";
-import { Syscalls } from "../../ffi/linux/syscalls.ts";
+import { LIBC_SYMBOLS, libcRequest, Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 
 const MORE_SYMBOLS = {
@@ -17,6 +16,7 @@ const MORE_SYMBOLS = {
     result: "i32",
   },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  send_to_peer: { name: "send", parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   poll_at_once: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
@@ -52,7 +52,7 @@ export function socketPair(libc: RealLibc): [number, number] {
 /** Sends; throws when it is not taken whole. */
 export function send(libc: RealLibc, descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
   const MSG_DONTWAIT = 0x40;
-  const sent = libc.send(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
+  const sent = libc.send_to_peer(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
   if (sent !== bytes.length) throw new Error(`send: ${sent} of ${bytes.length}`);
 }
 

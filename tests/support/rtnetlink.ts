@@ -5,8 +5,7 @@
  * @module
  */
 import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
-import { Syscalls } from "../../ffi/linux/syscalls.ts";
-import { LIBC_SYMBOLS } from "../../ffi/linux/libc.ts";
+import { LIBC_SYMBOLS, Syscalls } from "../../ffi/linux/syscalls.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { libcRequest } from "../../ffi/linux/libc.ts";
+import { libcRequest } from "../../ffi/linux/syscalls.ts";
 
 /** linux/if_tun.h: TUNSETIFF, IFF_TUN, IFF_TAP and IFF_NO_PI; asm-generic/fcntl.h: O_RDWR. */
 const TUNSETIFF = 0x400454ca;
