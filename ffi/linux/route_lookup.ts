@@ -11,8 +11,7 @@ import {
   selectDefaultRoute,
 } from "../default_route.ts";
 import * as C from "./constants.ts";
-import type { NetlinkMessage } from "./netlink.ts";
-import { canBeDefault, decodeRoute, encodeRouteQuery, type RouteMessage } from "./messages.ts";
+import { canBeDefault, encodeRouteQuery, type RouteMessage } from "./messages.ts";
 
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
@@ -76,11 +75,6 @@ function makeProbe(text: string): Probe {
     match: encodeRouteQuery(destination, { fibMatch: true }),
     plain: encodeRouteQuery(destination, { fibMatch: false }),
   };
-}
-
-/** Decodes the answer to a route query. */
-export function decodeRouteAnswer(message: NetlinkMessage): RouteMessage | null {
-  return message.type === C.RTM_NEWROUTE ? decodeRoute(message.body) : null;
 }
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */

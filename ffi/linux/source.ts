@@ -4,16 +4,11 @@ import type { NetworkSource, Reading, Subscription } from "../../state/source.ts
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { type Dump, readDump } from "./dump.ts";
+import { TimeSlice } from "../time_slice.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import { encodeLinkRequest } from "./messages.ts";
-import { RequestSocket } from "./request_socket.ts";
-import {
-  decodeRouteAnswer,
-  type DefaultRouteAnswer,
-  type LinkNames,
-  type RouteLookup,
-} from "./route_lookup.ts";
+import { readDump, RequestSocket } from "./requests.ts";
+import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription } from "./subscription.ts";
 import { libcRequest, Syscalls } from "./syscalls.ts";
 import type { Wakeups } from "./wakeups.ts";
@@ -37,7 +32,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly #runtime: LinuxRuntime;
   readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
-  readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #reads = new Set<Promise<unknown>>();
   #subscription: LinuxSubscription | null = null;
   #checked: NetlinkEventSocket | null = null; // opened by `check()`, for the first subscription
@@ -82,7 +76,9 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     }
     const socket = this.#runtime.takeSocket();
     try {
-      socket.ask("RTM_GETLINK", encodeLinkRequest(LOOPBACK_INDEX));
+      const { signal } = new AbortController();
+      const query = encodeLinkRequest(LOOPBACK_INDEX);
+      await socket.ask("RTM_GETLINK", query, () => {}, new TimeSlice(), signal);
     } finally {
       this.#runtime.releaseSocket(socket);
     }
@@ -103,7 +99,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
       stormPauseMs,
       trace: format && ((event) => trace?.(format(event))),
       counters: this.counters,
-      dumpOf: (reading) => this.#dumps.get(reading),
     });
   }
 
@@ -118,9 +113,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     this.#reads.add(reading);
     try {
       const dump = await reading;
-      this.#dumps.set(dump.reading, dump);
       subscription?.mergeTentative(dump);
-      return dump.reading;
+      return dump;
     } finally {
       this.#runtime.releaseSocket(socket);
       this.#reads.delete(reading);
@@ -170,7 +164,7 @@ export class LinuxRuntime {
   askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
     const socket = this.takeSocket();
     try {
-      return lookup.ask((queries) => socket.askAll(queries, decodeRouteAnswer), links);
+      return lookup.ask((queries) => socket.askRoutes(queries), links);
     } finally {
       this.releaseSocket(socket);
     }

@@ -4,7 +4,7 @@ import { Canary, type Counters, EventSocket, PendingEvents } from "../event_sock
 import type { Watch } from "../poll_loop.ts";
 import { Alarm } from "../poll_timers.ts";
 import { applyEvent, type KernelEvent } from "./classify.ts";
-import { type Dump, LINUX_KNOWS } from "./dump.ts";
+import { type Dump, LINUX_KNOWS } from "./requests.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { routeEffect } from "./route_effect.ts";
@@ -36,8 +36,6 @@ export interface SubscriptionContext {
   stormPauseMs?: number | undefined;
   trace?: ((event: KernelEvent) => void) | undefined; // receives one line of text per event
   counters: Counters; // incremented
-  /** The dump behind a reading that the source returned. */
-  dumpOf(reading: Reading): Dump | undefined;
 }
 
 /** A subscription to the kernel's events. */
@@ -122,8 +120,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   adopt(reading: Reading): void {
-    const dump = this.#context.dumpOf(reading);
-    if (dump === undefined) return;
+    const dump = reading as Dump; // the source reads no other
     this.#table = dump.table;
     // An event received since the dump began may be newer than the dump.
     if (this.#journal === "overflowed") this.#post({ kind: "overflow" });

@@ -5,8 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as C from "../../ffi/linux/constants.ts";
-import { readDump } from "../../ffi/linux/dump.ts";
-import { RequestSocket } from "../../ffi/linux/request_socket.ts";
+import { readDump, RequestSocket } from "../../ffi/linux/requests.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 
 const HEADER_BYTES = 16;
@@ -55,9 +54,9 @@ Deno.test("interrupted dumps, each shorter than a slice, leave the event loop it
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
   const { signal } = new AbortController();
-  const { reading } = await readDump(new RequestSocket(kernel as unknown as Syscalls), signal);
+  const { defaultRoute } = await readDump(new RequestSocket(kernel as unknown as Syscalls), signal);
   clearInterval(timer);
-  assertEquals(reading.defaultRoute, { ipv4: null, ipv6: null });
+  assertEquals(defaultRoute, { ipv4: null, ipv6: null });
   assertEquals(kernel.dumps, 8);
   assert(turns >= 2, `${turns} turns in 8 dumps`);
 });

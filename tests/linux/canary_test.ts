@@ -6,9 +6,8 @@
 import { assertEquals } from "@std/assert";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import { type Dump, readDump } from "../../ffi/linux/dump.ts";
+import { readDump } from "../../ffi/linux/requests.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
-import type { Reading } from "../../state/source.ts";
 import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
@@ -47,20 +46,17 @@ async function withSubscription(
   receiveBufferBytes = 1_048_576,
 ): Promise<void> {
   const { runtime, syscalls: kernel } = openRuntime((libc) => new HoldingSyscalls(libc));
-  const dumps = new Map<Reading, Dump>();
   const subscription = new LinuxSubscription({
     runtime,
     port: new NetlinkEventSocket(kernel, receiveBufferBytes),
     counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
-    dumpOf: (reading) => dumps.get(reading),
   });
   let iterating: Promise<unknown> = Promise.resolve();
   try {
     const socket = runtime.takeSocket();
     const dump = await readDump(socket, new AbortController().signal);
     runtime.releaseSocket(socket);
-    dumps.set(dump.reading, dump);
-    subscription.adopt(dump.reading);
+    subscription.adopt(dump);
     iterating = Array.fromAsync(subscription);
     await body(subscription, kernel);
   } finally {

@@ -94,7 +94,6 @@ async function withSystem(count: number, body: (setup: Setup) => Promise<void>):
       runtime,
       port: new NetlinkEventSocket(kernel, 1_048_576),
       counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
-      dumpOf: () => undefined,
     }));
   const iterators = subscriptions.map((one) => aboutClocks(one));
   const next = () =>

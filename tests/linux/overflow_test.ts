@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import { readDump } from "../../ffi/linux/dump.ts";
+import { readDump } from "../../ffi/linux/requests.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { withoutDad } from "../support/dad.ts";
@@ -44,9 +44,8 @@ namespaceTest(
       runtime,
       port: new NetlinkEventSocket(syscalls, 64 * 1_048_576),
       counters,
-      dumpOf: () => dump,
     });
-    subscription.adopt(dump.reading);
+    subscription.adopt(dump);
     const received: SourceEvent[] = [];
     const iterating = (async () => {
       for await (const event of subscription) received.push(event);

@@ -1,0 +1,218 @@
+// Requests to the kernel and their answers: dumps of links and addresses, and route lookups. Netlink answers
+// in the very call that asks, and produces a dump while it is read, so only the pauses between slices wait.
+import { DecodeError, SystemCallError } from "../../state/errors.ts";
+import type { Reading } from "../../state/source.ts";
+import { errnoName } from "../errno.ts";
+import { TimeSlice } from "../time_slice.ts";
+import * as C from "./constants.ts";
+import { LinkTable } from "./link_table.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  encodeAddressDump,
+  encodeLinkRequest,
+  type RouteMessage,
+} from "./messages.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
+import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
+import type { Syscalls } from "./syscalls.ts";
+
+/** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
+const DUMP_BATCH = 2;
+/** Where the sequence number of a message lies (struct nlmsghdr). */
+const SEQUENCE_OFFSET = 8;
+
+/** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */
+export class RequestSocket {
+  readonly #syscalls: Syscalls;
+  readonly #socket: number;
+  #sequence = 0;
+  #waiting = false;
+
+  /** Opens the socket. */
+  constructor(syscalls: Syscalls) {
+    this.#syscalls = syscalls;
+    this.#socket = syscalls.openNetlink(0);
+    // Improvements that older kernels lack: error texts, exact filters.
+    for (const option of [C.NETLINK_EXT_ACK, C.NETLINK_GET_STRICT_CHK]) {
+      syscalls.setOption(this.#socket, C.SOL_NETLINK, option, 1);
+    }
+  }
+
+  /** Whether answers may still arrive, because a request failed half-way. */
+  get isWaiting(): boolean {
+    return this.#waiting;
+  }
+
+  /**
+   * Sends several route queries in one datagram.
+   *
+   * @returns The answers in the order of the queries; null where the kernel answered with an error: there
+   * is no route.
+   */
+  askRoutes(queries: readonly Uint8Array[]): (RouteMessage | null)[] {
+    const first = this.#send(queries);
+    const answers = queries.map((): RouteMessage | null => null);
+    let missing = queries.length;
+    while (missing > 0) {
+      this.#receive("the answer", (message) => {
+        const i = message.sequence - first;
+        if (i < 0 || i >= queries.length) return;
+        missing--;
+        if (message.type === C.RTM_NEWROUTE) answers[i] = decodeRoute(message.body);
+      });
+    }
+    this.#waiting = false;
+    return answers;
+  }
+
+  /**
+   * Sends one request and reads its answer in slices, because it may be a dump.
+   *
+   * @param slice Shared with whatever else the read does, since one dump after the other may be short.
+   * @returns False if a change interrupted the dump, so that it must be read again.
+   */
+  async ask(
+    operation: string,
+    request: Uint8Array,
+    visit: (message: NetlinkMessage) => void,
+    slice: TimeSlice,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const sequence = this.#send([request]);
+    let consistent = true;
+    let done = false;
+    while (!done) {
+      this.#receive(operation, (message) => {
+        if (message.sequence !== sequence) return;
+        // Any part may carry the flag, the last one included.
+        if (message.flags & C.NLM_F_DUMP_INTR) consistent = false;
+        if (isLast(operation, message)) done = true;
+        visit(message);
+      }, DUMP_BATCH);
+      if (slice.isOver) await slice.pause(signal);
+    }
+    this.#waiting = false;
+    return consistent;
+  }
+
+  /** Closes the socket. */
+  close(): void {
+    this.#syscalls.close(this.#socket);
+  }
+
+  /** Numbers the requests and sends them. Returns the sequence number of the first. */
+  #send(requests: readonly Uint8Array[]): number {
+    const first = this.#sequence + 1;
+    this.#sequence += requests.length;
+    const datagram = new Uint8Array(requests.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    requests.forEach((request, i) => {
+      datagram.set(request, offset);
+      setU32(datagram, offset + SEQUENCE_OFFSET, first + i);
+      offset += request.length;
+    });
+    this.#waiting = true;
+    this.#syscalls.send(this.#socket, datagram);
+    return first;
+  }
+
+  /** Visits the messages that are queued, at least one datagram of the kernel. */
+  #receive(operation: string, visit: (message: NetlinkMessage) => void, most?: number): void {
+    for (let fromKernel = 0; fromKernel === 0;) {
+      const received = this.#syscalls.receive(this.#socket, most);
+      if (received === 0) throw this.#syscalls.error(`recv of ${operation}`);
+      for (let i = 0; i < received; i++) {
+        if (!this.#syscalls.isFromKernel(i)) continue;
+        fromKernel++;
+        const datagram = this.#syscalls.datagram(i);
+        if (datagram === null) throw new DecodeError(operation, 0);
+        forEachMessage(datagram, visit);
+      }
+    }
+  }
+}
+
+/** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed on its way. */
+function isLast(operation: string, message: NetlinkMessage): boolean {
+  if (message.type !== C.NLMSG_ERROR && message.type !== C.NLMSG_DONE) {
+    return (message.flags & C.NLM_F_MULTI) === 0;
+  }
+  const { code, text } = decodeNetlinkError(message);
+  if (code === 0) return true;
+  const detail = text === null ? {} : { detail: text };
+  throw new SystemCallError(operation, code, errnoName("linux", code), detail);
+}
+
+/** Linux reports links, address flags and routes. */
+export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
+  links: true,
+  addressFlags: true,
+  routes: true,
+});
+
+/**
+ * A dump that a change interrupted (NLM_F_DUMP_INTR, vishvananda/netlink#1018) is read again, this often
+ * at most. Under a storm that never ends the last one has to do: what it lacks is in the events.
+ */
+const MOST_DUMPS = 8;
+
+/** Shared by single reads: it remembers what to ask first. */
+const LOOKUP = new RouteLookup();
+
+/** The kernel's state at one moment. */
+export interface Dump extends Reading {
+  readonly table: LinkTable; // what the reading was made of; events can be applied to it
+  readonly routes: DefaultRouteAnswer;
+}
+
+/**
+ * Reads everything, in slices.
+ *
+ * @param socket Used by nobody else meanwhile.
+ * @param live The table that events keep: interfaces that are as there are the same objects.
+ * @param lookup Looks up the default routes, whatever it knows.
+ * @throws {SystemCallError} if the kernel refuses
+ * @throws The reason of the signal, if it aborts
+ */
+export async function readDump(
+  socket: RequestSocket,
+  signal: AbortSignal,
+  live: LinkTable | null = null,
+  lookup: RouteLookup = LOOKUP,
+): Promise<Dump> {
+  const slice = new TimeSlice();
+  const table = await dumpTable(socket, slice, signal);
+  for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
+  lookup.invalidate();
+  const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
+  const interfaces = table.interfaces();
+  return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
+}
+
+async function dumpTable(
+  socket: RequestSocket,
+  slice: TimeSlice,
+  signal: AbortSignal,
+): Promise<LinkTable> {
+  for (let attempt = 1;; attempt++) {
+    const table = new LinkTable();
+    const dump = (what: string, request: Uint8Array) =>
+      socket.ask(`${what} dump`, request, (message) => take(table, message), slice, signal);
+    // Links first: an address without its link is not shown, a link without addresses is valid.
+    const consistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
+      await dump("RTM_GETADDR", encodeAddressDump());
+    if (consistent || attempt === MOST_DUMPS) return table;
+  }
+}
+
+function take(table: LinkTable, { body, type }: NetlinkMessage): void {
+  if (type === C.RTM_NEWLINK) {
+    const link = decodeLink(body);
+    if (link.family === C.AF_UNSPEC) table.setLink(link);
+  } else if (type === C.RTM_NEWADDR) {
+    const address = decodeAddress(body);
+    if (address !== null) table.setAddress(address);
+  }
+}
