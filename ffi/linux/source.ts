@@ -13,14 +13,11 @@ import type { LinuxSubscription } from "./subscription.ts";
 import { libcRequest, Syscalls } from "./syscalls.ts";
 import type { Wakeups } from "./wakeups.ts";
 
-/** The default size of the receive buffer. */
-const RECEIVE_BUFFER_BYTES = 1_048_576;
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
 
 /** What only those who listen need: a single read is quicker without. */
-const loadListening = () =>
-  Promise.all([import("./subscription.ts"), import("./event_socket.ts"), import("./wakeups.ts")]);
+const loadListening = () => import("./subscription.ts");
 /** Kept, since an import takes a turn of the event loop each time. */
 let listening: ReturnType<typeof loadListening> | undefined;
 
@@ -69,10 +66,11 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    * @throws {SystemCallError} if it does not
    */
   async check(listens: boolean): Promise<void> {
+    const { receiveBufferBytes } = this.#options;
     if (listens) {
-      const [, { NetlinkEventSocket }, { wakeupsOf }] = await (listening ??= loadListening());
+      const { NetlinkEventSocket, wakeupsOf } = await (listening ??= loadListening());
       wakeupsOf(this.#runtime);
-      this.#checked ??= this.#openSocket(NetlinkEventSocket);
+      this.#checked ??= new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
     }
     const socket = this.#runtime.takeSocket();
     try {
@@ -86,20 +84,16 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
 
   /** Joins the multicast groups. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    const { stormPauseMs, trace } = this.#options;
-    const [{ LinuxSubscription }, { NetlinkEventSocket }] = await (listening ??= loadListening());
-    const format = trace && (await import("./trace.ts")).formatEvent;
+    const { receiveBufferBytes, stormPauseMs, trace } = this.#options;
+    const { LinuxSubscription, NetlinkEventSocket } = await (listening ??= loadListening());
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");
-    const port = this.#checked ?? this.#openSocket(NetlinkEventSocket);
+    const { counters } = this;
+    const runtime = this.#runtime;
+    const port = this.#checked ?? new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
     this.#checked = null;
-    return this.#subscription = new LinuxSubscription({
-      runtime: this.#runtime,
-      port,
-      stormPauseMs,
-      trace: format && ((event) => trace?.(format(event))),
-      counters: this.counters,
-    });
+    const context = { runtime, port, stormPauseMs, trace, counters };
+    return this.#subscription = new LinuxSubscription(context);
   }
 
   /** Dumps links and addresses, and looks up the default routes. */
@@ -124,11 +118,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   /** Closes what is open, and releases the C library when no read is in progress any more. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
-  }
-
-  #openSocket(EventSocket: typeof NetlinkEventSocket): NetlinkEventSocket {
-    const { receiveBufferBytes = RECEIVE_BUFFER_BYTES } = this.#options;
-    return new EventSocket(this.#runtime.syscalls, receiveBufferBytes);
   }
 
   async #dispose(): Promise<void> {

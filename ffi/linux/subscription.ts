@@ -3,14 +3,15 @@ import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { Watch } from "../poll_loop.ts";
 import { Alarm } from "../poll_timers.ts";
-import { applyEvent, type KernelEvent } from "./classify.ts";
 import { type Dump, LINUX_KNOWS } from "./requests.ts";
-import type { NetlinkEventSocket } from "./event_socket.ts";
+import { NetlinkEventSocket } from "./event_socket.ts";
+import { applyEvent, formatEvent, type KernelEvent, routeEffect } from "./events.ts";
 import type { LinkTable } from "./link_table.ts";
-import { routeEffect } from "./route_effect.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./source.ts";
 import { wakeupsOf } from "./wakeups.ts";
+
+export { NetlinkEventSocket, wakeupsOf };
 
 /** A view is taken again if events arrive meanwhile, this often at most. */
 const MOST_VIEWS = 3;
@@ -34,14 +35,13 @@ export interface SubscriptionContext {
   port: NetlinkEventSocket; // closed by the subscription
   /** The longest pause between two polls in a storm, in milliseconds. */
   stormPauseMs?: number | undefined;
-  trace?: ((event: KernelEvent) => void) | undefined; // receives one line of text per event
+  trace?: ((line: string) => void) | undefined; // receives one line of text per event
   counters: Counters; // incremented
 }
 
 /** A subscription to the kernel's events. */
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
   readonly #context: SubscriptionContext;
-  readonly #port: NetlinkEventSocket;
   readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
   readonly #pending = new PendingEvents();
@@ -66,14 +66,13 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   constructor(context: SubscriptionContext) {
     this.#context = context;
     const { port, runtime, stormPauseMs } = context;
-    this.#port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(this.#port.descriptor, stormPauseMs);
+    this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
     this.#expiry = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#recheck = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
-    this.#socket = new EventSocket(this.#port, this.#watch);
+    this.#socket = new EventSocket(port, this.#watch);
     this.#canary = new Canary(() => {
-      this.#port.sendCanary(++this.#sequence);
+      port.sendCanary(++this.#sequence);
       return this.#sequence;
     });
     this.#stopClock = clock.listen((event) => this.#post(event));
@@ -81,7 +80,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   /** The event socket, for tests of this source only. */
   get descriptor(): number {
-    return this.#port.descriptor;
+    return this.#context.port.descriptor;
   }
 
   [Symbol.asyncIterator](): this {
@@ -154,7 +153,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    if (this.#disposed !== null || !this.#port.hasMemberships()) return false;
+    if (this.#disposed !== null || !this.#context.port.hasMemberships()) return false;
     return await this.#canary.probe(signal);
   }
 
@@ -180,7 +179,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#expiry.set(null);
     this.#recheck.set(null);
     await this.#socket.close();
-    this.#port.close();
+    this.#context.port.close();
   }
 
   /** Adds an event that did not come through the poll. */
@@ -199,7 +198,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   #take(events: readonly KernelEvent[], throughPoll: boolean): void {
     for (const event of events) {
-      this.#context.trace?.(event);
+      this.#context.trace?.(formatEvent(event));
       switch (event.kind) {
         case "acknowledgement":
           this.#canary.answered(event.sequence, throughPoll);

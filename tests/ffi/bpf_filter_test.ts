@@ -4,7 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { attachFilter, decodeEvent, isRouterChange } from "../../ffi/linux/classify.ts";
+import { attachFilter } from "../../ffi/linux/event_socket.ts";
+import { decodeEvent, isRouterChange } from "../../ffi/linux/events.ts";
 import { canBeDefault } from "../../ffi/linux/messages.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";

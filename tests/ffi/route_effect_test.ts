@@ -5,9 +5,13 @@
  */
 import { assertEquals } from "@std/assert";
 import type { AddressMessage } from "../../ffi/linux/messages.ts";
-import { applyEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
+import {
+  applyEvent,
+  type KernelEvent,
+  type RouteEffect,
+  routeEffect,
+} from "../../ffi/linux/events.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-import { type RouteEffect, routeEffect } from "../../ffi/linux/route_effect.ts";
 import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
 import { parseIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { applyEvent } from "../../ffi/linux/classify.ts";
+import type { applyEvent } from "../../ffi/linux/events.ts";
 import type { SleepDetector } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
@@ -37,9 +37,9 @@ export interface Parts {
 /** Loads the code under test from the root of the repository or of a copy. */
 export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> {
   const load = (path: string) => import(new URL(path, root).href);
-  const [mod, classify, clock, table] = await Promise.all([
+  const [mod, events, clock, table] = await Promise.all([
     load("mod.ts"),
-    load("ffi/linux/classify.ts"),
+    load("ffi/linux/events.ts"),
     load("ffi/suspend_clock.ts"),
     load("ffi/linux/link_table.ts"),
   ]);
@@ -49,7 +49,7 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
     applyChanges: mod.applyChanges,
     isMajorChange: mod.isMajorChange,
     LinkTable: table.LinkTable,
-    applyEvent: classify.applyEvent,
+    applyEvent: events.applyEvent,
     SleepDetector: clock.SleepDetector,
     quirks,
   };

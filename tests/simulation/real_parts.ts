@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { applyEvent } from "../../ffi/linux/classify.ts";
+import { applyEvent } from "../../ffi/linux/events.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { SleepDetector } from "../../ffi/suspend_clock.ts";
 import { affects, applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";

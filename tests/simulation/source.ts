@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KernelEvent } from "../../ffi/linux/classify.ts";
+import type { KernelEvent } from "../../ffi/linux/events.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import type { DefaultRoutes } from "../../state/types.ts";

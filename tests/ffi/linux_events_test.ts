@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
-import { applyEvent, decodeEvent, type KernelEvent } from "../../ffi/linux/classify.ts";
+import { applyEvent, decodeEvent, type KernelEvent } from "../../ffi/linux/events.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { DecodeError } from "../../state/errors.ts";
