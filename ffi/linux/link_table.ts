@@ -5,7 +5,6 @@ import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 import * as C from "./constants.ts";
-import { Topology } from "./topology.ts";
 
 /** The flags that are published. */
 const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
@@ -31,18 +30,30 @@ interface Row {
 /** Links by index, never by name: a name can pass to another link. */
 export class LinkTable {
   readonly #rows = new Map<number, Row>();
-  readonly #topology = new Topology();
+  // Indexes of the topology: the search for hardware does not visit 10,000 veths.
+  readonly #physical = new Set<number>();
+  readonly #tunnels = new Set<number>(); // those that are up
+  readonly #withParent = new Set<number>();
+  #onHardware: ReadonlySet<number> = new Set();
+  #isContainer = true;
+  #isTopologyStale = false;
 
-  /** A link was added or changed. Returns whether the published record differs. */
+  /** A link was added or changed. Returns whether the published record or the topology differs. */
   setLink(link: LinkMessage): boolean {
     const { index, master, parent } = link;
     const row = this.#row(index);
-    const isSame = row.link !== null && sameLink(row.link, link);
-    if (isSame && row.link?.master === master && row.link.parent === parent) return false;
-    if (row.link === null || !sameKind(row.link, link)) row.kind = linkKind(link);
+    const known = row.link;
+    const isSame = known !== null && sameLink(known, link);
+    const isPlacedAlike = known?.master === master && known.parent === parent;
+    if (isSame && isPlacedAlike) return false;
+    if (known === null || !sameKind(known, link)) row.kind = linkKind(link);
     row.link = link;
     if (!isSame) row.built = null;
-    this.#topology.set(index, row.kind, (link.flags & C.IFF_UP) !== 0, master, parent);
+    if (!isPlacedAlike) this.#isTopologyStale = true;
+    const { kind } = row;
+    this.#mark(this.#physical, index, ["ethernet", "wifi", "cellular"].includes(kind));
+    this.#mark(this.#tunnels, index, kind === "tunnel" && this.isUp(index));
+    this.#mark(this.#withParent, index, parent !== null);
     return true;
   }
 
@@ -50,8 +61,16 @@ export class LinkTable {
   deleteLink(index: number): boolean {
     const known = this.#rows.get(index)?.link ?? null;
     this.#rows.delete(index);
-    this.#topology.delete(index);
+    for (const set of [this.#physical, this.#tunnels, this.#withParent]) set.delete(index);
+    this.#isTopologyStale = true;
     return known !== null;
+  }
+
+  #mark(set: Set<number>, index: number, isMember: boolean): void {
+    if (set.has(index) === isMember) return;
+    if (isMember) set.add(index);
+    else set.delete(index);
+    this.#isTopologyStale = true;
   }
 
   /**
@@ -127,7 +146,7 @@ export class LinkTable {
     this.#updateTopology();
     const all: Interface[] = [];
     for (const row of this.#rows.values()) {
-      if (row.link !== null) all.push(builtInterface(row.link, row, this.#topology));
+      if (row.link !== null) all.push(row.built ?? this.#buildInterface(row.link, row));
     }
     return all;
   }
@@ -143,7 +162,7 @@ export class LinkTable {
       const known = live === null ? undefined : live.#rows.get(index);
       if (
         known?.link && known.built && sameLink(known.link, row.link) && sameRows(known, row) &&
-        known.built.hostOnly === isHostOnly(row.link, row.kind, this.#topology)
+        known.built.hostOnly === this.#isHostOnly(row.link, row.kind)
       ) {
         row.entries = known.entries.slice();
         row.built = known.built;
@@ -153,17 +172,67 @@ export class LinkTable {
           entry.address ??= buildAddress(entry.message);
           if (++built % ADDRESSES_PER_STEP === 0) yield;
         }
-        builtInterface(row.link, row, this.#topology);
+        this.#buildInterface(row.link, row);
       }
       yield;
     }
   }
 
+  /**
+   * A link sits on hardware if it is physical, if a port of it (bridge, bond, VRF) does, or if its parent does
+   * (VLAN, macvlan), however many levels down.
+   */
   #updateTopology(): void {
-    for (const index of this.#topology.update()) {
+    if (!this.#isTopologyStale) return;
+    this.#isTopologyStale = false;
+    const found = new Set(this.#physical);
+    for (let before = -1; before < found.size;) { // ends whatever loops there are
+      before = found.size;
+      for (const index of found) { // grows while it is walked
+        const master = this.#rows.get(index)?.link?.master ?? null;
+        if (master !== null && this.nameOf(master) !== null) found.add(master);
+      }
+      for (const index of this.#withParent) {
+        if (found.has(this.#rows.get(index)!.link!.parent!)) found.add(index);
+      }
+    }
+    const isContainer = this.#physical.size === 0 && this.#tunnels.size === 0;
+    const changed = isContainer === this.#isContainer
+      ? found.symmetricDifference(this.#onHardware)
+      : this.#rows.keys();
+    for (const index of changed) {
       const row = this.#rows.get(index);
       if (row !== undefined) row.built = null;
     }
+    this.#onHardware = found;
+    this.#isContainer = isContainer;
+  }
+
+  /**
+   * A bridge or virtual link leads out of the host if it sits on hardware, or if there is neither hardware nor a
+   * tunnel that is up, as in a container. The state has the same rule: applied here, it need not copy the
+   * interfaces of a container. The kernel does not say which links an Open vSwitch bridge forwards to.
+   */
+  #isHostOnly(link: LinkMessage, kind: InterfaceKind): boolean {
+    return kind === "loopback" ||
+      (kind === "bridge" || kind === "virtual") && link.kind !== "openvswitch" &&
+        !this.#isContainer && !this.#onHardware.has(link.index);
+  }
+
+  #buildInterface(link: LinkMessage, row: Row): Interface {
+    const flags = steadyFlags(link);
+    return row.built = assumeNormal({
+      name: link.name,
+      index: link.index,
+      kind: row.kind,
+      up: (flags & C.IFF_UP) !== 0,
+      running: (flags & C.IFF_RUNNING) !== 0,
+      hostOnly: this.#isHostOnly(link, row.kind),
+      flags,
+      mac: link.mac,
+      mtu: link.mtu,
+      addresses: uniqueAddresses(row.entries),
+    });
   }
 
   #row(index: number): Row {
@@ -221,8 +290,7 @@ function sameRows(a: Row, b: Row): boolean {
 }
 
 function sameLink(a: LinkMessage, b: LinkMessage): boolean {
-  return a.name === b.name && a.mtu === b.mtu && a.mac === b.mac && a.kind === b.kind &&
-    a.hardwareType === b.hardwareType && steadyFlags(a) === steadyFlags(b);
+  return sameKind(a, b) && a.mtu === b.mtu && a.mac === b.mac && steadyFlags(a) === steadyFlags(b);
 }
 
 /** Whether `linkKind()` finds the same: it takes longer than the rest of an event. */
@@ -245,32 +313,6 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
   if (flags & C.IFF_RUNNING) return (flags | C.IFF_LOWER_UP) >>> 0;
   const dormant = operstate === C.IF_OPER_DORMANT || operstate === C.IF_OPER_TESTING;
   return (dormant ? flags : flags & ~C.IFF_LOWER_UP) >>> 0;
-}
-
-/** The kernel does not say which links an Open vSwitch bridge forwards to: it may lead anywhere. */
-function isHostOnly(link: LinkMessage, kind: InterfaceKind, topology: Topology): boolean {
-  return kind === "loopback" ||
-    (kind === "bridge" || kind === "virtual") && link.kind !== "openvswitch" &&
-      !topology.leadsOut(link.index);
-}
-
-function builtInterface(link: LinkMessage, row: Row, topology: Topology): Interface {
-  if (row.built !== null) return row.built;
-  const flags = steadyFlags(link);
-  const { kind } = row;
-  const nic = {
-    name: link.name,
-    index: link.index,
-    kind,
-    up: (flags & C.IFF_UP) !== 0,
-    running: (flags & C.IFF_RUNNING) !== 0,
-    hostOnly: isHostOnly(link, kind, topology),
-    flags,
-    mac: link.mac,
-    mtu: link.mtu,
-    addresses: uniqueAddresses(row.entries),
-  };
-  return row.built = assumeNormal(nic);
 }
 
 /** `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer 10.0.0.3` are published once, with the lowest peer. */

@@ -1,25 +1,34 @@
 import { assertEquals } from "@std/assert";
-import { Topology } from "../../ffi/linux/topology.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { linkMessage } from "../support/netlink.ts";
 import { forSeeds } from "../support/random.ts";
 
 type Link = [index: number, physical: boolean, master: number | null, parent: number | null];
 
 /** With a tunnel that is up, so that it is no container. */
-function makeTopology(): Topology {
-  const topology = new Topology();
-  topology.set(99, "tunnel", true, null, null);
-  return topology;
+function makeTable(): LinkTable {
+  const table = new LinkTable();
+  table.setLink(linkMessage(99, "tun99", { kind: "tun" }));
+  return table;
 }
 
-function set(topology: Topology, [index, physical, master, parent]: Link): void {
-  topology.set(index, physical ? "wifi" : "virtual", true, master, parent);
+function set(table: LinkTable, [index, physical, master, parent]: Link): void {
+  const kind = physical ? null : "veth";
+  table.setLink(
+    linkMessage(index, `${physical ? "wlan" : "veth"}${index}`, { kind, master, parent }),
+  );
+}
+
+/** The physical and virtual links that lead out. */
+function leadingOut(table: LinkTable): number[] {
+  const links = table.interfaces().filter(({ hostOnly, index }) => !hostOnly && index !== 99);
+  return links.map(({ index }) => index).sort((a, b) => a - b);
 }
 
 function onHardware(links: readonly Link[]): number[] {
-  const topology = makeTopology();
-  for (const link of links) set(topology, link);
-  topology.update();
-  return links.map(([index]) => index).filter((index) => topology.leadsOut(index));
+  const table = makeTable();
+  for (const link of links) set(table, link);
+  return leadingOut(table);
 }
 
 const ROWS: [name: string, links: Link[], onHardware: number[]][] = [
@@ -68,44 +77,41 @@ const ROWS: [name: string, links: Link[], onHardware: number[]][] = [
   ["a master and a parent that do not exist", [[1, true, 77, null], [2, false, 78, 79]], [1]],
 ];
 
-Deno.test("Topology finds what sits on hardware:", async (t) => {
+Deno.test("LinkTable finds what sits on hardware:", async (t) => {
   for (const [name, links, expected] of ROWS) {
     await t.step(name, () => assertEquals(onHardware(links), expected));
   }
 });
 
-Deno.test("Topology.update() returns what differs since the last one", () => {
-  const topology = makeTopology();
-  set(topology, [2, true, 3, null]);
-  set(topology, [3, false, null, null]);
-  assertEquals(topology.update(), [99, 2, 3]);
-  assertEquals(topology.update(), []);
-  set(topology, [2, true, null, null]);
-  assertEquals(topology.update(), [3]);
-  set(topology, [4, false, null, 2]);
-  topology.delete(2);
-  assertEquals(topology.update(), [2]);
-  assertEquals(topology.leadsOut(4), false);
+Deno.test("LinkTable replaces only the interfaces that sit on hardware now, or no longer", () => {
+  const table = makeTable();
+  set(table, [2, true, 3, null]);
+  set(table, [3, false, null, null]);
+  set(table, [4, false, null, 2]);
+  const before = table.interfaces();
+  assertEquals(leadingOut(table), [2, 3, 4]);
+  set(table, [2, true, null, null]);
+  const isSame = table.interfaces().map((nic, i) => nic === before[i]);
+  assertEquals(isSame, [true, true, false, true]);
+  table.deleteLink(2);
+  assertEquals(leadingOut(table), []);
 });
 
-Deno.test("Topology knows a container: everything leads out, until hardware or a tunnel is there", () => {
-  const topology = new Topology();
-  topology.set(3, "virtual", true, null, null);
-  topology.set(4, "tunnel", false, null, null); // tunl0, sit0
-  topology.update();
-  assertEquals(topology.leadsOut(3), true);
-  topology.set(4, "tunnel", true, null, null);
-  assertEquals(topology.update(), [3, 4]);
-  assertEquals(topology.leadsOut(3), false);
-  topology.set(4, "tunnel", false, null, null);
-  assertEquals(topology.update(), [3, 4]);
-  for (const kind of ["ethernet", "wifi", "cellular"] as const) {
-    topology.set(5, kind, false, null, null);
-    topology.update();
-    assertEquals(topology.leadsOut(3), false);
-    topology.delete(5);
-    topology.update();
-    assertEquals(topology.leadsOut(3), true);
+Deno.test("LinkTable knows a container: all lead out, until hardware or a tunnel is there", () => {
+  const table = new LinkTable();
+  const tunnel = (flags: number) => table.setLink(linkMessage(4, "sit0", { kind: "sit", flags }));
+  set(table, [3, false, null, null]);
+  tunnel(0); // tunl0, sit0
+  assertEquals(leadingOut(table), [3, 4]);
+  tunnel(1);
+  assertEquals(leadingOut(table), [4]);
+  tunnel(0);
+  assertEquals(leadingOut(table), [3, 4]);
+  for (const name of ["eth0", "wlan0", "wwan0"]) {
+    table.setLink(linkMessage(5, name, { flags: 0 }));
+    assertEquals(leadingOut(table), [4, 5]);
+    table.deleteLink(5);
+    assertEquals(leadingOut(table), [3, 4]);
   }
 });
 
@@ -122,27 +128,22 @@ function definition(links: ReadonlyMap<number, Link>): number[] {
   return [...links.keys()].filter((index) => leadsOut(index, [])).sort((a, b) => a - b);
 }
 
-Deno.test("Topology agrees with its definition, whatever happens to the links", () => {
+Deno.test("LinkTable agrees with the definition, whatever happens to the links", () => {
   forSeeds({ runs: 300, seed: 19 }, (random) => {
-    const topology = makeTopology();
-    topology.update();
+    const table = makeTable();
     const links = new Map<number, Link>();
     const some = (): number | null => random.chance(0.5) ? null : random.below(7);
     for (let i = 0; i < 20; i++) {
       const index = random.below(7);
       if (random.chance(0.2)) {
         links.delete(index);
-        topology.delete(index);
+        table.deleteLink(index);
       } else {
         const link: Link = [index, random.chance(0.2), some(), some()];
         links.set(index, link);
-        set(topology, link);
+        set(table, link);
       }
-      const before = [...Array(7).keys()].filter((it) => topology.leadsOut(it));
-      const changed = topology.update();
-      const after = [...Array(7).keys()].filter((it) => topology.leadsOut(it) && links.has(it));
-      assertEquals(after, definition(links));
-      for (const it of after) assertEquals(changed.includes(it), !before.includes(it));
+      assertEquals(leadingOut(table), definition(links));
     }
   });
 });

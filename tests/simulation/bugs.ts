@@ -194,8 +194,8 @@ export const BUGS: readonly PlantedBug[] = [
   edit("default route does not clear host-only", "state/build.ts", {
     "nic.name !== ipv4 && nic.name !== ipv6": "ipv4 !== undefined && ipv6 !== undefined",
   }),
-  edit("ports do not count", "ffi/linux/topology.ts", {
-    "if (position.master !== null) found.add(position.master);": "",
+  edit("ports do not count", "ffi/linux/link_table.ts", {
+    "if (master !== null && this.nameOf(master) !== null) found.add(master);": "",
   }),
   edit("topology of the first moment kept", "ffi/linux/link_table.ts", {
     "if (row !== undefined) row.built = null;": "void row;",
