@@ -31,6 +31,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly #cookie: string;
   readonly #memberships: string;
   #drops: number;
+  #sequence = 0;
 
   /**
    * Opens and binds the socket: the kernel queues events from now on.
@@ -84,13 +85,12 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     return this.#isOurs() && this.#listMemberships() === this.#memberships;
   }
 
-  /** Asks the kernel for an acknowledgement, which arrives like an event. */
-  sendCanary(sequence: number): void {
+  /** Asks the kernel for an acknowledgement, which arrives like an event. Returns its sequence number. */
+  sendCanary(): number {
     const flags = C.NLM_F_REQUEST | C.NLM_F_ACK;
-    this.#syscalls.send(
-      this.descriptor,
-      encodeMessage(C.NLMSG_NOOP, flags, sequence, new Uint8Array()),
-    );
+    const message = encodeMessage(C.NLMSG_NOOP, flags, ++this.#sequence, new Uint8Array());
+    this.#syscalls.send(this.descriptor, message);
+    return this.#sequence;
   }
 
   /**

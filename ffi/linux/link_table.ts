@@ -79,8 +79,7 @@ export class LinkTable {
    */
   setAddress(message: AddressMessage): boolean {
     const row = this.#row(message.index);
-    const at = placeOf(message, row.entries);
-    const known = entryAt(at, message, row.entries);
+    const { at, known } = findEntry(row.entries, message);
     if (known !== null && sameAddress(known.message, message)) return false;
     row.entries.splice(at, known === null ? 0 : 1, { message, address: null });
     row.built = null;
@@ -91,8 +90,8 @@ export class LinkTable {
   deleteAddress(message: AddressMessage): boolean {
     const row = this.#rows.get(message.index);
     if (row === undefined) return false;
-    const at = placeOf(message, row.entries);
-    if (entryAt(at, message, row.entries) === null) return false;
+    const { at, known } = findEntry(row.entries, message);
+    if (known === null) return false;
     row.entries.splice(at, 1);
     row.built = null;
     return true;
@@ -114,7 +113,7 @@ export class LinkTable {
       const isUp = this.isUp(index);
       for (const { message } of entries) {
         if (!isTentative(message)) continue;
-        if (isUp && entryAt(placeOf(message, row.entries), message, row.entries)) continue;
+        if (isUp && findEntry(row.entries, message).known !== null) continue;
         if (!isAnnounced(message) && this.setAddress(message)) merged = true;
       }
     }
@@ -236,32 +235,29 @@ export class LinkTable {
   }
 
   #row(index: number): Row {
-    let row = this.#rows.get(index);
-    if (row === undefined) {
-      row = { link: null, kind: "unknown", entries: [], built: null };
-      this.#rows.set(index, row);
-    }
+    const none: Row = { link: null, kind: "unknown", entries: [], built: null };
+    const row = this.#rows.get(index) ?? none;
+    this.#rows.set(index, row);
     return row;
   }
 }
 
-/** Where an address is among the entries, or belongs. A dump has most of them in order. */
-function placeOf(message: AddressMessage, entries: readonly Entry[]): number {
+/** Where an address belongs among the entries, and its entry if it is there. A dump has most of them in order. */
+function findEntry(
+  entries: readonly Entry[],
+  message: AddressMessage,
+): { at: number; known: Entry | null } {
   const last = entries.at(-1);
-  if (last === undefined || compareKeys(last.message, message) < 0) return entries.length;
-  let [low, high] = [0, entries.length];
+  const isLast = last === undefined || compareKeys(last.message, message) < 0;
+  let [low, high] = [isLast ? entries.length : 0, entries.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (compareKeys(entries[middle]!.message, message) < 0) low = middle + 1;
     else high = middle;
   }
-  return low;
-}
-
-/** The entry of the address, if it is at the place where it belongs. */
-function entryAt(at: number, message: AddressMessage, entries: readonly Entry[]): Entry | null {
-  const entry = entries[at];
-  return entry !== undefined && compareKeys(entry.message, message) === 0 ? entry : null;
+  const entry = entries[low];
+  const isThere = entry !== undefined && compareKeys(entry.message, message) === 0;
+  return { at: low, known: isThere ? entry : null };
 }
 
 const NO_BYTES = new Uint8Array();

@@ -11,18 +11,14 @@ import {
   selectDefaultRoute,
 } from "../default_route.ts";
 import * as C from "./constants.ts";
+import type { LinkTable } from "./link_table.ts";
 import { canBeDefault, encodeRouteQuery, type RouteMessage } from "./messages.ts";
 
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
 
 /** What is known of the interfaces. */
-export interface LinkNames {
-  /** The name of an interface; null if it is not there (yet). */
-  nameOf(index: number): string | null;
-  /** Whether routes through the interface lead nowhere. */
-  isLoopback(index: number): boolean;
-}
+export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
@@ -60,12 +56,16 @@ interface Found extends NextHops {
 interface Half {
   readonly family: "ipv4" | "ipv6";
   readonly probes: readonly Probe[];
+  readonly matches: readonly Uint8Array[]; // the queries of all probes
   readonly isLow: boolean;
 }
 
 const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
   .flatMap(([family, halves]) =>
-    halves.map((texts, i) => ({ family, probes: texts.map(makeProbe), isLow: i === 0 }))
+    halves.map((texts, i) => {
+      const probes = texts.map(makeProbe);
+      return { family, probes, matches: probes.map(({ match }) => match), isLow: i === 0 };
+    })
   );
 
 function makeProbe(text: string): Probe {
@@ -116,7 +116,7 @@ export class RouteLookup {
       ask(unknown).forEach((answer, i) => answers.set(unknown[i]!, answer));
     };
     askFor(halves.flatMap((half) => this.#firstQueries(half)));
-    askFor(halves.flatMap(({ probes }) => matching(probes, answers) ? [] : probes.map(matchOf)));
+    askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : half.matches));
     const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
@@ -125,7 +125,7 @@ export class RouteLookup {
     const chosen = (["ipv4", "ipv6"] as const).map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
       this.#families[family] = halves.some((half) =>
-        half.family === family && half.probes.some(({ match }) => answers.get(match) != null)
+        half.family === family && half.matches.some((match) => answers.get(match) != null)
       );
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
@@ -150,16 +150,12 @@ export class RouteLookup {
     return answer;
   }
 
-  #firstQueries(half: Half): Uint8Array[] {
-    if (this.#uncovered.has(half)) return half.probes.map(matchOf);
+  #firstQueries(half: Half): readonly Uint8Array[] {
+    if (this.#uncovered.has(half)) return half.matches;
     const [first] = half.probes;
     // the plain answer of the low half has the source address
     return half.isLow ? [first!.match, first!.plain] : [first!.match];
   }
-}
-
-function matchOf({ match }: Probe): Uint8Array {
-  return match;
 }
 
 /** The first probe that matched a route short enough to be a default. */
@@ -187,21 +183,16 @@ function hopsOf(
   links: LinkNames,
 ): Found {
   const { destinationLength: prefixLength, nexthopId } = route;
-  const found = { probe, route, prefixLength, nexthopId };
-  if ([C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].includes(route.type)) {
-    return { ...found, hops: [] };
-  }
+  const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].includes(route.type);
   const told = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
-  const all = told.nexthops.length > 0 ? told.nexthops : [told];
+  const all = isDropped ? [] : told.nexthops.length > 0 ? told.nexthops : [told];
   const hops = all
     .filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
-    .flatMap(({ outInterface, gateway }): Hop[] =>
-      outInterface === null || links.isLoopback(outInterface)
-        ? []
-        : [{ index: outInterface, gateway }]
+    .flatMap(({ outInterface: index, gateway }): Hop[] =>
+      index === null || links.isLoopback(index) ? [] : [{ index, gateway }]
     )
     .sort(compareHops);
-  return { ...found, hops };
+  return { probe, route, prefixLength, nexthopId, hops };
 }
 
 /** Whether no other route can decide as long as this one stays. */

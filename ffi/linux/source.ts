@@ -190,11 +190,5 @@ export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadRuntim
 
 async function loadRuntime(path: string | undefined): Promise<LinuxRuntime> {
   const library = await openLibrary(libcRequest(path));
-  const unload = (): void => library.close();
-  try {
-    return new LinuxRuntime(new Syscalls(library.symbols), unload);
-  } catch (error) {
-    unload();
-    throw error;
-  }
+  return new LinuxRuntime(new Syscalls(library.symbols), () => library.close());
 }

@@ -54,12 +54,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #recheck: Alarm;
   #recheckMs = FIRST_RECHECK_MS;
   #defaults = NO_DEFAULTS; // looked up last
-  #table: LinkTable | null = null;
+  table: LinkTable | null = null; // kept by events; null until a reading is adopted
   /** Events since the last dump began; null if no dump is being read. */
-  #journal: KernelEvent[] | "overflowed" | null = null;
+  #journal: KernelEvent[] | null = null;
   #changes = 0; // rises with each event that may change the state
   #isDrained = false; // the last slice left nothing behind, and no view has been taken since
-  #sequence = 0;
   #disposed: Promise<void> | null = null;
 
   /** Watches the socket, on which the kernel queues events already. */
@@ -71,10 +70,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#expiry = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#recheck = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
-    this.#canary = new Canary(() => {
-      port.sendCanary(++this.#sequence);
-      return this.#sequence;
-    });
+    this.#canary = new Canary(() => port.sendCanary());
     this.#stopClock = clock.listen((event) => this.#post(event));
   }
 
@@ -104,33 +100,29 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
    * the lookup belongs to the same moment, so the socket is drained again after it.
    */
   view(): Reading | null {
-    if (this.#table === null) return null;
+    if (this.table === null) return null;
     if (!this.#isDrained) this.#drain();
     this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
-      const answer = this.#context.runtime.askRoutes(this.lookup, this.#table);
+      const answer = this.#context.runtime.askRoutes(this.lookup, this.table);
       const changes = this.#changes;
       const drained = !answer.asked || this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
-      if (answer.asked) this.#onRoutes(answer, this.#table);
-      const interfaces = this.#table.interfaces();
+      if (answer.asked) this.#onRoutes(answer, this.table);
+      const interfaces = this.table.interfaces();
       return { interfaces, defaultRoute: answer.routes, knows: LINUX_KNOWS };
     }
   }
 
   adopt(reading: Reading): void {
     const dump = reading as Dump; // the source reads no other
-    this.#table = dump.table;
+    this.table = dump.table;
     // An event received since the dump began may be newer than the dump.
-    if (this.#journal === "overflowed") this.#post({ kind: "overflow" });
-    else for (const event of this.#journal ?? []) applyEvent(dump.table, event);
+    const journal = this.#journal ?? [];
     this.#journal = null;
+    if (journal.length > LONGEST_JOURNAL) this.#post({ kind: "overflow" });
+    else for (const event of journal) applyEvent(dump.table, event);
     this.#onRoutes(dump.routes, dump.table);
-  }
-
-  /** The table that events keep, for the dump to share objects with. */
-  get table(): LinkTable | null {
-    return this.#table;
   }
 
   /** A dump is about to be read: events are kept from now on for `adopt()`. */
@@ -142,12 +134,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   /** A dump was read: takes from it what the kernel does not announce. */
   mergeTentative({ routes, table }: Dump): void {
-    if (this.#table === null) return;
-    this.#onRoutes(routes, this.#table);
-    const announced = Array.isArray(this.#journal)
-      ? this.#journal.flatMap((event) => "address" in event ? [event.address] : [])
-      : [];
-    if (!this.#table.mergeTentative(table, announced)) return;
+    if (this.table === null) return;
+    this.#onRoutes(routes, this.table);
+    const journal = this.#journal ?? [];
+    const announced = journal.flatMap((event) => "address" in event ? event.address : []);
+    if (!this.table.mergeTentative(table, announced)) return;
     this.#changes++;
     this.#post({ kind: "changed" });
   }
@@ -228,8 +219,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       counters.ignored++;
       return;
     }
-    this.#remember(event);
-    if (this.#table !== null && !applyEvent(this.#table, event)) {
+    if (this.#journal !== null && this.#journal.length <= LONGEST_JOURNAL) {
+      this.#journal.push(event);
+    }
+    if (this.table !== null && !applyEvent(this.table, event)) {
       counters.ignored++;
       return;
     }
@@ -237,20 +230,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#pending.add(CHANGED);
     const { current } = this.lookup;
     const last = current ?? this.#defaults;
-    const { again, ask } = this.#table === null
+    const { again, ask } = this.table === null
       ? { again: false, ask: "all" }
-      : routeEffect(event, this.#table, last, current?.isPlain === true);
+      : routeEffect(event, this.table, last, current?.isPlain === true);
     if (ask === "all") this.lookup.invalidate();
     else if (ask === "known") this.lookup.recheck();
     if (!again) return;
     this.#recheckMs = FIRST_RECHECK_MS;
     this.#recheck.set(this.#recheckMs);
-  }
-
-  #remember(event: KernelEvent): void {
-    if (this.#journal === null || this.#journal === "overflowed") return;
-    if (this.#journal.length < LONGEST_JOURNAL) this.#journal.push(event);
-    else this.#journal = "overflowed";
   }
 
   #recheckRoutes(): void {
@@ -260,14 +247,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   #onRoutes(answer: DefaultRouteAnswer, table: LinkTable): void {
     this.#defaults = answer;
-    const { expiresInSeconds } = answer;
+    const { expiresInSeconds, indexes } = answer;
     this.#expiry.set(expiresInSeconds === null ? null : expiresInSeconds * 1000 + EXPIRY_MARGIN_MS);
-    this.#recheckDeadRoutes(table);
-  }
-
-  #recheckDeadRoutes(table: LinkTable): void {
-    if (this.#recheckMs >= LAST_RECHECK_MS) return;
-    if (this.#recheck.isSet || this.#defaults.indexes.every((index) => table.isUp(index))) return;
+    if (this.#recheckMs >= LAST_RECHECK_MS || this.#recheck.isSet) return;
+    if (indexes.every((index) => table.isUp(index))) return;
     this.#recheckMs *= 2;
     this.#recheck.set(this.#recheckMs);
   }
