@@ -76,27 +76,33 @@ function valueOf({ asInt, asDouble }: Point): number {
   return Number(asInt ?? asDouble);
 }
 
+async function setUpNetwork(): Promise<void> {
+  await ip("link set lo up");
+  await ip("link add eth0 type bridge");
+  await ip("link set eth0 up");
+}
+
+/** Starts the program, which exports to where `env` says. */
+function exporter(env: Record<string, string>) {
+  return denoProgram(["run", "--no-lock", "--allow-ffi", "examples/opentelemetry.ts"], {
+    env: {
+      OTEL_DENO: "true",
+      OTEL_SERVICE_NAME: "netwatch",
+      OTEL_METRIC_EXPORT_INTERVAL: "500",
+      ...env,
+    },
+  });
+}
+
 namespaceTest(
   import.meta.url,
   "opentelemetry exports metrics, health and changes",
   async () => {
-    await ip("link set lo up");
-    await ip("link add eth0 type bridge");
-    await ip("link set eth0 up");
+    await setUpNetwork();
     await using receiver = new Receiver();
-    await using program = denoProgram([
-      "run",
-      "--no-lock",
-      "--allow-ffi",
-      "examples/opentelemetry.ts",
-    ], {
-      env: {
-        OTEL_DENO: "true",
-        OTEL_SERVICE_NAME: "netwatch",
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
-        OTEL_METRIC_EXPORT_INTERVAL: "500",
-      },
+    await using program = exporter({
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     });
     await receiver.until(() => receiver.points.has("netwatch.monitor.published"));
     const points = (name: string) =>
@@ -115,6 +121,36 @@ namespaceTest(
     assertStringIncludes(log.message, "192.0.2.7");
     assertEquals(points("netwatch.online"), [[0, ""]]);
     assertEquals(points("netwatch.monitor.live"), [[1, "live", "netlink"]]);
+    program.signal("SIGTERM");
+    const { code, stderr } = await program.end();
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  },
+  { config: "tests/npm/config.json" },
+);
+
+namespaceTest(
+  import.meta.url,
+  "opentelemetry exports as http/protobuf too, the default of OTLP",
+  async () => {
+    await setUpNetwork();
+    const [metrics, change] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      async (request) => {
+        // strings of a protobuf message are UTF-8, so a name is found without a schema
+        const text = new TextDecoder().decode(await request.bytes());
+        const what = `${request.headers.get("content-type")} ${new URL(request.url).pathname}`;
+        if (text.includes("netwatch.monitor.published")) metrics.resolve(what);
+        if (text.includes("eth0 got 192.0.2.7/24")) change.resolve(what);
+        return new Response(null, { headers: { "content-type": "application/x-protobuf" } });
+      },
+    );
+    await using program = exporter({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
+    });
+    assertEquals(await metrics.promise, "application/x-protobuf /v1/metrics");
+    await ip("addr add 192.0.2.7/24 dev eth0");
+    assertEquals(await change.promise, "application/x-protobuf /v1/logs");
     program.signal("SIGTERM");
     const { code, stderr } = await program.end();
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
