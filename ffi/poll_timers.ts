@@ -12,6 +12,14 @@ interface Entry {
   ref: boolean;
 }
 
+/** A timer that can be set again and again. */
+export interface Alarm extends Timer {
+  /** Whether it is going to call. */
+  readonly isSet: boolean;
+  /** Calls once after this many milliseconds, unless set again before; with null not at all. */
+  set(ms: number | null): void;
+}
+
 /** The timers of a poll loop, which calls `fire()` when one of them is due. */
 export class PollTimers implements Clock {
   readonly #entries = new Set<Entry>();
@@ -35,12 +43,38 @@ export class PollTimers implements Clock {
 
   /** Calls once. */
   setTimeout(call: () => void, ms: number): Timer {
-    return this.#add(call, ms, null);
+    return started(this.alarm(call), ms);
   }
 
   /** Calls again and again. */
   setInterval(call: () => void, ms: number): Timer {
-    return this.#add(call, ms, ms);
+    return started(this.alarm(call, ms), ms);
+  }
+
+  /** A timer that is not set yet. */
+  alarm(call: () => void, everyMs: number | null = null): Alarm {
+    const entries = this.#entries;
+    const entry: Entry = { call, everyMs, at: Infinity, ref: true };
+    const set = (ms: number | null): void => {
+      const wasSet = entries.delete(entry);
+      const isSet = ms !== null && !this.#closed;
+      if (isSet) entry.at = performance.now() + ms;
+      if (isSet) entries.add(entry);
+      if (isSet || wasSet) this.#onChange();
+    };
+    const setRef = (ref: boolean): void => {
+      entry.ref = ref;
+      this.#onChange();
+    };
+    return {
+      get isSet(): boolean {
+        return entries.has(entry);
+      },
+      set,
+      cancel: () => set(null),
+      ref: () => setRef(true),
+      unref: () => setRef(false),
+    };
   }
 
   /** Whether there is none. */
@@ -67,7 +101,7 @@ export class PollTimers implements Clock {
     const due = Array.from(this.#entries).filter(({ at }) => at <= now);
     due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MOST_AT_ONCE);
     for (const entry of due) {
-      if (!this.#entries.has(entry)) continue; // cancelled by one before
+      if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set anew by one before
       if (entry.everyMs === null) this.#entries.delete(entry);
       else entry.at = now + entry.everyMs;
       try {
@@ -84,61 +118,11 @@ export class PollTimers implements Clock {
     this.#entries.clear();
     this.#onChange();
   }
-
-  #add(call: () => void, ms: number, everyMs: number | null): Timer {
-    const entry = { call, everyMs, at: performance.now() + ms, ref: true };
-    if (!this.#closed) this.#entries.add(entry);
-    this.#onChange();
-    const setRef = (ref: boolean): void => {
-      entry.ref = ref;
-      this.#onChange();
-    };
-    return {
-      cancel: () => {
-        if (this.#entries.delete(entry)) this.#onChange();
-      },
-      ref: () => setRef(true),
-      unref: () => setRef(false),
-    };
-  }
 }
 
-/** A timer that is set again and again. */
-export class Alarm {
-  readonly #clock: Clock;
-  readonly #call: () => void;
-  #timer: Timer | null = null;
-  #ref = true;
-
-  /** Which timers to use, and what to call. */
-  constructor(clock: Clock, call: () => void) {
-    this.#clock = clock;
-    this.#call = call;
-  }
-
-  /** Whether the alarm is going to call. */
-  get isSet(): boolean {
-    return this.#timer !== null;
-  }
-
-  /** Calls once after this many milliseconds, unless set again before; with null not at all. */
-  set(ms: number | null): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-    if (ms === null) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = null;
-      this.#call();
-    }, ms);
-    if (!this.#ref) this.#timer.unref();
-  }
-
-  /** Whether the alarm keeps the process alive (the default). */
-  set ref(ref: boolean) {
-    this.#ref = ref;
-    if (ref) this.#timer?.ref();
-    else this.#timer?.unref();
-  }
+function started(alarm: Alarm, ms: number): Alarm {
+  alarm.set(ms);
+  return alarm;
 }
 
 /** A guard that is set earlier by less than this stays as it is. */

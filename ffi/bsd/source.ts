@@ -8,7 +8,7 @@ import { Canary, type Counters, EventSocket, PendingEvents } from "../event_sock
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop } from "../poll_loop.ts";
-import { Alarm } from "../poll_timers.ts";
+import type { Alarm } from "../poll_timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
 import {
@@ -126,7 +126,7 @@ class BsdSubscription implements Subscription {
     const { clocks, pollLoop, syscalls, system } = runtime;
     this.#port = openRouteSocket(syscalls, system, options);
     this.#socket = this.#open(this.#port, options.stormPauseMs);
-    this.#recheck = new Alarm(pollLoop.timers, () => this.#post(CHANGED));
+    this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
     this.#canary = new Canary(() => {
       const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
       // The write fails if there is no such route, and the answer says so: only the echo counts.
@@ -174,12 +174,12 @@ class BsdSubscription implements Subscription {
   }
 
   ref(): void {
-    this.#recheck.ref = true;
+    this.#recheck.ref();
     for (const { watch } of this.#listening.values()) watch.ref();
   }
 
   unref(): void {
-    this.#recheck.ref = false;
+    this.#recheck.unref();
     for (const { watch } of this.#listening.values()) watch.unref();
   }
 
@@ -190,7 +190,7 @@ class BsdSubscription implements Subscription {
   async #dispose(): Promise<void> {
     this.#canary.close();
     this.#stopClock();
-    this.#recheck.set(null);
+    this.#recheck.cancel();
     const others = Array.from(this.#listening.values(), (socket) => socket.close());
     await Promise.all([this.#socket.close(), ...others, ...this.#loops]);
     this.#port.close();

@@ -2,7 +2,7 @@
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { Watch } from "../poll_loop.ts";
-import { Alarm } from "../poll_timers.ts";
+import type { Alarm } from "../poll_timers.ts";
 import { type Dump, LINUX_KNOWS } from "./requests.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import { applyEvent, formatEvent, type KernelEvent, routeEffect } from "./events.ts";
@@ -67,8 +67,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { port, runtime, stormPauseMs } = context;
     const { clock, pollLoop } = wakeupsOf(runtime);
     this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
-    this.#expiry = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
-    this.#recheck = new Alarm(pollLoop.timers, () => this.#recheckRoutes());
+    this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
+    this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
     this.#canary = new Canary(() => port.sendCanary());
     this.#stopClock = clock.listen((event) => this.#post(event));
@@ -150,14 +150,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   ref(): void {
     this.#watch.ref();
-    this.#expiry.ref = true;
-    this.#recheck.ref = true;
+    this.#expiry.ref();
+    this.#recheck.ref();
   }
 
   unref(): void {
     this.#watch.unref();
-    this.#expiry.ref = false;
-    this.#recheck.ref = false;
+    this.#expiry.unref();
+    this.#recheck.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -167,8 +167,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   async #dispose(): Promise<void> {
     this.#stopClock();
     this.#canary.close();
-    this.#expiry.set(null);
-    this.#recheck.set(null);
+    this.#expiry.cancel();
+    this.#recheck.cancel();
     await this.#socket.close();
     this.#context.port.close();
   }

@@ -5,7 +5,6 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
-import { Alarm } from "../../ffi/poll_timers.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
 
 interface Setup {
@@ -194,8 +193,8 @@ timersTest("no timer starts a poll once the loop was idle for good", async (it) 
   assertEquals([it.calls, it.port.polls.length], [[], 1]);
 });
 
-timersTest("an Alarm calls once per set(), and never once it is set to null", async (it) => {
-  const alarm = new Alarm(it.loop.timers, () => it.calls.push("alarm"));
+timersTest("an alarm calls once per set(), and never once it is set to null", async (it) => {
+  const alarm = it.loop.timers.alarm(() => it.calls.push("alarm"));
   alarm.set(50);
   alarm.set(80);
   assert(alarm.isSet);
@@ -209,4 +208,17 @@ timersTest("an Alarm calls once per set(), and never once it is set to null", as
   alarm.set(null);
   await it.loop.idle();
   assertEquals(it.calls, ["alarm"]);
+});
+
+timersTest("an alarm that another one sets anew when both are due waits", async (it) => {
+  const { timers } = it.loop;
+  const late = timers.alarm(() => it.calls.push("late"));
+  timers.setTimeout(() => late.set(30), 50);
+  late.set(60);
+  const poll = await it.port.begun(1);
+  it.pass(60);
+  poll.timeOut();
+  const next = await it.port.begun(2);
+  assertEquals([it.calls, next.timeoutMs], [[], 30]);
+  late.cancel();
 });
