@@ -26,10 +26,8 @@ export class PollingSource implements NetworkSource {
   }
 
   /** Polls now, then at every interval. */
-  // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    signal.throwIfAborted();
-    return new PollingSubscription(() => this.#poll(), this.#options);
+    return new PollingSubscription(await this.read(signal), () => this.#poll(), this.#options);
   }
 
   /** Polls now. Throws NotCapable if the permission is missing. */
@@ -40,8 +38,8 @@ export class PollingSource implements NetworkSource {
   }
 
   #poll(): Reading {
-    const ask = this.#options.networkInterfaces ?? Deno.networkInterfaces;
-    return readingOf(ask());
+    const { networkInterfaces = Deno.networkInterfaces } = this.#options;
+    return readingOf(networkInterfaces());
   }
 }
 
@@ -52,9 +50,9 @@ class PollingSubscription implements Subscription {
   #changed = Promise.withResolvers<boolean>();
   #last: string;
 
-  constructor(poll: () => Reading, { clock, intervalMs }: PollingSourceOptions) {
+  constructor(first: Reading, poll: () => Reading, { clock, intervalMs }: PollingSourceOptions) {
     this.#poll = poll;
-    this.#last = JSON.stringify(poll());
+    this.#last = JSON.stringify(first);
     this.#timer = clock.setInterval(() => this.#tick(), intervalMs);
     this.#changed.promise.catch(() => {}); // reported by the iteration
   }
@@ -111,8 +109,20 @@ function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
   for (const info of infos) {
     // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
     const name = info.name.split(":", 1)[0] || info.name;
-    let nic = interfaces.get(name);
-    if (nic === undefined) interfaces.set(name, nic = neutralInterface(name, info.mac));
+    const kind = kindByName(name);
+    const nic = interfaces.get(name) ?? {
+      name,
+      index: 0,
+      kind,
+      up: true,
+      running: true,
+      hostOnly: hostOnlyByName(kind, name),
+      flags: 0,
+      mac: info.mac,
+      mtu: 0,
+      addresses: [],
+    };
+    interfaces.set(name, nic);
     const address = addressOf(info);
     if (address !== null) nic.addresses.push(address);
   }
@@ -120,22 +130,6 @@ function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
     interfaces: [...interfaces.values()],
     defaultRoute: { ipv4: null, ipv6: null },
     knows: KNOWS,
-  };
-}
-
-function neutralInterface(name: string, mac: string): Interface & { addresses: Address[] } {
-  const kind = kindByName(name);
-  return {
-    name,
-    index: 0,
-    kind,
-    up: true,
-    running: true,
-    hostOnly: hostOnlyByName(kind, name),
-    flags: 0,
-    mac,
-    mtu: 0,
-    addresses: [],
   };
 }
 
