@@ -61,7 +61,7 @@ export {
   type NetworkEventMap,
 } from "./actor/events.ts";
 export { DecodeError, MonitorClosedError, SystemCallError } from "./state/errors.ts";
-export { primaryAddress, usableAddresses } from "./state/addresses.ts";
+export { primaryAddress, usableAddresses } from "./state/interfaces.ts";
 export { applyChanges, diffStates } from "./state/diff.ts";
 export { escapeText, formatChange, formatReason } from "./state/format.ts";
 export { affects, isMajorChange, type LocalAddress, majorReasons } from "./state/impact.ts";

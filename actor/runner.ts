@@ -2,7 +2,7 @@
 import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import { formatReasons } from "../state/format.ts";
-import { sortedInterfaces } from "../state/interface_list.ts";
+import { sortedInterfaces } from "../state/interfaces.ts";
 import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { TimedCalls, TimerSet } from "./clock.ts";

@@ -1,7 +1,6 @@
 // The only maker of states. What did not change is taken from the state before, so that an event about one of
 // thousands of interfaces costs little: then even walking them is memory latency.
-import { addressesOf, type InterfaceAddresses } from "./addresses.ts";
-import { compareInterfaces, LISTS } from "./interface_list.ts";
+import { addressesOf, compareInterfaces, type InterfaceAddresses, LISTS } from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
 import { assumeNormal, normalizeInterface, normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./source.ts";
@@ -40,6 +39,9 @@ interface Texts {
   readonly all: string[];
   readonly counts: Uint32Array; // how many are of each interface
 }
+
+/** Interfaces of which a rule cleared `hostOnly`, by what the source said: states share them. */
+const CLEARED = new WeakMap<Interface, Interface>();
 
 /** More interfaces, or addresses of one, than this are as quick to collect again. */
 const MOST_REPLACED = 256;
@@ -108,62 +110,52 @@ function listsOf(
   defaultRoute: DefaultRoutes,
   before: Lists | undefined,
 ): Lists {
-  let places = placesReplaced(interfaces, before);
-  if (places === null && !isSorted(interfaces)) {
+  let replaced = before && replacedIn(before.given, interfaces);
+  if (!replaced && !isSorted(interfaces)) {
     interfaces = interfaces.toSorted(compareInterfaces);
-    places = placesReplaced(interfaces, before);
+    replaced = before && replacedIn(before.given, interfaces);
   }
-  const given = before !== undefined && places !== null
-    ? replaceAt(places, interfaces, before.given)
-    : normalizeAll(interfaces, before?.given ?? []);
+  const given = replaced?.given ?? normalizeAll(interfaces, before?.given ?? []);
   const surroundings: Surroundings = {
     isContainer: !given.some(leadsOutside),
     ipv4: defaultRoute.ipv4?.interface ?? null,
     ipv6: defaultRoute.ipv6?.interface ?? null,
   };
-  if (before !== undefined && places !== null && isSame(before.surroundings, surroundings)) {
-    return given === before.given ? before : replaced(before, given, places);
-  }
-  return collected(given, surroundings, before) ??
+  const isSame = before?.surroundings.isContainer === surroundings.isContainer &&
+    before.surroundings.ipv4 === surroundings.ipv4 &&
+    before.surroundings.ipv6 === surroundings.ipv6;
+  if (isSame && given === before.given) return before;
+  const step = isSame && replaced ? { before, places: replaced.places } : null;
+  return makeLists(given, surroundings, step) ??
     listsOf(uniqueByName(given), defaultRoute, before);
 }
 
 /**
- * The places at which a list has other objects than the one of the state before; null if it lists other
- * interfaces. Mostly this compares references: with thousands of interfaces anything else takes longer.
+ * The interfaces in normal form, and the places at which they differ from the list of the state before; null if
+ * they are other interfaces. Mostly this compares references: with thousands of them anything else takes longer.
  */
-function placesReplaced(
+function replacedIn(
+  known: readonly Interface[],
   interfaces: readonly Interface[],
-  before: Lists | undefined,
-): number[] | null {
-  if (interfaces.length !== before?.given.length) return null;
+): { readonly given: readonly Interface[]; readonly places: readonly number[] } | null {
+  if (interfaces.length !== known.length) return null;
   const places: number[] = [];
-  for (let i = 0; i < interfaces.length; i++) {
+  let given: Interface[] | null = null;
+  for (let i = 0; i < known.length; i++) {
     const nic = interfaces[i]!;
-    const known = before.given[i]!;
-    if (nic === known) continue;
-    if (nic.index !== known.index || nic.name !== known.name) return null;
+    const last = known[i]!;
+    if (nic === last) continue;
+    if (nic.index !== last.index || nic.name !== last.name) return null;
+    const normal = normalizeInterface(nic, last);
+    if (normal === last) continue;
+    (given ??= known.slice())[i] = normal;
     places.push(i);
   }
-  return places;
+  return { given: given ?? known, places };
 }
 
 function isSorted(interfaces: readonly Interface[]): boolean {
   return interfaces.every((nic, i) => i === 0 || compareInterfaces(interfaces[i - 1]!, nic) <= 0);
-}
-
-/** The list with the interfaces at these places in normal form; itself if they equal what it has there. */
-function replaceAt(
-  places: readonly number[],
-  interfaces: readonly Interface[],
-  known: readonly Interface[],
-): readonly Interface[] {
-  let result: Interface[] | null = null;
-  for (const place of places) {
-    const normal = normalizeInterface(interfaces[place]!, known[place]);
-    if (normal !== known[place]) (result ??= known.slice())[place] = normal;
-  }
-  return result ?? known;
 }
 
 /** Sorted interfaces in normal form: those of the sorted list of the state before where they are equal. */
@@ -194,79 +186,85 @@ function leadsOutside({ kind, up }: Interface): boolean {
   return kind === "ethernet" || kind === "wifi" || kind === "cellular" || kind === "tunnel" && up;
 }
 
-function isSame(a: Surroundings, b: Surroundings): boolean {
-  return a.isContainer === b.isContainer && a.ipv4 === b.ipv4 && a.ipv6 === b.ipv6;
+/**
+ * Applies the rules about host-only interfaces to one in normal form. They only ever clear `hostOnly`, so
+ * applying them to the result again changes nothing.
+ */
+function applyRules(nic: Interface, { ipv4, ipv6, isContainer }: Surroundings): Interface {
+  if (!nic.hostOnly || nic.kind === "loopback") return nic;
+  if (!isContainer && nic.name !== ipv4 && nic.name !== ipv6) return nic;
+  const cleared = CLEARED.get(nic) ?? assumeNormal({ ...nic, hostOnly: false });
+  CLEARED.set(nic, cleared);
+  return cleared;
 }
 
 /**
- * Applies the rules about host-only interfaces to one in normal form. They only ever clear `hostOnly`, so
- * applying them to the result again changes nothing. `known` is what it returned for the same object before.
+ * The lists of sorted interfaces; null if a name occurs twice. Of the lists of the state before all but the
+ * places of the step stay.
  */
-function applyRules(
-  nic: Interface,
-  { ipv4, ipv6, isContainer }: Surroundings,
-  known: Interface | undefined,
-): Interface {
-  if (!nic.hostOnly || nic.kind === "loopback") return nic;
-  if (!isContainer && nic.name !== ipv4 && nic.name !== ipv6) return nic;
-  return known?.hostOnly === false ? known : assumeNormal({ ...nic, hostOnly: false });
-}
-
-/** The lists of sorted interfaces, made anew; null if a name occurs twice. */
-function collected(
+function makeLists(
   given: readonly Interface[],
   surroundings: Surroundings,
-  before: Lists | undefined,
+  step: Lists["step"],
 ): Lists | null {
-  const record: Record<string, Interface> = Object.create(null);
-  const sorted: Interface[] = [];
-  const addresses: InterfaceAddresses[] = [];
-  const known = before?.given ?? [];
-  let usableIpv4 = 0;
-  let usableIpv6 = 0;
-  let i = 0;
-  for (const nic of given) {
-    if (record[nic.name] !== undefined) return null;
-    while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const last = known[i] === nic ? before?.sorted[i] : undefined;
-    const judged = applyRules(nic, surroundings, last);
-    record[nic.name] = judged;
-    sorted.push(judged);
-    const its = judged === last ? before!.addresses[i]! : addressesOf(judged);
-    addresses.push(its);
-    usableIpv4 += its.usableIpv4;
-    usableIpv6 += its.usableIpv6;
+  const sorted = step === null ? given.slice() : step.before.sorted.slice();
+  const addresses = step === null ? [] : step.before.addresses.slice();
+  let usableIpv4 = step?.before.usableIpv4 ?? 0;
+  let usableIpv6 = step?.before.usableIpv6 ?? 0;
+  for (const place of step?.places ?? given.keys()) {
+    const nic = sorted[place] = applyRules(given[place]!, surroundings);
+    const from = addresses[place];
+    const to = addresses[place] = addressesOf(nic);
+    usableIpv4 += to.usableIpv4 - (from?.usableIpv4 ?? 0);
+    usableIpv6 += to.usableIpv6 - (from?.usableIpv6 ?? 0);
   }
-  const loopback = collectTexts(addresses, "loopback");
-  const global = collectTexts(addresses, "global");
+  const record: Record<string, Interface> = Object.create(null);
+  for (const nic of sorted) {
+    if (step === null && record[nic.name] !== undefined) return null;
+    record[nic.name] = nic;
+  }
+  const loopback = textsOf(addresses, "loopback", step);
+  const global = textsOf(addresses, "global", step);
+  const local = {
+    localAddresses: localAddressesOf(addresses, loopback, global, step?.before),
+    haveIpv4: usableIpv4 > 0,
+    haveIpv6: usableIpv6 > 0,
+  };
   const lists = { record, sorted, given, surroundings, addresses, loopback, global };
-  return remember({ ...lists, usableIpv4, usableIpv6, step: null });
+  LISTS.set(record, { ...lists, usableIpv4, usableIpv6, local, step });
+  if (step !== null) step.before.step = null; // or each state would keep all before it
+  Object.freeze(record);
+  return LISTS.get(record)!;
 }
 
-/** The lists of the state before with other interfaces at these places: names, order and rules are the same. */
-function replaced(before: Lists, given: readonly Interface[], places: readonly number[]): Lists {
-  const { surroundings } = before;
-  const sorted = before.sorted.slice();
-  const addresses = before.addresses.slice();
-  let { usableIpv4, usableIpv6 } = before;
-  let isSmall = places.length <= MOST_REPLACED;
-  for (const place of places) {
-    if (given[place] === before.given[place]) continue;
-    const nic = sorted[place] = applyRules(given[place]!, surroundings, undefined);
-    const from = addresses[place]!;
-    const to = addresses[place] = addressesOf(nic);
-    usableIpv4 += to.usableIpv4 - from.usableIpv4;
-    usableIpv6 += to.usableIpv6 - from.usableIpv6;
-    isSmall &&= nic.addresses.length <= MOST_REPLACED;
+/** The texts of a scope. Those before are used again if few differ. */
+function textsOf(
+  addresses: readonly InterfaceAddresses[],
+  scope: "loopback" | "global",
+  step: Lists["step"],
+): Texts {
+  if (step === null || step.places.length > MOST_REPLACED) return collectTexts(addresses, scope);
+  const { addresses: known, [scope]: before } = step.before;
+  const changed = step.places.filter((place) => {
+    const from = known[place]![scope];
+    const to = addresses[place]![scope];
+    return from.length !== to.length || from.some((text, i) => text !== to[i]);
+  });
+  if (changed.length === 0) return before;
+  if (changed.some((place) => addresses[place]![scope].length > MOST_REPLACED)) {
+    return collectTexts(addresses, scope);
   }
-  const record: Record<string, Interface> = Object.create(null);
-  for (const nic of sorted) record[nic.name] = nic;
-  const texts = (scope: "loopback" | "global"): Texts =>
-    isSmall ? replaceTexts(scope, before, addresses, places) : collectTexts(addresses, scope);
-  const loopback = texts("loopback");
-  const global = texts("global");
-  const lists = { record, sorted, given, surroundings, addresses, loopback, global };
-  return remember({ ...lists, usableIpv4, usableIpv6, step: { before, places } });
+  const all = before.all.slice();
+  const counts = before.counts.slice();
+  let start = 0;
+  let next = 0;
+  for (const place of changed) {
+    for (; next < place; next++) start += counts[next]!;
+    const texts = addresses[place]![scope];
+    all.splice(start, counts[place]!, ...texts);
+    counts[place] = texts.length;
+  }
+  return { all, counts };
 }
 
 function collectTexts(
@@ -283,51 +281,19 @@ function collectTexts(
   return { all, counts };
 }
 
-function replaceTexts(
-  scope: "loopback" | "global",
-  before: Lists,
-  addresses: readonly InterfaceAddresses[],
-  places: readonly number[],
-): Texts {
-  const changed = places.filter((place) => {
-    const from = before.addresses[place]![scope];
-    const to = addresses[place]![scope];
-    return from.length !== to.length || from.some((text, i) => text !== to[i]);
-  });
-  if (changed.length === 0) return before[scope];
-  const all = before[scope].all.slice();
-  const counts = before[scope].counts.slice();
-  let start = 0;
-  let next = 0;
-  for (const place of changed) {
-    for (; next < place; next++) start += counts[next]!;
-    const texts = addresses[place]![scope];
-    all.splice(start, counts[place]!, ...texts);
-    counts[place] = texts.length;
-  }
-  return { all, counts };
-}
-
-function remember(made: Omit<Lists, "local">): Lists {
-  const { record, step, usableIpv4, usableIpv6 } = made;
-  const localAddresses = localAddressesOf(made);
-  const local = { localAddresses, haveIpv4: usableIpv4 > 0, haveIpv6: usableIpv6 > 0 };
-  const lists = { ...made, local };
-  LISTS.set(record, lists);
-  if (step !== null) step.before.step = null; // or each state would keep all before it
-  Object.freeze(record);
-  return lists;
-}
-
 /**
  * `regular` falls back on unique-local IPv6 and then on link-local IPv4 if there is nothing better: Cloud Run
  * translates the former, Lambda and Azure App Service the latter.
  */
-function localAddressesOf(made: Omit<Lists, "local">): State["localAddresses"] {
-  const { addresses, global, loopback, step } = made;
+function localAddressesOf(
+  addresses: readonly InterfaceAddresses[],
+  loopback: Texts,
+  global: Texts,
+  before: Lists | undefined,
+): State["localAddresses"] {
   let regular = global.all;
-  if (regular.length > 0 && loopback === step?.before.loopback && global === step.before.global) {
-    return step.before.local.localAddresses;
+  if (regular.length > 0 && loopback === before?.loopback && global === before.global) {
+    return before.local.localAddresses;
   }
   if (regular.length === 0) regular = collectTexts(addresses, "uniqueLocal").all;
   if (regular.length === 0) regular = collectTexts(addresses, "linkLocal").all;

@@ -5,13 +5,13 @@ import {
   type InterfacePair,
   pairInterfaces,
   sortedInterfaces,
-} from "./interface_list.ts";
+} from "./interfaces.ts";
 import {
   compareAddresses,
   equalAddresses,
   equalInterfaces,
   equalRoutes,
-  INTERFACE_FIELDS,
+  FIELDS,
   normalizeAddress,
   normalizeInterface,
   normalizeRoute,
@@ -114,7 +114,7 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       changes.push({ kind: "interface-added", interface: to });
     } else {
       const { name } = to;
-      const fields = INTERFACE_FIELDS.filter((field) => from[field] !== to[field]);
+      const fields = FIELDS.filter((field) => from[field] !== to[field]);
       Object.freeze(fields);
       if (fields.length > 0) {
         changes.push({ kind: "interface-changed", interface: name, fields, from, to });
@@ -154,19 +154,16 @@ function resumeBetween(
 function pushSourceChanges(changes: Change[], previous: State, next: State): void {
   const resume = resumeBetween(previous, next);
   if (resume !== null) changes.push({ kind: "resumed", ...resume });
-  const forgotten = resume === null &&
-    (previous.resumedAt !== next.resumedAt || previous.sleptMs !== next.sleptMs);
-  const { links, addressFlags, routes } = next.knows;
-  const { knows } = previous;
-  const sameKnows = knows.links === links && knows.addressFlags === addressFlags &&
-    knows.routes === routes;
-  if (forgotten || !sameKnows) {
-    changes.push({
-      kind: "source-changed",
-      knows: Object.freeze({ links, addressFlags, routes }),
-      resumedAt: next.resumedAt,
-      sleptMs: next.sleptMs,
-    });
+  const { knows: { links, addressFlags, routes }, resumedAt, sleptMs } = next;
+  const before = previous.knows;
+  const isForgotten = resume === null &&
+    (previous.resumedAt !== resumedAt || previous.sleptMs !== sleptMs);
+  if (
+    isForgotten || before.links !== links || before.addressFlags !== addressFlags ||
+    before.routes !== routes
+  ) {
+    const knows = Object.freeze({ links, addressFlags, routes });
+    changes.push({ kind: "source-changed", knows, resumedAt, sleptMs });
   }
 }
 
@@ -210,7 +207,7 @@ export function applyChanges(previous: State, changes: readonly Change[]): State
         break;
       case "interface-changed": {
         const draft = drafts.get(change.interface);
-        const fields = INTERFACE_FIELDS.filter((field) => change.fields.includes(field));
+        const fields = FIELDS.filter((field) => change.fields.includes(field));
         const changed = Object.fromEntries(fields.map((field) => [field, change.to[field]]));
         if (draft !== undefined) draft.nic = { ...draft.nic, ...changed };
         break;

@@ -28,19 +28,24 @@ const ADDRESS_FLAGS = [
 ] as const;
 const PERMANENT = ["permanent", "permanent", "is permanent", "has a limited lifetime"] as const;
 
-const ROUTE_FIELDS: readonly (readonly ["gateway" | "source" | "metric", string])[] = [
-  ["gateway", "via"],
-  ["source", "from"],
-  ["metric", "metric"],
-];
-const HOPS = ROUTE_FIELDS.slice(0, 1);
+/** What became of a field of an interface. */
+const FIELD_TEXTS: Readonly<Record<string, (from: Interface, to: Interface) => string>> = {
+  kind: (from, to) => `is of kind ${to.kind} (was ${from.kind})`,
+  index: (from, to) => `has index ${to.index} (was ${from.index})`,
+  up: (_, to) => `is ${stateText(to)}${hostOnlyText(to)}`,
+  running: (_, to) => `has ${to.running ? "" : "no "}carrier${hostOnlyText(to)}`,
+  hostOnly: (_, to) => `leads ${to.hostOnly ? "to containers only" : "out of this host"}`,
+  flags: (from, to) => `has flags 0x${to.flags.toString(16)} (was 0x${from.flags.toString(16)})`,
+  mac: ({ mac }, to) =>
+    `has ${to.mac === null ? "no MAC" : `MAC ${to.mac}`} (was ${mac ?? "none"})`,
+  mtu: (from, to) => `has MTU ${to.mtu} (was ${from.mtu})`,
+};
 
-const UNITS: readonly (readonly [ms: number, name: string])[] = [
-  [86_400_000, "d"],
-  [3_600_000, "h"],
-  [60_000, "min"],
-  [1_000, "s"],
-];
+const ROUTE_FIELDS = [["gateway", "via"], ["source", "from"], ["metric", "metric"]] as const;
+type RouteField = typeof ROUTE_FIELDS[number];
+const HOP: readonly RouteField[] = ROUTE_FIELDS.slice(0, 1);
+
+const UNITS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]] as const;
 
 /**
  * Makes text safe to print and to log: each control, format, separator and invisible character, and each
@@ -59,10 +64,7 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
  * ```
  */
 export function escapeText(text: string): string {
-  return text.replace(
-    UNPRINTABLE,
-    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
-  );
+  return text.replace(UNPRINTABLE, (one) => `\\u{${one.codePointAt(0)!.toString(16)}}`);
 }
 
 /**
@@ -183,27 +185,8 @@ function fieldsText({ fields, from, to }: InterfaceFieldsChange): string {
   const shown = fields.filter((field) =>
     field !== "flags" && !(field === "running" && (fields.includes("up") || !to.up))
   );
-  const texts = (shown.length === 0 ? fields : shown).map((field) => {
-    switch (field) {
-      case "up":
-        return `is ${stateText(to)}${hostOnlyText(to)}`;
-      case "running":
-        return `has ${to.running ? "" : "no "}carrier${hostOnlyText(to)}`;
-      case "hostOnly":
-        return `leads ${to.hostOnly ? "to containers only" : "out of this host"}`;
-      case "index":
-        return `has index ${to.index} (was ${from.index})`;
-      case "kind":
-        return `is of kind ${to.kind} (was ${from.kind})`;
-      case "mtu":
-        return `has MTU ${to.mtu} (was ${from.mtu})`;
-      case "mac":
-        return `has ${to.mac === null ? "no MAC" : `MAC ${to.mac}`} (was ${from.mac ?? "none"})`;
-      default:
-        return `has flags 0x${to.flags.toString(16)} (was 0x${from.flags.toString(16)})`;
-    }
-  });
-  return texts.join(", ");
+  return (shown.length === 0 ? fields : shown).filter((field) => Object.hasOwn(FIELD_TEXTS, field))
+    .map((field) => FIELD_TEXTS[field]!(from, to)).join(", ");
 }
 
 function addressText(address: Address): string {
@@ -226,11 +209,11 @@ function flagsText(from: Address, to: Address): string {
 
 /** Says of the previous route only what differs. */
 function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason): string {
-  if (to === null) return `${family} has no default route (was ${routeText(from, HOPS)})`;
+  if (to === null) return `${family} has no default route (was ${routeText(from, HOP)})`;
   const name = formatName(to.interface);
   if (from?.interface !== to.interface) {
-    const was = from === null ? "" : ` (was ${routeText(from, HOPS)})`;
-    return `${family} now leaves by ${routeText(to, HOPS)}${was}`;
+    const was = from && ` (was ${routeText(from, HOP)})`;
+    return `${family} now leaves by ${routeText(to, HOP)}${was ?? ""}`;
   }
   const differing = ROUTE_FIELDS.filter(([field]) => from[field] !== to[field]);
   if (differing.length === 0) return `${family} leaves by ${name}, which was created again`;
@@ -241,7 +224,10 @@ function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason)
   return `${family} now leaves by ${name}${now || " directly"} (was ${old})`;
 }
 
-function routeText(route: DefaultRoute | null, fields = ROUTE_FIELDS): string {
+function routeText(
+  route: DefaultRoute | null,
+  fields: readonly RouteField[] = ROUTE_FIELDS,
+): string {
   if (route === null) return "none";
   const parts = fields.filter(([field]) => route[field] !== null)
     .map(([field, word]) => `${word} ${route[field]}`);

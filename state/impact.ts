@@ -1,8 +1,7 @@
 // What a difference between two states means: to a program, to one socket, and to open connections.
-import { addressesOf, isBindable } from "./addresses.ts";
 import { freezeList, longSleepBetween, routeOf } from "./diff.ts";
 import { escapeText } from "./format.ts";
-import { findInterface, pairInterfaces } from "./interface_list.ts";
+import { addressesOf, findInterface, isBindable, pairInterfaces } from "./interfaces.ts";
 import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
 import { compareAddresses, pairSorted } from "./normalize.ts";
 import type { Address, Interface, Reason, State } from "./types.ts";
@@ -204,7 +203,8 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
     if (longSleepBetween(previous, next) !== null) return true;
     return isWildcard
       ? wildcardAffected(parsed, previous, next)
-      : holdersDiffer(parsed, previous, next, (nic) => holds(nic, parsed.address));
+      : holdersDiffer(parsed, previous, next, (nic) =>
+        holds(nic, parsed.address) ? nic.index : null);
   };
 }
 
@@ -242,27 +242,21 @@ function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean
   if (parsed.interface === null && parsed.zone === null) return false;
   const binds = (nic: Interface): boolean =>
     nic.addresses.some((held) => held.family === family && isBindable(held, nic));
-  return holdersDiffer(parsed, previous, next, () => true) ||
-    holdersDiffer(parsed, previous, next, binds);
+  return holdersDiffer(parsed, previous, next, (nic) => `${nic.index} ${binds(nic)}`);
 }
 
-/**
- * Whether the interfaces that the socket may mean and that satisfy the condition differ, or have another index.
- * Only interfaces that are not shared between the states are looked at.
- */
+/** Whether what is said of an interface that the socket may mean differs. Shared ones are not looked at. */
 function holdersDiffer(
   parsed: Parsed,
   previous: State,
   next: State,
-  condition: (nic: Interface) => boolean,
+  say: (nic: Interface) => unknown,
 ): boolean {
   const isBefore = selects(parsed, previous);
   const isAfter = selects(parsed, next);
-  return pairInterfaces(previous, next).some(({ from, to }) => {
-    const before = from !== undefined && isBefore(from) && condition(from);
-    const after = to !== undefined && isAfter(to) && condition(to);
-    return before !== after || (before && from.index !== to!.index);
-  });
+  return pairInterfaces(previous, next).some(({ from, to }) =>
+    (from && isBefore(from) ? say(from) : null) !== (to && isAfter(to) ? say(to) : null)
+  );
 }
 
 /** The interfaces that the socket may mean: at most one if it names one, else all. */

@@ -6,7 +6,7 @@ import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
 /** The fields of an interface other than its name and addresses, in the order in which changes list them. */
-export const INTERFACE_FIELDS = [
+export const FIELDS = [
   "kind",
   "index",
   "up",
@@ -167,7 +167,7 @@ export function pairSorted<T>(
 /** Whether two interfaces are equal in every field, addresses included. */
 export function equalInterfaces(a: Interface, b: Interface): boolean {
   if (a === b) return true;
-  return a.name === b.name && INTERFACE_FIELDS.every((field) => a[field] === b[field]) &&
+  return a.name === b.name && FIELDS.every((field) => a[field] === b[field]) &&
     equalLists(a.addresses, b.addresses);
 }
 

@@ -188,7 +188,7 @@ export const BUGS: readonly PlantedBug[] = [
     "return this.#isAffected(this.#seen, snapshot) &&": "return",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
-  edit("host-only ignored", "state/addresses.ts", {
+  edit("host-only ignored", "state/interfaces.ts", {
     "const usable = nic.hostOnly ? NONE : onHost;": "const usable = onHost;",
   }),
   edit("default route does not clear host-only", "state/build.ts", {

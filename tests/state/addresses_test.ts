@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { buildState } from "../../state/build.ts";
-import { isBindable, usableAddresses } from "../../state/addresses.ts";
+import { isBindable, usableAddresses } from "../../state/interfaces.ts";
 import type { Address, Interface } from "../../state/types.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
 import { forSeeds } from "../support/random.ts";

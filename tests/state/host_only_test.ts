@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
-import { primaryAddress, usableAddresses } from "../../state/addresses.ts";
+import { primaryAddress, usableAddresses } from "../../state/interfaces.ts";
 import { applyChanges, diffInterfaces, diffStates, sameInterfaces } from "../../state/diff.ts";
 import { isMajorChange } from "../../state/impact.ts";
 import type { Interface, State } from "../../state/types.ts";

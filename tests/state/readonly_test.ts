@@ -8,7 +8,7 @@ import { assertThrows } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
 import type { Reading } from "../../state/source.ts";
 import type { Change, Snapshot, State } from "../../state/types.ts";
-import { usableAddresses } from "../../state/addresses.ts";
+import { usableAddresses } from "../../state/interfaces.ts";
 import { majorReasons } from "../../state/impact.ts";
 import { nic, route, state } from "../support/states.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
-import { findInterface, pairInterfaces, sortedInterfaces } from "../../state/interface_list.ts";
+import { findInterface, pairInterfaces, sortedInterfaces } from "../../state/interfaces.ts";
 import { normalizeInterface } from "../../state/normalize.ts";
 import { forSeeds } from "../support/random.ts";
 import {
