@@ -118,8 +118,7 @@ export class Syscalls {
 
   /** Sets an option of 4 bytes; false if the kernel refuses. */
   setOption(descriptor: number, option: number, value: number): boolean {
-    const bytes = new Uint8Array(Int32Array.of(value).buffer);
-    return this.libc.setsockopt(descriptor, SOL_SOCKET, option, bytes, bytes.length) === 0;
+    return this.libc.setsockopt(descriptor, SOL_SOCKET, option, Int32Array.of(value), 4) === 0;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
@@ -157,17 +156,14 @@ export class Syscalls {
    */
   routeTable(operation: string, request: number): Bytes {
     const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, 0, request, 0);
-    for (let room = 0, attempt = 1;; attempt++) {
-      const size = this.#sysctl(name, null);
-      if (size !== null) {
-        // Twice the room each time, for a table that grows faster than it is read.
-        room = Math.max(room * 2, size + SLACK_BYTES);
-        const table = new Uint8Array(room);
-        const length = this.#sysctl(name, table);
-        if (length !== null) return table.subarray(0, length);
-      }
-      if (attempt === MOST_SYSCTLS) throw this.error(operation);
+    for (let attempt = 0; attempt < MOST_SYSCTLS; attempt++) {
+      // Twice the room each time, for a table that grows faster than it is read.
+      const room = (this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt;
+      const table = new Uint8Array(room);
+      const length = this.#sysctl(name, table);
+      if (length >= 0) return table.subarray(0, length);
     }
+    throw this.error(operation);
   }
 
   /** Reads a clock, in milliseconds with fractions; null if it does not exist. */
@@ -182,10 +178,10 @@ export class Syscalls {
     return ioctl(descriptor, request, argument, 0n, 0n, 0n, 0n, 0n, argument) === 0;
   }
 
-  /** Returns the size of the value, or how many bytes were written; null on failure. */
-  #sysctl(name: Int32Array<ArrayBuffer>, into: Bytes | null): number | null {
+  /** Returns the size of the value, or how many bytes were written; negative on failure. */
+  #sysctl(name: Int32Array<ArrayBuffer>, into: Bytes | null): number {
     this.#size[0] = BigInt(into?.length ?? 0);
     const result = this.libc.sysctl(name, name.length, into, this.#size, null, 0n);
-    return result === 0 ? Number(this.#size[0]) : null;
+    return result === 0 ? Number(this.#size[0]) : -1;
   }
 }

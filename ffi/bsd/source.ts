@@ -20,7 +20,7 @@ import {
   openRouteSocket,
 } from "./event_sockets.ts";
 import { type BsdSystemName, type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
-import { type BsdSystem, SYSTEMS } from "./systems.ts";
+import { SYSTEMS } from "./systems.ts";
 
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
 const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
@@ -43,7 +43,6 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
   #subscription: BsdSubscription | null = null;
-  #disposed: Promise<void> | null = null;
 
   /** Uses a loaded runtime; `release` releases it. */
   constructor(runtime: BsdRuntime, options: EventSourceOptions, release: () => Promise<void>) {
@@ -93,11 +92,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#disposed ??= this.#dispose();
-  }
-
-  async #dispose(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     await this.#release();
@@ -258,16 +253,8 @@ class BsdSubscription implements Subscription {
   }
 }
 
-/** What the monitors of an isolate share. Loaded by the first user, unloaded with the last. */
-export interface BsdRuntime {
-  readonly syscalls: Syscalls;
-  readonly system: BsdSystem;
-  readonly pollLoop: PollLoop;
-  /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
-  readonly clocks: SuspendClock;
-  /** Waits for the poll loop to end and unloads the library. */
-  dispose(): Promise<void>;
-}
+/** What the monitors of an isolate share. */
+type BsdRuntime = ReturnType<typeof makeRuntime>;
 
 /** By the path of the C library. */
 const runtimes = new Refcounted<BsdRuntime>(async (path) => {
@@ -281,33 +268,24 @@ const runtimes = new Refcounted<BsdRuntime>(async (path) => {
 });
 
 /** Uses loaded functions; `unload` unloads them. Throws SystemCallError. */
-export function makeRuntime(
-  libc: LibcFunctions,
-  os: BsdSystemName,
-  unload: () => void,
-): BsdRuntime {
+export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () => void) {
   const syscalls = new Syscalls(libc, os);
   const system = SYSTEMS[os];
   const pipe = new Int32Array(2);
   if (libc.pipe(pipe) < 0) throw syscalls.error("pipe");
   const [reader, writer] = [pipe[0]!, pipe[1]!];
-  // The pipe is blocking, so it must never be full: one byte at a time is enough.
-  let woken = false;
   const pollLoop = new PollLoop({
     poll: libc.poll_blocking,
     wakeDescriptor: reader,
-    wake: () => {
-      if (!woken) woken = libc.write(writer, Uint8Array.of(1), 1n) === 1;
-    },
-    quiet: () => {
-      syscalls.read(reader);
-      woken = false;
-    },
+    wake: () => void libc.write(writer, Uint8Array.of(1), 1n), // once a poll, so the pipe is never full
+    quiet: () => void syscalls.read(reader),
   }, () => clocks.check(false));
+  /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
   const clocks = new SuspendClock({
     monotonic: () => syscalls.clock(system.awakeClock),
     bootTime: () => syscalls.clock(system.bootClock),
   });
+  /** Waits for the poll loop to end and unloads the library. */
   const dispose = async (): Promise<void> => {
     await pollLoop.idle();
     libc.close(reader);
