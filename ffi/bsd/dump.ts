@@ -8,7 +8,7 @@ import type { Reading } from "../../state/source.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
 import { macrotask } from "../time_slice.ts";
-import * as C from "./constants.ts";
+import * as C from "./systems.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
@@ -22,7 +22,6 @@ import {
   type RouteMessage,
   u32,
 } from "./route_message.ts";
-import type { BsdSystem, Header, Layout } from "./systems.ts";
 
 /** A longer list, of about 500 addresses, leaves the event loop its turn between the steps. */
 const LONG_BYTES = 65_536;
@@ -42,7 +41,7 @@ export type AddressFlags = ReadonlyMap<InterfaceAddress, number>;
  */
 export async function readDump(
   syscalls: Syscalls,
-  system: BsdSystem,
+  system: C.BsdSystem,
   signal: AbortSignal,
   malformed: () => void,
 ): Promise<Reading> {
@@ -68,9 +67,9 @@ export async function readDump(
 /** Visits the known messages of a dump. Calls `malformed` for the others, and where `visit` throws DecodeError. */
 function forEachRecord(
   dump: Uint8Array,
-  layout: Layout,
+  layout: C.Layout,
   malformed: () => void,
-  visit: (message: RouteMessage, header: Header) => void,
+  visit: (message: RouteMessage, header: C.Header) => void,
 ): void {
   forEachMessage(dump, (message) => {
     const header = headerOf(message, layout);
@@ -87,7 +86,7 @@ function forEachRecord(
 /** Decodes the list of interfaces. Throws DecodeError if the framing is broken. */
 export function decodeInterfaces(
   dump: Uint8Array,
-  layout: Layout,
+  layout: C.Layout,
   malformed: () => void,
 ): ListedInterface[] {
   const listed = new Map<number, ListedInterface>();
@@ -106,7 +105,7 @@ export function decodeInterfaces(
 /** Decodes the routes that can be default routes: the short ones. Throws DecodeError if the framing is broken. */
 export function decodeDefaultRoutes(
   dump: Uint8Array,
-  layout: Layout,
+  layout: C.Layout,
   malformed: () => void,
 ): Route[] {
   const routes: Route[] = [];
@@ -121,7 +120,7 @@ export function decodeDefaultRoutes(
 /** Reads the flags of all IPv6 addresses; null if the system refuses every one of them. */
 function readAddressFlags(
   syscalls: Syscalls,
-  { inet6, socketFlags }: BsdSystem,
+  { inet6, socketFlags }: C.BsdSystem,
   interfaces: readonly ListedInterface[],
 ): AddressFlags | null {
   const { libc } = syscalls;
@@ -150,7 +149,7 @@ function readAddressFlags(
 /** The interface as it is published; `flags` is null where address flags cannot be read. */
 export function publishedInterface(
   { addresses, link }: ListedInterface,
-  system: BsdSystem,
+  system: C.BsdSystem,
   flags: AddressFlags | null,
 ): Interface {
   const name = interfaceName(link.name);
@@ -174,7 +173,7 @@ export function publishedInterface(
 export function linkKind(
   { flags, type }: Pick<Link, "flags" | "type">,
   name: string,
-  { linkTypes }: BsdSystem,
+  { linkTypes }: C.BsdSystem,
 ): InterfaceKind {
   if (flags & C.IFF_LOOPBACK) return "loopback";
   for (const [kind, types] of Object.entries(linkTypes)) {
@@ -192,7 +191,7 @@ function macOf(address: Uint8Array): string | null {
 function publishedAddress(
   listed: InterfaceAddress,
   link: Link,
-  { leasedAddress, optimisticAddress }: BsdSystem,
+  { leasedAddress, optimisticAddress }: C.BsdSystem,
   all: AddressFlags | null,
 ): Address {
   const { address, family, index, peerOrBroadcast: other, prefixLength } = listed;
@@ -233,10 +232,13 @@ export function findDefaultRoutes(
     const route = selectDefaultRoute(hopsTo(low, ofFamily), hopsTo(high, ofFamily))?.hops[0];
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
+    const { gateway, source } = route;
+    // For IPv6 the kernel mostly states the link-local address, which it would not send from.
+    const isStated = source !== null && !(family === "IPv6" && isLinkLocal(source));
     return {
       interface: nic.name,
-      gateway: route.gateway === null ? null : formatIp(route.gateway),
-      source: sourceOf(route, nic),
+      gateway: gateway === null ? null : formatIp(gateway),
+      source: isStated ? formatIp(source) : likelySource(nic, family),
       metric: null,
     };
   };
@@ -252,13 +254,4 @@ function hopsTo(probe: string, routes: readonly Route[]): { prefixLength: number
   const prefixLength = Math.max(...covering.map((route) => route.prefixLength));
   const hops = covering.filter((route) => route.prefixLength === prefixLength).sort(compareHops);
   return { prefixLength, hops };
-}
-
-/**
- * The source address of a route, where the kernel states one. For IPv6 it mostly states the link-local
- * address, which it would not send from.
- */
-function sourceOf({ family, source }: Route, nic: Interface): string | null {
-  if (source !== null && !(family === "IPv6" && isLinkLocal(source))) return formatIp(source);
-  return likelySource(nic, family);
 }

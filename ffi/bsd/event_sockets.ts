@@ -7,7 +7,7 @@ import { formatIp } from "../../state/ip.ts";
 import type { SocketPort } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";
-import * as C from "./constants.ts";
+import * as C from "./systems.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
@@ -20,7 +20,6 @@ import {
   type RouteMessage,
   u32,
 } from "./route_message.ts";
-import type { BsdSystem, Layout, RouteHeader } from "./systems.ts";
 
 /** The default of the option `receiveBufferBytes`. */
 const RECEIVE_BUFFER_BYTES = 262_144;
@@ -65,7 +64,7 @@ export interface BsdPort extends SocketPort<BsdEvent> {
 /** Opens a routing socket: the kernel queues messages from now on. Throws SystemCallError if it refuses. */
 export function openRouteSocket(
   syscalls: Syscalls,
-  system: BsdSystem,
+  system: C.BsdSystem,
   { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
 ): BsdPort {
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
@@ -132,8 +131,8 @@ function datagramPort(
  * Encodes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an
  * error, and so the answer proves that ours is not deaf. RTM_GET needs no privilege.
  */
-export function encodeCanary(system: BsdSystem, sequence: number): Uint8Array<ArrayBuffer> {
-  const { addresses, sequence: at, size } = system.headers[C.RTM_GET] as RouteHeader;
+export function encodeCanary(system: C.BsdSystem, sequence: number): Uint8Array<ArrayBuffer> {
+  const { addresses, sequence: at, size } = system.headers[C.RTM_GET] as C.RouteHeader;
   const bytes = new Uint8Array(size + C.SOCKADDR_IN_SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, bytes.length, true);
@@ -187,7 +186,7 @@ export function openKernelEvents(syscalls: Syscalls, trace: Trace): BsdPort | nu
 }
 
 /** Decodes a message of the routing socket. Throws DecodeError. */
-export function decodeEvent(message: RouteMessage, layout: Layout): BsdEvent {
+export function decodeEvent(message: RouteMessage, layout: C.Layout): BsdEvent {
   const { type } = message;
   const header = headerOf(message, layout);
   switch (header?.about) {
@@ -225,7 +224,7 @@ export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
 }
 
 /** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
-export function formatMessage(message: RouteMessage, layout: Layout): string {
+export function formatMessage(message: RouteMessage, layout: C.Layout): string {
   const header = headerOf(message, layout);
   if (header === null) return `unknown type ${hex(message.type)} version ${message.version}`;
   switch (header.about) {

@@ -5,16 +5,18 @@ import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { LibraryRequest } from "../library.ts";
 import { POLLIN } from "../poll_loop.ts";
-import { CTL_NET, MSG_DONTWAIT, PF_ROUTE, SO_ERROR, SOL_SOCKET } from "./constants.ts";
+import { CTL_NET, MSG_DONTWAIT, PF_ROUTE, SO_ERROR, SOL_SOCKET } from "./systems.ts";
 
 /** The systems that have an event source here. */
 export type BsdSystemName = "darwin" | "freebsd";
+
+const POLL = { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32" } as const;
 
 /**
  * The functions that netwatch calls. `usize` stands for `size_t`. `ssize_t` results are read as `i32`
  * because no buffer is larger and Deno returns every longer integer as a bigint.
  */
-export const LIBC_SYMBOLS = {
+const LIBC_SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" }, // domain, type, protocol
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
@@ -24,14 +26,8 @@ export const LIBC_SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   pipe: { parameters: ["buffer"], result: "i32" },
   /** Blocks a pool thread instead of the event loop: pollfd*, nfds_t (unsigned int), ms. */
-  poll_blocking: {
-    name: "poll",
-    parameters: ["buffer", "u32", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
-  /** Called with a timeout of 0 only, because it runs on the event loop. */
-  poll_now: { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32" },
+  poll_blocking: { ...POLL, nonblocking: true },
+  poll_now: POLL, // with a timeout of 0 only, because it runs on the event loop
   sysctl: { // name, its length, old value, its length as size_t*, new value, its length
     parameters: ["buffer", "u32", "buffer", "buffer", "buffer", "usize"],
     result: "i32",
@@ -62,8 +58,9 @@ export const LIBC_SYMBOLS = {
   copy_from: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+type Symbols = typeof LIBC_SYMBOLS;
 /** The loaded functions. */
-export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
+export type LibcFunctions = Deno.DynamicLibrary<Symbols>["symbols"];
 
 const PLACES = {
   // Not a file since macOS 11: the loader finds it in its cache, under this path alone.
@@ -72,10 +69,7 @@ const PLACES = {
 } as const;
 
 /** How to open the C library; `path` is the option `libc`. */
-export function libcRequest(
-  os: BsdSystemName,
-  path: string | undefined,
-): LibraryRequest<typeof LIBC_SYMBOLS> {
+export function libcRequest(os: BsdSystemName, path?: string): LibraryRequest<Symbols> {
   return { what: "the C library", symbols: LIBC_SYMBOLS, path, ...PLACES[os] };
 }
 
@@ -123,10 +117,9 @@ export class Syscalls {
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
-    const length = Uint32Array.of(this.#int.byteLength);
-    return this.libc.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, length) === 0
-      ? this.#int[0]!
-      : 0;
+    const { getsockopt } = this.libc;
+    const result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, Uint32Array.of(4));
+    return result === 0 ? this.#int[0]! : 0;
   }
 
   /**
@@ -158,8 +151,7 @@ export class Syscalls {
     const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, 0, request, 0);
     for (let attempt = 0; attempt < MOST_SYSCTLS; attempt++) {
       // Twice the room each time, for a table that grows faster than it is read.
-      const room = (this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt;
-      const table = new Uint8Array(room);
+      const table = new Uint8Array((this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt);
       const length = this.#sysctl(name, table);
       if (length >= 0) return table.subarray(0, length);
     }

@@ -4,8 +4,7 @@
 import { DecodeError } from "../../state/errors.ts";
 import { isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
-import * as C from "./constants.ts";
-import type { AddressHeader, Header, Layout, LinkHeader, RouteHeader } from "./systems.ts";
+import * as C from "./systems.ts";
 
 /** Length, version and type: the same in every message of every system. */
 const COMMON_SIZE = 4;
@@ -73,7 +72,7 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage)
 }
 
 /** Looks up the layout of a message; null if its type or version is unknown. */
-export function headerOf({ type, version }: RouteMessage, layout: Layout): Header | null {
+export function headerOf({ type, version }: RouteMessage, layout: C.Layout): C.Header | null {
   return version === layout.version ? layout.headers[type] ?? null : null;
 }
 
@@ -92,8 +91,8 @@ export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: nu
 /** Decodes a route message; null for a family other than IP and, `defaultsOnly`, what cannot be a default route. */
 export function decodeRoute(
   message: RouteMessage,
-  header: RouteHeader,
-  layout: Layout,
+  header: C.RouteHeader,
+  layout: C.Layout,
   defaultsOnly = false,
 ): Route | null {
   const flags = field(message, header.flags);
@@ -129,7 +128,7 @@ export function decodeRoute(
 }
 
 /** Decodes a link message. */
-export function decodeLink(message: RouteMessage, header: LinkHeader, layout: Layout): Link {
+export function decodeLink(message: RouteMessage, header: C.LinkHeader, layout: C.Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
   const { address, name } = decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!) ?? NO_LINK;
@@ -147,8 +146,8 @@ export function decodeLink(message: RouteMessage, header: LinkHeader, layout: La
 /** Decodes an address message; null for a family other than IP. */
 export function decodeAddress(
   message: RouteMessage,
-  header: AddressHeader,
-  layout: Layout,
+  header: C.Offsets,
+  layout: C.Layout,
 ): InterfaceAddress | null {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { bytes } = message;
@@ -166,11 +165,7 @@ export function decodeAddress(
 }
 
 /** The offsets of the sockaddrs of a message, by RTAX_*. */
-export function sockaddrsOf(
-  message: RouteMessage,
-  header: RouteHeader | LinkHeader | AddressHeader,
-  layout: Layout,
-): number[] {
+export function sockaddrsOf(message: RouteMessage, header: C.Offsets, layout: C.Layout): number[] {
   const { bytes } = message;
   if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
   return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
@@ -185,7 +180,7 @@ export function sockaddrOffsets(
   bytes: Uint8Array,
   start: number,
   addresses: number,
-  layout: Layout,
+  layout: C.Layout,
 ): number[] {
   const offsets: number[] = [];
   let at = start;
@@ -208,7 +203,7 @@ export function sockaddrOffsets(
  * down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Not for masks, since their family
  * byte is junk.
  */
-export function decodeIp(bytes: Uint8Array, at: number, layout: Layout): Uint8Array | null {
+export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8Array | null {
   const family = sockaddrFamily(bytes, at);
   if (family === C.AF_INET) return addressOf(bytes, at, "IPv4");
   if (family !== layout.inet6) return null;

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { DARWIN, FREEBSD } from "../../ffi/bsd/constants.ts";
-import * as constants from "../../ffi/bsd/constants.ts";
-import { type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
+import * as bsd from "../../ffi/bsd/systems.ts";
+import type { Header, Layout } from "../../ffi/bsd/systems.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { type BsdName, LAYOUTS, NETBSD, OPENBSD } from "../support/bsd_layouts.ts";
 import {
@@ -16,6 +15,8 @@ import {
   sizeFact,
   type System,
 } from "./facts.ts";
+
+const { DARWIN, FREEBSD, KERNEL_NOISE, LINK_TYPES, SYSTEMS, ...SHARED } = bsd;
 
 const HEADERS = [
   "sys/types.h",
@@ -115,7 +116,6 @@ function errnoFacts(os: "darwin" | "freebsd"): Fact[] {
     .map(({ code, name }) => ({ label: name, c: name, value: code }));
 }
 
-const { DARWIN: _darwin, FREEBSD: _freebsd, KERNEL_NOISE, LINK_TYPES, ...SHARED } = constants;
 const BSD_FACTS = [...ABI_FACTS, { label: "sizeof nfds_t", c: "sizeof(nfds_t)", value: 4 }];
 
 const darwin: System = {
@@ -149,7 +149,7 @@ const freebsd: System = {
   ],
 };
 
-const { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_DL } = constants;
+const { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_DL } = SHARED;
 const SOCKADDRS = constantFacts({ SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_DL });
 
 const netbsd: System = {

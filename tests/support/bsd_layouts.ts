@@ -6,6 +6,8 @@
  * @module
  */
 import {
+  headersByType,
+  type Layout,
   RTF_HOST,
   RTF_LLINFO,
   RTM_ADD,
@@ -16,8 +18,8 @@ import {
   RTM_LOSING,
   RTM_MISS,
   RTM_REDIRECT,
-} from "../../ffi/bsd/constants.ts";
-import { headersByType, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
+  SYSTEMS,
+} from "../../ffi/bsd/systems.ts";
 
 /** NetBSD: net/route.h, net/if.h. Those marked "O" are of NetBSD before 8. */
 export const NETBSD = {
