@@ -1,7 +1,6 @@
-// What netwatch listens to, and the events that arrive there: the routing socket, and two more wake-up sources of
-// macOS, whose routing socket does not report an unplugged cable, a new interface, the end of duplicate address
-// detection or a second address in a subnet, and overflows silently. Those two are optional: if the system lacks
-// or refuses one, netwatch continues without it, and reconcile finds what no source reports.
+// The routing socket and the events that arrive there. On macOS it does not report an unplugged cable, a new
+// interface, the end of duplicate address detection or a second address in a subnet, and overflows silently, so
+// there are two more wake-up sources. If the system refuses one, reconcile finds what no source reports.
 import { DecodeError } from "../../state/errors.ts";
 import { formatIp } from "../../state/ip.ts";
 import type { SocketPort } from "../event_socket.ts";
@@ -21,21 +20,18 @@ import {
   u32,
 } from "./route_message.ts";
 
-/** The default of the option `receiveBufferBytes`. */
-const RECEIVE_BUFFER_BYTES = 262_144;
+const RECEIVE_BUFFER_BYTES = 262_144; // by default
 /** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const LEAST_BUFFER_BYTES = 8_192;
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = new TextEncoder().encode("com.apple.system.config.network_change\0");
 
 /**
- * An event. Its content is not kept: the kernels do not report everything, so each change is a reason to read
- * the kernel's state.
+ * An event, without its content: the kernels do not report everything, so each change is a reason to read.
  *
  * - `removed`: an address goes, but the kernel may list it for another moment.
  * - `joined`: a multicast group, which is news only on an interface that is not known yet.
  * - `answer`: to a program's RTM_GET, perhaps to our canary.
- * - `malformed`: unknown or not decodable, so the state may have changed.
  */
 export type BsdEvent =
   | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
@@ -128,10 +124,11 @@ function datagramPort(
 }
 
 /**
- * Encodes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an
- * error, and so the answer proves that ours is not deaf. RTM_GET needs no privilege.
+ * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an error,
+ * and so the answer proves that ours is not deaf. RTM_GET needs no privilege. Returns its sequence number.
  */
-export function encodeCanary(system: C.BsdSystem, sequence: number): Uint8Array<ArrayBuffer> {
+export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: number): number {
+  const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
   const { addresses, sequence: at, size } = system.headers[C.RTM_GET] as C.RouteHeader;
   const bytes = new Uint8Array(size + C.SOCKADDR_IN_SIZE);
   const view = new DataView(bytes.buffer);
@@ -140,7 +137,8 @@ export function encodeCanary(system: C.BsdSystem, sequence: number): Uint8Array<
   view.setInt32(addresses, 1 << C.RTAX_DST, true);
   view.setInt32(at, sequence, true);
   bytes.set([C.SOCKADDR_IN_SIZE, C.AF_INET], size);
-  return bytes;
+  libc.write(descriptor, bytes, BigInt(bytes.length)); // fails if there is no such route: only the echo counts
+  return sequence;
 }
 
 /** Registers with the notification centre of macOS; null where there is none or it refuses. */

@@ -63,11 +63,8 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage)
     length = left < COMMON_SIZE ? 0 : u16(bytes, at);
     if (length === 0 && isUnspecified(bytes.subarray(at))) return;
     if (length < COMMON_SIZE || length > left) throw new DecodeError("rtm_msglen", at);
-    visit({
-      version: bytes[at + 2]!,
-      type: bytes[at + 3]!,
-      bytes: bytes.subarray(at, at + length),
-    });
+    const [version, type] = [bytes[at + 2]!, bytes[at + 3]!];
+    visit({ type, version, bytes: bytes.subarray(at, at + length) });
   }
 }
 

@@ -14,10 +14,10 @@ import { readDump } from "./dump.ts";
 import {
   type BsdEvent,
   type BsdPort,
-  encodeCanary,
   openKernelEvents,
   openNotification,
   openRouteSocket,
+  sendCanary,
 } from "./event_sockets.ts";
 import { type BsdSystemName, type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
 import { SYSTEMS } from "./systems.ts";
@@ -25,10 +25,7 @@ import { SYSTEMS } from "./systems.ts";
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
 const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
-/**
- * xnu announces that an address is removed before it takes the address out of the list (inctl_ifaddr(),
- * in.c), so the state is read again this much later.
- */
+/** When to read again: xnu lists an address a moment longer than it announces (inctl_ifaddr(), in.c). */
 const RECHECK_MS = 50;
 
 const CHANGED: SourceEvent = { kind: "changed" };
@@ -63,7 +60,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return new BsdSource(runtime, options, () => runtimes.release(libc));
   }
 
-  /** What listens at this moment: the routing socket, and the other wake-up sources that the system grants. */
+  /** The routing socket and the other wake-up sources, as far as they are open. */
   get listeners(): readonly string[] {
     return this.#subscription?.listening ?? [];
   }
@@ -122,13 +119,7 @@ class BsdSubscription implements Subscription {
     this.#port = openRouteSocket(syscalls, system, options);
     this.#socket = this.#open(this.#port, options.stormPauseMs);
     this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
-    this.#canary = new Canary(() => {
-      const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
-      // The write fails if there is no such route, and the answer says so: only the echo counts.
-      const request = encodeCanary(system, sequence);
-      syscalls.libc.write(this.#port.descriptor, request, BigInt(request.length));
-      return sequence;
-    });
+    this.#canary = new Canary(() => sendCanary(syscalls, system, this.#port.descriptor));
     this.#stopClock = clocks.listen((event) => this.#post(event));
     if (!system.hasWakeupSources) return;
     for (const open of [openNotification, openKernelEvents]) {
@@ -137,7 +128,6 @@ class BsdSubscription implements Subscription {
     }
   }
 
-  /** What listens at this moment. */
   get listening(): readonly string[] {
     return this.#disposed === null ? [...this.#listening.keys()] : [];
   }

@@ -151,31 +151,6 @@ export const FREEBSD = {
   CLOCK_UPTIME: 5, // does not
 } as const;
 
-/** The types that determine the kind of an interface, net/if_types.h. utun calls itself "other". */
-export const LINK_TYPES = {
-  darwin: {
-    loopback: { IFT_LOOP: 0x18 },
-    bridge: { IFT_BRIDGE: 0xd1 },
-    tunnel: { IFT_PPP: 0x17, IFT_GIF: 0x37, IFT_STF: 0x39 }, // STF: 6to4
-    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0x88 },
-    cellular: { IFT_CELLULAR: 0xff },
-  },
-  freebsd: {
-    loopback: { IFT_LOOP: 0x18 },
-    bridge: { IFT_BRIDGE: 0xd1 },
-    tunnel: {
-      IFT_PPP: 0x17,
-      IFT_TUNNEL: 0x83, // gre(4), ipsec(4)
-      IFT_STF: 0xd7,
-      IFT_GIF: 0xf0,
-      IFT_ENC: 0xf4, // enc(4), ovpn(4)
-      IFT_WIREGUARD: 0xf8,
-    },
-    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0xa1, IFT_PFLOG: 0xf6, IFT_PFSYNC: 0xf7 },
-    cellular: { IFT_MBIM: 0xf9 }, // umb(4), since 15
-  },
-} as const;
-
 /** Where a message has its fields: offsets in bytes. */
 export interface Offsets {
   readonly size: number; // where the sockaddrs begin
@@ -227,6 +202,7 @@ export interface BsdSystem extends Layout {
   readonly listRequest: number; // NET_RT_*: the list of interfaces
   readonly overflowOption: number | null; // makes an overflow an error; null where it is silent
   readonly hasWakeupSources: boolean; // it has a notification centre and kernel events
+  /** IFT_* by the kind that they determine, net/if_types.h. utun calls itself "other". */
   readonly linkTypes: Readonly<Partial<Record<InterfaceKind, Readonly<Record<string, number>>>>>;
   readonly unusableRoute: number; // RTF_* of routes that no ordinary packet takes
   readonly optimisticAddress: number; // IN6_IFF_*: usable while duplicate address detection runs
@@ -236,14 +212,12 @@ export interface BsdSystem extends Layout {
 }
 
 /** Makes `Layout.headers` of pairs of a header and the types that have it. */
-export function headersByType(
-  ...rows: (readonly [Header, readonly number[]])[]
-): Record<number, Header> {
+export function headersByType(...rows: [Header, number[]][]): Record<number, Header> {
   return Object.fromEntries(rows.flatMap(([header, types]) => types.map((type) => [type, header])));
 }
 
-const REQUESTS = [RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET, RTM_LOCK];
-const REPORTS = [RTM_LOSING, RTM_REDIRECT, RTM_MISS, RTM_RESOLVE];
+const ROUTE_TYPES = [RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET, RTM_LOCK]
+  .concat(RTM_LOSING, RTM_REDIRECT, RTM_MISS, RTM_RESOLVE);
 const ADDRESS_TYPES = [RTM_NEWADDR, RTM_DELADDR];
 const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
 const UNUSABLE = RTF_REJECT | RTF_BLACKHOLE;
@@ -264,7 +238,7 @@ const darwin: BsdSystem = {
   sockaddrs: RTAX_MAX,
   neverDefault: NEVER_DEFAULT | DARWIN.RTF_WASCLONED,
   headers: headersByType(
-    [{ ...RT_MSGHDR, size: 92 }, [...REQUESTS, ...REPORTS]],
+    [{ ...RT_MSGHDR, size: 92 }, ROUTE_TYPES],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [RTM_IFINFO]],
     [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [DARWIN.RTM_IFINFO2]],
@@ -275,7 +249,13 @@ const darwin: BsdSystem = {
   listRequest: DARWIN.NET_RT_IFLIST2,
   overflowOption: null,
   hasWakeupSources: true,
-  linkTypes: LINK_TYPES.darwin,
+  linkTypes: {
+    loopback: { IFT_LOOP: 0x18 },
+    bridge: { IFT_BRIDGE: 0xd1 },
+    tunnel: { IFT_PPP: 0x17, IFT_GIF: 0x37, IFT_STF: 0x39 }, // STF: 6to4
+    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0x88 },
+    cellular: { IFT_CELLULAR: 0xff },
+  },
   // Every interface of a Mac has a default route of its own, which is scoped; the primary one is not.
   unusableRoute: UNUSABLE | DARWIN.RTF_IFSCOPE,
   optimisticAddress: DARWIN.IN6_IFF_OPTIMISTIC,
@@ -292,7 +272,7 @@ const freebsd: BsdSystem = {
   sockaddrs: RTAX_MAX,
   neverDefault: NEVER_DEFAULT,
   headers: headersByType(
-    [{ ...RT_MSGHDR, size: 152 }, [...REQUESTS, ...REPORTS]],
+    [{ ...RT_MSGHDR, size: 152 }, ROUTE_TYPES],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 168, type: 16, mtu: 24, linkState: 20 }, [RTM_IFINFO]],
     [IFMA_MSGHDR, [RTM_NEWMADDR]],
@@ -303,7 +283,20 @@ const freebsd: BsdSystem = {
   listRequest: FREEBSD.NET_RT_IFLIST,
   overflowOption: FREEBSD.SO_RERROR,
   hasWakeupSources: false,
-  linkTypes: LINK_TYPES.freebsd,
+  linkTypes: {
+    loopback: { IFT_LOOP: 0x18 },
+    bridge: { IFT_BRIDGE: 0xd1 },
+    tunnel: {
+      IFT_PPP: 0x17,
+      IFT_TUNNEL: 0x83, // gre(4), ipsec(4)
+      IFT_STF: 0xd7,
+      IFT_GIF: 0xf0,
+      IFT_ENC: 0xf4, // enc(4), ovpn(4)
+      IFT_WIREGUARD: 0xf8,
+    },
+    virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0xa1, IFT_PFLOG: 0xf6, IFT_PFSYNC: 0xf7 },
+    cellular: { IFT_MBIM: 0xf9 }, // umb(4), since 15
+  },
   unusableRoute: UNUSABLE,
   // Their bits mean something else here: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
   optimisticAddress: 0,

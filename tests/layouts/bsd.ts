@@ -16,7 +16,7 @@ import {
   type System,
 } from "./facts.ts";
 
-const { DARWIN, FREEBSD, KERNEL_NOISE, LINK_TYPES, SYSTEMS, ...SHARED } = bsd;
+const { DARWIN, FREEBSD, KERNEL_NOISE, SYSTEMS, ...SHARED } = bsd;
 
 const HEADERS = [
   "sys/types.h",
@@ -127,7 +127,7 @@ const darwin: System = {
     ...constantFacts(SHARED),
     ...constantFacts(DARWIN),
     ...Object.values(KERNEL_NOISE).flatMap(constantFacts),
-    ...Object.values(LINK_TYPES.darwin).flatMap(constantFacts),
+    ...Object.values(SYSTEMS.darwin.linkTypes).flatMap(constantFacts),
     ...layoutFacts("darwin", SYSTEMS.darwin),
     ...errnoFacts("darwin"),
   ].map((fact) => ({
@@ -143,7 +143,7 @@ const freebsd: System = {
     ...BSD_FACTS,
     ...constantFacts(SHARED),
     ...constantFacts(FREEBSD),
-    ...Object.values(LINK_TYPES.freebsd).flatMap(constantFacts),
+    ...Object.values(SYSTEMS.freebsd.linkTypes).flatMap(constantFacts),
     ...layoutFacts("freebsd", LAYOUTS.freebsd),
     ...errnoFacts("freebsd"),
   ],
