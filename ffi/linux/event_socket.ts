@@ -33,11 +33,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   #drops: number;
   #sequence = 0;
 
-  /**
-   * Opens and binds the socket: the kernel queues events from now on.
-   *
-   * @throws {SystemCallError} if the kernel refuses (sandboxes, Android: golang/go#40569)
-   */
+  /** Opens and binds the socket: the kernel queues events from now on. Throws SystemCallError. */
   constructor(syscalls: Syscalls, receiveBufferBytes = 1_048_576) {
     this.#syscalls = syscalls;
     this.descriptor = syscalls.openNetlink(GROUP_MASK);
@@ -183,8 +179,7 @@ export function attachFilter(syscalls: Syscalls, socket: number): boolean {
   const instructions = new Uint8Array(Uint32Array.from(words).buffer);
   // struct sock_fprog { u16 len; (pad) struct sock_filter *filter; }
   const program = BigUint64Array.of(BigInt(PROGRAM.length), syscalls.addressOf(instructions));
-  const bytes = new Uint8Array(program.buffer);
-  const attached = syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, bytes);
+  const attached = syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
   // The kernel has copied the program by now; until then the buffer must not be collected.
   instructions.fill(0);
   return attached;

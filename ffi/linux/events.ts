@@ -15,31 +15,22 @@ import {
 import type { NetlinkMessage } from "./netlink.ts";
 import type { DefaultRouteAnswer } from "./route_lookup.ts";
 
-/**
- * An event.
- *
- * - `routes`: nothing in the link table changed, but the default route may have.
- * - `acknowledgement`: the answer to a canary.
- * - `noise`: says nothing about the state.
- * - `malformed`: of an unknown type or not decodable, so the state must be read again.
- * - `spoofed`: not sent by the kernel.
- * - `overflow`: the kernel dropped messages.
- */
+/** A decoded message, or what became of one. */
 export type KernelEvent =
   | { kind: "link"; link: LinkMessage }
   | { kind: "link-gone"; index: number }
   | { kind: "address" | "address-gone"; address: AddressMessage }
-  | { kind: "acknowledgement"; sequence: number }
-  | { kind: "routes" | "noise" | "malformed" | "spoofed" | "overflow" };
+  | { kind: "routes" } // nothing in the link table, but the default route may have changed
+  | { kind: "acknowledgement"; sequence: number } // the answer to a canary
+  | { kind: "noise" } // says nothing about the state
+  | { kind: "malformed" } // of an unknown type or not decodable: the state must be read again
+  | { kind: "spoofed" } // not sent by the kernel
+  | { kind: "overflow" }; // the kernel dropped messages
 
 const ROUTES: KernelEvent = { kind: "routes" };
 const NOISE: KernelEvent = { kind: "noise" };
 
-/**
- * Decodes one message.
- *
- * @throws {DecodeError} if it is cut or contradicts itself
- */
+/** Decodes one message. Throws DecodeError if it is cut or contradicts itself. */
 export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEvent {
   switch (type) {
     case C.RTM_NEWADDR:
@@ -123,12 +114,8 @@ export interface RouteEffect {
 }
 
 /**
- * What to look up after an event that changed the table: a lookup takes a quarter of an event's time.
- *
- * @param event The event.
- * @param table The table after the event.
- * @param last The default routes that were looked up last.
- * @param isCertain Whether nothing has changed since then, and no other route takes part.
+ * What to look up after an event that changed the table: a lookup takes a quarter of an event's time. `last` was
+ * looked up last; it is certain if nothing has changed since then, and no other route takes part.
  */
 export function routeEffect(
   event: KernelEvent,

@@ -27,8 +27,8 @@ const SEQUENCE_OFFSET = 8;
 export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
+  isWaiting = false; // answers may still arrive, because a request failed half-way
   #sequence = 0;
-  #waiting = false;
 
   /** Opens the socket. */
   constructor(syscalls: Syscalls) {
@@ -40,17 +40,7 @@ export class RequestSocket {
     }
   }
 
-  /** Whether answers may still arrive, because a request failed half-way. */
-  get isWaiting(): boolean {
-    return this.#waiting;
-  }
-
-  /**
-   * Sends several route queries in one datagram.
-   *
-   * @returns The answers in the order of the queries; null where the kernel answered with an error: there
-   * is no route.
-   */
+  /** Sends route queries in one datagram. Returns their answers; null for an error: there is no route. */
   askRoutes(queries: readonly Uint8Array[]): (RouteMessage | null)[] {
     const first = this.#send(queries);
     const answers = queries.map((): RouteMessage | null => null);
@@ -63,15 +53,13 @@ export class RequestSocket {
         if (message.type === C.RTM_NEWROUTE) answers[i] = decodeRoute(message.body);
       });
     }
-    this.#waiting = false;
+    this.isWaiting = false;
     return answers;
   }
 
   /**
-   * Sends one request and reads its answer in slices, because it may be a dump.
-   *
-   * @param slice Shared with whatever else the read does, since one dump after the other may be short.
-   * @returns False if a change interrupted the dump, so that it must be read again.
+   * Sends one request and reads its answer in slices, because it may be a dump. Returns false if a change
+   * interrupted the dump, so that it must be read again. One slice serves several dumps, which may be short.
    */
   async ask(
     operation: string,
@@ -93,7 +81,7 @@ export class RequestSocket {
       }, DUMP_BATCH);
       if (slice.isOver) await slice.pause(signal);
     }
-    this.#waiting = false;
+    this.isWaiting = false;
     return consistent;
   }
 
@@ -113,7 +101,7 @@ export class RequestSocket {
       setU32(datagram, offset + SEQUENCE_OFFSET, first + i);
       offset += request.length;
     });
-    this.#waiting = true;
+    this.isWaiting = true;
     this.#syscalls.send(this.#socket, datagram);
     return first;
   }
@@ -168,13 +156,8 @@ export interface Dump extends Reading {
 }
 
 /**
- * Reads everything, in slices.
- *
- * @param socket Used by nobody else meanwhile.
- * @param live The table that events keep: interfaces that are as there are the same objects.
- * @param lookup Looks up the default routes, whatever it knows.
- * @throws {SystemCallError} if the kernel refuses
- * @throws The reason of the signal, if it aborts
+ * Reads everything, in slices. Nobody else may use the socket meanwhile. Interfaces that are as in `live`, the
+ * table that events keep, are the same objects. Throws the reason of the signal, if it aborts.
  */
 export async function readDump(
   socket: RequestSocket,

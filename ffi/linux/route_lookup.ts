@@ -79,10 +79,10 @@ function makeProbe(text: string): Probe {
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */
 export class RouteLookup {
+  current: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
   readonly #uncovered = new Set<Half>();
   readonly #families = { ipv4: true, ipv6: true }; // those to ask about
-  #last: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
 
   /**
    * A route may have come: both families are asked about. Otherwise one where nothing matched is not,
@@ -91,22 +91,17 @@ export class RouteLookup {
    */
   invalidate(): void {
     this.#families.ipv4 = this.#families.ipv6 = true;
-    this.#last = null;
+    this.current = null;
   }
 
   /** A route may have gone, or its source changed: families where a route matched are asked about. */
   recheck(): void {
-    this.#last = null;
-  }
-
-  /** The last answer; null if something may have changed since. */
-  get current(): DefaultRouteAnswer | null {
-    return this.#last;
+    this.current = null;
   }
 
   /** The default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
-    if (this.#last !== null) return this.#last;
+    if (this.current !== null) return this.current;
     const halves = HALVES.filter(({ family }) => this.#families[family]);
     if (halves.length === 0) return NO_DEFAULTS;
     const answers = new Map<Uint8Array, RouteMessage | null>();
@@ -146,7 +141,7 @@ export class RouteLookup {
       isPlain,
       expiresInSeconds: earliest(chosen),
     };
-    this.#last = { ...answer, asked: false };
+    this.current = { ...answer, asked: false };
     return answer;
   }
 
@@ -158,17 +153,17 @@ export class RouteLookup {
   }
 }
 
-/** The first probe that matched a route short enough to be a default. */
+/**
+ * The first probe that matched a route short enough to be a default. A longer match is somebody's route to the
+ * probe, such as a host route to a VPN server.
+ */
 function matching(
   probes: readonly Probe[],
   answers: ReadonlyMap<Uint8Array, RouteMessage | null>,
 ): { probe: Probe; route: RouteMessage } | null {
   for (const probe of probes) {
-    const route = answers.get(probe.match) ?? null;
-    // A longer match is somebody's route to the probe, such as a host route to a VPN server.
-    if (route !== null && canBeDefault(route.family, route.destinationLength)) {
-      return { probe, route };
-    }
+    const route = answers.get(probe.match);
+    if (route && canBeDefault(route.family, route.destinationLength)) return { probe, route };
   }
   return null;
 }

@@ -9,17 +9,14 @@ import type { NetlinkEventSocket } from "./event_socket.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { readDump, RequestSocket } from "./requests.ts";
 import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "./route_lookup.ts";
-import type { LinuxSubscription } from "./subscription.ts";
+import type { LinuxSubscription, Wakeups } from "./subscription.ts";
 import { libcRequest, Syscalls } from "./syscalls.ts";
-import type { Wakeups } from "./wakeups.ts";
 
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
 
-/** What only those who listen need: a single read is quicker without. */
-const loadListening = () => import("./subscription.ts");
-/** Kept, since an import takes a turn of the event loop each time. */
-let listening: ReturnType<typeof loadListening> | undefined;
+/** A single read is quicker without it. Kept, since an import takes a turn of the event loop each time. */
+let listening: Promise<typeof import("./subscription.ts")> | undefined;
 
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
@@ -59,16 +56,13 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   /**
-   * Checks that the kernel lets this process listen and ask, which sandboxes and Android refuse
-   * (golang/go#40569).
-   *
-   * @param listens Whether events are wanted, too.
-   * @throws {SystemCallError} if it does not
+   * Throws SystemCallError unless the kernel lets this process ask and, if it `listens`, listen, which
+   * sandboxes and Android refuse (golang/go#40569).
    */
   async check(listens: boolean): Promise<void> {
     const { receiveBufferBytes } = this.#options;
     if (listens) {
-      const { NetlinkEventSocket, wakeupsOf } = await (listening ??= loadListening());
+      const { NetlinkEventSocket, wakeupsOf } = await (listening ??= import("./subscription.ts"));
       wakeupsOf(this.#runtime);
       this.#checked ??= new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
     }
@@ -84,16 +78,17 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
 
   /** Joins the multicast groups. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    const { receiveBufferBytes, stormPauseMs, trace } = this.#options;
-    const { LinuxSubscription, NetlinkEventSocket } = await (listening ??= loadListening());
+    const { LinuxSubscription, NetlinkEventSocket } =
+      await (listening ??= import("./subscription.ts"));
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");
     const { counters } = this;
+    const options = this.#options;
     const runtime = this.#runtime;
-    const port = this.#checked ?? new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
+    const port = this.#checked ??
+      new NetlinkEventSocket(runtime.syscalls, options.receiveBufferBytes);
     this.#checked = null;
-    const context = { runtime, port, stormPauseMs, trace, counters };
-    return this.#subscription = new LinuxSubscription(context);
+    return this.#subscription = new LinuxSubscription({ ...options, runtime, port, counters });
   }
 
   /** Dumps links and addresses, and looks up the default routes. */
@@ -101,7 +96,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     signal.throwIfAborted();
     const subscription = this.#subscription;
     subscription?.startJournal();
-    this.#runtime.checkClocks();
+    this.#runtime.wakeups?.clock.check(false);
     const socket = this.#runtime.takeSocket();
     const reading = readDump(socket, signal, subscription?.table ?? null, subscription?.lookup);
     this.#reads.add(reading);
@@ -145,11 +140,7 @@ export class LinuxRuntime {
     this.#unload = unload;
   }
 
-  /**
-   * Looks up the default routes.
-   *
-   * @throws {SystemCallError} if the kernel does not answer
-   */
+  /** Looks up the default routes. Throws SystemCallError if the kernel does not answer. */
   askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
     const socket = this.takeSocket();
     try {
@@ -170,11 +161,6 @@ export class LinuxRuntime {
   releaseSocket(socket: RequestSocket): void {
     if (this.#idleSocket === null && !socket.isWaiting) this.#idleSocket = socket;
     else socket.close();
-  }
-
-  /** Compares the clocks now, if somebody listens. */
-  checkClocks(): void {
-    this.wakeups?.clock.check(false);
   }
 
   /** Waits for the poll to end and unloads the library. */

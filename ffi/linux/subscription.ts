@@ -1,17 +1,21 @@
-// Receives the kernel's events and keeps the link table up to date with them.
+// Subscriptions to the kernel's events, which keep a link table up to date, and what wakes them: the one blocked
+// poll, a timer for its interruption, the clocks. A single read does without.
 import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
-import type { Watch } from "../poll_loop.ts";
+import type { EventSourceOptions } from "../open.ts";
+import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";
 import type { Alarm } from "../poll_timers.ts";
+import { SuspendClock } from "../suspend_clock.ts";
+import * as C from "./constants.ts";
 import { type Dump, LINUX_KNOWS } from "./requests.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import { applyEvent, formatEvent, type KernelEvent, routeEffect } from "./events.ts";
 import type { LinkTable } from "./link_table.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./source.ts";
-import { wakeupsOf } from "./wakeups.ts";
+import type { Syscalls } from "./syscalls.ts";
 
-export { NetlinkEventSocket, wakeupsOf };
+export { NetlinkEventSocket };
 
 /** A view is taken again if events arrive meanwhile, this often at most. */
 const MOST_VIEWS = 3;
@@ -30,12 +34,9 @@ const LAST_RECHECK_MS = 400;
 const CHANGED: SourceEvent = { kind: "changed" };
 
 /** What a subscription needs of its source. */
-export interface SubscriptionContext {
+export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription
-  /** The longest pause between two polls in a storm, in milliseconds. */
-  stormPauseMs?: number | undefined;
-  trace?: ((line: string) => void) | undefined; // receives one line of text per event
   counters: Counters; // incremented
 }
 
@@ -140,7 +141,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const announced = journal.flatMap((event) => "address" in event ? event.address : []);
     if (!this.table.mergeTentative(table, announced)) return;
     this.#changes++;
-    this.#post({ kind: "changed" });
+    this.#post(CHANGED);
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
@@ -222,19 +223,19 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     if (this.#journal !== null && this.#journal.length <= LONGEST_JOURNAL) {
       this.#journal.push(event);
     }
-    if (this.table !== null && !applyEvent(this.table, event)) {
+    const { lookup, table } = this;
+    if (table !== null && !applyEvent(table, event)) {
       counters.ignored++;
       return;
     }
     this.#changes++;
     this.#pending.add(CHANGED);
-    const { current } = this.lookup;
+    if (table === null) return lookup.invalidate();
+    const { current } = lookup;
     const last = current ?? this.#defaults;
-    const { again, ask } = this.table === null
-      ? { again: false, ask: "all" }
-      : routeEffect(event, this.table, last, current?.isPlain === true);
-    if (ask === "all") this.lookup.invalidate();
-    else if (ask === "known") this.lookup.recheck();
+    const { again, ask } = routeEffect(event, table, last, current?.isPlain === true);
+    if (ask === "all") lookup.invalidate();
+    else if (ask === "known") lookup.recheck();
     if (!again) return;
     this.#recheckMs = FIRST_RECHECK_MS;
     this.#recheck.set(this.#recheckMs);
@@ -242,7 +243,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   #recheckRoutes(): void {
     this.lookup.invalidate();
-    this.#post({ kind: "changed" });
+    this.#post(CHANGED);
   }
 
   #onRoutes(answer: DefaultRouteAnswer, table: LinkTable): void {
@@ -254,4 +255,74 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#recheckMs *= 2;
     this.#recheck.set(this.#recheckMs);
   }
+}
+
+/** 2200-01-01: the timer is there to be cancelled, not to fire. */
+const NEVER_SECONDS = 7_258_118_400n;
+
+/**
+ * The poll and the clocks of all monitors of an isolate. A timer wakes the poll, and is woken by the kernel when
+ * the wall clock is set and on resume (fs/timerfd.c): one descriptor for both, since a terminated Worker leaves
+ * every descriptor open.
+ */
+export class Wakeups implements PollPort {
+  readonly pollLoop: PollLoop = new PollLoop(this); // the one blocked poll
+  readonly clock: SuspendClock; // notices sleeps and a wall clock that is set
+  readonly wakeDescriptor: number;
+  readonly #syscalls: Syscalls;
+  readonly #expirations = new Uint8Array(8);
+  #clockSet = false;
+
+  /** Opens the timer. */
+  constructor(syscalls: Syscalls) {
+    this.#syscalls = syscalls;
+    this.clock = new SuspendClock({
+      monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
+      bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
+    });
+    const flags = C.TFD_NONBLOCK | C.TFD_CLOEXEC;
+    this.wakeDescriptor = syscalls.timerDescriptor(C.CLOCK_REALTIME, flags);
+    if (this.#arm(NEVER_SECONDS)) return;
+    const error = syscalls.error("timerfd_settime");
+    syscalls.close(this.wakeDescriptor);
+    throw error;
+  }
+
+  poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+    return this.#syscalls.poll(descriptors, count, timeoutMs);
+  }
+
+  /** Lets the timer expire at once, by a time in the past. */
+  wake(): void {
+    if (!this.#arm(1n)) this.#clockSet = true;
+  }
+
+  /**
+   * Our own wake-up reads as an expiry; a clock that was set cancels the timer, and the read fails. While
+   * a cancellation is pending, arming the timer fails with ECANCELED and arms it all the same, as the
+   * manual page of `timerfd_settime` says: that is news of a set clock, too.
+   */
+  quiet(): void {
+    const expired = this.#syscalls.read(this.wakeDescriptor, this.#expirations) === 8;
+    const armed = this.#arm(NEVER_SECONDS);
+    if (expired && armed && !this.#clockSet) return;
+    this.#clockSet = false;
+    this.clock.check(true);
+  }
+
+  /** Waits for the poll to end. */
+  async close(): Promise<void> {
+    await this.pollLoop.idle();
+    this.#syscalls.close(this.wakeDescriptor);
+  }
+
+  #arm(seconds: bigint): boolean {
+    const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
+    return this.#syscalls.armTimer(this.wakeDescriptor, flags, seconds);
+  }
+}
+
+/** The wake-ups of a runtime. */
+export function wakeupsOf(runtime: LinuxRuntime): Wakeups {
+  return runtime.wakeups ??= new Wakeups(runtime.syscalls);
 }

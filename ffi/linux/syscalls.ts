@@ -62,11 +62,8 @@ const GLIBC_SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * How to open the C library that this build of Deno is linked to.
- *
- * @param path The option `libc`; undefined to search the usual places.
- * @param build The build of Deno.
- * @throws {TypeError} if `path` names musl and Deno is built for glibc
+ * How to open the C library that this build of Deno is linked to: at the path of the option `libc`, if given.
+ * Throws TypeError if that names musl and Deno is built for glibc.
  */
 export function libcRequest(
   path: string | undefined,
@@ -126,6 +123,8 @@ const SENDERS = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
 const IOVECS = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
 const HEADERS = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
 
+type Bytes = ArrayBufferView<ArrayBuffer>;
+
 /** The bytes of a struct of one integer; synchronous calls cannot overlap. */
 const INT = new Int32Array(1);
 const ZERO = new BigUint64Array(1);
@@ -139,7 +138,7 @@ function int(value: number): Int32Array<ArrayBuffer> {
 export class Syscalls {
   readonly #libc: LibcFunctions;
   readonly #length = new Uint32Array(1);
-  readonly #errno = new Int32Array(1);
+  readonly #errno = new Int32Array(1); // stays 0 if it cannot be read
   readonly #memory = new Uint32Array(C.SK_MEMINFO_VARS);
   readonly #timespec = new BigInt64Array(2);
 
@@ -151,16 +150,10 @@ export class Syscalls {
 
   /** The error of the call just made, for messages. */
   error(operation: string): SystemCallError {
-    const code = this.errno();
-    return new SystemCallError(operation, code, errnoName("linux", code));
-  }
-
-  /** errno of the call just made; 0 if it cannot be read. */
-  errno(): number {
     const location = this.#libc.__errno_location?.();
-    if (location === undefined) return 0;
-    this.#libc.copy_from(this.#errno, location, 4n);
-    return this.#errno[0]!;
+    if (location !== undefined) this.#libc.copy_from(this.#errno, location, 4n);
+    const code = this.#errno[0]!;
+    return new SystemCallError(operation, code, errnoName("linux", code));
   }
 
   /** Opens a `NETLINK_ROUTE` socket and joins the multicast groups of this mask. Throws SystemCallError. */
@@ -179,41 +172,30 @@ export class Syscalls {
   }
 
   /** Sets an option to bytes or to an int; false if it is refused. */
-  setOption(
-    descriptor: number,
-    level: number,
-    option: number,
-    value: number | Uint8Array<ArrayBuffer>,
-  ): boolean {
+  setOption(socket: number, level: number, option: number, value: number | Bytes): boolean {
     const bytes = typeof value === "number" ? Int32Array.of(value) : value;
-    const size = bytes.byteLength;
-    return this.#libc.setsockopt(int(descriptor), level, option, bytes, size) === 0;
+    return this.#libc.setsockopt(int(socket), level, option, bytes, bytes.byteLength) === 0;
   }
 
   /** Reads an option into the buffer. Returns the length that the kernel reports, or null if it refuses. */
-  getOption(
-    descriptor: number,
-    level: number,
-    option: number,
-    into: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
-  ): number | null {
+  getOption(socket: number, level: number, option: number, into: Bytes): number | null {
     this.#length[0] = into.byteLength;
-    const result = this.#libc.getsockopt(int(descriptor), level, option, into, this.#length);
+    const result = this.#libc.getsockopt(int(socket), level, option, into, this.#length);
     return result === 0 ? this.#length[0]! : null;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
-  takeError(descriptor: number): number {
+  takeError(socket: number): number {
     const value = new Uint32Array(1);
-    return this.getOption(descriptor, C.SOL_SOCKET, C.SO_ERROR, value) === null ? 0 : value[0]!;
+    return this.getOption(socket, C.SOL_SOCKET, C.SO_ERROR, value) === null ? 0 : value[0]!;
   }
 
   /**
    * How many messages the kernel has dropped because the receive buffer of this socket was full
    * (`netlink_overrun()` counts them); null before Linux 4.12.
    */
-  drops(descriptor: number): number | null {
-    const length = this.getOption(descriptor, C.SOL_SOCKET, C.SO_MEMINFO, this.#memory);
+  drops(socket: number): number | null {
+    const length = this.getOption(socket, C.SOL_SOCKET, C.SO_MEMINFO, this.#memory);
     return length === this.#memory.byteLength ? this.#memory[C.SK_MEMINFO_DROPS]! : null;
   }
 
@@ -223,7 +205,7 @@ export class Syscalls {
     if (sent !== bytes.length) throw this.error("send");
   }
 
-  /** Receives at most `most` datagrams without blocking. Returns their number; `datagram()` has them until the next call. */
+  /** Receives without blocking. Returns how many datagrams `datagram()` has until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
     for (let i = 0; i < most; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
     const received = this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null);

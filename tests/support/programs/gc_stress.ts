@@ -7,7 +7,7 @@
 import { POLLIN } from "../../../ffi/poll_loop.ts";
 import { Syscalls } from "../../../ffi/linux/syscalls.ts";
 import { openRuntime, send, socketPair } from "../real_libc.ts";
-import { wakeupsOf } from "../../../ffi/linux/wakeups.ts";
+import { wakeupsOf } from "../../../ffi/linux/subscription.ts";
 
 const ROUNDS = 300;
 
