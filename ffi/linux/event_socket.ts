@@ -9,7 +9,8 @@ import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./e
 import { encodeMessage, forEachMessage } from "./netlink.ts";
 import { RECEIVE_BATCH, type Syscalls } from "./syscalls.ts";
 
-const GROUPS = [
+/** In the mask of bind(), group n is bit n - 1. */
+const GROUP_MASK = [
   C.RTNLGRP_LINK,
   C.RTNLGRP_NEIGH,
   C.RTNLGRP_IPV4_IFADDR,
@@ -19,9 +20,7 @@ const GROUPS = [
   C.RTNLGRP_IPV6_ROUTE,
   C.RTNLGRP_IPV6_RULE,
   C.RTNLGRP_NEXTHOP,
-];
-/** In the mask of bind(), group n is bit n - 1. */
-const GROUP_MASK = GROUPS.reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
+].reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
 /** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and routers. */
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {

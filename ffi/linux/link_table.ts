@@ -3,13 +3,12 @@
 import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
-import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 import * as C from "./constants.ts";
+import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 
 /** The flags that are published. */
 const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
-  C.IFA_F_DEPRECATED |
-  C.IFA_F_TEMPORARY | C.IFA_F_PERMANENT;
+  C.IFA_F_DEPRECATED | C.IFA_F_TEMPORARY | C.IFA_F_PERMANENT;
 
 const ADDRESSES_PER_STEP = 256;
 
@@ -235,8 +234,8 @@ export class LinkTable {
   }
 
   #row(index: number): Row {
-    const none: Row = { link: null, kind: "unknown", entries: [], built: null };
-    const row = this.#rows.get(index) ?? none;
+    const row: Row = this.#rows.get(index) ??
+      { link: null, kind: "unknown", entries: [], built: null };
     this.#rows.set(index, row);
     return row;
   }

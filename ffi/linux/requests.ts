@@ -2,6 +2,7 @@
 // in the very call that asks, and produces a dump while it is read, so only the pauses between slices wait.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import type { Reading } from "../../state/source.ts";
+import type { Knows } from "../../state/types.ts";
 import { errnoName } from "../errno.ts";
 import { TimeSlice } from "../time_slice.ts";
 import * as C from "./constants.ts";
@@ -20,8 +21,6 @@ import type { Syscalls } from "./syscalls.ts";
 
 /** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
 const DUMP_BATCH = 2;
-/** Where the sequence number of a message lies (struct nlmsghdr). */
-const SEQUENCE_OFFSET = 8;
 
 /** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */
 export class RequestSocket {
@@ -98,7 +97,7 @@ export class RequestSocket {
     let offset = 0;
     requests.forEach((request, i) => {
       datagram.set(request, offset);
-      setU32(datagram, offset + SEQUENCE_OFFSET, first + i);
+      setU32(datagram, offset + 8, first + i); // nlmsg_seq
       offset += request.length;
     });
     this.isWaiting = true;
@@ -134,11 +133,7 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
 }
 
 /** Linux reports links, address flags and routes. */
-export const LINUX_KNOWS: Reading["knows"] = Object.freeze({
-  links: true,
-  addressFlags: true,
-  routes: true,
-});
+export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: true, routes: true });
 
 /**
  * A dump that a change interrupted (NLM_F_DUMP_INTR, vishvananda/netlink#1018) is read again, this often
@@ -166,28 +161,21 @@ export async function readDump(
   lookup: RouteLookup = LOOKUP,
 ): Promise<Dump> {
   const slice = new TimeSlice();
-  const table = await dumpTable(socket, slice, signal);
+  let table = new LinkTable();
+  const dump = (what: string, request: Uint8Array) =>
+    socket.ask(`${what} dump`, request, (message) => take(table, message), slice, signal);
+  for (let attempt = 1;; attempt++) {
+    // Links first: an address without its link is not shown, a link without addresses is valid.
+    const isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
+      await dump("RTM_GETADDR", encodeAddressDump());
+    if (isConsistent || attempt === MOST_DUMPS) break;
+    table = new LinkTable();
+  }
   for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
   lookup.invalidate();
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
   const interfaces = table.interfaces();
   return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
-}
-
-async function dumpTable(
-  socket: RequestSocket,
-  slice: TimeSlice,
-  signal: AbortSignal,
-): Promise<LinkTable> {
-  for (let attempt = 1;; attempt++) {
-    const table = new LinkTable();
-    const dump = (what: string, request: Uint8Array) =>
-      socket.ask(`${what} dump`, request, (message) => take(table, message), slice, signal);
-    // Links first: an address without its link is not shown, a link without addresses is valid.
-    const consistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
-      await dump("RTM_GETADDR", encodeAddressDump());
-    if (consistent || attempt === MOST_DUMPS) return table;
-  }
 }
 
 function take(table: LinkTable, { body, type }: NetlinkMessage): void {

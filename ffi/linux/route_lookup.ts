@@ -57,14 +57,16 @@ interface Half {
   readonly family: "ipv4" | "ipv6";
   readonly probes: readonly Probe[];
   readonly matches: readonly Uint8Array[]; // the queries of all probes
-  readonly isLow: boolean;
+  readonly first: readonly Uint8Array[]; // the first of them; the plain answer of the low half has the source
 }
 
 const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
   .flatMap(([family, halves]) =>
     halves.map((texts, i) => {
       const probes = texts.map(makeProbe);
-      return { family, probes, matches: probes.map(({ match }) => match), isLow: i === 0 };
+      const [{ match, plain }] = probes as [Probe];
+      const matches = probes.map(({ match }) => match);
+      return { family, probes, matches, first: i === 0 ? [match, plain] : [match] };
     })
   );
 
@@ -110,7 +112,7 @@ export class RouteLookup {
       if (unknown.length === 0) return;
       ask(unknown).forEach((answer, i) => answers.set(unknown[i]!, answer));
     };
-    askFor(halves.flatMap((half) => this.#firstQueries(half)));
+    askFor(halves.flatMap((half) => this.#uncovered.has(half) ? half.matches : half.first));
     askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : half.matches));
     const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
@@ -143,13 +145,6 @@ export class RouteLookup {
     };
     this.current = { ...answer, asked: false };
     return answer;
-  }
-
-  #firstQueries(half: Half): readonly Uint8Array[] {
-    if (this.#uncovered.has(half)) return half.matches;
-    const [first] = half.probes;
-    // the plain answer of the low half has the source address
-    return half.isLow ? [first!.match, first!.plain] : [first!.match];
   }
 }
 

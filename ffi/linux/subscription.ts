@@ -7,10 +7,10 @@ import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";
 import type { Alarm } from "../poll_timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";
-import { type Dump, LINUX_KNOWS } from "./requests.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import { applyEvent, formatEvent, type KernelEvent, routeEffect } from "./events.ts";
 import type { LinkTable } from "./link_table.ts";
+import { type Dump, LINUX_KNOWS } from "./requests.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./source.ts";
 import type { Syscalls } from "./syscalls.ts";
@@ -42,6 +42,7 @@ export interface SubscriptionContext extends EventSourceOptions {
 
 /** A subscription to the kernel's events. */
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
+  readonly port: NetlinkEventSocket; // the event socket
   readonly #context: SubscriptionContext;
   readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
@@ -66,6 +67,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   constructor(context: SubscriptionContext) {
     this.#context = context;
     const { port, runtime, stormPauseMs } = context;
+    this.port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
     this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
@@ -73,11 +75,6 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#socket = new EventSocket(port, this.#watch);
     this.#canary = new Canary(() => port.sendCanary());
     this.#stopClock = clock.listen((event) => this.#post(event));
-  }
-
-  /** The event socket, for tests of this source only. */
-  get descriptor(): number {
-    return this.#context.port.descriptor;
   }
 
   [Symbol.asyncIterator](): this {
@@ -145,7 +142,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    if (this.#disposed !== null || !this.#context.port.hasMemberships()) return false;
+    if (this.#disposed !== null || !this.port.hasMemberships()) return false;
     return await this.#canary.probe(signal);
   }
 
@@ -171,7 +168,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#expiry.cancel();
     this.#recheck.cancel();
     await this.#socket.close();
-    this.#context.port.close();
+    this.port.close();
   }
 
   /** Adds an event that did not come through the poll. */

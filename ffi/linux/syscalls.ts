@@ -109,8 +109,6 @@ const MMSGHDR_WORDS = 16;
 const MSG_NAMELEN = 2;
 const MSG_FLAGS = 12;
 const MSG_LEN = 14;
-/** The netlink port of the kernel. */
-const KERNEL_PORT = 0;
 
 /** The most datagrams that one call receives. */
 export const RECEIVE_BATCH = 32;
@@ -223,7 +221,7 @@ export class Syscalls {
   /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
   isFromKernel(i: number): boolean {
     return HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
-      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === KERNEL_PORT;
+      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // its port
   }
 
   /** `poll(2)` on a thread of the pool. */

@@ -136,7 +136,7 @@ namespaceTest(
   () =>
     withSubscription(async (subscription) => {
       using harm = new Harm();
-      harm.leaveGroups(subscription.descriptor);
+      harm.leaveGroups(subscription.port.descriptor);
       assertEquals(await probe(subscription, 60_000), false);
     }),
 );

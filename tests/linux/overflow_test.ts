@@ -56,7 +56,7 @@ namespaceTest(
     addAddresses(changer, 0, QUEUED);
     while (counters.events < QUEUED) await new Promise((resolve) => setTimeout(resolve, 1));
     assertEquals(counters, { events: QUEUED, ignored: 0, malformed: 0, spoofed: 0 });
-    assertEquals(syscalls.readinesses(subscription.descriptor), 1);
+    assertEquals(syscalls.readinesses(subscription.port.descriptor), 1);
     assert(received.length <= 40 && received.every(({ kind }) => kind === "changed"));
     const lo = subscription.view()?.interfaces.find((nic) => nic.index === LO);
     assertEquals(lo?.addresses.length, QUEUED);

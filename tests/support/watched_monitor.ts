@@ -62,7 +62,7 @@ export class WatchedMonitor implements AsyncDisposable {
 
   /** The descriptor of the socket that hears now. */
   get descriptor(): number {
-    return this.source.last.descriptor;
+    return this.source.last.port.descriptor;
   }
 
   /** The state published last. */
