@@ -6,15 +6,19 @@
 // is granted.
 
 /** A library and the places to look for it. */
-export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
+interface LibraryPlaces {
   what: string; // the library's name in messages, such as `"the C library"`
-  symbols: S; // the functions to load
   sonames: readonly string[]; // names that the dynamic linker searches for, best first
   candidates: readonly string[]; // absolute paths where the library may be, best first
   /** The absolute path of the library, if the user gave one: no other place is tried. */
   path?: string | undefined;
   /** For errors about a library that has siblings: the paths to grant, and what to do if it is not found. */
   advice?: { readonly grant: string; readonly notFound: string } | undefined;
+}
+
+/** A library with the functions to load. */
+export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> extends LibraryPlaces {
+  symbols: S;
 }
 
 /**
@@ -48,10 +52,10 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 
 /** Whether `openLibrary()` would open the library without a prompt. */
 export async function libraryGranted(
-  request: Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "candidates" | "path">,
+  { candidates, path }: Pick<LibraryPlaces, "candidates" | "path">,
 ): Promise<boolean> {
   if (await ffiPermission() === "granted") return true;
-  const paths = request.path === undefined ? request.candidates : [request.path];
+  const paths = path === undefined ? candidates : [path];
   return (await Promise.all(paths.map(ffiPermission))).includes("granted");
 }
 
@@ -61,9 +65,7 @@ async function ffiPermission(path?: string): Promise<Deno.PermissionState> {
 }
 
 /** Where to look. Paths come first that exist, as far as granted read permission shows it. */
-async function placesOf(
-  { candidates, path, sonames }: LibraryRequest<Deno.ForeignLibraryInterface>,
-): Promise<readonly string[]> {
+async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<readonly string[]> {
   if (path !== undefined) return [path];
   if (await ffiPermission() === "granted") return [...sonames, ...candidates];
   const existing: string[] = [];
@@ -91,9 +93,7 @@ function open<S extends Deno.ForeignLibraryInterface>(
   }
 }
 
-type Named = Pick<LibraryRequest<Deno.ForeignLibraryInterface>, "advice" | "path" | "what">;
-
-function notCapable({ advice, what }: Named, path: string): Error {
+function notCapable({ advice, what }: LibraryPlaces, path: string): Error {
   return new Deno.errors.NotCapable(
     `--allow-ffi=${advice?.grant ?? path} is needed to open ${what} (or --allow-ffi, if it is` +
       " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
@@ -101,14 +101,12 @@ function notCapable({ advice, what }: Named, path: string): Error {
   );
 }
 
-function notFound({ advice, path, what }: Named, failures: readonly string[]): Error {
-  const remedy = advice !== undefined
-    ? advice.notFound
-    : path === undefined
+function notFound({ advice, path, what }: LibraryPlaces, failures: readonly string[]): Error {
+  const remedy = path === undefined
     ? "Give its absolute path in the option libc, and grant --allow-ffi for that path"
     : "Correct the option libc, or leave it out to search the usual places";
   return new Deno.errors.NotFound(
-    `Cannot open ${what}; tried ${failures.join("; ")}. ${remedy}`,
+    `Cannot open ${what}; tried ${failures.join("; ")}. ${advice?.notFound ?? remedy}`,
   );
 }
 

@@ -76,8 +76,8 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
 
 /** Opens the event source of this system and checks that the kernel gives it its sockets. */
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
-  const system = await (systemSource ??= loadSystemSource());
-  if (system === null) {
+  const system = await loadSystem();
+  if (system === undefined) {
     throw new Deno.errors.NotSupported(
       `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
         " and --allow-sys=networkInterfaces",
@@ -93,31 +93,22 @@ async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
   }
 }
 
-let systemSource: Promise<SystemSource | null> | undefined;
-
 /**
- * Loads the code of this operating system only; null if there is none. Import specifiers are literals
- * so that bundlers and `deno publish` can follow them.
+ * Loads the code of this operating system only. Import specifiers are literals so that bundlers and
+ * `deno publish` can follow them.
  */
-async function loadSystemSource(): Promise<SystemSource | null> {
-  switch (Deno.build.os) {
-    case "linux":
-    case "android": {
-      const { LinuxSource } = await import("./linux/source.ts");
-      return LinuxSource;
-    }
-    case "darwin":
-    case "freebsd": {
-      const { BsdSource } = await import("./bsd/source.ts");
-      return BsdSource;
-    }
-    case "windows": {
-      const { WindowsSource } = await import("./windows/source.ts");
-      return WindowsSource;
-    }
-    default:
-      return null;
-  }
+const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SystemSource>>> = {
+  android: async () => (await import("./linux/source.ts")).LinuxSource,
+  darwin: async () => (await import("./bsd/source.ts")).BsdSource,
+  freebsd: async () => (await import("./bsd/source.ts")).BsdSource,
+  linux: async () => (await import("./linux/source.ts")).LinuxSource,
+  windows: async () => (await import("./windows/source.ts")).WindowsSource,
+};
+/** Kept, since an import takes a turn of the event loop each time. */
+let loaded: Promise<SystemSource> | undefined;
+
+function loadSystem(): Promise<SystemSource> | undefined {
+  return loaded ??= SYSTEMS[Deno.build.os]?.();
 }
 
 async function canPoll(): Promise<boolean> {
@@ -128,8 +119,8 @@ async function canPoll(): Promise<boolean> {
 /** Why to poll without trying events: a program that may poll is not prompted for more. */
 async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
   if (!(await canPoll())) return null;
-  const system = await (systemSource ??= loadSystemSource());
-  if (system === null) return `There is no event source for ${Deno.build.os} yet`;
+  const system = await loadSystem();
+  if (system === undefined) return `There is no event source for ${Deno.build.os} yet`;
   if (await system.granted(options)) return null;
   return "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";
 }
