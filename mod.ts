@@ -85,7 +85,10 @@ export { isPrivateAddress } from "./state/ip.ts";
 export class NetworkMonitor extends EventTarget
   implements AsyncDisposable, AsyncIterable<Snapshot> {
   readonly #runner: Runner;
-  readonly #events: EventDispatcher = new EventDispatcher(this, () => this.#runner.isClosed);
+  readonly #events: EventDispatcher = new EventDispatcher(
+    this,
+    () => this.#runner.broadcast.closed,
+  );
   /** Resolves when the monitor is closed and everything released. Never rejects. */
   readonly closed: Promise<void>;
 
@@ -226,7 +229,7 @@ export class NetworkMonitor extends EventTarget
     options?: boolean | AddEventListenerOptions,
   ): void {
     super.addEventListener(type, listener as EventListener | null, options);
-    if (listener !== null) this.#events.listen(type);
+    if (listener !== null) this.#events.types.add(type);
   }
 
   /** Removes an event listener, as every EventTarget does. */

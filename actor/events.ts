@@ -1,8 +1,4 @@
-/**
- * The events of a monitor, and their dispatch.
- *
- * @module
- */
+// The events of a monitor, and their dispatch.
 import type { Health, Snapshot, State } from "../state/types.ts";
 
 /** The event of a publication: `change`, `online`, `offline` or `resume`. */
@@ -58,20 +54,14 @@ export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
  * but have not resumed yet.
  */
 export class EventDispatcher {
+  /** The types that ever had a listener: only their events are created. */
+  readonly types = new Set<string>();
   readonly #target: EventTarget;
   readonly #isClosed: () => boolean;
-  /** The types that ever had a listener: only their events are created. */
-  readonly #types = new Set<string>();
 
-  /** Dispatches to this target, and no publication of a closed monitor. */
   constructor(target: EventTarget, isClosed: () => boolean) {
     this.#target = target;
     this.#isClosed = isClosed;
-  }
-
-  /** A listener for events of this type was added. */
-  listen(type: string): void {
-    this.#types.add(type);
   }
 
   /** A snapshot was published, other than the first. A listener may close the monitor. */
@@ -85,13 +75,12 @@ export class EventDispatcher {
 
   /** `health.status` changed. */
   onHealth(health: Health): void {
-    if (this.#types.has("health")) {
-      this.#target.dispatchEvent(new HealthEvent("health", { health }));
-    }
+    if (!this.types.has("health")) return;
+    this.#target.dispatchEvent(new HealthEvent("health", { health }));
   }
 
   #dispatch(type: "change" | "online" | "offline" | "resume", snapshot: Snapshot): void {
-    if (!this.#types.has(type) || this.#isClosed()) return;
+    if (!this.types.has(type) || this.#isClosed()) return;
     this.#target.dispatchEvent(new NetworkEvent(type, { snapshot }));
   }
 }

@@ -1,14 +1,12 @@
-/**
- * The options of a monitor, a subscription and a one-shot read: meaning, defaults and limits.
- *
- * @module
- */
+// The options of a monitor, a subscription and a one-shot read: meaning, defaults and limits, and guards around the
+// user's logger and predicate: what they throw goes no further.
+import { getLogger } from "@std/log/get-logger";
 import { affecting, type LocalAddress } from "../state/impact.ts";
+import { errorText, escapeText } from "../state/format.ts";
 import type { Clock, Logger } from "../state/runtime.ts";
 import type { NetworkSource } from "../state/source.ts";
 import type { Interface, State } from "../state/types.ts";
 import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
-import { errorText, guardLogger, IgnoredInterfaces, valueText } from "./user_code.ts";
 
 /**
  * Where snapshots come from. `"events"`: the event source of the operating system. `"polling"`:
@@ -25,52 +23,33 @@ export interface MonitorOptions {
   /** Closes the monitor when aborted. If it is aborted already, nothing is opened. */
   signal?: AbortSignal;
   /**
-   * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket.
-   * `Infinity`: neither. The reads of these comparisons fail after this time, or after 5 seconds if that is less.
-   *
-   * @default {15_000}
+   * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket; 15,000 by
+   * default. `Infinity`: neither. The reads of these comparisons fail after this time, or after 5 seconds if that
+   * is less.
    */
   reconcileIntervalMs?: number;
   /**
-   * The least time between two publications, in milliseconds. The initial snapshot is the first one, so a
-   * change right after `open()` waits; a change after a quiet window is published at once. Changes that appear
-   * and disappear within that time are not reported.
-   *
-   * @default {250}
+   * The least time between two publications, in milliseconds; 250 by default. The initial snapshot is the first one,
+   * so a change right after `open()` waits; a change after a quiet window is published at once. Changes that
+   * appear and disappear within that time are not reported.
    */
   coalesceMs?: number;
-  /**
-   * Where snapshots come from.
-   *
-   * @default {"auto"}
-   */
+  /** Where snapshots come from; `"auto"` by default. */
   source?: SourceOption;
-  /**
-   * Milliseconds between two readings of the polling source.
-   *
-   * @default {5_000}
-   */
+  /** Milliseconds between two readings of the polling source; 5,000 by default. */
   pollingIntervalMs?: number;
   /** The absolute path of the C library, if it is not in one of the usual places. */
   libc?: string;
   /** The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on BSDs. */
   receiveBufferBytes?: number;
-  /**
-   * Logs each message of the kernel, decoded, as one line at level `debug`.
-   *
-   * @default {false}
-   */
+  /** Logs each message of the kernel, decoded, as one line at level `debug`; false by default. */
   trace?: boolean;
   /**
    * Leaves interfaces out of major decisions, such as those of containers. It is called once for each interface
    * object. If it throws, the first error is logged, and each counts as false.
    */
   ignoreInterface?: (nic: Interface) => boolean;
-  /**
-   * Whether the monitor keeps the process alive; `ref()` and `unref()` change it.
-   *
-   * @default {true}
-   */
+  /** Whether the monitor keeps the process alive, as it does by default; `ref()` and `unref()` change it. */
   persistent?: boolean;
   /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
   logger?: Logger;
@@ -82,16 +61,11 @@ export interface MonitorOptions {
 export interface SnapshotOptions {
   /** Ends the stream, without an error, when aborted. */
   signal?: AbortSignal;
-  /**
-   * Whether the current snapshot is delivered first, at once.
-   *
-   * @default {true}
-   */
+  /** Whether the current snapshot is delivered first, at once; true by default. */
   initial?: boolean;
   /**
-   * Whether only major changes and wake-ups from sleep are delivered: what a program with open connections acts on.
-   *
-   * @default {false}
+   * Whether only major changes and wake-ups from sleep are delivered: what a program with open connections acts on;
+   * false by default.
    */
   majorOnly?: boolean;
   /**
@@ -100,12 +74,11 @@ export interface SnapshotOptions {
    */
   affects?: LocalAddress;
   /**
-   * Holds a snapshot back until no change that the stream would deliver was published for so many milliseconds.
-   *
-   * @default {0}
+   * Holds a snapshot back until no change that the stream would deliver was published for so many milliseconds; 0 by
+   * default.
    */
   settleMs?: number;
-  /** The longest time that a change is held back, in milliseconds. Default: 4 times `settleMs`. */
+  /** The longest time that a change is held back, in milliseconds; 4 times `settleMs` by default. */
   settleMaxMs?: number;
 }
 
@@ -115,10 +88,8 @@ export interface ReadOptions extends Pick<MonitorOptions, "source" | "libc"> {
   signal?: AbortSignal;
 }
 
-/** The options of a monitor or a one-shot read, checked, with the defaults. */
+/** The options, checked, with the defaults. */
 export type ResolvedOptions = Readonly<ReturnType<typeof resolveMonitorOptions>>;
-
-/** The options of a subscription, checked, with the defaults. */
 export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshotOptions>>;
 
 /**
@@ -133,7 +104,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
   const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
   return withCheckedNames(options, {
     signal: resolveSignal(options.signal),
-    source: source(options.source) ?? "auto",
+    source: optional("source", options.source, SOURCES, isSource) ?? "auto",
     libc: optional("libc", options.libc, "an absolute path", isAbsolutePath),
     reconcileIntervalMs: options.reconcileIntervalMs === Infinity
       ? Infinity
@@ -141,7 +112,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
     coalesceMs: integer("coalesceMs", options.coalesceMs, 0) ?? 250,
     pollingIntervalMs: integer("pollingIntervalMs", options.pollingIntervalMs, 1) ?? 5_000,
     receiveBufferBytes: integer("receiveBufferBytes", options.receiveBufferBytes, 1),
-    ignoreInterface: ignores === undefined ? null : new IgnoredInterfaces(ignores, logger),
+    ignoreInterface: ignores === undefined ? null : guardPredicate(ignores, logger),
     trace: boolean("trace", options.trace) ?? false,
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
@@ -149,23 +120,18 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
   });
 }
 
-/**
- * Checks the options of a subscription and fills in the defaults.
- *
- * @throws {RangeError} if a number is out of range; the message names the option.
- * @throws {TypeError} if a value is of the wrong type.
- */
+/** Checks the options of a subscription and fills in the defaults. It throws likewise. */
 export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
   checkObject(options);
+  const { affects, initial, majorOnly, settleMaxMs, signal } = options;
   const settleMs = integer("settleMs", options.settleMs, 0) ?? 0;
   return withCheckedNames(options, {
-    signal: resolveSignal(options.signal),
-    initial: boolean("initial", options.initial) ?? true,
-    majorOnly: boolean("majorOnly", options.majorOnly) ?? false,
-    affects: options.affects === undefined ? null : localAddress(options.affects),
+    signal: resolveSignal(signal),
+    initial: boolean("initial", initial) ?? true,
+    majorOnly: boolean("majorOnly", majorOnly) ?? false,
+    affects: affects === undefined ? null : localAddress(affects),
     settleMs,
-    settleMaxMs: integer("settleMaxMs", options.settleMaxMs, 1) ??
-      Math.min(4 * settleMs, LONGEST_TIMER_MS),
+    settleMaxMs: integer("settleMaxMs", settleMaxMs, 1) ?? Math.min(4 * settleMs, LONGEST_TIMER_MS),
   });
 }
 
@@ -231,17 +197,21 @@ export function optional<T>(
   throw new TypeError(`The option ${name} must be ${wanted}, not ${valueText(value)}`);
 }
 
-export function boolean(name: string, value: boolean | undefined): boolean | undefined {
+export function checkObject(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new TypeError(`The options must be an object, not ${valueText(options)}`);
+}
+
+function boolean(name: string, value: boolean | undefined): boolean | undefined {
   return optional(name, value, "true or false", (it) => typeof it === "boolean");
 }
 
-function source(value: SourceOption | undefined): SourceOption | undefined {
-  const wanted = '"auto", "events", "polling" or a NetworkSource';
-  return optional("source", value, wanted, (given) => {
-    if (typeof given === "string") return ["auto", "events", "polling"].includes(given);
-    return hasMethods(given, ["subscribe", "read"]) &&
-      typeof (given as Record<string, unknown>).name === "string";
-  });
+const SOURCES = '"auto", "events", "polling" or a NetworkSource';
+
+function isSource(value: unknown): boolean {
+  if (typeof value === "string") return ["auto", "events", "polling"].includes(value);
+  return hasMethods(value, ["subscribe", "read"]) &&
+    typeof (value as Partial<NetworkSource>).name === "string";
 }
 
 function localAddress(value: LocalAddress): (previous: State, next: State) => boolean {
@@ -271,8 +241,54 @@ function isAbsolutePath(value: unknown): boolean {
   return typeof value === "string" && /^(?:\/|\\\\|[A-Za-z]:[\\/])/.test(value);
 }
 
-export function checkObject(options: unknown): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`The options must be an object, not ${valueText(options)}`);
-  }
+/** The value of an option for an error message: short, and safe to print. */
+export function valueText(value: unknown): string {
+  if (typeof value === "string") return escapeText(JSON.stringify(value));
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) return "an object";
+  return escapeText(typeof value === "bigint" ? `${value}n` : String(value));
+}
+
+/**
+ * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call:
+ * `setup()` of `@std/log` replaces the loggers that it gave out before.
+ */
+export function guardLogger(logger: Logger | undefined): Logger {
+  const write = (level: keyof Logger) => (message: string): void => {
+    try {
+      const target: Logger = logger ?? getLogger("netwatch");
+      const written: unknown = target[level](message);
+      if (written instanceof Promise) written.catch(() => {});
+    } catch {
+      // nowhere is left to report it
+    }
+  };
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+/**
+ * A predicate that never throws and is called once for each interface object: `remember()` calls it, and the
+ * decisions use the answers, so that none of the user's code runs while a snapshot is delivered. The first
+ * error is logged, and each counts as false.
+ */
+export function guardPredicate(predicate: (nic: Interface) => boolean, logger: Logger) {
+  const answers = new WeakMap<Interface, boolean>();
+  let report = (error: unknown): void => {
+    report = () => {};
+    logger.error(`The option ignoreInterface threw and counts as false: ${errorText(error)}`);
+  };
+  const ask = (nic: Interface): boolean => {
+    try {
+      return Boolean(predicate(nic));
+    } catch (error) {
+      report(error);
+      return false;
+    }
+  };
+  return {
+    remember(interfaces: readonly Interface[]): void {
+      for (const nic of interfaces) if (!answers.has(nic)) answers.set(nic, ask(nic));
+    },
+    has: (nic: Interface): boolean => answers.get(nic) ?? false,
+  };
 }

@@ -5,8 +5,8 @@ import { MonitorClosedError } from "../state/errors.ts";
 import { isMajorChange, majorReasons, neverAffected } from "../state/impact.ts";
 import type { Cause, Interface, ResumedReason, Snapshot, State } from "../state/types.ts";
 import type { TimerSet } from "./clock.ts";
-import { CAUSES } from "./machine/coalesce.ts";
 import type { Publication } from "./machine/model.ts";
+import { CAUSES } from "./machine/reads.ts";
 import type { ResolvedSnapshotOptions } from "./options.ts";
 
 const NONE: readonly never[] = Object.freeze([]);
@@ -36,10 +36,9 @@ export class Broadcast {
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
   readonly #lastSequence = new Map<Cause, number>(); // of a publication, by cause
-  /** The last publication that is major because of a sleep. */
+  /** The last publication that was major because of a sleep. */
   #longSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
 
-  /** Nothing is published yet. */
   constructor(timers: TimerSet, options: Broadcast["options"], pendingMs: () => number) {
     this.timers = timers;
     this.options = options;
@@ -129,7 +128,7 @@ export class Broadcast {
     return makeSnapshot({ ...snapshot, causes, changes, reasons });
   }
 
-  /** Whether there was a publication with this cause after this snapshot. */
+  /** Whether a publication after this snapshot had this cause. */
   isLater(cause: Cause, seen: Snapshot): boolean {
     return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
   }
@@ -173,7 +172,6 @@ const LOCKING = [
   "tee",
 ] as const;
 
-/** What a stream follows, and how. */
 export interface Following {
   readonly broadcast: Broadcast;
   readonly options: ResolvedSnapshotOptions;
@@ -188,24 +186,16 @@ export class SnapshotStream {
   #isNew = false; // it begins with the current snapshot, and has not delivered it yet
   #seen!: Snapshot; // the snapshot to compare with
   #mark!: Published; // the publication after which changes are undelivered
-  /** Monotonic milliseconds of the publication that made a difference of minor steps major. */
-  #netMajorAt: number | null = null;
-  /** The newest snapshot that was examined for the option `affects`. */
-  #examined!: Snapshot;
-  /** Monotonic milliseconds of the first and the last undelivered change that affects the address. */
+  #netMajorAt: number | null = null; // of the publication that made a difference of minor steps major
+  #examined!: Snapshot; // the newest one that was examined for the option `affects`
+  /** The first and the last undelivered change that affects the address. */
   #affected: { readonly firstAt: number; readonly lastAt: number } | null = null;
-  /** The publication that was the newest when settling ended; null while it goes on. */
-  #heldAt: Published | null = null;
+  #heldAt: Published | null = null; // the newest when settling ended; null while it goes on
   #cancelTimer: (() => void) | null = null;
   #remove: () => void = () => {};
   #ended = false;
 
-  /**
-   * A stream that follows from the current snapshot on.
-   *
-   * @param following A promise that rejects errors the stream.
-   * @param onCancel Called after a reader has cancelled it.
-   */
+  /** Follows from the current snapshot on. A promise that rejects errors the stream. */
   constructor(
     following: Following | Promise<Following>,
     onCancel: (reason: unknown) => void | Promise<void> = () => {},
@@ -344,7 +334,7 @@ export class SnapshotStream {
   #waitMs(firstAt: number): number {
     const { settleMs, settleMaxMs } = this.#options;
     const { newest, timers } = this.#broadcast;
-    const now = timers.monotonic();
+    const now = timers.clock.monotonic();
     const latest = firstAt + settleMaxMs - now;
     const wait = Math.min(this.#lastChangeAt() + settleMs - now, latest);
     if (wait > 0) this.#heldAt = null;

@@ -224,6 +224,15 @@ function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason)
   return `${family} now leaves by ${name}${now || " directly"} (was ${old})`;
 }
 
+/** The message of what was thrown, safe to print. */
+export function errorText(error: unknown): string {
+  try {
+    return escapeText(error instanceof Error ? error.message || error.name : String(error));
+  } catch {
+    return "An error that cannot be written";
+  }
+}
+
 function routeText(
   route: DefaultRoute | null,
   fields: readonly RouteField[] = ROUTE_FIELDS,

@@ -134,7 +134,7 @@ skippable({
       coalesceMs: 250,
       reconcileIntervalMs: 15_000,
     };
-    const { metrics } = new Model(config, { wall: 0, monotonic: 0 });
+    const { metrics } = new Model(config, { wall: 0 });
     const page = readText("docs/troubleshooting.md");
     const table = page.slice(page.indexOf("## Metrics"), page.indexOf("## Log"));
     const named = matches(table, /^\| `(\w+)`/gm);

@@ -1,21 +1,169 @@
-// Full reads: one at a time, and one more for everything that is asked for meanwhile.
-import { syncedSocket } from "./coalesce.ts";
+// Views and full reads: when they begin, when what they show is published, and how reconcile compares them.
+//
+// Every publication goes through one window. Nothing moves it, so a storm of any length is published every
+// `coalesceMs` (a window that restarts with every event never ends in one). It begins with a publication, so what
+// changes nothing delays no later change. Reconcile compares the table that events keep with the kernel state, whatever
+// the events said (net-tools#158: a missed event froze a process on an old address for the rest of its life).
+import { diffInterfaces, diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { formatChange } from "../../state/format.ts";
+import type { Cause, Change, State } from "../../state/types.ts";
 import {
   type Check,
   type Draft,
+  type Model,
+  type Read,
   READ_LIMIT_MS,
   type ReadInFlight,
   type ReadRequest,
-  restMs,
+  type Socket,
 } from "./model.ts";
 
-/** How long a message may arrive after a read has shown its change, in milliseconds. */
-const RECHECK_MS = 50;
+/** All causes; the first that applies names a snapshot. */
+export const CAUSES: readonly Cause[] = [
+  "initial",
+  "resume",
+  "reopen",
+  "overflow",
+  "reconcile",
+  "refresh",
+  "event",
+];
+
+const MAX_ROUNDS = 4; // a difference that persists longer is drift even if events came between
+const RECHECK_MS = 50; // how long a message may arrive after a read has shown its change
+const LONGEST_REST_MS = 3_000; // work may only seem to take long, as when the process was stopped
+
+/**
+ * How long to rest after work that took so many milliseconds. Views and reads take at most a quarter of the
+ * time. They rest for at least a millisecond, which only a timer can end, so that the program's own timers and
+ * I/O get their turn. Work that took no time by the clock needs no rest: that is a manual clock.
+ */
+export function restMs(tookMs: number): number {
+  return tookMs > 0 ? Math.min(Math.max(3 * tookMs, 1), LONGEST_REST_MS) : 0;
+}
+
+/** The subscription whose view can be published; null if there is none. */
+export function syncedSocket({ socket }: Pick<Model, "socket">): Socket | null {
+  return socket?.synced ? socket : null;
+}
+
+/** Something may have changed: takes a view now, or at the end of the window. */
+export function considerPublication(draft: Draft, ...causes: readonly Cause[]): void {
+  if (causes.length > 0) addCauses(draft, causes);
+  if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);
+  const socket = syncedSocket(draft);
+  if (socket !== null) requestView(draft, socket);
+  else if (draft.newest !== null) offer(draft, draft.newest);
+}
+
+/**
+ * Publishes the state if it differs from the publication before, now or at the end of the window. The causes are
+ * added to those gathered since then; the tokens are the `refresh()` calls that it answers.
+ */
+export function offer(
+  draft: Draft,
+  newest: State,
+  causes: readonly Cause[] = [],
+  tokens: readonly number[] = [],
+): void {
+  draft.newest = newest;
+  const { published, window } = draft;
+  const isFirst = published === null;
+  const resume = draft.resumes[0] ?? draft.resumed;
+  const state = resume === null
+    ? newest
+    : Object.freeze({ ...newest, resumedAt: resume.at, sleptMs: resume.sleptMs });
+  const changes = isFirst ? [] : diffStates(published, state);
+  if (!isFirst && changes.length === 0) {
+    settle(draft, tokens);
+    if (!window) settleAll(draft);
+    return;
+  }
+  if (isFirst || changes.some(({ kind }) => kind !== "resumed")) addCauses(draft, causes);
+  draft.awaiting = [...draft.awaiting, ...tokens];
+  if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);
+  else publish(draft, state, changes);
+}
+
+/** Requests a view, unless one is under way: then its result serves this read too. */
+export function requestView(
+  draft: Draft,
+  socket: Socket,
+  read: Read | null = null,
+  adopts = false,
+): void {
+  const { viewing } = draft;
+  if (viewing !== null && read === null) return;
+  if (viewing === null) draft.effects.push({ kind: "view", id: socket.id });
+  draft.viewing = { since: viewing?.since ?? draft.now.monotonic, read, adopts };
+}
+
+/** Milliseconds until the events so far are published; 0 if nothing is pending. */
+export function pendingMs(model: Readonly<Model>, monotonic: number): number {
+  if (!model.window && model.causes.length === 0) return 0;
+  return Math.max(1, viewFrom(model) - monotonic + 1);
+}
+
+function publish(draft: Draft, state: State, changes: readonly Change[]): void {
+  const { metrics, now: { monotonic: publishedAt, wall: at } } = draft;
+  const [resume = draft.resumed, ...resumes] = draft.resumes;
+  const sequence = ++metrics.published;
+  const causes = CAUSES.filter((cause) => draft.causes.includes(cause));
+  draft.published = state;
+  draft.publishedAt = publishedAt;
+  draft.resumed = resume;
+  draft.resumes = resumes;
+  const publication = { sequence, at, publishedAt, causes, changes, state };
+  draft.effects.push({ kind: "publish", publication });
+  settleAll(draft);
+  if (draft.window) draft.effects.push({ kind: "disarm", timer: "window" });
+  draft.window = false;
+  if (resumes.length > 0) considerPublication(draft, "resume");
+  // a read published while an event waited for the pace of views
+  if (draft.changePending) considerPublication(draft, "event");
+}
+
+function openWindow(draft: Draft): void {
+  if (draft.window) return;
+  draft.window = true;
+  const ms = viewFrom(draft) - draft.now.monotonic;
+  draft.effects.push({ kind: "arm", timer: "window", ms });
+}
+
+/** Monotonic milliseconds from which on something may be published. */
+function publishFrom({ publishedAt, config }: Readonly<Model>): number {
+  return publishedAt + config.coalesceMs;
+}
+
+function viewFrom(model: Readonly<Model>): number {
+  return Math.max(publishFrom(model), model.viewsFrom);
+}
+
+function addCauses(draft: Draft, causes: readonly Cause[]): void {
+  draft.causes = [...new Set([...draft.causes, ...causes])];
+}
+
+/** Nothing waits for a publication any more. */
+function settleAll(draft: Draft): void {
+  settle(draft, draft.awaiting);
+  draft.awaiting = [];
+  draft.causes = [];
+}
+
+function settle(draft: Draft, tokens: readonly number[]): void {
+  if (tokens.length > 0) draft.effects.push({ kind: "settle", tokens });
+}
 
 /** Requests a full read that begins from now on. */
 export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
-  const request = { causes: [], tokens: [], base: null, check: false, ...wanted };
-  draft.nextRead = draft.nextRead === null ? request : merge(draft.nextRead, request);
+  const { causes = [], tokens = [], base = null, check = false } = wanted;
+  const next = draft.nextRead;
+  draft.nextRead = {
+    causes: [...new Set([...next?.causes ?? [], ...causes])],
+    tokens: [...next?.tokens ?? [], ...tokens],
+    base: Math.max(next?.base ?? 0, base ?? 0) || null,
+    check: check || next?.check === true,
+  };
   beginNextRead(draft);
 }
 
@@ -24,10 +172,9 @@ export function beginNextRead(draft: Draft): void {
   const request = draft.nextRead;
   if (draft.reading !== null || request === null) return;
   const at = earliest(draft, request);
-  if (at > draft.now.monotonic) {
-    if (at !== draft.nextReadAt) {
-      draft.effects.push({ kind: "arm", timer: "read", ms: at - draft.now.monotonic });
-    }
+  const ms = at - draft.now.monotonic;
+  if (ms > 0) {
+    if (at !== draft.nextReadAt) draft.effects.push({ kind: "arm", timer: "read", ms });
     draft.nextReadAt = at;
     return;
   }
@@ -36,58 +183,25 @@ export function beginNextRead(draft: Draft): void {
   begin(draft, request);
 }
 
-/** Starts a comparison, unless one is under way. */
-export function startCheck(draft: Draft): void {
-  if (draft.check !== null) return;
-  draft.check = { rounds: 0, suspects: new Map(), events: draft.metrics.events };
-  requestRead(draft, { check: true });
-}
-
-/** The comparison is complete, or its table is gone. */
-export function endCheck(draft: Draft): void {
-  if (draft.check !== null) draft.effects.push({ kind: "disarm", timer: "recheck" });
-  draft.check = null;
-}
-
-/** Compares again when the messages of what a read has shown must have arrived. */
-export function recheckLater(draft: Draft, check: Check): void {
-  draft.check = check;
-  draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
-}
-
-/** The timer has fired, if a fraction of a millisecond early, then it is armed again. */
-export function onReadTimer(draft: Draft): void {
-  draft.nextReadAt = null;
-  beginNextRead(draft);
-}
-
-/** Whether anything arrived or was published during the read, so that it may show an older state. */
-export function isRaced({ metrics }: Draft, read: ReadInFlight): boolean {
-  return metrics.events !== read.events || metrics.published !== read.published;
-}
-
 function begin(draft: Draft, request: ReadRequest): void {
   const socket = syncedSocket(draft);
   // without a table this read shows what an event announced, so its failure has to count
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
-  draft.lastId++;
-  const read: ReadInFlight = {
+  const { check, causes } = request;
+  const { config, metrics: { events, published } } = draft;
+  // only a read that a reconcile tick alone wants is bounded by the interval
+  const interval = check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
+  const id = ++draft.lastId;
+  draft.reading = {
     ...request,
-    ...(covers ? { base: socket.id, causes: [...request.causes, "event"] } : {}),
-    id: draft.lastId,
+    ...(covers ? { base: socket.id, causes: [...causes, "event"] } : {}),
+    id,
     since: draft.now.monotonic,
-    events: draft.metrics.events,
-    published: draft.metrics.published,
+    events,
+    published,
   };
-  draft.reading = read;
-  draft.effects.push({ kind: "read", id: read.id, limitMs: limitMs(draft, read) });
-}
-
-/** Only a read that a reconcile tick alone wants is bounded by the interval. */
-function limitMs({ config }: Draft, { causes, check }: ReadRequest): number {
-  const isReconcile = check && causes.length === 0;
-  return isReconcile ? Math.min(READ_LIMIT_MS, config.reconcileIntervalMs) : READ_LIMIT_MS;
+  draft.effects.push({ kind: "read", id, limitMs: Math.min(READ_LIMIT_MS, interval) });
 }
 
 /**
@@ -103,11 +217,128 @@ function earliest(draft: Draft, { base, tokens }: ReadRequest): number {
   return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);
 }
 
-function merge(a: ReadRequest, b: ReadRequest): ReadRequest {
-  return {
-    causes: [...new Set([...a.causes, ...b.causes])],
-    tokens: [...a.tokens, ...b.tokens],
-    base: a.base === null || b.base === null ? a.base ?? b.base : Math.max(a.base, b.base),
-    check: a.check || b.check,
-  };
+/** Whether anything arrived or was published during the read, so that it may show an older state. */
+export function isRaced({ metrics }: Draft, read: ReadInFlight): boolean {
+  return metrics.events !== read.events || metrics.published !== read.published;
+}
+
+/** Starts a comparison, unless one is under way. */
+export function startCheck(draft: Draft): void {
+  if (draft.check !== null) return;
+  draft.check = newCheck(draft);
+  requestRead(draft, { check: true });
+}
+
+export function newCheck({ metrics }: Draft): Check {
+  return { rounds: 0, suspects: new Map(), events: metrics.events };
+}
+
+/** The comparison is complete, or its table is gone. */
+export function endCheck(draft: Draft): void {
+  if (draft.check !== null) draft.effects.push({ kind: "disarm", timer: "recheck" });
+  draft.check = null;
+}
+
+/** Compares again when the messages of what a read has shown must have arrived. */
+export function recheckLater(draft: Draft, check: Check): void {
+  draft.check = check;
+  draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
+}
+
+/** Publishes a read while no socket is synced: there is no table to compare it with. */
+export function offerRead(draft: Draft, read: Read): void {
+  const { base, causes, check, state, tokens } = read;
+  // what was published meanwhile is newer than this read
+  if (isRaced(draft, read)) return requestRead(draft, { base, causes, check, tokens });
+  if (check) {
+    countReconcile(draft);
+    endCheck(draft);
+  }
+  offer(draft, state, check ? [...causes, "reconcile"] : causes, tokens);
+}
+
+/**
+ * Compares a read with the view taken right after it; the view is null if the source keeps no table. A read sees a
+ * change before its message arrives, so a single mismatch is not drift; a mismatch that persists across rounds
+ * with no event in between is. Returns drift in words.
+ */
+export function compare(draft: Draft, read: Read, view: State | null): string | undefined {
+  countReconcile(draft);
+  if (view !== null && draft.config.polling) {
+    endCheck(draft);
+    return void offer(draft, view, ["reconcile"]);
+  }
+  // without a table: the read before, which may still wait for its window
+  const table = view ?? draft.newest as State;
+  if (sameInterfaces(table, read.state)) {
+    endCheck(draft);
+    draft.mayBeStale = false;
+    return void publishFound(draft, view ?? read.state);
+  }
+  if (view !== null) publishFound(draft, view);
+  const before = draft.check ?? newCheck(draft);
+  const { events } = draft.metrics;
+  const quiet = before.rounds > 0 && before.events === events;
+  const found = differences(table, read.state);
+  // without a table every change that no event announced counts, not only one that stays the same
+  const afresh = before.rounds === 0 || (quiet && view === null);
+  const suspects = new Map([...found].filter(([key]) => afresh || before.suspects.has(key)));
+  if (draft.mayBeStale && suspects.size === 0 && found.size > 0) {
+    // no event may announce these: the table that a read overwrote is compared until it is right
+    return void recheckLater(draft, { rounds: 1, suspects: found, events });
+  }
+  const check = { rounds: before.rounds + 1, suspects, events };
+  const isDrift = quiet || check.rounds >= MAX_ROUNDS;
+  if (suspects.size > 0 && !isDrift) return void recheckLater(draft, check);
+  endCheck(draft);
+  return suspects.size > 0 ? [...suspects.values()].join("; ") : undefined;
+}
+
+/** Publishes a view that agrees with the read, with the reason why it is not published yet. */
+function publishFound(draft: Draft, state: State): void {
+  const published = draft.published as State;
+  // it came with the drain just now, or waits for its window
+  if (!sameInterfaces(state, published)) return offer(draft, state, ["event"]);
+  const pending = draft.causes.some((cause) => cause !== "resume");
+  if (!pending && !sameRoutes(state, published)) draft.metrics.routeSurprises++;
+  offer(draft, state, pending ? [] : ["reconcile"]);
+}
+
+export function countReconcile(draft: Draft): void {
+  draft.metrics.reconciles++;
+  draft.health.lastReconcileAt = draft.now.wall;
+}
+
+/** The records and fields in which the table differs from the kernel state: key, and words for the log. */
+function differences(table: State, kernel: State): Map<string, string> {
+  const changes = diffInterfaces(table, kernel);
+  return new Map(
+    changes.flatMap((change) =>
+      recordsOf(change, kernel).map((record) => [JSON.stringify(record), formatChange(change)])
+    ),
+  );
+}
+
+/** What identifies the records of a change from round to round. */
+function recordsOf(change: Change, kernel: State): unknown[] {
+  switch (change.kind) {
+    case "interface-added":
+    case "interface-removed":
+      return [[change.kind, change.interface.name, change.interface.index]];
+    case "interface-changed":
+      return change.fields.map((field) => {
+        const [from, to] = [change.from, change.to].map((nic) => nic[field as keyof typeof nic]);
+        return [change.interface, field, from, to];
+      });
+    case "address-added":
+    case "address-removed":
+    case "address-changed":
+      // by index, if known: an interface may be renamed between two rounds
+      return [{
+        ...change,
+        interface: kernel.interfaces[change.interface]?.index || change.interface,
+      }];
+    default:
+      return []; // no table holds default routes and `knows`: each view asks for them
+  }
 }

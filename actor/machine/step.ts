@@ -1,40 +1,48 @@
-// `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them.
+// `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them. Here is
+// what follows from each input, and the life of the one subscription: synced by a full read, verified by a
+// canary, lost, replaced.
+import { errorText } from "../../state/format.ts";
+import type { Logger } from "../../state/runtime.ts";
 import type { SourceEvent } from "../../state/source.ts";
-import type { State } from "../../state/types.ts";
-import { errorText } from "../user_code.ts";
-import { considerPublication, offer, onWindowEnd, requestView, syncedSocket } from "./coalesce.ts";
-import {
-  type Draft,
-  type Effect,
-  type Input,
-  type Model,
-  type Now,
-  type Observation,
-  type ReadInFlight,
-  restMs,
-  type TimerName,
+import type { Health, State } from "../../state/types.ts";
+import type { Outcome } from "../clock.ts";
+import type {
+  Draft,
+  Effect,
+  Input,
+  Model,
+  Now,
+  Observation,
+  Read,
+  ReadInFlight,
+  Resume,
+  Socket,
+  TimerName,
 } from "./model.ts";
-import { beginNextRead, endCheck, onReadTimer, requestRead, startCheck } from "./reads.ts";
-import { compare, countReconcile, offerRead, onRecheck, onTick } from "./reconcile.ts";
 import {
-  adopt,
-  log,
-  loseSocket,
-  onProbed,
-  onSubscribed,
-  onSubscribeFailed,
-  retryNow,
-  subscribe,
-  updateStatus,
-} from "./subscription.ts";
+  beginNextRead,
+  compare,
+  considerPublication,
+  countReconcile,
+  endCheck,
+  isRaced,
+  newCheck,
+  offer,
+  offerRead,
+  recheckLater,
+  requestRead,
+  requestView,
+  restMs,
+  startCheck,
+  syncedSocket,
+} from "./reads.ts";
 
-/**
- * The model after an input, and what is to be done, in order.
- *
- * @param model The model before; it is not changed.
- * @param input What happened.
- * @param now When.
- */
+const LONG_LIFE_MS = 30_000; // a subscription that lived so long restarts the backoff when it is lost
+const FIRST_BACKOFF_MS = 50; // the waits before a lost socket is opened again
+const LONGEST_BACKOFF_MS = 30_000;
+const FAILURES_MAX = 2; // reads that fail in a row until the monitor is degraded
+
+/** The model after an input, and what is to be done, in order. The model before is not changed. */
 export function step(
   model: Readonly<Model>,
   input: Input,
@@ -44,51 +52,64 @@ export function step(
   const metrics = { ...model.metrics };
   // one copy: the next model keeps time and effects of this step, and the step after it replaces both
   const draft: Draft = { ...model, health, metrics, now, effects: [] };
-  take(draft, input);
+  (INPUTS[input.kind] as (draft: Draft, input: Input) => void)(draft, input);
   return [draft, draft.effects];
 }
 
-function take(draft: Draft, input: Input): void {
-  switch (input.kind) {
-    case "open":
-      return subscribe(draft);
-    case "subscribed":
-      return onSubscribed(draft, input.id);
-    case "subscribe-failed":
-      return onSubscribeFailed(draft, input.error);
-    case "event":
-      return onEvent(draft, input.id, input.event);
-    case "lost":
-      return loseSocket(draft, input.id, input.error);
-    case "viewed":
-      return onViewed(draft, input.id, input.state);
-    case "read":
-      return onRead(draft, input.id, input.observation);
-    case "read-failed":
-      return onReadFailed(draft, input.id, input.error);
-    case "probed":
-      return onProbed(draft, input.id, input.error);
-    case "timer":
-      return TIMERS[input.timer](draft);
-    case "tick":
-      return onTick(draft);
-    case "refresh":
-      return requestRead(draft, { causes: ["refresh"], tokens: [input.token] });
-    case "close":
-      return updateStatus(draft, "closed");
-  }
-}
+type InputOf<Kind> = Extract<Input, { readonly kind: Kind }>;
 
-const TIMERS: Record<TimerName, (draft: Draft) => void> = {
-  window: onWindowEnd,
+const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<Kind>) => void } = {
+  open: subscribe,
+  // it delivers events, so a read that begins from now on misses none
+  subscribed: (draft, { id }) => {
+    const first = draft.published === null;
+    const since = draft.now.monotonic;
+    draft.socket = { id, since, synced: false, verified: first, probing: false };
+    if (!first) draft.metrics.reopens++;
+    requestRead(draft, { causes: [first ? "initial" : "reopen"], base: id });
+  },
+  "subscribe-failed": (draft, { error }) => {
+    const text = noteError(draft, error);
+    if (text === null) return;
+    log(draft, "debug", `Cannot open the socket again: ${text}`);
+    retryLater(draft);
+  },
+  event: (draft, { id, event }) => onEvent(draft, id, event),
+  lost: (draft, { id, error }) => loseSocket(draft, id, error),
+  viewed: (draft, { id, state }) => onViewed(draft, id, state),
+  read: (draft, { id, outcome }) => onRead(draft, id, outcome),
+  probed: (draft, { id, outcome }) => onProbed(draft, id, outcome),
+  timer: (draft, { timer }) => TIMERS[timer](draft),
+  // comparison and canary, side by side. The read begins first: it drains the event socket, and an answer of the
+  // canary that does not come through the poll costs another question
+  tick: (draft) => {
+    retryNow(draft);
+    startCheck(draft);
+    probe(draft);
+  },
+  refresh: (draft, { token }) => requestRead(draft, { causes: ["refresh"], tokens: [token] }),
+  close: (draft) => setStatus(draft, "closed", "The monitor was closed"),
+};
+
+// a timer that fires a fraction of a millisecond early is armed again
+const TIMERS: Readonly<Record<TimerName, (draft: Draft) => void>> = {
+  window: (draft) => {
+    draft.window = false;
+    considerPublication(draft);
+  },
   retry: retryNow,
-  recheck: onRecheck,
-  read: onReadTimer,
+  recheck: (draft) => {
+    if (draft.check !== null) requestRead(draft, { check: true });
+  },
+  read: (draft) => {
+    draft.nextReadAt = null;
+    beginNextRead(draft);
+  },
 };
 
 function onEvent(draft: Draft, id: number, event: SourceEvent): void {
   const { socket, metrics } = draft;
-  if (socket.kind !== "open" || socket.id !== id) return;
+  if (socket?.id !== id) return;
   metrics.events++;
   draft.health.lastEventAt = draft.now.wall;
   switch (event.kind) {
@@ -105,14 +126,14 @@ function onEvent(draft: Draft, id: number, event: SourceEvent): void {
       return requestRead(draft, { causes: ["event"], base: id });
     case "resumed":
       metrics.resumes++;
-      onResumed(draft, event.at, event.sleptMs);
+      onResumed(draft, event);
       return startCheck(draft);
     case "clock-stepped":
       return startCheck(draft);
   }
 }
 
-function onResumed(draft: Draft, at: number, sleptMs: number): void {
+function onResumed(draft: Draft, { at, sleptMs }: Resume): void {
   const last = draft.resumes.at(-1) ?? draft.resumed;
   if (last?.at === at && last.sleptMs === sleptMs) return;
   draft.resumes = [...draft.resumes, { at, sleptMs }];
@@ -120,69 +141,58 @@ function onResumed(draft: Draft, at: number, sleptMs: number): void {
 }
 
 function onViewed(draft: Draft, id: number, state: State | null): void {
-  const { viewing } = draft;
+  const { now, viewing } = draft;
   if (viewing === null) return;
   draft.viewing = null;
-  draft.viewsFrom = draft.now.monotonic + restMs(draft.now.monotonic - viewing.since);
-  const synced = syncedSocket(draft)?.id === id;
-  const view = synced ? state : null; // nothing that a lost socket showed counts
-  if (synced) draft.tableless = view === null;
+  draft.viewsFrom = now.monotonic + restMs(now.monotonic - viewing.since);
+  const { adopts, read } = viewing;
+  const synced = syncedSocket(draft);
+  const socket = synced?.id === id ? synced : null;
+  const view = socket && state; // nothing that a lost socket showed counts
+  if (socket !== null) draft.tableless = view === null;
   if (view !== null) draft.changePending = false;
-  const { purpose } = viewing;
-  if (purpose.for === "publication") return onPublicationView(draft, view);
-  const { observation, read } = purpose;
-  if (purpose.for === "adoption") {
-    return offer(draft, view ?? observation.state, read.causes, read.tokens);
+  if (read !== null) {
+    if (adopts) return offer(draft, view ?? read.state, read.causes, read.tokens);
+    if (socket === null) return offerRead(draft, read);
+    const drift = compare(draft, read, view);
+    return drift === undefined ? undefined : onDrift(draft, socket, read, drift);
   }
-  if (synced) compare(draft, observation, view, read);
-  else offerRead(draft, observation, read);
+  // without a table a change is found by a read; until then the newest reading is the state
+  if (view === null && draft.changePending && synced !== null) {
+    requestRead(draft, { causes: ["event"], base: synced.id });
+  }
+  const newest = view ?? draft.newest;
+  if (newest !== null) offer(draft, newest);
 }
 
-/** Without a table, a change is found by a read; until then the newest reading is the state. */
-function onPublicationView(draft: Draft, view: State | null): void {
-  const socket = syncedSocket(draft);
-  if (view === null && draft.changePending && socket !== null) {
-    requestRead(draft, { causes: ["event"], base: socket.id });
-  }
-  const state = view ?? draft.newest;
-  if (state !== null) offer(draft, state);
-}
-
-function onRead(draft: Draft, id: number, observation: Observation): void {
-  const read = endRead(draft, id);
-  if (read === null) return;
-  draft.lastRead = { ...draft.lastRead, ms: draft.now.monotonic - read.since };
+function onRead(draft: Draft, id: number, outcome: Outcome<Observation>): void {
+  const { now, reading, socket } = draft;
+  if (reading?.id !== id) return; // it is over already
+  draft.reading = null;
+  const ms = outcome.ok ? now.monotonic - reading.since : draft.lastRead.ms;
+  draft.lastRead = { endedAt: now.monotonic, ms };
+  if (!outcome.ok) return onReadFailed(draft, reading, outcome.error);
   draft.readFailures = 0;
   draft.metrics.fullReads++;
   updateStatus(draft);
-  const { socket } = draft;
-  const synced = syncedSocket(draft);
-  if (
-    socket.kind === "open" &&
-    (read.base === socket.id || (socket.synced && read.tokens.length > 0))
-  ) {
+  const read = { ...reading, ...outcome.value };
+  if (socket !== null && (read.base === socket.id || (socket.synced && read.tokens.length > 0))) {
     if (read.check) countReconcile(draft);
-    adopt(draft, socket, observation, read);
-  } else if (synced !== null) {
-    requestView(draft, synced, { for: "check", observation, read });
+    adopt(draft, socket, read);
+  } else if (socket?.synced) {
+    requestView(draft, socket, read);
   } else {
-    offerRead(draft, observation, read);
+    offerRead(draft, read);
   }
   beginNextRead(draft);
 }
 
-function onReadFailed(draft: Draft, id: number, error: unknown): void {
-  const read = endRead(draft, id);
-  if (read === null) return;
+function onReadFailed(draft: Draft, read: ReadInFlight, error: unknown): void {
   draft.readFailures++;
   draft.metrics.readFailures++;
-  draft.health.lastError = errorText(error);
-  if (draft.published === null) {
-    draft.effects.push({ kind: "fail", error });
-    return;
-  }
-  const level = draft.readFailures === 1 ? "warn" : "debug";
-  log(draft, level, `Cannot read the network: ${errorText(error)}`);
+  const text = noteError(draft, error);
+  if (text === null) return;
+  log(draft, draft.readFailures === 1 ? "warn" : "debug", `Cannot read the network: ${text}`);
   updateStatus(draft);
   if (read.tokens.length > 0) draft.effects.push({ kind: "settle", tokens: read.tokens, error });
   if (read.check) endCheck(draft);
@@ -191,11 +201,133 @@ function onReadFailed(draft: Draft, id: number, error: unknown): void {
   beginNextRead(draft);
 }
 
-/** The read is over; null if it is not the one in flight. */
-function endRead(draft: Draft, id: number): ReadInFlight | null {
-  const read = draft.reading;
-  if (read?.id !== id) return null;
-  draft.reading = null;
-  draft.lastRead = { ...draft.lastRead, endedAt: draft.now.monotonic };
-  return read;
+function subscribe(draft: Draft): void {
+  draft.retrying = false;
+  draft.effects.push({ kind: "subscribe", id: ++draft.lastId });
+}
+
+/** The subscription has ended: opens another one after a wait. */
+function loseSocket(draft: Draft, id: number, error: unknown): void {
+  const { socket } = draft;
+  if (socket?.id !== id) return;
+  const text = noteError(draft, error);
+  if (text !== null) replaceSocket(draft, socket, `The socket was lost: ${text}`, undefined, true);
+}
+
+/** Opens another subscription, at once unless this one was not verified yet. */
+function replaceSocket(
+  draft: Draft,
+  socket: Socket,
+  reason: string,
+  level: keyof Logger = draft.health.status === "degraded" ? "debug" : "warn",
+  waits = !socket.verified,
+): void {
+  draft.effects.push({ kind: "dispose", id: socket.id });
+  if (draft.now.monotonic - socket.since >= LONG_LIFE_MS) draft.attempt = 0;
+  draft.socket = null;
+  endCheck(draft);
+  log(draft, level, reason);
+  draft.socketFault = reason;
+  updateStatus(draft);
+  if (waits) retryLater(draft);
+  else subscribe(draft);
+}
+
+/** The backoff is over, or the reconcile tick cuts it short. */
+function retryNow(draft: Draft): void {
+  if (!draft.retrying) return;
+  draft.effects.push({ kind: "disarm", timer: "retry" });
+  subscribe(draft);
+}
+
+/** The reading replaces the table of the subscription, and what then differs is published. */
+function adopt(draft: Draft, socket: Socket, read: Read): void {
+  draft.socket = { ...socket, synced: true };
+  draft.effects.push({ kind: "adopt", id: socket.id, reading: read.reading });
+  requestView(draft, socket, read, true);
+  endCheck(draft);
+  // an event that came during the read may be newer than it, and its change is overwritten now
+  draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
+  if (draft.mayBeStale) recheckLater(draft, newCheck(draft));
+  // without a table no view shows what came during this first read
+  if (!socket.synced && draft.tableless && draft.changePending) {
+    requestRead(draft, { causes: ["event"], base: socket.id });
+  }
+  if (!socket.verified) probe(draft);
+}
+
+/** Sends the canary, unless one is under way or the table is not synced yet. */
+function probe(draft: Draft): void {
+  const socket = syncedSocket(draft);
+  if (socket === null || socket.probing) return;
+  draft.socket = { ...socket, probing: true };
+  draft.metrics.canaries++;
+  draft.effects.push({ kind: "probe", id: socket.id });
+}
+
+function onProbed(draft: Draft, id: number, outcome: Outcome<void>): void {
+  const { socket } = draft;
+  if (socket?.id !== id) return;
+  if (!outcome.ok) {
+    draft.metrics.canariesMissed++;
+    const text = noteError(draft, outcome.error);
+    return replaceSocket(draft, socket, `The socket did not answer its canary: ${text}`);
+  }
+  draft.socket = { ...socket, probing: false, verified: true };
+  draft.socketFault = null;
+  updateStatus(draft);
+}
+
+function updateStatus(draft: Draft): void {
+  const { config, health, readFailures } = draft;
+  const fault = draft.socketFault ??
+    (readFailures >= FAILURES_MAX ? `Reads fail: ${health.lastError}` : null);
+  if (fault !== null) return setStatus(draft, "degraded", fault);
+  if (health.status === "degraded") log(draft, "info", `Recovered from: ${health.reason}`);
+  if (config.polling) setStatus(draft, "polling", config.reason);
+  else setStatus(draft, "live", null);
+}
+
+function setStatus({ health, now }: Draft, status: Health["status"], reason: string | null): void {
+  if (health.status !== status) health.since = now.wall;
+  health.status = status;
+  health.reason = reason;
+}
+
+/** Keeps the error for `health` and returns its text; null before the first publication, which then fails. */
+function noteError(draft: Draft, error: unknown): string | null {
+  draft.health.lastError = errorText(error);
+  if (draft.published !== null) return draft.health.lastError;
+  draft.effects.push({ kind: "fail", error });
+  return null;
+}
+
+function log(draft: Draft, level: keyof Logger, message: string): void {
+  draft.effects.push({ kind: "log", level, message: `${draft.config.source}: ${message}` });
+}
+
+/**
+ * Milliseconds before an attempt to subscribe, of which so many have failed: 50 ms, doubling up to 30 s, less a random
+ * part of at most half, so that the monitors of one machine do not all come back at the same moment.
+ */
+export function backoffMs(attempt: number, random: number): number {
+  const longest = Math.min(FIRST_BACKOFF_MS * 2 ** attempt, LONGEST_BACKOFF_MS);
+  return Math.ceil(longest * (1 - random / 2));
+}
+
+function retryLater(draft: Draft): void {
+  draft.retrying = true;
+  draft.effects.push({ kind: "retry", attempt: draft.attempt++ });
+}
+
+/** The table misses what no event announced. */
+function onDrift(draft: Draft, socket: Socket, read: Read, drift: string): void {
+  if (draft.mayBeStale) {
+    // the view just taken may have drained newer events than this read shows: it counts as raced
+    return adopt(draft, socket, { ...read, causes: ["reconcile"], events: -1 });
+  }
+  draft.metrics.driftsFound++;
+  const reason = `Reconcile found changes that no event had announced: ${drift}`;
+  replaceSocket(draft, socket, reason, "warn");
+  offer(draft, read.state, ["reconcile"]);
 }

@@ -127,7 +127,7 @@ Deno.test("TimerSet survives a clock that calls back before it returns", async (
   assertEquals(fired, 1);
 });
 
-Deno.test("TimerSet clears all of its timers and rounds up", () => {
+Deno.test("TimerSet stops all of its timers and rounds up", () => {
   const clock = new ManualClock();
   const timers = new TimerSet(clock, true);
   let fired = 0;
@@ -139,7 +139,7 @@ Deno.test("TimerSet clears all of its timers and rounds up", () => {
   timers.once(() => fired++, 1)();
   timers.once(() => fired++, 1);
   timers.every(() => fired++, 1);
-  timers.clear();
+  timers.stop(null);
   clock.tick(10);
   assertEquals([fired, clock.pending], [1, 0]);
 });

@@ -144,17 +144,17 @@ Deno.test("step() does not change the model that it is given, for any input in a
   const [one, two] = [observe("192.0.2.1/24"), observe("192.0.2.2/24")];
   const inputs = (): Input[] => {
     const { socket } = model;
-    const id = "id" in socket ? socket.id : model.lastId;
+    const id = socket?.id ?? model.lastId;
     const read = model.reading?.id ?? 0;
     return [
       { kind: "open" },
       { kind: "subscribed", id },
-      { kind: "read", id: read, observation: one },
+      { kind: "read", id: read, outcome: { ok: true, value: one } },
       { kind: "viewed", id, state: one.state },
       { kind: "event", id, event: { kind: "changed" } },
       { kind: "viewed", id, state: two.state },
       { kind: "tick" },
-      { kind: "read", id: read, observation: observe("192.0.2.3/24") },
+      { kind: "read", id: read, outcome: { ok: true, value: observe("192.0.2.3/24") } },
       { kind: "viewed", id, state: one.state },
       { kind: "timer", timer: "recheck" },
       { kind: "event", id, event: { kind: "resumed", at: 1, sleptMs: 2 } },
@@ -163,8 +163,8 @@ Deno.test("step() does not change the model that it is given, for any input in a
       { kind: "refresh", token: 1 },
       { kind: "timer", timer: "window" },
       { kind: "timer", timer: "read" },
-      { kind: "probed", id, error: new Error("Deaf") },
-      { kind: "read-failed", id: read, error: new Error("Broken") },
+      { kind: "probed", id, outcome: { ok: false, error: new Error("Deaf") } },
+      { kind: "read", id: read, outcome: { ok: false, error: new Error("Broken") } },
       { kind: "lost", id, error: new Error("Gone") },
       { kind: "timer", timer: "retry" },
       { kind: "subscribe-failed", error: new Error("Refused") },

@@ -40,7 +40,7 @@ class Machine {
     this.feed({ kind: "open" }, { kind: "subscribed", id: 1 });
     this.monotonic += readMs;
     this.feed(
-      { kind: "read", id: this.model.reading!.id, observation: first },
+      { kind: "read", id: this.model.reading!.id, outcome: { ok: true, value: first } },
       { kind: "viewed", id: 1, state: first.state },
     );
   }
@@ -95,7 +95,7 @@ Deno.test("step() bounds only the reads of reconcile by its interval", () => {
   const first = observe("192.0.2.1/24");
   const answer = (): void => {
     const { id } = machine.model.reading!;
-    machine.feed({ kind: "read", id, observation: first }, {
+    machine.feed({ kind: "read", id, outcome: { ok: true, value: first } }, {
       kind: "viewed",
       id: 1,
       state: first.state,
@@ -125,7 +125,7 @@ Deno.test("step() publishes what a differing round drained, without waiting for 
   const kernel = observe("192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24");
   const view = observe("192.0.2.1/24", "192.0.2.2/24");
   const effects = machine.feed(
-    { kind: "read", id: machine.model.reading!.id, observation: kernel },
+    { kind: "read", id: machine.model.reading!.id, outcome: { ok: true, value: kernel } },
     { kind: "viewed", id: 1, state: view.state },
   );
   const kinds = effects.map((effect) => effect.kind);
@@ -140,7 +140,7 @@ Deno.test("step() of a polling source publishes what reconcile found, without a 
   machine.feed({ kind: "tick" });
   const [kernel, view] = [observe("192.0.2.2/24"), observe("192.0.2.3/24")];
   const effects = machine.feed(
-    { kind: "read", id: machine.model.reading!.id, observation: kernel },
+    { kind: "read", id: machine.model.reading!.id, outcome: { ok: true, value: kernel } },
     { kind: "viewed", id: 1, state: view.state },
   );
   assertEquals(effects.map((effect) => effect.kind), ["view", "disarm", "publish"]);

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type Outcome, TimedCalls, TimerSet } from "../../actor/clock.ts";
+import { type Outcome, TimerSet } from "../../actor/clock.ts";
 import type { SourceEvent } from "../../state/source.ts";
 import { settle, VirtualClock } from "../simulation/clock.ts";
 import { addresses, eth0, nic, setUp } from "./support.ts";
@@ -33,11 +33,11 @@ Deno.test("a read is aborted before the next one begins", async () => {
 
 Deno.test("a blocked event loop does not fail a call that was answered meanwhile", async () => {
   const clock = new VirtualClock();
-  const calls = new TimedCalls(new TimerSet(clock, true));
+  const timers = new TimerSet(clock, true);
   const outcomes: Outcome<string>[] = [];
   const answer = () =>
     new Promise<string>((resolve) => void clock.later("io", 10, () => resolve("answer")));
-  calls.start({
+  timers.call({
     what: "The call",
     limitMs: 1_000,
     call: answer,
@@ -51,9 +51,9 @@ Deno.test("a blocked event loop does not fail a call that was answered meanwhile
 
 Deno.test("a call takes no longer than its limit, and what the event loop is late by", async () => {
   const clock = new VirtualClock();
-  const calls = new TimedCalls(new TimerSet(clock, true));
+  const timers = new TimerSet(clock, true);
   const ended: number[] = [];
-  calls.start({
+  timers.call({
     what: "The call",
     limitMs: 1_001,
     call: () => new Promise(() => {}),

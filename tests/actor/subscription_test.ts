@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { backoffMs } from "../../actor/machine/subscription.ts";
+import { backoffMs } from "../../actor/machine/step.ts";
 import { addresses, eth0, record, setUp } from "./support.ts";
 
 Deno.test("backoffMs() doubles from 50 ms to 30 s and takes off at most half", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { getLogger } from "@std/log/get-logger";
-import { errorText, guardLogger, IgnoredInterfaces, valueText } from "../../actor/user_code.ts";
+import { guardLogger, guardPredicate, valueText } from "../../actor/options.ts";
 import {
   ManualClock,
   scriptedInterface,
@@ -8,6 +8,7 @@ import {
   ScriptedSource,
 } from "../../actor/testing.ts";
 import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
+import { errorText } from "../../state/format.ts";
 import { Log, nic, type OpenSetting, publish, setUp } from "./support.ts";
 
 Deno.test("guardLogger() survives a logger that throws or rejects", async () => {
@@ -35,9 +36,9 @@ Deno.test("guardLogger() asks for the logger netwatch at every call", () => {
   assertEquals(heard, ["one"]);
 });
 
-Deno.test("IgnoredInterfaces asks the predicate once for each interface object", () => {
+Deno.test("guardPredicate() asks the predicate once for each interface object", () => {
   const asked: string[] = [];
-  const ignored = new IgnoredInterfaces(({ name }) => {
+  const ignored = guardPredicate(({ name }) => {
     asked.push(name);
     return name === "docker0";
   }, new Log());
@@ -52,9 +53,9 @@ Deno.test("IgnoredInterfaces asks the predicate once for each interface object",
   assertEquals(asked, ["docker0", "eth0"]);
 });
 
-Deno.test("IgnoredInterfaces logs the first error and counts each as false", () => {
+Deno.test("guardPredicate() logs the first error and counts each as false", () => {
   const log = new Log();
-  const ignored = new IgnoredInterfaces(() => {
+  const ignored = guardPredicate(() => {
     throw new Error("Broken");
   }, log);
   const nics = [scriptedInterface("eth0"), scriptedInterface("eth1")];

@@ -19,17 +19,17 @@ export const BUGS: readonly PlantedBug[] = [
   { name: "no reconcile", quirks: { noInterval: true } },
   { name: "no journal while reading", quirks: { forgetsJournal: true } },
   { name: "resume from the wall clock", quirks: { wallClock: true } },
-  edit("no read after reopen", "actor/machine/subscription.ts", {
+  edit("no read after reopen", "actor/machine/step.ts", {
     "  draft.socket = { ...socket, synced: true };":
-      "  if (!socket.verified) observation = { ...observation, state: draft.newest ?? observation.state };\n" +
+      "  if (!socket.verified) read = { ...read, state: draft.newest ?? read.state };\n" +
       "  draft.socket = { ...socket, synced: true };",
   }),
-  edit("debounce restarted by each event", "actor/machine/coalesce.ts", {
-    "  addCauses(draft, [cause]);\n  if (viewInMs(draft, draft.now) > 0) openWindow(draft);\n  else takeView(draft);":
-      "  addCauses(draft, [cause]);\n  openWindow(draft);",
+  edit("debounce restarted by each event", "actor/machine/reads.ts", {
+    "  if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);":
+      "  if (causes.length > 0 || viewFrom(draft) > draft.now.monotonic) return openWindow(draft);",
     "  if (draft.window) return;\n  draft.window = true;": "  draft.window = true;",
-    'timer: "window", ms: viewInMs(draft, draft.now)':
-      'timer: "window", ms: Math.max(1, draft.config.coalesceMs)',
+    "const ms = viewFrom(draft) - draft.now.monotonic;":
+      "const ms = Math.max(1, draft.config.coalesceMs);",
   }),
   edit("states compared without flags", "state/normalize.ts", {
     "    a.tentative === b.tentative && a.duplicated === b.duplicated &&\n": "",
@@ -57,15 +57,15 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!this.readable.locked) this.#forgetRead();": "",
     "if (held) this.#forgetRead();": "",
   }),
-  edit("no second round before drift", "actor/machine/reconcile.ts", {
-    "if (quiet || check.rounds >= MAX_ROUNDS)": "if (quiet || check.rounds >= 1)",
+  edit("no second round before drift", "actor/machine/reads.ts", {
+    "quiet || check.rounds >= MAX_ROUNDS": "quiet || check.rounds >= 1",
   }),
-  edit("reconcile waits for the backoff", "actor/machine/reconcile.ts", {
-    "  retryNow(draft);\n  startCheck(draft);":
-      '  if (draft.socket.kind === "waiting") return;\n  startCheck(draft);',
+  edit("reconcile waits for the backoff", "actor/machine/step.ts", {
+    "    retryNow(draft);\n    startCheck(draft);":
+      "    if (draft.retrying) return;\n    startCheck(draft);",
   }),
-  edit("reconcile leaves the backoff alone", "actor/machine/reconcile.ts", {
-    "  retryNow(draft);\n  startCheck(draft);": "  startCheck(draft);",
+  edit("reconcile leaves the backoff alone", "actor/machine/step.ts", {
+    "    retryNow(draft);\n    startCheck(draft);": "    startCheck(draft);",
   }),
   edit("overflow ignored", "actor/machine/step.ts", {
     'return requestRead(draft, { causes: ["overflow"], base: id });': "return;",
@@ -78,21 +78,21 @@ export const BUGS: readonly PlantedBug[] = [
       'metrics.overflows++;\n      return requestRead(draft, { causes: ["overflow"], base: id });',
   }),
   edit("late result of a read used", "actor/clock.ts", {
-    "if (this.#pending.delete(controller)) timed.done(outcome);\n":
-      "if (this.#pending.delete(controller) || outcome.ok) timed.done(outcome);\n",
+    "if (this.#calls.delete(controller)) done(outcome);\n":
+      "if (this.#calls.delete(controller) || outcome.ok) done(outcome);\n",
   }, {
     file: "actor/machine/step.ts",
-    from: "if (read?.id !== id) return null;",
-    to: "if (read === null) return null;",
+    from: "if (reading?.id !== id) return;",
+    to: "if (reading === null) return;",
   }),
-  edit("no canary", "actor/machine/reconcile.ts", {
-    "  startCheck(draft);\n  probe(draft);": "  startCheck(draft);",
+  edit("no canary", "actor/machine/step.ts", {
+    "    startCheck(draft);\n    probe(draft);": "    startCheck(draft);",
   }),
-  edit("no canary during a check", "actor/machine/reconcile.ts", {
-    "  startCheck(draft);\n  probe(draft);":
-      "  if (draft.check !== null) return;\n  startCheck(draft);\n  probe(draft);",
+  edit("no canary during a check", "actor/machine/step.ts", {
+    "    startCheck(draft);\n    probe(draft);":
+      "    if (draft.check !== null) return;\n    startCheck(draft);\n    probe(draft);",
   }),
-  edit("live before the canary", "actor/machine/subscription.ts", {
+  edit("live before the canary", "actor/machine/step.ts", {
     "  if (!socket.verified) probe(draft);": "  if (!socket.verified) draft.socketFault = null;\n" +
       "  updateStatus(draft);\n  if (!socket.verified) probe(draft);",
   }),
@@ -100,29 +100,27 @@ export const BUGS: readonly PlantedBug[] = [
   edit("busy loop taken for a dead source", "actor/clock.ts", {
     "const SLICES = 5;": "const SLICES = 1;",
   }),
-  edit("read published outside the window", "actor/machine/coalesce.ts", {
-    "  if (publishInMs(draft, draft.now) > 0) openWindow(draft);\n": "",
+  edit("read published outside the window", "actor/machine/reads.ts", {
+    "  if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);\n": "",
     "  else publish(draft, state, changes);": "  publish(draft, state, changes);",
   }),
-  edit("equal states published", "actor/machine/coalesce.ts", {
+  edit("equal states published", "actor/machine/reads.ts", {
     "if (!isFirst && changes.length === 0) {": "if (state === published) {",
   }),
   edit("refresh joins a read under way", "actor/machine/reads.ts", {
-    "  const request = { causes":
-      "  if (draft.reading !== null && wanted.tokens !== undefined) {\n" +
-      "    draft.reading = { ...merge(draft.reading, { ...draft.reading, ...wanted }), ...ids(draft.reading) };\n" +
-      "    return;\n  }\n  const request = { causes",
-    "function merge(": "function ids({ id, since, events, published }: ReadInFlight) {\n" +
-      "  return { id, since, events, published };\n}\n\nfunction merge(",
+    "  const next = draft.nextRead;":
+      "  const { reading } = draft;\n  if (reading !== null && tokens.length > 0) {\n" +
+      "    draft.reading = { ...reading, tokens: [...reading.tokens, ...tokens] };\n    return;\n  }\n" +
+      "  const next = draft.nextRead;",
   }),
-  edit("raced adoption trusted", "actor/machine/subscription.ts", {
+  edit("raced adoption trusted", "actor/machine/step.ts", {
     "draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;":
       "draft.mayBeStale = false;",
   }),
-  edit("raced first read trusted", "actor/machine/subscription.ts", {
+  edit("raced first read trusted", "actor/machine/step.ts", {
     "if (!socket.synced && draft.tableless && draft.changePending)": "if (draft.config.polling)",
   }),
-  edit("waiting publication taken for drift", "actor/machine/reconcile.ts", {
+  edit("waiting publication taken for drift", "actor/machine/reads.ts", {
     "view ?? draft.newest as State": "view ?? draft.published as State",
   }),
   edit("read begun before the last is aborted", "actor/clock.ts", {
@@ -130,27 +128,25 @@ export const BUGS: readonly PlantedBug[] = [
       "      fail(error);\n      controller.abort(error);",
   }),
   edit("end of the socket not noticed", "actor/runner.ts", {
-    '      }\n    } catch (thrown) {\n      error = thrown ?? new Error("The subscription failed':
-      '      }\n      return;\n    } catch (thrown) {\n      error = thrown ?? new Error("The subscription failed',
+    "      }\n    } catch (thrown) {": "      }\n      return;\n    } catch (thrown) {",
   }),
-  edit("status not degraded", "actor/machine/subscription.ts", {
+  edit("status not degraded", "actor/machine/step.ts", {
     "  draft.socketFault = reason;": "",
   }),
-  edit("subscription not released", "actor/machine/subscription.ts", {
+  edit("subscription not released", "actor/machine/step.ts", {
     '  draft.effects.push({ kind: "dispose", id: socket.id });': "",
   }),
-  edit("drift found and not published", "actor/machine/reconcile.ts", {
-    '"warn");\n  offer(draft, observation.state, ["reconcile"]);': '"warn");',
+  edit("drift found and not published", "actor/machine/step.ts", {
+    '"warn");\n  offer(draft, read.state, ["reconcile"]);': '"warn");',
   }),
-  edit("degraded by no failure of reads", "actor/machine/subscription.ts", {
+  edit("degraded by no failure of reads", "actor/machine/step.ts", {
     "const FAILURES_MAX = 2;": "const FAILURES_MAX = 1e9;",
   }),
   edit("degraded for ever by failed reads", "actor/machine/step.ts", {
     "  draft.readFailures = 0;\n": "",
   }),
   edit("views not paced", "actor/machine/step.ts", {
-    "draft.viewsFrom = draft.now.monotonic + restMs(draft.now.monotonic - viewing.since);":
-      "void restMs;",
+    "draft.viewsFrom = now.monotonic + restMs(now.monotonic - viewing.since);": "void restMs;",
   }),
   edit("reads without a macrotask between", "actor/machine/reads.ts", {
     "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);":
@@ -163,18 +159,20 @@ export const BUGS: readonly PlantedBug[] = [
     from: "this.#options.ignoreInterface?.remember(sortedInterfaces(state));",
     to: "void sortedInterfaces;",
   }, {
-    file: "actor/user_code.ts",
-    from: "this.#ignored.get(nic) ?? false;",
-    to: "this.#ask(nic);",
+    file: "actor/options.ts",
+    from: "answers.get(nic) ?? false,",
+    to: "ask(nic),",
   }),
   edit("two sleeps merged", "actor/machine/step.ts", {
     "[...draft.resumes, { at, sleptMs }]": "[{ at, sleptMs }]",
   }),
   edit("clock step taken for a sleep", "actor/machine/step.ts", {
     '    case "clock-stepped":\n':
-      '    case "clock-stepped":\n      onResumed(draft, draft.now.wall, 100);\n',
+      '    case "clock-stepped":\n      onResumed(draft, { at: draft.now.wall, sleptMs: 100 });\n',
   }),
-  edit("timers running after close", "actor/runner.ts", { "    this.#timers.clear();\n": "" }),
+  edit("timers running after close", "actor/clock.ts", {
+    "    for (const timer of this.#timers) timer.cancel();\n": "",
+  }),
   edit("refresh pending after close", "actor/runner.ts", {
     "      reject(new MonitorClosedError());\n": "      void reject;\n",
   }),
