@@ -8,7 +8,6 @@ import type { Reading } from "../../state/source.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
 import { macrotask } from "../time_slice.ts";
-import * as C from "./systems.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
@@ -22,6 +21,7 @@ import {
   type RouteMessage,
   u32,
 } from "./route_message.ts";
+import * as C from "./systems.ts";
 
 /** A longer list, of about 500 addresses, leaves the event loop its turn between the steps. */
 const LONG_BYTES = 65_536;
@@ -123,10 +123,9 @@ function readAddressFlags(
   { inet6, socketFlags }: C.BsdSystem,
   interfaces: readonly ListedInterface[],
 ): AddressFlags | null {
-  const { libc } = syscalls;
   const flags = new Map<InterfaceAddress, number>();
   let asked = 0;
-  const socket = libc.socket(inet6, C.SOCK_DGRAM | socketFlags, 0);
+  const socket = syscalls.libc.socket(inet6, C.SOCK_DGRAM | socketFlags, 0);
   for (const { addresses, link } of interfaces) {
     for (const address of addresses) {
       if (address.family !== "IPv6") continue;
@@ -142,7 +141,7 @@ function readAddressFlags(
       flags.set(address, u32(request, C.IFNAMSIZ));
     }
   }
-  if (socket >= 0) libc.close(socket);
+  if (socket >= 0) syscalls.libc.close(socket);
   return asked > 0 && flags.size === 0 ? null : flags;
 }
 

@@ -6,7 +6,6 @@ import { formatIp } from "../../state/ip.ts";
 import type { SocketPort } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { POLLERR, POLLIN } from "../poll_loop.ts";
-import * as C from "./systems.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
@@ -19,6 +18,7 @@ import {
   type RouteMessage,
   u32,
 } from "./route_message.ts";
+import * as C from "./systems.ts";
 
 const RECEIVE_BUFFER_BYTES = 262_144; // by default
 /** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
@@ -47,7 +47,6 @@ const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 const CHANGED: BsdEvent = { kind: "changed" };
 const NOISE: BsdEvent = { kind: "noise" };
 
-/** Receives one line of text per event. */
 type Trace = EventSourceOptions["trace"];
 
 /** A descriptor that becomes readable when the network changes. */

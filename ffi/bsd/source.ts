@@ -72,14 +72,12 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     syscalls.routeTable("sysctl of the interfaces", system.listRequest);
   }
 
-  /** Opens the sockets. */
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
     return this.#subscription = new BsdSubscription(this.#runtime, this.#options, this.counters);
   }
 
-  /** Reads interfaces, addresses and routes. */
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
     const { syscalls, system } = this.#runtime;

@@ -88,8 +88,7 @@ export const DARWIN = {
   IN6_IFF_OPTIMISTIC: 0x200, // usable while it is checked (RFC 4429)
   CLOCK_MONOTONIC_RAW: 4, // counts sleep
   CLOCK_UPTIME_RAW: 8, // does not
-
-  // sys/sys_domain.h, sys/kern_event.h
+  // sys/sys_domain.h, sys/kern_event.h, net/net_kev.h
   PF_SYSTEM: 32,
   SYSPROTO_EVENT: 1,
   SIOCSKEVFILT: 0x800c_6502n,
@@ -98,8 +97,6 @@ export const DARWIN = {
   KEV_ANY_SUBCLASS: 0,
   KEV_MSG_HEADER_SIZE: 24,
   KERN_EVENT_MSG: { kev_subclass: 12, event_code: 20 },
-
-  // net/net_kev.h
   KEV_INET_SUBCLASS: 1,
   KEV_DL_SUBCLASS: 2,
   KEV_INET6_SUBCLASS: 6,
