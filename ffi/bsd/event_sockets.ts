@@ -39,8 +39,6 @@ export type BsdEvent =
   | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
 
 const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
-/** Messages of these types are worth a look at their route; the others change nothing. */
-const ROUTE_CHANGES: readonly number[] = [C.RTM_ADD, C.RTM_DELETE, C.RTM_CHANGE];
 /** The names of RTM_* in the wire trace. */
 const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 
@@ -203,9 +201,8 @@ export function decodeEvent(message: RouteMessage, layout: C.Layout): BsdEvent {
       // RTM_MISS comes for each destination without a route, thousands a second since macOS 26.4
       // (tailscale#19324, net-tools#203), and the echo of a request may be a refusal. A router that learns a
       // million routes, and neighbours that come and go, change no default route.
-      const isChange = ROUTE_CHANGES.includes(type) && field(message, header.error) === 0 &&
-        decodeRoute(message, header, layout, true) !== null;
-      return isChange ? CHANGED : NOISE;
+      const isDone = type <= C.RTM_CHANGE && field(message, header.error) === 0; // RTM_ADD and RTM_DELETE, too
+      return isDone && decodeRoute(message, header, layout, true) !== null ? CHANGED : NOISE;
     }
     default:
       return type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;

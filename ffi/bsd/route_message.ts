@@ -261,8 +261,8 @@ function addressOf(bytes: Uint8Array, at: number, family: Family): Uint8Array {
     ? [C.SOCKADDR_IN.sin_addr, 4]
     : [C.SOCKADDR_IN6.sin6_addr, 16];
   const address = new Uint8Array(size);
-  const end = Math.max(offset, Math.min(bytes[at]!, offset + size));
-  address.set(bytes.subarray(at + offset, at + end));
+  const end = Math.min(bytes[at]!, offset + size);
+  for (let i = offset; i < end; i++) address[i - offset] = bytes[at + i]!;
   return address;
 }
 
