@@ -3,7 +3,7 @@
 import type { Clock, Timer } from "../state/runtime.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
-import { makeAddress, PLAIN_ADDRESS } from "../state/normalize.ts";
+import { makeAddress } from "../state/normalize.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 
@@ -139,5 +139,5 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
   if (bytes === null || !Number.isInteger(prefixLength)) return null;
   const linkLocal = info.family === "IPv6" && isLinkLocal(bytes);
   const scopeId = linkLocal ? info.scopeid ?? null : null;
-  return makeAddress(bytes, { ...PLAIN_ADDRESS, prefixLength, scopeId });
+  return makeAddress(bytes, { prefixLength, scopeId });
 }

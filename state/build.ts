@@ -14,25 +14,23 @@ export interface Lists {
   readonly sorted: readonly Interface[];
   /** The same as the source said them, before the rules about host-only interfaces. */
   readonly given: readonly Interface[];
-  readonly surroundings: Surroundings;
+  /** There is neither a physical interface nor a tunnel that is up: the program lives in a container. */
+  readonly isContainer: boolean;
+  /** Of these only the names of the interfaces count. */
+  readonly defaultRoute: DefaultRoutes;
   /** Of the sorted interfaces: looking each up costs ten times as much. */
   readonly addresses: readonly InterfaceAddresses[];
   readonly loopback: Texts;
   readonly global: Texts;
   readonly usableIpv4: number; // how many usable addresses there are
   readonly usableIpv6: number;
-  readonly local: Pick<State, "localAddresses" | "haveIpv4" | "haveIpv6">;
+  readonly localAddresses: State["localAddresses"];
   /** Where it differs from the lists of the state before if only objects were replaced; kept for one state. */
   step: { readonly before: Lists; readonly places: readonly number[] } | null;
 }
 
-/** What all interfaces and the default routes together say about host-only interfaces. */
-interface Surroundings {
-  /** There is neither a physical interface nor a tunnel that is up: the program lives in a container. */
-  readonly isContainer: boolean;
-  readonly ipv4: string | null; // the interface of the IPv4 default route
-  readonly ipv6: string | null; // the interface of the IPv6 default route
-}
+/** What the other lists follow from. */
+type Given = Pick<Lists, "given" | "isContainer" | "defaultRoute" | "step">;
 
 /** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
 interface Texts {
@@ -66,7 +64,10 @@ export function buildState(
     ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
   const before = previous === null ? undefined : LISTS.get(previous.interfaces);
-  const { local, record: interfaces } = listsOf(reading.interfaces, defaultRoute, before);
+  const lists = listsOf(reading.interfaces, defaultRoute, before);
+  const interfaces = lists.record;
+  const haveIpv4 = lists.usableIpv4 > 0;
+  const haveIpv6 = lists.usableIpv6 > 0;
   const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
   const { links, addressFlags, routes } = reading.knows;
   const isOnline = leadsOut(defaultRoute.ipv4, interfaces) ||
@@ -75,8 +76,10 @@ export function buildState(
     interfaces,
     defaultRoute,
     defaultRouteInterface: main?.interface ?? null,
-    online: isOnline || (!routes && (local.haveIpv4 || local.haveIpv6) ? "unknown" : false),
-    ...local,
+    online: isOnline || (!routes && (haveIpv4 || haveIpv6) ? "unknown" : false),
+    localAddresses: lists.localAddresses,
+    haveIpv4,
+    haveIpv6,
     homeRouter: homeRouter(defaultRoute.ipv4),
     // a VPN over a metered link says nothing about that link, so only the interface itself counts
     isExpensive: main !== null && interfaces[main.interface]?.kind === "cellular"
@@ -116,17 +119,14 @@ function listsOf(
     replaced = before && replacedIn(before.given, interfaces);
   }
   const given = replaced?.given ?? normalizeAll(interfaces, before?.given ?? []);
-  const surroundings: Surroundings = {
-    isContainer: !given.some(leadsOutside),
-    ipv4: defaultRoute.ipv4?.interface ?? null,
-    ipv6: defaultRoute.ipv6?.interface ?? null,
-  };
-  const isSame = before?.surroundings.isContainer === surroundings.isContainer &&
-    before.surroundings.ipv4 === surroundings.ipv4 &&
-    before.surroundings.ipv6 === surroundings.ipv6;
+  const isContainer = !given.some(leadsOutside);
+  const { ipv4, ipv6 } = defaultRoute;
+  const isSame = before?.isContainer === isContainer &&
+    before.defaultRoute.ipv4?.interface === ipv4?.interface &&
+    before.defaultRoute.ipv6?.interface === ipv6?.interface;
   if (isSame && given === before.given) return before;
   const step = isSame && replaced ? { before, places: replaced.places } : null;
-  return makeLists(given, surroundings, step) ??
+  return makeLists({ given, isContainer, defaultRoute, step }) ??
     listsOf(uniqueByName(given), defaultRoute, before);
 }
 
@@ -190,9 +190,10 @@ function leadsOutside({ kind, up }: Interface): boolean {
  * Applies the rules about host-only interfaces to one in normal form. They only ever clear `hostOnly`, so
  * applying them to the result again changes nothing.
  */
-function applyRules(nic: Interface, { ipv4, ipv6, isContainer }: Surroundings): Interface {
+function applyRules(nic: Interface, { isContainer, defaultRoute }: Given): Interface {
   if (!nic.hostOnly || nic.kind === "loopback") return nic;
-  if (!isContainer && nic.name !== ipv4 && nic.name !== ipv6) return nic;
+  const { ipv4, ipv6 } = defaultRoute;
+  if (!isContainer && nic.name !== ipv4?.interface && nic.name !== ipv6?.interface) return nic;
   const cleared = CLEARED.get(nic) ?? assumeNormal({ ...nic, hostOnly: false });
   CLEARED.set(nic, cleared);
   return cleared;
@@ -202,21 +203,18 @@ function applyRules(nic: Interface, { ipv4, ipv6, isContainer }: Surroundings): 
  * The lists of sorted interfaces; null if a name occurs twice. Of the lists of the state before all but the
  * places of the step stay.
  */
-function makeLists(
-  given: readonly Interface[],
-  surroundings: Surroundings,
-  step: Lists["step"],
-): Lists | null {
+function makeLists(from: Given): Lists | null {
+  const { given, step } = from;
   const sorted = step === null ? given.slice() : step.before.sorted.slice();
   const addresses = step === null ? [] : step.before.addresses.slice();
   let usableIpv4 = step?.before.usableIpv4 ?? 0;
   let usableIpv6 = step?.before.usableIpv6 ?? 0;
   for (const place of step?.places ?? given.keys()) {
-    const nic = sorted[place] = applyRules(given[place]!, surroundings);
-    const from = addresses[place];
-    const to = addresses[place] = addressesOf(nic);
-    usableIpv4 += to.usableIpv4 - (from?.usableIpv4 ?? 0);
-    usableIpv6 += to.usableIpv6 - (from?.usableIpv6 ?? 0);
+    const nic = sorted[place] = applyRules(given[place]!, from);
+    const before = addresses[place];
+    const after = addresses[place] = addressesOf(nic);
+    usableIpv4 += after.usableIpv4 - (before?.usableIpv4 ?? 0);
+    usableIpv6 += after.usableIpv6 - (before?.usableIpv6 ?? 0);
   }
   const record: Record<string, Interface> = Object.create(null);
   for (const nic of sorted) {
@@ -225,16 +223,13 @@ function makeLists(
   }
   const loopback = textsOf(addresses, "loopback", step);
   const global = textsOf(addresses, "global", step);
-  const local = {
-    localAddresses: localAddressesOf(addresses, loopback, global, step?.before),
-    haveIpv4: usableIpv4 > 0,
-    haveIpv6: usableIpv6 > 0,
-  };
-  const lists = { record, sorted, given, surroundings, addresses, loopback, global };
-  LISTS.set(record, { ...lists, usableIpv4, usableIpv6, local, step });
+  const localAddresses = localAddressesOf(addresses, loopback, global, step?.before);
+  const made = { record, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
+  const lists: Lists = { ...from, ...made, localAddresses };
+  LISTS.set(record, lists);
   if (step !== null) step.before.step = null; // or each state would keep all before it
   Object.freeze(record);
-  return LISTS.get(record)!;
+  return lists;
 }
 
 /** The texts of a scope. Those before are used again if few differ. */
@@ -293,7 +288,7 @@ function localAddressesOf(
 ): State["localAddresses"] {
   let regular = global.all;
   if (regular.length > 0 && loopback === before?.loopback && global === before.global) {
-    return before.local.localAddresses;
+    return before.localAddresses;
   }
   if (regular.length === 0) regular = collectTexts(addresses, "uniqueLocal").all;
   if (regular.length === 0) regular = collectTexts(addresses, "linkLocal").all;

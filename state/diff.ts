@@ -9,7 +9,6 @@ import {
 import {
   compareAddresses,
   equalAddresses,
-  equalInterfaces,
   equalRoutes,
   FIELDS,
   normalizeAddress,
@@ -17,22 +16,16 @@ import {
   normalizeRoute,
   pairSorted,
 } from "./normalize.ts";
-import type {
-  Address,
-  AddressChange,
-  AddressFlagsChange,
-  Change,
-  DefaultRoute,
-  Interface,
-  ResumedReason,
-  State,
-} from "./types.ts";
+import type { Address, Change, DefaultRouteChange, ResumedReason, State } from "./types.ts";
 
 /**
  * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
  * machines that only dozed or were paused (tailscale#11519).
  */
 const MAJOR_SLEEP_MS = 600_000;
+
+/** The default route of one family in two states. */
+export type RoutePair = Omit<DefaultRouteChange, "kind">;
 
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -62,7 +55,9 @@ const NONE: readonly never[] = Object.freeze([]);
 export function diffStates(previous: State, next: State): readonly Change[] {
   if (previous === next) return NONE;
   const changes = interfaceChanges(pairInterfaces(previous, next));
-  pushRouteChanges(changes, previous, next);
+  for (const pair of pairRoutes(previous, next)) {
+    if (!equalRoutes(pair.from, pair.to)) changes.push({ kind: "default-route-changed", ...pair });
+  }
   pushSourceChanges(changes, previous, next);
   return freezeList(changes);
 }
@@ -74,14 +69,12 @@ export function diffInterfaces(previous: State, next: State): readonly Change[] 
 
 /** Whether the sources of two states said equal interfaces with equal addresses. */
 export function sameInterfaces(a: State, b: State): boolean {
-  return pairInterfaces(a, b, givenInterfaces)
-    .every(({ from, to }) => from !== undefined && to !== undefined && equalInterfaces(from, to));
+  return diffInterfaces(a, b).length === 0;
 }
 
 /** Whether two states have equal default routes. */
 export function sameRoutes(a: State, b: State): boolean {
-  return equalRoutes(a.defaultRoute.ipv4, b.defaultRoute.ipv4) &&
-    equalRoutes(a.defaultRoute.ipv6, b.defaultRoute.ipv6);
+  return pairRoutes(a, b).every(({ from, to }) => equalRoutes(from, to));
 }
 
 /** The major sleep that lies between two states; null if there is none. */
@@ -90,9 +83,14 @@ export function longSleepBetween(previous: State, next: State): ResumedReason | 
   return sleptMs >= MAJOR_SLEEP_MS ? { kind: "resumed", sleptMs } : null;
 }
 
-/** The default route of a family, in normal form. */
-export function routeOf({ defaultRoute }: State, family: "IPv4" | "IPv6"): DefaultRoute | null {
-  return normalizeRoute(family === "IPv4" ? defaultRoute.ipv4 : defaultRoute.ipv6);
+/** The default routes of two states by family, in normal form. */
+export function pairRoutes(previous: State, next: State): readonly RoutePair[] {
+  const { ipv4, ipv6 } = previous.defaultRoute;
+  const { defaultRoute } = next;
+  return [
+    { family: "IPv4", from: normalizeRoute(ipv4), to: normalizeRoute(defaultRoute.ipv4) },
+    { family: "IPv6", from: normalizeRoute(ipv6), to: normalizeRoute(defaultRoute.ipv6) },
+  ];
 }
 
 /** Freezes a list and its items. */
@@ -133,14 +131,6 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
   return changes.concat(removed, added, changed);
 }
 
-function pushRouteChanges(changes: Change[], previous: State, next: State): void {
-  for (const family of ["IPv4", "IPv6"] as const) {
-    const from = routeOf(previous, family);
-    const to = routeOf(next, family);
-    if (!equalRoutes(from, to)) changes.push({ kind: "default-route-changed", family, from, to });
-  }
-}
-
 /** The wake-up from sleep that lies between two states; null if there is none. */
 function resumeBetween(
   previous: State,
@@ -167,12 +157,6 @@ function pushSourceChanges(changes: Change[], previous: State, next: State): voi
   }
 }
 
-/** An interface, and its addresses by CIDR once one of them changes. */
-interface Draft {
-  nic: Interface;
-  addresses: Map<string, Address> | null;
-}
-
 /**
  * Applies changes: `applyChanges(a, diffStates(a, b))` equals `b`. A change that does not fit, such as the
  * removal of an address that is not there, is ignored.
@@ -192,63 +176,53 @@ interface Draft {
  * ```
  */
 export function applyChanges(previous: State, changes: readonly Change[]): State {
-  const drafts = new Map<string, Draft>();
-  for (const nic of sortedInterfaces(previous)) drafts.set(nic.name, { nic, addresses: null });
+  const nics = new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic]));
+  const addresses = new Map<string, Map<string, Address>>(); // of interfaces where one changes, by CIDR
   let { defaultRoute, knows, resumedAt, sleptMs } = previous;
   for (const change of changes) {
     switch (change.kind) {
-      case "interface-added": {
-        const nic = change.interface;
-        if (!drafts.has(nic.name)) drafts.set(nic.name, { nic, addresses: null });
+      case "interface-added":
+        if (!nics.has(change.interface.name)) nics.set(change.interface.name, change.interface);
         break;
-      }
       case "interface-removed":
-        drafts.delete(change.interface.name);
+        nics.delete(change.interface.name);
+        addresses.delete(change.interface.name);
         break;
       case "interface-changed": {
-        const draft = drafts.get(change.interface);
+        const nic = nics.get(change.interface);
         const fields = FIELDS.filter((field) => change.fields.includes(field));
         const changed = Object.fromEntries(fields.map((field) => [field, change.to[field]]));
-        if (draft !== undefined) draft.nic = { ...draft.nic, ...changed };
+        if (nic !== undefined) nics.set(nic.name, { ...nic, ...changed });
         break;
       }
-      case "address-added":
-      case "address-removed":
-      case "address-changed":
-        applyToAddresses(drafts.get(change.interface), change);
+      case "default-route-changed":
+        defaultRoute = { ...defaultRoute, [change.family === "IPv4" ? "ipv4" : "ipv6"]: change.to };
         break;
-      case "default-route-changed": {
-        const family = change.family === "IPv4" ? "ipv4" : "ipv6";
-        defaultRoute = { ...defaultRoute, [family]: change.to };
-        break;
-      }
       case "resumed":
         ({ at: resumedAt, sleptMs } = change);
         break;
       case "source-changed":
         ({ knows, resumedAt, sleptMs } = change);
+        break;
+      case "address-added":
+      case "address-removed":
+      case "address-changed": {
+        const nic = nics.get(change.interface);
+        if (nic === undefined) break;
+        const held = addresses.get(nic.name) ??
+          new Map(normalizeInterface(nic).addresses.map((one) => [one.cidr, one]));
+        addresses.set(nic.name, held);
+        const isChange = change.kind === "address-changed";
+        const address = normalizeAddress(isChange ? change.to : change.address, nic.name);
+        if (change.kind === "address-removed") held.delete(address.cidr);
+        else if (held.has(address.cidr) === isChange) held.set(address.cidr, address);
+      }
     }
   }
-  const interfaces = Array.from(
-    drafts.values(),
-    ({ addresses, nic }) =>
-      addresses === null ? nic : { ...nic, addresses: [...addresses.values()] },
-  );
+  const interfaces = Array.from(nics.values(), (nic) => {
+    const held = addresses.get(nic.name);
+    return held === undefined ? nic : { ...nic, addresses: [...held.values()] };
+  });
   const resumed = resumedAt === null || sleptMs === null ? null : { at: resumedAt, sleptMs };
   return buildState({ interfaces, defaultRoute, knows }, resumed, previous);
-}
-
-function applyToAddresses(
-  draft: Draft | undefined,
-  change: AddressChange | AddressFlagsChange,
-): void {
-  if (draft === undefined) return;
-  const { nic } = draft;
-  const addresses = draft.addresses ??= new Map(
-    normalizeInterface(nic).addresses.map((held) => [held.cidr, held]),
-  );
-  const isChange = change.kind === "address-changed";
-  const address = normalizeAddress(isChange ? change.to : change.address, nic.name);
-  if (change.kind === "address-removed") addresses.delete(address.cidr);
-  else if (addresses.has(address.cidr) === isChange) addresses.set(address.cidr, address);
 }

@@ -25,8 +25,8 @@ const ADDRESS_FLAGS = [
   ["duplicated", "duplicate", "is a duplicate: another machine has it", "is no duplicate any more"],
   ["deprecated", "deprecated", "is deprecated", "is preferred again"],
   ["temporary", "temporary", "is temporary", "is no longer temporary"],
+  ["permanent", "", "is permanent", "has a limited lifetime"], // most are: an address does not say it
 ] as const;
-const PERMANENT = ["permanent", "permanent", "is permanent", "has a limited lifetime"] as const;
 
 /** What became of a field of an interface. */
 const FIELD_TEXTS: Readonly<Record<string, (from: Interface, to: Interface) => string>> = {
@@ -41,9 +41,9 @@ const FIELD_TEXTS: Readonly<Record<string, (from: Interface, to: Interface) => s
   mtu: (from, to) => `has MTU ${to.mtu} (was ${from.mtu})`,
 };
 
-const ROUTE_FIELDS = [["gateway", "via"], ["source", "from"], ["metric", "metric"]] as const;
-type RouteField = typeof ROUTE_FIELDS[number];
-const HOP: readonly RouteField[] = ROUTE_FIELDS.slice(0, 1);
+type RouteField = readonly ["gateway" | "source" | "metric", word: string];
+const HOP: readonly RouteField[] = [["gateway", "via"]];
+const ROUTE: readonly RouteField[] = [...HOP, ["source", "from"], ["metric", "metric"]];
 
 const UNITS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]] as const;
 
@@ -191,15 +191,15 @@ function fieldsText({ fields, from, to }: InterfaceFieldsChange): string {
 
 function addressText(address: Address): string {
   const peer = address.peer === null ? "" : ` peer ${address.peer}`;
-  const flags = ADDRESS_FLAGS.filter(([flag]) => address[flag]).map(([, adjective]) => adjective);
+  const flags = ADDRESS_FLAGS.map(([flag, adjective]) => address[flag] && adjective)
+    .filter(Boolean);
   return `${address.cidr}${peer}${flags.length === 0 ? "" : ` (${flags.join(", ")})`}`;
 }
 
 function flagsText(from: Address, to: Address): string {
-  const texts: string[] = [...ADDRESS_FLAGS, PERMANENT]
-    .filter(([flag]) => from[flag] !== to[flag])
+  const texts: string[] = ADDRESS_FLAGS
+    .filter(([flag]) => to.duplicated ? flag === "duplicated" : from[flag] !== to[flag])
     .map(([flag, , on, off]) => to[flag] ? on : off);
-  if (to.duplicated) texts.splice(0, texts.length, "is a duplicate: another machine has it");
   if (from.peer !== to.peer) {
     texts.push(`has peer ${to.peer ?? "none"} (was ${from.peer ?? "none"})`);
   }
@@ -215,7 +215,7 @@ function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason)
     const was = from && ` (was ${routeText(from, HOP)})`;
     return `${family} now leaves by ${routeText(to, HOP)}${was ?? ""}`;
   }
-  const differing = ROUTE_FIELDS.filter(([field]) => from[field] !== to[field]);
+  const differing = ROUTE.filter(([field]) => from[field] !== to[field]);
   if (differing.length === 0) return `${family} leaves by ${name}, which was created again`;
   const [now, before] = [to, from].map((route) => routeText(route, differing).slice(name.length));
   const [field] = differing[0]!;
@@ -233,10 +233,7 @@ export function errorText(error: unknown): string {
   }
 }
 
-function routeText(
-  route: DefaultRoute | null,
-  fields: readonly RouteField[] = ROUTE_FIELDS,
-): string {
+function routeText(route: DefaultRoute | null, fields = ROUTE): string {
   if (route === null) return "none";
   const parts = fields.filter(([field]) => route[field] !== null)
     .map(([field, word]) => `${word} ${route[field]}`);

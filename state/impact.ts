@@ -1,5 +1,5 @@
 // What a difference between two states means: to a program, to one socket, and to open connections.
-import { freezeList, longSleepBetween, routeOf } from "./diff.ts";
+import { freezeList, longSleepBetween, pairRoutes, type RoutePair } from "./diff.ts";
 import { escapeText } from "./format.ts";
 import { addressesOf, findInterface, isBindable, pairInterfaces } from "./interfaces.ts";
 import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
@@ -86,7 +86,7 @@ export function majorReasons(
   const ignore = askOnce(options.ignoreInterface);
   const sleep = longSleepBetween(previous, next);
   return freezeList([
-    ...FAMILIES.flatMap((family) => routeReasons(family, previous, next, ignore)),
+    ...pairRoutes(previous, next).flatMap((pair) => routeReasons(pair, previous, next, ignore)),
     ...interfaceReasons(previous, next, ignore),
     ...(sleep === null ? [] : [sleep]),
   ]);
@@ -105,20 +105,14 @@ function askOnce(predicate: Ignore | undefined): Ignore {
   };
 }
 
-function routeReasons(
-  family: "IPv4" | "IPv6",
-  previous: State,
-  next: State,
-  ignore: Ignore,
-): Reason[] {
-  const from = routeOf(previous, family);
-  const to = routeOf(next, family);
+function routeReasons(pair: RoutePair, previous: State, next: State, ignore: Ignore): Reason[] {
+  const { from, to } = pair;
   const fromNic = from && findInterface(previous, from.interface);
   const toNic = to && findInterface(next, to.interface);
   const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&
     from?.source === to?.source && fromNic?.index === toNic?.index;
   if (same || (fromNic && ignore(fromNic)) || (toNic && ignore(toNic))) return [];
-  return [{ kind: "default-route", family, from, to }];
+  return [{ kind: "default-route", ...pair }];
 }
 
 function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[] {
@@ -215,30 +209,27 @@ function parseLocal(local: LocalAddress): Parsed | null {
     readonly interface?: string;
     readonly transport?: string;
   };
-  if (OTHER_TRANSPORTS.includes(transport)) return null;
-  if (typeof hostname !== "string") {
-    throw new TypeError(
-      'Cannot take this as a local address: give listener.addr or { hostname: "192.0.2.7" }',
-    );
-  }
-  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(hostname) ?? [];
+  if (["unix", "unixpacket", "vsock"].includes(transport)) return null;
+  const text = String(hostname);
+  const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(text) ?? [];
   const bytes = parseIp(host);
   if (bytes === null || (name !== null && typeof name !== "string")) {
     throw new TypeError(
-      `Cannot take "${escapeText(hostname)}" as a local address: give an IP address ` +
-        "without brackets, with %zone where needed, not a name, and the name of an interface, if any",
+      `Cannot take "${
+        escapeText(text)
+      }" as a local address: give listener.addr, or an IP address ` +
+        "without brackets, with %zone where needed, and the name of an interface, if any",
     );
   }
   return { address: formatIp(unmapIpv4(bytes)), interface: name, zone };
 }
 
-const OTHER_TRANSPORTS: readonly string[] = ["unix", "unixpacket", "vsock"];
-
 function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean {
   const family = parsed.address === "::" ? "IPv6" : "IPv4";
-  const from = routeOf(previous, family);
-  const to = routeOf(next, family);
-  if (from?.interface !== to?.interface || from?.source !== to?.source) return true;
+  const pair = pairRoutes(previous, next).find((one) => one.family === family)!;
+  if (pair.from?.interface !== pair.to?.interface || pair.from?.source !== pair.to?.source) {
+    return true;
+  }
   if (parsed.interface === null && parsed.zone === null) return false;
   const binds = (nic: Interface): boolean =>
     nic.addresses.some((held) => held.family === family && isBindable(held, nic));
@@ -281,20 +272,19 @@ function selects({ interface: name, zone }: Parsed, state: State): (nic: Interfa
  */
 export function connectionLoss(previous: State, next: State): Reason | null {
   if (previous === next) return null;
-  return longSleepBetween(previous, next) ?? routeLoss("IPv4", previous, next) ??
-    routeLoss("IPv6", previous, next) ?? addressLoss(previous, next);
+  const pair = pairRoutes(previous, next).find((one) => isRouteLost(one, previous, next));
+  return longSleepBetween(previous, next) ??
+    (pair ? { kind: "default-route", ...pair } : addressLoss(previous, next));
 }
 
-function routeLoss(family: "IPv4" | "IPv6", previous: State, next: State): Reason | null {
-  const from = routeOf(previous, family);
-  const to = routeOf(next, family);
-  if (from === null || from === to) return null;
+function isRouteLost({ family, from, to }: RoutePair, previous: State, next: State): boolean {
+  if (from === null || from === to) return false;
   const before = findInterface(previous, from.interface);
   const after = findInterface(next, from.interface);
   const keeps = from.source === null || holds(after, from.source);
   const isSame = to !== null && to.interface === from.interface && before?.index === after?.index &&
     (to.source === from.source || from.source === null || (family === "IPv6" && keeps));
-  return isSame && keeps ? null : { kind: "default-route", family, from, to };
+  return !isSame || !keeps;
 }
 
 function addressLoss(previous: State, next: State): Reason | null {

@@ -1,8 +1,6 @@
 // Interface names: from bytes to text, without loss, and the kind of interface that they suggest.
 import type { InterfaceKind } from "./types.ts";
 
-const BACKSLASH = 0x5c;
-
 /** A backslash that `interfaceName()` could have written itself. */
 const ESCAPE_LOOK_ALIKE = /\\(?=x[0-9a-fA-F]{2})/g;
 
@@ -17,14 +15,8 @@ const SEQUENCE =
  * hexadecimal digits in the name itself becomes `\x5c`.
  */
 export function interfaceName(bytes: Uint8Array): string {
-  let text = "";
-  let isPlain = true;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    text += String.fromCharCode(byte);
-    if (byte >= 0x80 || byte === BACKSLASH) isPlain = false;
-  }
-  if (isPlain) return text;
+  const text = String.fromCharCode(...bytes);
+  if (!/[\\\x80-\xff]/.test(text)) return text;
   return text
     .replace(ESCAPE_LOOK_ALIKE, "\\x5c")
     .replace(SEQUENCE, (sequence) => {
@@ -39,66 +31,50 @@ export function interfaceName(bytes: Uint8Array): string {
  * is error-prone: net-tools' netwatch calls `trim_end_matches("0123456789")`, which removes only that
  * exact string, so its list of Apple interfaces never matched "awdl0".
  */
-const PATTERNS: readonly (readonly [InterfaceKind, readonly RegExp[]])[] = [
-  ["loopback", [
-    /^lo\d*$/,
-    /^Loopback Pseudo-Interface /, // Windows
-  ]],
-  ["bridge", [
-    /^br-/, // Docker's networks
-    /^(br|bridge|vmbr|cni|cbr|docker|podman|lxcbr|lxdbr|incusbr|virbr)\d+$/,
-    /^docker_gwbridge$/,
-  ]],
-  ["virtual", [
-    /^(veth|vnet|vmnet|vboxnet|ifb|dummy|bond|team|nlmon|macvlan|macvtap|ipvlan|vxlan|vlan|vrf)/,
-    /^(cali|cilium_|flannel|kube-|lxc|geneve|venet|fwbr|fwln|fwpr)/,
-    /^epair\d+[ab]$/, // FreeBSD: the two ends of a virtual cable, used by jails
-    /^(lagg|trunk|disc|edsc|pflog|pfsync|ipfw|usbus)\d+$/, // FreeBSD and OpenBSD
-    /^(anpi|feth|vmenet)\d+$/, // Apple: internal processor link, fake Ethernet, virtual machines
-    /^(vEthernet|VMware|VirtualBox)\b/, // Windows: Hyper-V (WSL too), VMware and VirtualBox adapters
-    /^virbr\d+-nic$/,
-  ]],
-  ["tunnel", [
-    /^(tun|tap|wg|ppp|utun|ipsec|gif|stf|gre|gretap|erspan|ip6gre|ip6gretap|sit|vti|xfrm)\d*$/,
-    /^(tunl|ip6tnl|ip_vti|ip6_vti|ng|wt|nebula)\d+$/,
-    /^enc0$/, // IPsec of the BSDs; on s390 "enc" precedes a longer device number
-    /^(tun|tap|wg|ppp|ipsec)[-_]/,
-    /^(tailscale|nordlynx|proton|CloudflareWARP)/i,
-    /^zt[0-9a-z]{8}$/, // ZeroTier
-  ]],
-  ["wifi", [
-    /^wl/,
-    /^(awdl|llw|ap)\d+$/, // Apple: peer to peer, low latency, access point; all use the Wi-Fi radio
-    /^(wifi|ath)\d+$/,
-    /^(Wi-?Fi|Wireless Network Connection)\b/i,
-  ]],
-  ["cellular", [
-    /^ww/,
-    /^(v4-)?rmnet/, // Qualcomm modems; "v4-" is Android's 464XLAT on top of one
-    /^(ccmni|pdp_ip)\d+$/, // MediaTek; Apple
-    /^Cellular\b/,
-  ]],
-  ["ethernet", [
-    /^en/, // predictable names (systemd.net-naming-scheme), and Apple's en0
-    /^(eth|em|usb)\d+$/,
-    // FreeBSD names an interface after its driver: virtual machines first, then hardware.
-    /^(vtnet|hn|xn|vmx|ena|gve|igb|igc|ix|ixl|ixv|ice|re|rl|rge|bge|bce|bnxt|alc|ale|age|fxp|dc|sk|msk)\d+$/,
-    /^(nfe|vge|vr|cxgbe?|cxl|cc|mce|mlxen|axge|ue|cpsw|dwc|genet|mvneta|dpni|qlnxe?|oce|sfxge|xl)\d+$/,
-    /^p\d+p\d+(_\d+)?$/, // biosdevname
-    /^(Ethernet|Local Area Connection)\b/,
-  ]],
+const PATTERNS: readonly (readonly [InterfaceKind, RegExp])[] = [
+  ["virtual", /.\.\d+$/], // an 802.1Q sub-interface: its parent's name and the VLAN ID
+  ["loopback", /^lo\d*$/],
+  ["loopback", /^Loopback Pseudo-Interface /], // Windows
+  ["bridge", /^br-/], // Docker's networks
+  ["bridge", /^(br|bridge|vmbr|cni|cbr|docker|podman|lxcbr|lxdbr|incusbr|virbr)\d+$/],
+  ["bridge", /^docker_gwbridge$/],
+  ["virtual", /^(veth|vnet|vmnet|vboxnet|ifb|dummy|bond|team|nlmon)/],
+  ["virtual", /^(macvlan|macvtap|ipvlan|vxlan|vlan|vrf)/],
+  ["virtual", /^(cali|cilium_|flannel|kube-|lxc|geneve|venet|fwbr|fwln|fwpr)/],
+  ["virtual", /^epair\d+[ab]$/], // FreeBSD: the two ends of a virtual cable, used by jails
+  ["virtual", /^(lagg|trunk|disc|edsc|pflog|pfsync|ipfw|usbus)\d+$/], // FreeBSD and OpenBSD
+  ["virtual", /^(anpi|feth|vmenet)\d+$/], // Apple: internal processor link, fake Ethernet, virtual machines
+  ["virtual", /^(vEthernet|VMware|VirtualBox)\b/], // Windows: Hyper-V (WSL too), VMware and VirtualBox adapters
+  ["virtual", /^virbr\d+-nic$/],
+  ["tunnel", /^(tun|tap|wg|ppp|utun|ipsec|gif|stf|sit|vti|xfrm)\d*$/],
+  ["tunnel", /^(gre|gretap|erspan|ip6gre|ip6gretap)\d*$/],
+  ["tunnel", /^(tunl|ip6tnl|ip_vti|ip6_vti|ng|wt|nebula)\d+$/],
+  ["tunnel", /^enc0$/], // IPsec of the BSDs; on s390 "enc" precedes a longer device number
+  ["tunnel", /^(tun|tap|wg|ppp|ipsec)[-_]/],
+  ["tunnel", /^(tailscale|nordlynx|proton|CloudflareWARP)/i],
+  ["tunnel", /^zt[0-9a-z]{8}$/], // ZeroTier
+  ["wifi", /^wl/],
+  ["wifi", /^(awdl|llw|ap)\d+$/], // Apple: peer to peer, low latency, access point; all use the Wi-Fi radio
+  ["wifi", /^(wifi|ath)\d+$/],
+  ["wifi", /^(Wi-?Fi|Wireless Network Connection)\b/i],
+  ["cellular", /^ww/],
+  ["cellular", /^(v4-)?rmnet/], // Qualcomm modems; "v4-" is Android's 464XLAT on top of one
+  ["cellular", /^(ccmni|pdp_ip)\d+$/], // MediaTek; Apple
+  ["cellular", /^Cellular\b/],
+  ["ethernet", /^en/], // predictable names (systemd.net-naming-scheme), and Apple's en0
+  ["ethernet", /^(eth|em|usb)\d+$/],
+  // FreeBSD names an interface after its driver: virtual machines first, then hardware.
+  ["ethernet", /^(vtnet|hn|xn|vmx|ena|gve)\d+$/],
+  ["ethernet", /^(igb|igc|ix|ixl|ixv|ice|re|rl|rge|bge|bce|bnxt|alc|ale|age|fxp|dc|sk|msk)\d+$/],
+  ["ethernet", /^(nfe|vge|vr|cxgbe?|cxl|cc|mce|mlxen|axge|ue|cpsw|dwc|genet|mvneta|dpni)\d+$/],
+  ["ethernet", /^(qlnxe?|oce|sfxge|xl)\d+$/],
+  ["ethernet", /^p\d+p\d+(_\d+)?$/], // biosdevname
+  ["ethernet", /^(Ethernet|Local Area Connection)\b/],
 ];
-
-/** An 802.1Q sub-interface: its parent's name and the VLAN ID. */
-const VLAN = /.\.\d+$/;
 
 /** The kind of interface that a name suggests: a heuristic, used if the system says nothing better. */
 export function kindByName(name: string): InterfaceKind {
-  if (VLAN.test(name)) return "virtual";
-  for (const [kind, patterns] of PATTERNS) {
-    if (patterns.some((pattern) => pattern.test(name))) return kind;
-  }
-  return "unknown";
+  return PATTERNS.find(([, pattern]) => pattern.test(name))?.[0] ?? "unknown";
 }
 
 /**

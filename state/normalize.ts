@@ -80,21 +80,10 @@ export function normalizeAddress(address: Address, interfaceName: string): Addre
   return makeAddress(bytes, { ...address, peer });
 }
 
-/** The fields of an address of which only the bytes are known. */
-export const PLAIN_ADDRESS = {
-  peer: null,
-  scopeId: null,
-  tentative: false,
-  duplicated: false,
-  deprecated: false,
-  temporary: false,
-  permanent: false,
-} as const;
-
-/** An address in normal form from its 4 or 16 bytes; `peer` must be as `formatIp()` writes it. */
+/** An address in normal form from its 4 or 16 bytes; a `peer` must be as `formatIp()` writes it. */
 export function makeAddress(
   bytes: Uint8Array,
-  fields: Omit<Address, "family" | "address" | "cidr">,
+  fields: Pick<Address, "prefixLength"> & Partial<Address>,
 ): Address {
   const address = formatIp(bytes);
   return Object.freeze({
@@ -102,13 +91,13 @@ export function makeAddress(
     address,
     prefixLength: fields.prefixLength,
     cidr: `${address}/${fields.prefixLength}`,
-    peer: fields.peer,
-    scopeId: fields.scopeId,
-    tentative: fields.tentative,
-    duplicated: fields.duplicated,
-    deprecated: fields.deprecated,
-    temporary: fields.temporary,
-    permanent: fields.permanent,
+    peer: fields.peer ?? null,
+    scopeId: fields.scopeId ?? null,
+    tentative: fields.tentative ?? false,
+    duplicated: fields.duplicated ?? false,
+    deprecated: fields.deprecated ?? false,
+    temporary: fields.temporary ?? false,
+    permanent: fields.permanent ?? false,
   });
 }
 

@@ -39,11 +39,7 @@ export interface Snapshot {
 }
 
 /** Why a difference is major. */
-export type Reason =
-  | DefaultRouteReason
-  | AddressReason
-  | InterfaceReason
-  | ResumedReason;
+export type Reason = DefaultRouteReason | AddressReason | InterfaceReason | ResumedReason;
 
 /**
  * The default route of a family has another interface, gateway or source, or its interface another index.

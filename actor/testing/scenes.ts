@@ -2,7 +2,7 @@
 // forms of interfaces, addresses and routes.
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
-import { makeAddress, PLAIN_ADDRESS } from "../../state/normalize.ts";
+import { makeAddress } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import { ManualClock } from "./manual_clock.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
@@ -75,7 +75,7 @@ function parsedAddress(cidr: string, index: number | null): Address {
   }
   const scopeId = bytes.length === 16 && isLinkLocal(bytes) ? index : null;
   const prefixLength = Number(length);
-  return makeAddress(bytes, { ...PLAIN_ADDRESS, prefixLength, scopeId, permanent: true });
+  return makeAddress(bytes, { prefixLength, scopeId, permanent: true });
 }
 
 /**

@@ -190,7 +190,7 @@ export const BUGS: readonly PlantedBug[] = [
     "const usable = nic.hostOnly ? NONE : onHost;": "const usable = onHost;",
   }),
   edit("default route does not clear host-only", "state/build.ts", {
-    "nic.name !== ipv4 && nic.name !== ipv6": "ipv4 !== undefined && ipv6 !== undefined",
+    "nic.name !== ipv4?.interface && nic.name !== ipv6?.interface": "defaultRoute !== undefined",
   }),
   edit("ports do not count", "ffi/linux/link_table.ts", {
     "if (master !== null && this.nameOf(master) !== null) found.add(master);": "",
@@ -199,7 +199,7 @@ export const BUGS: readonly PlantedBug[] = [
     "if (row !== undefined) row.built = null;": "void row;",
   }),
   edit("online from addresses", "state/build.ts", {
-    "online: isOnline ||": "online: (local.haveIpv4 || local.haveIpv6) || isOnline && false ||",
+    "online: isOnline ||": "online: (haveIpv4 || haveIpv6) || isOnline && false ||",
   }),
   edit("reason missing", "state/impact.ts", {
     "if (fields.length > 0) {": "if (fields.length > 1) {",
@@ -208,7 +208,6 @@ export const BUGS: readonly PlantedBug[] = [
     "if (sleep !== null && ": "if (sleep === undefined && ",
   }),
   edit("route change taken for drift", "state/diff.ts", {
-    "return pairInterfaces(a, b, givenInterfaces)": "return pairInterfaces(a, b)",
     "interfaceChanges(pairInterfaces(previous, next, givenInterfaces))":
       "interfaceChanges(pairInterfaces(previous, next))",
   }),
