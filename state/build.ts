@@ -30,7 +30,7 @@ export interface Lists {
 }
 
 /** What the other lists follow from. */
-type Given = Pick<Lists, "given" | "isContainer" | "defaultRoute" | "step">;
+type Given = Pick<Lists, "given" | "isContainer" | "defaultRoute">;
 
 /** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
 interface Texts {
@@ -125,8 +125,8 @@ function listsOf(
     before.defaultRoute.ipv4?.interface === ipv4?.interface &&
     before.defaultRoute.ipv6?.interface === ipv6?.interface;
   if (isSame && given === before.given) return before;
-  const step = isSame && replaced ? { before, places: replaced.places } : null;
-  return makeLists({ given, isContainer, defaultRoute, step }) ??
+  const places = isSame && replaced ? replaced.places : null;
+  return makeLists({ given, isContainer, defaultRoute }, before, places) ??
     listsOf(uniqueByName(given), defaultRoute, before);
 }
 
@@ -200,21 +200,29 @@ function applyRules(nic: Interface, { isContainer, defaultRoute }: Given): Inter
 }
 
 /**
- * The lists of sorted interfaces; null if a name occurs twice. Of the lists of the state before all but the
- * places of the step stay.
+ * The lists of sorted interfaces; null if a name occurs twice. With places, all but these stay as they were in
+ * the state before.
  */
-function makeLists(from: Given): Lists | null {
-  const { given, step } = from;
+function makeLists(
+  from: Given,
+  before: Lists | undefined,
+  places: readonly number[] | null,
+): Lists | null {
+  const { given } = from;
+  const step = before && places ? { before, places } : null;
+  const known = (step === null && before?.sorted) || []; // looking up the addresses of each costs more
+  let i = 0;
   const sorted = step === null ? given.slice() : step.before.sorted.slice();
   const addresses = step === null ? [] : step.before.addresses.slice();
   let usableIpv4 = step?.before.usableIpv4 ?? 0;
   let usableIpv6 = step?.before.usableIpv6 ?? 0;
   for (const place of step?.places ?? given.keys()) {
     const nic = sorted[place] = applyRules(given[place]!, from);
-    const before = addresses[place];
-    const after = addresses[place] = addressesOf(nic);
-    usableIpv4 += after.usableIpv4 - (before?.usableIpv4 ?? 0);
-    usableIpv6 += after.usableIpv6 - (before?.usableIpv6 ?? 0);
+    while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
+    const last = addresses[place];
+    const its = addresses[place] = known[i] === nic ? before!.addresses[i]! : addressesOf(nic);
+    usableIpv4 += its.usableIpv4 - (last?.usableIpv4 ?? 0);
+    usableIpv6 += its.usableIpv6 - (last?.usableIpv6 ?? 0);
   }
   const record: Record<string, Interface> = Object.create(null);
   for (const nic of sorted) {
@@ -225,7 +233,7 @@ function makeLists(from: Given): Lists | null {
   const global = textsOf(addresses, "global", step);
   const localAddresses = localAddressesOf(addresses, loopback, global, step?.before);
   const made = { record, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
-  const lists: Lists = { ...from, ...made, localAddresses };
+  const lists: Lists = { ...from, ...made, localAddresses, step };
   LISTS.set(record, lists);
   if (step !== null) step.before.step = null; // or each state would keep all before it
   Object.freeze(record);
@@ -238,7 +246,7 @@ function textsOf(
   scope: "loopback" | "global",
   step: Lists["step"],
 ): Texts {
-  if (step === null || step.places.length > MOST_REPLACED) return collectTexts(addresses, scope);
+  if (step === null) return collectTexts(addresses, scope);
   const { addresses: known, [scope]: before } = step.before;
   const changed = step.places.filter((place) => {
     const from = known[place]![scope];
@@ -246,9 +254,8 @@ function textsOf(
     return from.length !== to.length || from.some((text, i) => text !== to[i]);
   });
   if (changed.length === 0) return before;
-  if (changed.some((place) => addresses[place]![scope].length > MOST_REPLACED)) {
-    return collectTexts(addresses, scope);
-  }
+  const isLong = changed.some((place) => addresses[place]![scope].length > MOST_REPLACED);
+  if (isLong || changed.length > MOST_REPLACED) return collectTexts(addresses, scope);
   const all = before.all.slice();
   const counts = before.counts.slice();
   let start = 0;

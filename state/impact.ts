@@ -8,8 +8,6 @@ import type { Address, Interface, Reason, State } from "./types.ts";
 
 type Ignore = (nic: Interface) => boolean;
 
-const FAMILIES = ["IPv4", "IPv6"] as const;
-
 /**
  * What a socket is bound to: an address, or what `listener.addr` returns (the shape of `Deno.Addr`). `hostname` is
  * an IP literal, with `%zone` (name or index) if needed; `::ffff:192.0.2.1` counts as IPv4. `interface`
@@ -289,11 +287,10 @@ function isRouteLost({ family, from, to }: RoutePair, previous: State, next: Sta
 
 function addressLoss(previous: State, next: State): Reason | null {
   for (const { from, to } of pairInterfaces(previous, next)) {
-    for (const family of from === undefined ? [] : FAMILIES) {
-      const before = addressesOf(from!).usable.filter((one) => one.family === family);
-      if (before.some((one) => holds(to, one.address))) continue;
-      const [address] = before;
-      if (address) return { kind: "address-unusable", interface: from!.name, address };
+    const usable = from === undefined ? [] : addressesOf(from).usable;
+    for (const before of Object.values(Object.groupBy(usable, ({ family }) => family))) {
+      if (before.some(({ address }) => holds(to, address))) continue;
+      return { kind: "address-unusable", interface: from!.name, address: before[0]! };
     }
   }
   return null;

@@ -57,8 +57,10 @@ export function isLinkLocal(bytes: Uint8Array): boolean {
 
 /** The scope of an address in normal form: parsing 10,000 of them would take 3 ms. */
 export function scopeOf(address: string): "loopback" | "linkLocal" | "uniqueLocal" | "global" {
-  if (/^127\.|^::1$/.test(address)) return "loopback";
-  if (/^169\.254\.|^fe[89ab][\da-f]:/.test(address)) return "linkLocal";
+  if (address === "::1" || address.startsWith("127.")) return "loopback";
+  if (address.startsWith("169.254.")) return "linkLocal";
+  if (!address.startsWith("f")) return "global";
+  if (/^fe[89ab][\da-f]:/.test(address)) return "linkLocal";
   return /^f[cd][\da-f]{2}:/.test(address) ? "uniqueLocal" : "global"; // RFC 4193
 }
 
