@@ -1,18 +1,35 @@
-// The system's whole state: the adapters with their addresses, and the default routes.
+// The system's whole state: the adapters with their addresses, and the default route of each family. That is
+// what Windows answers for a packet to nowhere in particular, or where it does not answer that (Wine), the best
+// row of the routing table.
 import { DecodeError } from "../../state/errors.ts";
+import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
+import { formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
 import type { Reading } from "../../state/source.ts";
-import { decodeAdapters } from "./adapters.ts";
-import { ERROR_HOST_UNREACHABLE, ERROR_NETWORK_UNREACHABLE } from "./constants.ts";
-import { type AskRoute, askTable, findDefaultRoutes, type Listed } from "./default_route.ts";
-import { publishedInterface } from "./interfaces.ts";
-import { MemoryImage } from "./memory_image.ts";
-import { decodeDefaultRoutes, decodeRoute } from "./routes.ts";
-import { decodeSocketAddress, encodeSocketAddress } from "./socket_address.ts";
+import type {
+  Address,
+  DefaultRoute,
+  DefaultRoutes,
+  Interface,
+  InterfaceKind,
+} from "../../state/types.ts";
+import { likelySource, type NextHops, PROBES, selectDefaultRoute } from "../default_route.ts";
+import * as C from "./constants.ts";
+import {
+  type Adapter,
+  type AdapterAddress,
+  canBeDefault,
+  decodeAdapters,
+  decodeDefaultRoutes,
+  decodeRoute,
+  decodeSocketAddress,
+  encodeSocketAddress,
+  MemoryImage,
+  type Route,
+} from "./records.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-const NO_ROUTE: readonly number[] = [ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE];
+const NO_ROUTE: readonly number[] = [C.ERROR_NETWORK_UNREACHABLE, C.ERROR_HOST_UNREACHABLE];
 
-/** Windows reports links, address flags and routes. */
 const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true, routes: true });
 
 /**
@@ -61,4 +78,187 @@ function askSystem(
       return null;
     }
   };
+}
+
+/** A lifetime that does not end, in seconds. */
+const INFINITE = 0xffffffff;
+
+const KINDS: Readonly<Record<number, InterfaceKind>> = {
+  [C.IF_TYPE_SOFTWARE_LOOPBACK]: "loopback",
+  [C.IF_TYPE_IEEE80211]: "wifi",
+  [C.IF_TYPE_WWANPP]: "cellular",
+  [C.IF_TYPE_WWANPP2]: "cellular",
+  [C.IF_TYPE_PPP]: "tunnel",
+  [C.IF_TYPE_TUNNEL]: "tunnel",
+  [C.IF_TYPE_PROP_VIRTUAL]: "tunnel", // Wintun, WireGuard, OpenVPN DCO
+};
+
+/** Lead to virtual machines of this host, unless a default route uses them (an external Hyper-V switch). */
+const VIRTUAL = /^(Hyper-V Virtual|VirtualBox Host-Only|VMware Virtual|WSL\b)/;
+
+/** Drivers that call themselves Ethernet. */
+const KINDS_BY_DESCRIPTION: readonly (readonly [InterfaceKind, RegExp])[] = [
+  ["virtual", VIRTUAL],
+  [
+    "tunnel",
+    /^(TAP-Win|OpenVPN|Wintun|WireGuard|Tailscale|ZeroTier|Cisco AnyConnect|Fortinet SSL VPN|PANGP)/i,
+  ],
+];
+
+/** The index of an adapter, which is the same for both families unless one of them is not bound. */
+function adapterIndex({ ipv4Index, ipv6Index }: Adapter): number {
+  return ipv4Index || ipv6Index;
+}
+
+/** The interface as it is published. Windows lists enabled adapters only. */
+export function publishedInterface(adapter: Adapter): Interface {
+  const { description, flags, macAddress, mtu, name, status } = adapter;
+  const index = adapterIndex(adapter);
+  const kind = adapterKind(adapter);
+  return {
+    name,
+    index,
+    kind,
+    up: status !== C.IfOperStatusNotPresent,
+    running: status === C.IfOperStatusUp || status === C.IfOperStatusUnknown,
+    hostOnly: hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description)),
+    flags,
+    mac: macAddress.length === 6 && !isUnspecified(macAddress)
+      ? macAddress.toHex().replace(/..(?!$)/g, "$&:")
+      : null,
+    mtu,
+    addresses: adapter.addresses
+      .filter(({ dadState }) => dadState !== C.IpDadStateInvalid)
+      .map((address) => publishedAddress(address, adapter.ipv6Index || index)),
+  };
+}
+
+/** Determines the kind by type, then by the description of the driver, then by name. */
+export function adapterKind(
+  { description, name, tunnelType, type }: Pick<
+    Adapter,
+    "description" | "name" | "tunnelType" | "type"
+  >,
+): InterfaceKind {
+  const known = KINDS[type];
+  if (known !== undefined) return known;
+  if (tunnelType !== C.TUNNEL_TYPE_NONE) return "tunnel";
+  for (const [kind, pattern] of KINDS_BY_DESCRIPTION) if (pattern.test(description)) return kind;
+  const kind = kindByName(name);
+  return kind === "unknown" && type === C.IF_TYPE_ETHERNET_CSMACD ? "ethernet" : kind;
+}
+
+function publishedAddress(
+  { address, dadState, prefixLength, suffixOrigin, validLifetime }: AdapterAddress,
+  index: number,
+): Address {
+  const text = formatIp(address);
+  const isIpv6 = address.length === 16;
+  const isLocal = isLinkLocal(address);
+  return {
+    family: isIpv6 ? "IPv6" : "IPv4",
+    address: text,
+    prefixLength,
+    cidr: `${text}/${prefixLength}`,
+    peer: null,
+    scopeId: isIpv6 && isLocal ? index : null,
+    tentative: dadState === C.IpDadStateTentative,
+    duplicated: dadState === C.IpDadStateDuplicate,
+    deprecated: dadState === C.IpDadStateDeprecated,
+    temporary: isIpv6 && !isLocal && suffixOrigin === C.IpSuffixOriginRandom,
+    permanent: validLifetime === INFINITE,
+  };
+}
+
+/** What Wine says of an interface without one. */
+const UNKNOWN_METRIC = 0xffffffff;
+
+/** An adapter, and the interface as which it is published. */
+export interface Listed {
+  readonly adapter: Adapter;
+  readonly nic: Interface;
+}
+
+/** The route of a packet. */
+export interface RouteAnswer {
+  readonly route: Route;
+  /** The source address that the system selects; null if it does not say. */
+  readonly source: Uint8Array | null;
+}
+
+/** Answers for a destination: its route, null if there is none. */
+export type AskRoute = (destination: Uint8Array) => RouteAnswer | null;
+
+interface Found extends NextHops {
+  readonly answer: RouteAnswer;
+}
+
+/** Finds the default routes of both families, as they are published. */
+export function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): DefaultRoutes {
+  const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
+    const [low, high] = PROBES[family].map((probes) => nextHops(probes, ask));
+    const found = selectDefaultRoute(low!, high!);
+    if (found === null) return null;
+    const { route, source } = found.answer;
+    const exit = exitOf(route, listed);
+    if (exit === null || exit.nic.kind === "loopback") return null;
+    return {
+      interface: exit.nic.name,
+      gateway: route.gateway === null ? null : formatIp(route.gateway),
+      source: source === null ? likelySource(exit.nic, family) : formatIp(source),
+      metric: exit.metric,
+    };
+  };
+  return { ipv4: find("IPv4"), ipv6: find("IPv6") };
+}
+
+/** The first of the probes that is not routed by a longer prefix of its own. */
+function nextHops(probes: readonly string[], ask: AskRoute): Found | null {
+  for (const probe of probes) {
+    const answer = ask(parseIp(probe)!);
+    if (answer === null || answer.route.isLoopback || !canBeDefault(answer.route)) continue;
+    const { gateway, index, prefixLength } = answer.route;
+    return { prefixLength, hops: [{ index, gateway }], answer };
+  }
+  return null;
+}
+
+/**
+ * Answers from the rows of the routing table: the longest prefix, then the lowest metric. Routes through an
+ * interface without carrier do not count.
+ */
+export function askTable(routes: readonly Route[], listed: readonly Listed[]): AskRoute {
+  const usable = routes.flatMap((route) => {
+    const exit = exitOf(route, listed);
+    return exit?.nic.running ? [{ route, metric: exit.metric }] : [];
+  }).sort((a, b) =>
+    b.route.prefixLength - a.route.prefixLength || a.metric - b.metric ||
+    a.route.index - b.route.index
+  );
+  return (destination) => {
+    const found = usable.find(({ route }) => covers(route, destination));
+    return found === undefined ? null : { route: found.route, source: null };
+  };
+}
+
+/** The interface of a route, and the sum of both their metrics, which `route print` shows, too. */
+function exitOf(
+  { destination, index, metric }: Route,
+  listed: readonly Listed[],
+): { nic: Interface; metric: number } | null {
+  const isIpv4 = destination.length === 4;
+  const found = listed.find(({ adapter: { ipv4Index, ipv6Index } }) =>
+    (isIpv4 ? ipv4Index : ipv6Index || ipv4Index) === index
+  );
+  if (found === undefined) return null;
+  const { adapter: { ipv4Metric, ipv6Metric }, nic } = found;
+  const own = isIpv4 ? ipv4Metric : ipv6Metric;
+  return { nic, metric: metric + (own === UNKNOWN_METRIC ? 0 : own) };
+}
+
+function covers({ destination, prefixLength }: Route, address: Uint8Array): boolean {
+  if (destination.length !== address.length) return false;
+  // Only the first byte counts: no prefix here is longer.
+  const mask = (0xff00 >> prefixLength) & 0xff;
+  return (destination[0]! & mask) === (address[0]! & mask);
 }

@@ -1,7 +1,8 @@
 // The notifications of the system, which all monitors of an isolate share: Windows waits for 64 events at
 // most, and each monitor would need several.
-import { Listener, type ListenerContext } from "./listener.ts";
-import { OPERATIONS, REGISTRATIONS, type TriggerKind } from "./triggers.ts";
+import type { PollLoop, Watch } from "../poll_loop.ts";
+import type { Syscalls } from "./syscalls.ts";
+import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./triggers.ts";
 
 /** How long a registration may take to confirm, less than a canary may take (1 s). */
 const CONFIRM_MS = 500;
@@ -131,5 +132,87 @@ export class Notifications {
   #isRef(): boolean {
     // nobody has subscribed yet: the caller waits for the first confirmation
     return this.#subscribers.size === 0 || [...this.#subscribers].some(({ isRef }) => isRef);
+  }
+}
+
+/** What a listener needs of its runtime. */
+interface ListenerContext {
+  readonly syscalls: Syscalls;
+  readonly pollLoop: PollLoop;
+}
+
+/** Listens to one trigger: an event in the shared wait, with what sets it. */
+class Listener {
+  readonly kind: TriggerKind;
+  /** Resolves to true when the trigger has confirmed, to false if it is closed before. */
+  readonly confirmed: Promise<boolean>;
+  readonly #confirmation = Promise.withResolvers<boolean>();
+  readonly #syscalls: Syscalls;
+  readonly #event: number;
+  readonly #trigger: Trigger;
+  readonly #watch: Watch;
+  #closed: Promise<void> | null = null;
+
+  /**
+   * Opens the trigger.
+   *
+   * @param onSignal Called at each change, when the trigger is armed for the next one.
+   * @param onLost Called when the trigger cannot be armed again; the listener is closed then.
+   * @throws {SystemCallError} if the system refuses
+   */
+  constructor(
+    { pollLoop, syscalls }: ListenerContext,
+    kind: TriggerKind,
+    onSignal: (listener: Listener) => void,
+    onLost: (listener: Listener) => void,
+  ) {
+    this.kind = kind;
+    this.confirmed = this.#confirmation.promise;
+    this.#syscalls = syscalls;
+    this.#event = syscalls.createEvent();
+    try {
+      this.#trigger = kind.open(syscalls, this.#event);
+    } catch (error) {
+      syscalls.closeEvent(this.#event);
+      throw error;
+    }
+    this.#watch = pollLoop.watch(this.#event);
+    void this.#listen(onSignal, onLost);
+  }
+
+  /** Whether it keeps the process alive. */
+  setRef(ref: boolean): void {
+    if (ref) this.#watch.ref();
+    else this.#watch.unref();
+  }
+
+  /** Ends the trigger. When this resolves the system does not use the event any more. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#confirmation.resolve(false);
+    const left = this.#watch.close();
+    await this.#trigger.cancel();
+    await left;
+    this.#syscalls.closeEvent(this.#event);
+  }
+
+  async #listen(
+    onSignal: (listener: Listener) => void,
+    onLost: (listener: Listener) => void,
+  ): Promise<void> {
+    let confirms = this.kind.confirms;
+    while (await this.#watch.ready() !== null) {
+      this.#syscalls.resetEvent(this.#event);
+      if (!this.#trigger.rearm()) {
+        void this.close();
+        return onLost(this);
+      }
+      if (confirms) this.#confirmation.resolve(true);
+      else onSignal(this);
+      confirms = false;
+    }
   }
 }

@@ -1,13 +1,16 @@
-// Windows as a source: `iphlpapi.dll`.
+// Windows as a source (`iphlpapi.dll`), and what all monitors of an isolate share there.
 //
 // This code has run under Wine 10, which has no more of the registrations than the first notification, and
 // with a stand-in for iphlpapi.dll that has all of them. It has not run on Windows itself.
-import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
-import { libraryGranted } from "../library.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import { PendingEvents } from "../event_socket.ts";
+import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
+import { POLLIN, PollLoop, type PollPort } from "../poll_loop.ts";
+import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
 import { libraryRequests } from "./libraries.ts";
-import { type WindowsRuntime, windowsRuntimes } from "./runtime.ts";
-import { type WindowsCounters, WindowsSubscription } from "./subscription.ts";
+import { Notifications, type Subscriber } from "./notifications.ts";
+import { Syscalls } from "./syscalls.ts";
 
 /** How to open the source. */
 export interface WindowsSourceOptions {
@@ -120,5 +123,229 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     await this.#release();
+  }
+}
+
+/** Live counts over all subscriptions of a source. */
+export interface WindowsCounters {
+  events: number; // notifications received
+  readonly ignored: 0; // every notification is about the state
+  malformed: number; // records that could not be decoded
+  readonly spoofed: 0; // only the system can set our events
+}
+
+/** What a subscription needs of its source. */
+export interface SubscriptionContext {
+  readonly runtime: WindowsRuntime; // the system calls and the suspend clock
+  readonly notifications: Notifications; // the notifications, which listen already
+  /** Gives the notifications back. */
+  readonly release: () => Promise<void>;
+  /** Receives one line of text per notification. */
+  readonly trace?: ((line: string) => void) | undefined;
+  readonly counters: WindowsCounters; // incremented
+}
+
+/** A subscription to the notifications of the system. */
+export class WindowsSubscription implements Subscription, Subscriber {
+  readonly #context: SubscriptionContext;
+  readonly #pending = new PendingEvents();
+  readonly #stopClock: () => void;
+  readonly #unsubscribe: () => void;
+  #woken = Promise.withResolvers<void>();
+  #isRef = true;
+  #isLost = false;
+  #disposed: Promise<void> | null = null;
+
+  /** Receives notifications from now on. */
+  constructor(context: SubscriptionContext) {
+    this.#context = context;
+    const { notifications, runtime } = context;
+    this.#unsubscribe = notifications.subscribe(this);
+    this.#stopClock = runtime.clocks.listen((event) => this.#post(event));
+  }
+
+  /** Whether it keeps the process alive. */
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
+  /** What listens at this moment. */
+  get listening(): readonly string[] {
+    return this.#disposed === null ? this.#context.notifications.listening : [];
+  }
+
+  /** A notification arrived. */
+  changed(name: string): void {
+    const { counters, trace } = this.#context;
+    counters.events++;
+    trace?.(name);
+    this.#post({ kind: "changed" });
+  }
+
+  /** Nothing listens any more: the iteration ends. */
+  lost(): void {
+    this.#isLost = true;
+    this.#woken.resolve();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
+    while (!this.#isLost) {
+      await this.#woken.promise;
+      this.#woken = Promise.withResolvers();
+      yield* this.#pending.take();
+    }
+  }
+
+  /** The state comes from `read()`. */
+  view(): Reading | null {
+    return null;
+  }
+
+  adopt(): void {
+    // There is no table.
+  }
+
+  /** Registers anew, which the system confirms. */
+  async probe(): Promise<boolean> {
+    return this.#disposed === null && await this.#context.notifications.renew();
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    this.#context.notifications.updateRef();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    this.#context.notifications.updateRef();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#disposed ??= this.#dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    this.#unsubscribe();
+    this.#stopClock();
+    this.lost();
+    await this.#context.release();
+  }
+
+  #post(event: SourceEvent): void {
+    this.#pending.add(event);
+    this.#woken.resolve();
+  }
+}
+
+/** What the monitors of an isolate share. */
+export class WindowsRuntime {
+  readonly syscalls: Syscalls; // the system calls
+  readonly pollLoop: PollLoop; // the one wait
+  /** Checked after each wait and at each read: Windows signals no resume. */
+  readonly clocks: SuspendClock;
+  /** There while somebody subscribes; the path means nothing. */
+  readonly notifications: Refcounted<Notifications>;
+  readonly #port: HandlePort;
+  readonly #unload: () => void;
+
+  /** Uses loaded functions; `unload` unloads them. */
+  constructor(syscalls: Syscalls, unload: () => void) {
+    this.syscalls = syscalls;
+    this.#unload = unload;
+    this.#port = new HandlePort(syscalls);
+    this.pollLoop = new PollLoop(this.#port, () => this.clocks.check(false));
+    this.notifications = new Refcounted(() => Promise.resolve(new Notifications(this)));
+    this.clocks = new SuspendClock({
+      monotonic: () => syscalls.awakeMs(),
+      bootTime: () => syscalls.uptimeMs(),
+    });
+  }
+
+  /** Waits for the poll to end and unloads the libraries. */
+  async dispose(): Promise<void> {
+    await this.pollLoop.idle();
+    this.#port.close();
+    this.#unload();
+  }
+}
+
+/** The runtime of the isolate, by the path of a stand-in for iphlpapi.dll. */
+export const windowsRuntimes: Refcounted<WindowsRuntime> = new Refcounted(loadRuntime);
+
+async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
+  const requests = libraryRequests(path);
+  const opened: { close(): void }[] = [];
+  const unload = (): void => opened.forEach((library) => library.close());
+  const open = async <S extends Deno.ForeignLibraryInterface>(
+    request: Parameters<typeof openLibrary<S>>[0],
+  ): Promise<Deno.DynamicLibrary<S>["symbols"]> => {
+    const library = await openLibrary(request);
+    opened.push(library);
+    return library.symbols;
+  };
+  try {
+    const functions = {
+      iphlpapi: await open(requests.iphlpapi),
+      kernel32: await open(requests.kernel32),
+      ws2_32: await open(requests.ws2_32),
+    };
+    return new WindowsRuntime(new Syscalls(functions), unload);
+  } catch (error) {
+    unload();
+    throw error;
+  }
+}
+
+/** What the port needs of Windows. */
+export type HandleSyscalls = Pick<
+  Syscalls,
+  "closeEvent" | "createEvent" | "isSet" | "resetEvent" | "setEvent" | "wait"
+>;
+
+/**
+ * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: a `pollfd` has 32 bits, which is
+ * what Windows uses of a handle. The events stay set until they are reset, so nothing is lost between two waits.
+ * Windows allows 64 in one wait; the notifications of an isolate are nine at most.
+ */
+export class HandlePort implements PollPort {
+  readonly wakeDescriptor: number;
+  readonly #syscalls: HandleSyscalls;
+
+  /**
+   * Creates the event that interrupts a wait.
+   *
+   * @throws {SystemCallError} if the system refuses
+   */
+  constructor(syscalls: HandleSyscalls) {
+    this.#syscalls = syscalls;
+    this.wakeDescriptor = syscalls.createEvent();
+  }
+
+  async poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+    const view = new DataView(set.buffer);
+    const events = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
+    const first = await this.#syscalls.wait(events, timeoutMs);
+    if (first === null || first < 0) return first ?? 0;
+    let ready = 0;
+    // the wait names only the first of the events that are set
+    for (let i = first; i < count; i++) {
+      if (i > first && !this.#syscalls.isSet(events[i]!)) continue;
+      view.setInt16(i * 8 + 6, POLLIN, true);
+      ready++;
+    }
+    return ready;
+  }
+
+  wake(): void {
+    this.#syscalls.setEvent(this.wakeDescriptor);
+  }
+
+  quiet(): void {
+    this.#syscalls.resetEvent(this.wakeDescriptor);
+  }
+
+  /** Closes the event. No wait may be running. */
+  close(): void {
+    this.#syscalls.closeEvent(this.wakeDescriptor);
   }
 }

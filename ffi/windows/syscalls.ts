@@ -1,30 +1,8 @@
 // The system calls that netwatch makes on Windows, as typed functions.
 import { SystemCallError } from "../../state/errors.ts";
-import {
-  AF_UNSPEC,
-  ERROR_BUFFER_OVERFLOW,
-  ERROR_NO_DATA,
-  ERROR_SUCCESS,
-  FORMAT_MESSAGE_FROM_SYSTEM,
-  FORMAT_MESSAGE_IGNORE_INSERTS,
-  FORMAT_MESSAGE_MAX_WIDTH_MASK,
-  GAA_FLAG_SKIP_ANYCAST,
-  GAA_FLAG_SKIP_DNS_SERVER,
-  GAA_FLAG_SKIP_MULTICAST,
-  LPTR,
-  MIB_IPFORWARD_ROW2_SIZE,
-  MIB_IPFORWARD_TABLE2,
-  SIO_ADDRESS_LIST_CHANGE,
-  SOCK_DGRAM,
-  SOCKADDR_INET_SIZE,
-  WAIT_TIMEOUT,
-  WSA_FLAG_NO_HANDLE_INHERIT,
-  WSA_FLAG_OVERLAPPED,
-  WSADATA_SIZE,
-} from "./constants.ts";
-import { errorName } from "./error_name.ts";
+import * as C from "./constants.ts";
 import type { LibraryFunctions } from "./libraries.ts";
-import { tableSize } from "./routes.ts";
+import { tableSize } from "./records.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -113,7 +91,7 @@ export class Syscalls {
     const handles = BigUint64Array.from(events, handleOf);
     const { WaitForMultipleObjects } = this.#kernel32;
     const result = await WaitForMultipleObjects(events.length, handles, 0, timeoutMs);
-    if (result === WAIT_TIMEOUT) return null;
+    if (result === C.WAIT_TIMEOUT) return null;
     return result < events.length ? result : -1;
   }
 
@@ -125,8 +103,8 @@ export class Syscalls {
   register(callback: (typeof CALLBACKS)[number], event: number): bigint {
     const handle = new BigUint64Array(1);
     const register = this.#iphlpapi[callback];
-    const code = register(AF_UNSPEC, this.#setEvent, handleOf(event), 1, handle);
-    if (code !== ERROR_SUCCESS) throw this.error(callback, code);
+    const code = register(C.AF_UNSPEC, this.#setEvent, handleOf(event), 1, handle);
+    if (code !== C.ERROR_SUCCESS) throw this.error(callback, code);
     return handle[0]!;
   }
 
@@ -151,7 +129,7 @@ export class Syscalls {
    * @throws {SystemCallError} if it does not start
    */
   startWinsock(): void {
-    const code = this.#ws2_32.WSAStartup(WINSOCK_2_2, new Uint8Array(WSADATA_SIZE));
+    const code = this.#ws2_32.WSAStartup(WINSOCK_2_2, new Uint8Array(C.WSADATA_SIZE));
     if (code !== 0) throw this.error("WSAStartup", code);
   }
 
@@ -166,8 +144,8 @@ export class Syscalls {
    * @throws {SystemCallError} if the system refuses
    */
   openSocket(family: number): bigint {
-    const flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
-    const socket = this.#ws2_32.WSASocketW(family, SOCK_DGRAM, 0, 0n, 0, flags);
+    const flags = C.WSA_FLAG_OVERLAPPED | C.WSA_FLAG_NO_HANDLE_INHERIT;
+    const socket = this.#ws2_32.WSASocketW(family, C.SOCK_DGRAM, 0, 0n, 0, flags);
     if (socket === INVALID_SOCKET) throw this.error("WSASocketW");
     return socket;
   }
@@ -180,9 +158,9 @@ export class Syscalls {
   /** Starts to wait for a change of the addresses of the socket's family, once. Returns the error code. */
   notifyAddressList(socket: bigint, returned: bigint, overlapped: bigint): number {
     const { WSAIoctl } = this.#ws2_32;
-    const code = SIO_ADDRESS_LIST_CHANGE;
+    const code = C.SIO_ADDRESS_LIST_CHANGE;
     const result = WSAIoctl(socket, code, 0n, 0, 0n, 0, returned, overlapped, 0n);
-    return result === 0 ? ERROR_SUCCESS : this.#kernel32.GetLastError();
+    return result === 0 ? C.ERROR_SUCCESS : this.#kernel32.GetLastError();
   }
 
   /**
@@ -192,7 +170,7 @@ export class Syscalls {
    * @throws {SystemCallError} if there is none
    */
   allocate(size: number): bigint {
-    const address = this.#kernel32.LocalAlloc(LPTR, BigInt(size));
+    const address = this.#kernel32.LocalAlloc(C.LPTR, BigInt(size));
     if (address === 0n) throw this.error("LocalAlloc");
     return address;
   }
@@ -221,16 +199,16 @@ export class Syscalls {
    */
   async adapters(): Promise<CopiedMemory> {
     const { GetAdaptersAddresses } = this.#iphlpapi;
-    const flags = GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER;
+    const flags = C.GAA_FLAG_SKIP_ANYCAST | C.GAA_FLAG_SKIP_MULTICAST | C.GAA_FLAG_SKIP_DNS_SERVER;
     for (let room = ADAPTERS_BYTES, attempt = 1;; attempt++) {
       const size = this.allocate(room + 16);
       const address = size + 16n;
       try {
         this.copyTo(size, new Uint8Array(Uint32Array.of(room).buffer));
-        const code = await GetAdaptersAddresses(AF_UNSPEC, flags, 0n, address, size);
-        if (code === ERROR_SUCCESS) return { bytes: this.copyFrom(address, room), address };
-        if (code === ERROR_NO_DATA) return { bytes: new Uint8Array(), address };
-        if (code !== ERROR_BUFFER_OVERFLOW || attempt === MOST_ADAPTER_CALLS) {
+        const code = await GetAdaptersAddresses(C.AF_UNSPEC, flags, 0n, address, size);
+        if (code === C.ERROR_SUCCESS) return { bytes: this.copyFrom(address, room), address };
+        if (code === C.ERROR_NO_DATA) return { bytes: new Uint8Array(), address };
+        if (code !== C.ERROR_BUFFER_OVERFLOW || attempt === MOST_ADAPTER_CALLS) {
           throw this.error("GetAdaptersAddresses", code);
         }
         const needed = new DataView(this.copyFrom(size, 4).buffer).getUint32(0, true);
@@ -243,10 +221,10 @@ export class Syscalls {
 
   /** Asks for the route to a destination: a row, and the source address. Returns the error code if there is none. */
   bestRoute(destination: Bytes): { row: Bytes; source: Bytes } | number {
-    const row = new Uint8Array(MIB_IPFORWARD_ROW2_SIZE);
-    const source = new Uint8Array(SOCKADDR_INET_SIZE);
+    const row = new Uint8Array(C.MIB_IPFORWARD_ROW2_SIZE);
+    const source = new Uint8Array(C.SOCKADDR_INET_SIZE);
     const code = this.#iphlpapi.GetBestRoute2(0n, 0, 0n, destination, 0, row, source);
-    return code === ERROR_SUCCESS ? { row, source } : code;
+    return code === C.ERROR_SUCCESS ? { row, source } : code;
   }
 
   /**
@@ -255,11 +233,11 @@ export class Syscalls {
    * @throws {SystemCallError} if the system refuses
    */
   routeTable(): Bytes {
-    const code = this.#iphlpapi.GetIpForwardTable2(AF_UNSPEC, this.#u64);
-    if (code !== ERROR_SUCCESS) throw this.error("GetIpForwardTable2", code);
+    const code = this.#iphlpapi.GetIpForwardTable2(C.AF_UNSPEC, this.#u64);
+    if (code !== C.ERROR_SUCCESS) throw this.error("GetIpForwardTable2", code);
     const table = this.#u64[0]!;
     try {
-      return this.copyFrom(table, tableSize(this.copyFrom(table, MIB_IPFORWARD_TABLE2.Table)));
+      return this.copyFrom(table, tableSize(this.copyFrom(table, C.MIB_IPFORWARD_TABLE2.Table)));
     } finally {
       this.#iphlpapi.FreeMibTable(table);
     }
@@ -277,8 +255,8 @@ export class Syscalls {
   }
 
   #text(code: number): string {
-    const flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
-      FORMAT_MESSAGE_MAX_WIDTH_MASK;
+    const flags = C.FORMAT_MESSAGE_FROM_SYSTEM | C.FORMAT_MESSAGE_IGNORE_INSERTS |
+      C.FORMAT_MESSAGE_MAX_WIDTH_MASK;
     const text = new Uint16Array(512);
     const { FormatMessageW } = this.#kernel32;
     const length = FormatMessageW(flags, 0n, code, 0, text, text.length, 0n);
@@ -293,4 +271,42 @@ function handleOf(event: number): bigint {
 
 function cString(text: string): Bytes {
   return new TextEncoder().encode(`${text}\0`);
+}
+
+/** winerror.h. */
+export const ERROR_NAMES: Readonly<Record<number, string>> = {
+  1: "ERROR_INVALID_FUNCTION",
+  2: "ERROR_FILE_NOT_FOUND",
+  5: "ERROR_ACCESS_DENIED",
+  6: "ERROR_INVALID_HANDLE",
+  8: "ERROR_NOT_ENOUGH_MEMORY",
+  13: "ERROR_INVALID_DATA",
+  14: "ERROR_OUTOFMEMORY",
+  31: "ERROR_GEN_FAILURE",
+  50: "ERROR_NOT_SUPPORTED",
+  87: "ERROR_INVALID_PARAMETER",
+  111: "ERROR_BUFFER_OVERFLOW",
+  120: "ERROR_CALL_NOT_IMPLEMENTED",
+  122: "ERROR_INSUFFICIENT_BUFFER",
+  127: "ERROR_PROC_NOT_FOUND",
+  232: "ERROR_NO_DATA",
+  995: "ERROR_OPERATION_ABORTED",
+  997: "ERROR_IO_PENDING",
+  1168: "ERROR_NOT_FOUND",
+  1228: "ERROR_ADDRESS_NOT_ASSOCIATED",
+  1231: "ERROR_NETWORK_UNREACHABLE",
+  1232: "ERROR_HOST_UNREACHABLE",
+  1450: "ERROR_NO_SYSTEM_RESOURCES",
+  1722: "RPC_S_SERVER_UNAVAILABLE",
+  10022: "WSAEINVAL",
+  10024: "WSAEMFILE",
+  10047: "WSAEAFNOSUPPORT",
+  10055: "WSAENOBUFS",
+  10091: "WSASYSNOTREADY",
+  10093: "WSANOTINITIALISED",
+};
+
+/** The symbolic name of an error code, such as `"ERROR_NOT_SUPPORTED"`; `"E?"` if it is not known. */
+export function errorName(code: number): string {
+  return ERROR_NAMES[code] ?? "E?";
 }

@@ -1,15 +1,6 @@
 // What sets an event when the network changes: a registration with a callback, or an overlapped operation
 // that completes at the next change.
-import {
-  AF_INET,
-  AF_INET6,
-  ERROR_IO_PENDING,
-  ERROR_NOT_SUPPORTED,
-  ERROR_SUCCESS,
-  OVERLAPPED,
-  OVERLAPPED_SIZE,
-  STATUS_PENDING,
-} from "./constants.ts";
+import * as C from "./constants.ts";
 import { CALLBACKS, type Syscalls } from "./syscalls.ts";
 
 /** How long the system may take to end an operation. */
@@ -42,7 +33,7 @@ export const REGISTRATIONS: readonly TriggerKind[] = CALLBACKS.map((name) => ({
   open(syscalls, event) {
     const registration = syscalls.register(name, event);
     // Wine 10 accepts, sets no event later and has nothing to cancel.
-    if (registration === 0n) throw syscalls.error(name, ERROR_NOT_SUPPORTED);
+    if (registration === 0n) throw syscalls.error(name, C.ERROR_NOT_SUPPORTED);
     return { rearm: () => true, cancel: () => syscalls.cancel(registration) };
   },
 }));
@@ -58,8 +49,8 @@ export const OPERATIONS: readonly TriggerKind[] = [
         stop: (overlapped) => syscalls.cancelAddrChange(overlapped),
       }),
   },
-  addressList("SIO_ADDRESS_LIST_CHANGE IPv4", AF_INET),
-  addressList("SIO_ADDRESS_LIST_CHANGE IPv6", AF_INET6),
+  addressList("SIO_ADDRESS_LIST_CHANGE IPv4", C.AF_INET),
+  addressList("SIO_ADDRESS_LIST_CHANGE IPv6", C.AF_INET6),
 ];
 
 function addressList(name: string, family: number): TriggerKind {
@@ -96,24 +87,26 @@ function openOverlapped(
   event: number,
   { start, stop }: Operation,
 ): Trigger {
-  const overlapped = syscalls.allocate(OVERLAPPED_SIZE + 8);
-  const out = overlapped + BigInt(OVERLAPPED_SIZE);
+  const overlapped = syscalls.allocate(C.OVERLAPPED_SIZE + 8);
+  const out = overlapped + BigInt(C.OVERLAPPED_SIZE);
   const isPending = (): boolean => {
-    const bytes = syscalls.copyFrom(overlapped + BigInt(OVERLAPPED.Internal), 8);
-    return new DataView(bytes.buffer).getBigUint64(0, true) === BigInt(STATUS_PENDING);
+    const bytes = syscalls.copyFrom(overlapped + BigInt(C.OVERLAPPED.Internal), 8);
+    return new DataView(bytes.buffer).getBigUint64(0, true) === BigInt(C.STATUS_PENDING);
   };
-  let code = ERROR_IO_PENDING;
+  let code = C.ERROR_IO_PENDING;
   const rearm = (): boolean => {
-    const bytes = new Uint8Array(OVERLAPPED_SIZE);
+    const bytes = new Uint8Array(C.OVERLAPPED_SIZE);
     const view = new DataView(bytes.buffer);
     // Windows writes this too, Wine 10 does not for a socket
-    view.setBigUint64(OVERLAPPED.Internal, BigInt(STATUS_PENDING), true);
-    view.setBigInt64(OVERLAPPED.hEvent, BigInt(event), true);
+    view.setBigUint64(C.OVERLAPPED.Internal, BigInt(C.STATUS_PENDING), true);
+    view.setBigInt64(C.OVERLAPPED.hEvent, BigInt(event), true);
     syscalls.copyTo(overlapped, bytes);
     code = start(overlapped, out);
-    if (code === ERROR_IO_PENDING || (code === ERROR_SUCCESS && syscalls.isSet(event))) return true;
+    if (code === C.ERROR_IO_PENDING || (code === C.ERROR_SUCCESS && syscalls.isSet(event))) {
+      return true;
+    }
     // refused; without an error code it may be under way all the same
-    if (code !== ERROR_SUCCESS) syscalls.copyTo(overlapped, new Uint8Array(OVERLAPPED_SIZE));
+    if (code !== C.ERROR_SUCCESS) syscalls.copyTo(overlapped, new Uint8Array(C.OVERLAPPED_SIZE));
     return false;
   };
   const cancel = async (): Promise<void> => {

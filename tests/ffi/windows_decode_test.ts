@@ -4,11 +4,9 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeAdapters } from "../../ffi/windows/adapters.ts";
-import { readDump } from "../../ffi/windows/dump.ts";
-import { adapterKind, publishedInterface } from "../../ffi/windows/interfaces.ts";
+import { decodeAdapters, decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/records.ts";
+import { adapterKind, publishedInterface, readDump } from "../../ffi/windows/dump.ts";
 import { libraryRequests } from "../../ffi/windows/libraries.ts";
-import { decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/routes.ts";
 import { buildState } from "../../state/build.ts";
 import { DecodeError } from "../../state/errors.ts";
 import type { Interface, InterfaceKind } from "../../state/types.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import * as constants from "../../ffi/windows/constants.ts";
-import { ERROR_NAMES } from "../../ffi/windows/error_name.ts";
+import { ERROR_NAMES } from "../../ffi/windows/syscalls.ts";
 import type { Fact, System } from "./facts.ts";
 
 /** These types have typedef names only, and most of those are written like the constants. */

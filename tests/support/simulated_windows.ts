@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { WindowsRuntime } from "../../ffi/windows/runtime.ts";
-import { WindowsSource } from "../../ffi/windows/source.ts";
+import { WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import type { Syscalls } from "../../ffi/windows/syscalls.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import { BASE, encodeAdapters } from "./windows_images.ts";

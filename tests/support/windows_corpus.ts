@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { decodeAdapters } from "../../ffi/windows/adapters.ts";
-import { publishedInterface } from "../../ffi/windows/interfaces.ts";
-import { decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/routes.ts";
+import { decodeAdapters, decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/records.ts";
+import { publishedInterface } from "../../ffi/windows/dump.ts";
 import { WINE_ADAPTERS, WINE_ROUTES } from "../fixtures/wine.ts";
 import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
 import type { Random } from "./random.ts";

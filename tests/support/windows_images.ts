@@ -12,7 +12,7 @@ import {
   MIB_IPFORWARD_ROW2 as ROW,
   MIB_IPFORWARD_ROW2_SIZE as ROW_SIZE,
 } from "../../ffi/windows/constants.ts";
-import { encodeSocketAddress } from "../../ffi/windows/socket_address.ts";
+import { encodeSocketAddress } from "../../ffi/windows/records.ts";
 
 /** The address of every image. */
 export const BASE = 0x7fff_0000_1000n;
