@@ -17,12 +17,13 @@ export interface SleepClocks {
   bootTime(): number | null;
 }
 
-/** Remembers the difference between the clocks. */
-export class SleepDetector {
+/** The clocks of an isolate, with those who want to know of a sleep. */
+export class SuspendClock {
   readonly #clocks: SleepClocks;
+  readonly #listeners = new Set<(event: SourceEvent) => void>();
   #difference: number | null;
 
-  /** Starts from the difference as it is. */
+  /** Starts from the clocks as they are. */
   constructor(clocks: SleepClocks) {
     this.#clocks = clocks;
     this.#difference = readDifference(clocks);
@@ -37,6 +38,26 @@ export class SleepDetector {
     if (Math.abs(grown) < PRECISION_MS) return null;
     this.#difference = difference;
     return grown < 0 ? null : Math.round(grown);
+  }
+
+  /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
+  listen(listener: (event: SourceEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Compares the clocks now. `wasSet`: the kernel says that the wall clock was set, which it also does
+   * on resume. While nobody listens, as between two sockets, a sleep is kept for the next listener.
+   */
+  check(wasSet: boolean): void {
+    if (this.#listeners.size === 0) return;
+    const sleptMs = this.sleptMs();
+    if (sleptMs === null && !wasSet) return;
+    const event: SourceEvent = sleptMs === null
+      ? { kind: "clock-stepped" }
+      : { kind: "resumed", at: Date.now(), sleptMs };
+    for (const listener of this.#listeners) listener(event);
   }
 }
 
@@ -53,35 +74,4 @@ function readDifference(clocks: SleepClocks): number | null {
     if (width <= BRACKET_MS) break;
   }
   return best?.difference ?? null;
-}
-
-/** The clocks of an isolate, with those who want to know of a sleep. */
-export class SuspendClock {
-  readonly #detector: SleepDetector;
-  readonly #listeners = new Set<(event: SourceEvent) => void>();
-
-  /** Starts from the clocks as they are. */
-  constructor(clocks: SleepClocks) {
-    this.#detector = new SleepDetector(clocks);
-  }
-
-  /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
-  listen(listener: (event: SourceEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /**
-   * Compares the clocks now. `wasSet`: the kernel says that the wall clock was set, which it also does
-   * on resume. While nobody listens, as between two sockets, a sleep is kept for the next listener.
-   */
-  check(wasSet: boolean): void {
-    if (this.#listeners.size === 0) return;
-    const sleptMs = this.#detector.sleptMs();
-    if (sleptMs === null && !wasSet) return;
-    const event: SourceEvent = sleptMs === null
-      ? { kind: "clock-stepped" }
-      : { kind: "resumed", at: Date.now(), sleptMs };
-    for (const listener of this.#listeners) listener(event);
-  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type SleepClocks, SleepDetector, SuspendClock } from "../../ffi/suspend_clock.ts";
+import { type SleepClocks, SuspendClock } from "../../ffi/suspend_clock.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -15,7 +15,7 @@ class Machine {
   /** How long the next readings take, one each; then next to nothing. */
   readonly pauses: number[] = [];
   readings = 0;
-  readonly detector: SleepDetector;
+  readonly clock: SuspendClock;
 
   readonly clocks: SleepClocks = {
     monotonic: () => this.#read("monotonic"),
@@ -24,7 +24,7 @@ class Machine {
 
   constructor(missing: Partial<Record<"monotonic" | "bootTime", null>> = {}) {
     Object.assign(this, missing);
-    this.detector = new SleepDetector(this.clocks);
+    this.clock = new SuspendClock(this.clocks);
   }
 
   pass(ms: number): void {
@@ -44,94 +44,94 @@ class Machine {
   }
 }
 
-Deno.test("SleepDetector finds a sleep of an hour once", () => {
+Deno.test("SuspendClock finds a sleep of an hour once", () => {
   const machine = new Machine();
   machine.pass(10_000);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
   machine.sleep(HOUR_MS);
-  assertEquals(machine.detector.sleptMs(), HOUR_MS);
+  assertEquals(machine.clock.sleptMs(), HOUR_MS);
   machine.pass(10_000);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SleepDetector tells each sleep with its own length", () => {
+Deno.test("SuspendClock tells each sleep with its own length", () => {
   const machine = new Machine();
   for (const slept of [100, 60_000, 250]) {
     machine.pass(500);
     machine.sleep(slept);
-    assertEquals(machine.detector.sleptMs(), slept);
+    assertEquals(machine.clock.sleptMs(), slept);
   }
 });
 
-Deno.test("SleepDetector finds no sleep in time that passes awake, however long", () => {
+Deno.test("SuspendClock finds no sleep in time that passes awake, however long", () => {
   const machine = new Machine();
   machine.pass(1_000 * HOUR_MS);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SleepDetector ignores less than 100 ms, and does not lose it", () => {
+Deno.test("SuspendClock ignores less than 100 ms, and does not lose it", () => {
   const machine = new Machine();
   machine.sleep(60);
-  assertEquals(machine.detector.sleptMs(), null);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
   machine.sleep(60);
-  assertEquals(machine.detector.sleptMs(), 120);
+  assertEquals(machine.clock.sleptMs(), 120);
   machine.sleep(60);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SleepDetector finds a sleep after a clock was set back", () => {
+Deno.test("SuspendClock finds a sleep after a clock was set back", () => {
   const machine = new Machine();
   machine.sleep(-HOUR_MS);
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
   machine.sleep(200);
-  assertEquals(machine.detector.sleptMs(), 200);
+  assertEquals(machine.clock.sleptMs(), 200);
 });
 
-Deno.test("SleepDetector does not add up the errors of its readings", () => {
+Deno.test("SuspendClock does not add up the errors of its readings", () => {
   const machine = new Machine();
   for (let i = 0; i < 1_000; i++) {
     machine.pauses.push(0.09, 0.001);
     machine.pass(1_000);
-    assertEquals(machine.detector.sleptMs(), null);
+    assertEquals(machine.clock.sleptMs(), null);
   }
 });
 
-Deno.test("SleepDetector finds no sleep in a pause between two readings", () => {
+Deno.test("SuspendClock finds no sleep in a pause between two readings", () => {
   for (const at of [0, 1, 2]) {
     const machine = new Machine();
     machine.pauses.push(...Array(at).fill(0.001), 5_000);
-    assertEquals(machine.detector.sleptMs(), null, `a pause after reading ${at}`);
-    assertEquals(machine.detector.sleptMs(), null);
+    assertEquals(machine.clock.sleptMs(), null, `a pause after reading ${at}`);
+    assertEquals(machine.clock.sleptMs(), null);
   }
 });
 
-Deno.test("SleepDetector finds a sleep that falls between its readings, at the next question at the latest", () => {
+Deno.test("SuspendClock finds a sleep that falls between its readings, at the next question at the latest", () => {
   const machine = new Machine();
   let readings = 0;
-  const detector = new SleepDetector({
+  const clock = new SuspendClock({
     monotonic: () => machine.monotonic,
     bootTime: () => {
       if (++readings === 2) machine.sleep(HOUR_MS);
       return machine.bootTime;
     },
   });
-  assertEquals(detector.sleptMs() ?? detector.sleptMs(), HOUR_MS);
+  assertEquals(clock.sleptMs() ?? clock.sleptMs(), HOUR_MS);
 });
 
-Deno.test("SleepDetector takes the closest of its readings on a machine that is always busy", () => {
+Deno.test("SuspendClock takes the closest of its readings on a machine that is always busy", () => {
   const machine = new Machine();
   machine.sleep(HOUR_MS);
   // M, B, M ten times: the fifth time is the quietest.
   for (let i = 0; i < 10; i++) machine.pauses.push(i === 4 ? 0.2 : 40, 0.2, 0);
   const before = machine.readings;
-  assertEquals(machine.detector.sleptMs(), HOUR_MS);
+  assertEquals(machine.clock.sleptMs(), HOUR_MS);
   assertEquals(machine.readings - before, 30);
 });
 
-Deno.test("SleepDetector starts right on a busy machine", () => {
+Deno.test("SuspendClock starts right on a busy machine", () => {
   const machine = new Machine();
-  const busy = new SleepDetector({
+  const busy = new SuspendClock({
     monotonic: () => {
       const time = machine.monotonic!;
       machine.pass(time < 50_000 ? 10_000 : 0.001);
@@ -143,24 +143,24 @@ Deno.test("SleepDetector starts right on a busy machine", () => {
   assertEquals(busy.sleptMs(), null);
 });
 
-Deno.test("SleepDetector is silent without one of the clocks", () => {
+Deno.test("SuspendClock is silent without one of the clocks", () => {
   for (const missing of ["monotonic", "bootTime"] as const) {
     const machine = new Machine({ [missing]: null });
     machine.sleep(HOUR_MS);
-    assertEquals(machine.detector.sleptMs(), null, `without ${missing}`);
+    assertEquals(machine.clock.sleptMs(), null, `without ${missing}`);
   }
 });
 
-Deno.test("SleepDetector is silent while a clock that it had cannot be read", () => {
+Deno.test("SuspendClock is silent while a clock that it had cannot be read", () => {
   const machine = new Machine();
   const boot = machine.bootTime;
   machine.bootTime = null;
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
   machine.bootTime = boot;
-  assertEquals(machine.detector.sleptMs(), null);
+  assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SleepDetector does not ask the wall clock", () => {
+Deno.test("SuspendClock does not ask the wall clock", () => {
   const { now } = Date;
   const machine = new Machine();
   Date.now = () => {
@@ -168,7 +168,7 @@ Deno.test("SleepDetector does not ask the wall clock", () => {
   };
   try {
     machine.sleep(HOUR_MS);
-    assertEquals(machine.detector.sleptMs(), HOUR_MS);
+    assertEquals(machine.clock.sleptMs(), HOUR_MS);
   } finally {
     Date.now = now;
   }

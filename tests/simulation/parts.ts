@@ -4,7 +4,7 @@
  * @module
  */
 import type { applyEvent } from "../../ffi/linux/events.ts";
-import type { SleepDetector } from "../../ffi/suspend_clock.ts";
+import type { SuspendClock } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { applyChanges } from "../../state/diff.ts";
@@ -30,7 +30,7 @@ export interface Parts {
   readonly isMajorChange: typeof isMajorChange;
   readonly LinkTable: typeof LinkTable;
   readonly applyEvent: typeof applyEvent;
-  readonly SleepDetector: typeof SleepDetector;
+  readonly SuspendClock: typeof SuspendClock;
   readonly quirks: Quirks;
 }
 
@@ -50,7 +50,7 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
     isMajorChange: mod.isMajorChange,
     LinkTable: table.LinkTable,
     applyEvent: events.applyEvent,
-    SleepDetector: clock.SleepDetector,
+    SuspendClock: clock.SuspendClock,
     quirks,
   };
 }

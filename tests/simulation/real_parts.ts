@@ -5,7 +5,7 @@
  */
 import { applyEvent } from "../../ffi/linux/events.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-import { SleepDetector } from "../../ffi/suspend_clock.ts";
+import { SuspendClock } from "../../ffi/suspend_clock.ts";
 import { affects, applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";
 import type { Parts } from "./parts.ts";
 
@@ -17,6 +17,6 @@ export const REAL_PARTS: Parts = {
   isMajorChange,
   LinkTable,
   applyEvent,
-  SleepDetector,
+  SuspendClock,
   quirks: {},
 };

@@ -72,7 +72,7 @@ export class SimulatedSource implements NetworkSource {
   /** Events for the next subscription. */
   readonly undelivered: SourceEvent[] = [];
   readonly #context: SourceContext;
-  readonly #detector: InstanceType<Parts["SleepDetector"]>;
+  readonly #clock: InstanceType<Parts["SuspendClock"]>;
   readonly #dumps = new WeakMap<Reading, Dump>();
   readonly #delivery: Delivery;
   /** When the last view ended, in monotonic milliseconds. */
@@ -87,7 +87,7 @@ export class SimulatedSource implements NetworkSource {
     this.#context = context;
     this.#delivery = new Delivery(context);
     const { clock, parts } = context;
-    this.#detector = new parts.SleepDetector({
+    this.#clock = new parts.SuspendClock({
       monotonic: () => clock.monotonic(),
       bootTime: () => parts.quirks.wallClock ? clock.now() : clock.bootTime(),
     });
@@ -208,7 +208,7 @@ export class SimulatedSource implements NetworkSource {
   /** Compares the clocks, and reports a sleep or a clock step. */
   checkClocks(stepped: boolean): void {
     const { clock, trace } = this.#context;
-    const sleptMs = this.#detector.sleptMs();
+    const sleptMs = this.#clock.sleptMs();
     if (sleptMs === null && !stepped) return;
     const event: SourceEvent = sleptMs === null
       ? { kind: "clock-stepped" }
