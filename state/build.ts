@@ -216,7 +216,8 @@ function makeLists(
   const addresses = step === null ? [] : step.before.addresses.slice();
   let usableIpv4 = step?.before.usableIpv4 ?? 0;
   let usableIpv6 = step?.before.usableIpv6 ?? 0;
-  for (const place of step?.places ?? given.keys()) {
+  for (let n = 0; n < (step?.places ?? given).length; n++) {
+    const place = step?.places[n] ?? n;
     const nic = sorted[place] = applyRules(given[place]!, from);
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
     const last = addresses[place];
