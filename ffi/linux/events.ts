@@ -153,11 +153,7 @@ export function routeEffect(
  * or in another subnet than the gateway, because the kernel takes the first address with that subnet, else the
  * first (inet_select_addr() in net/ipv4/devinet.c). Any new IPv6 address may be better (RFC 6724, section 5).
  */
-function keepsSource(
-  address: AddressMessage,
-  table: LinkTable,
-  last: DefaultRouteAnswer,
-): boolean {
+function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRouteAnswer): boolean {
   const route = routeOf(address, last);
   if (route === null || route.source === null || address.family === "IPv6") return false;
   const index = last.indexes.find((it) => table.nameOf(it) === route.interface);

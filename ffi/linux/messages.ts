@@ -216,9 +216,8 @@ export function encodeAddressDump(): Uint8Array {
  */
 export function encodeRouteQuery(
   destination: Uint8Array,
-  options: { fibMatch: boolean; outInterface?: number },
+  { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
 ): Uint8Array {
-  const { fibMatch, outInterface } = options;
   const size = destination.length;
   const attributes = [...encodeAttribute(C.RTA_DST, destination)];
   if (outInterface !== undefined) {

@@ -147,15 +147,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   ref(): void {
-    this.#watch.ref();
-    this.#expiry.ref();
-    this.#recheck.ref();
+    for (const it of [this.#watch, this.#expiry, this.#recheck]) it.ref();
   }
 
   unref(): void {
-    this.#watch.unref();
-    this.#expiry.unref();
-    this.#recheck.unref();
+    for (const it of [this.#watch, this.#expiry, this.#recheck]) it.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
