@@ -35,7 +35,7 @@ import { Runner } from "./actor/runner.ts";
 import { type Following, SnapshotStream } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
-import type { OpenedSource } from "./state/source.ts";
+import type { OpenedSource } from "./state/ports.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
 
 export type {
@@ -44,14 +44,16 @@ export type {
   SnapshotOptions,
   SourceOption,
 } from "./actor/options.ts";
-export type * from "./state/runtime.ts";
 export type {
+  Clock,
+  Logger,
   NetworkSource,
   Reading,
   SourceCounters,
   SourceEvent,
   Subscription,
-} from "./state/source.ts";
+  Timer,
+} from "./state/ports.ts";
 export type * from "./state/types.ts";
 export {
   type EventOf,

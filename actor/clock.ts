@@ -1,5 +1,5 @@
 // The clock of the runtime, and the timers of one monitor, with the time limits of its calls of a source.
-import type { Clock, Timer } from "../state/runtime.ts";
+import type { Clock, Timer } from "../state/ports.ts";
 
 /** The longest delay of a timer, in milliseconds: `setTimeout()` with a longer one fires after 1 ms. */
 export const LONGEST_TIMER_MS = 2_147_483_647;

@@ -8,7 +8,7 @@
 import { deadline } from "@std/async/deadline";
 import { connectionLoss } from "../state/impact.ts";
 import { formatReason } from "../state/format.ts";
-import type { Clock, Logger } from "../state/runtime.ts";
+import type { Clock, Logger } from "../state/ports.ts";
 import type { Reason, Snapshot, State } from "../state/types.ts";
 import {
   checkObject,
@@ -19,7 +19,7 @@ import {
   withCheckedNames,
 } from "./options.ts";
 
-export type { Clock, Logger, Timer } from "../state/runtime.ts";
+export type { Clock, Logger, Timer } from "../state/ports.ts";
 export type * from "../state/types.ts";
 
 /** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */

@@ -3,8 +3,7 @@
 import { getLogger } from "@std/log/get-logger";
 import { affecting, type LocalAddress } from "../state/impact.ts";
 import { errorText, escapeText } from "../state/format.ts";
-import type { Clock, Logger } from "../state/runtime.ts";
-import type { NetworkSource } from "../state/source.ts";
+import type { Clock, Logger, NetworkSource } from "../state/ports.ts";
 import type { Interface, State } from "../state/types.ts";
 import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
 

@@ -3,7 +3,7 @@ import { buildState } from "../state/build.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import { errorText, formatReasons } from "../state/format.ts";
 import { sortedInterfaces } from "../state/interfaces.ts";
-import type { OpenedSource, Reading, Subscription } from "../state/source.ts";
+import type { OpenedSource, Reading, Subscription } from "../state/ports.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { TimerSet } from "./clock.ts";
 import type { EventDispatcher } from "./events.ts";

@@ -19,12 +19,14 @@ export {
   ScriptedSource,
   type ScriptedSourceOptions,
 } from "./testing/scripted_source.ts";
-export type * from "../state/runtime.ts";
 export type {
+  Clock,
+  Logger,
   NetworkSource,
   Reading,
   SourceCounters,
   SourceEvent,
   Subscription,
-} from "../state/source.ts";
+  Timer,
+} from "../state/ports.ts";
 export type * from "../state/types.ts";

@@ -1,7 +1,7 @@
 // A socket that delivers datagrams, as an AsyncIterable of decoded events: each wake-up drains it until
 // it would block, in slices that leave the event loop room. A reader that takes one message per wake-up
 // leaves bytes in the queue and stalls without an error (net-tools#165).
-import type { SourceCounters, SourceEvent } from "../state/source.ts";
+import type { SourceCounters, SourceEvent } from "../state/ports.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./time_slice.ts";
 

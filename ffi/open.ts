@@ -1,6 +1,5 @@
 // Selects the source: OS events if the system and the permissions allow them, else polling.
-import type { Clock } from "../state/runtime.ts";
-import type { NetworkSource, OpenedSource } from "../state/source.ts";
+import type { Clock, NetworkSource, OpenedSource } from "../state/ports.ts";
 
 /** How to open the event source of an operating system. */
 export interface EventSourceOptions {

@@ -1,6 +1,6 @@
 // Timers that the blocked poll carries in its timeout. The first timer of the runtime loads `node:timers`:
 // 8 ms and 4 MiB; and each one that was cancelled wakes the event loop all the same.
-import type { Clock, Timer } from "../state/runtime.ts";
+import type { Clock, Timer } from "../state/ports.ts";
 
 /** Timers called in one turn of the event loop; the others follow in the next. */
 const MOST_AT_ONCE = 32;

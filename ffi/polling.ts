@@ -1,10 +1,16 @@
 // The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
 // leaves out interfaces without an address.
-import type { Clock, Timer } from "../state/runtime.ts";
+import type {
+  Clock,
+  NetworkSource,
+  Reading,
+  SourceEvent,
+  Subscription,
+  Timer,
+} from "../state/ports.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
 import { makeAddress } from "../state/normalize.ts";
-import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/source.ts";
 import type { Address, Interface } from "../state/types.ts";
 
 const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: false, routes: false });

@@ -1,7 +1,7 @@
 // Detects that the machine slept, from two kernel clocks: one counts the time asleep, the other does
 // not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
 // tailscale#11519: a busy or stopped program is not a sleep).
-import type { SourceEvent } from "../state/source.ts";
+import type { SourceEvent } from "../state/ports.ts";
 
 /** Differences below this are measurement error, in milliseconds. */
 const PRECISION_MS = 100;

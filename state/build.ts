@@ -3,7 +3,7 @@
 import { addressesOf, compareInterfaces, type InterfaceAddresses, LISTS } from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
 import { assumeNormal, normalizeInterface, normalizeRoute } from "./normalize.ts";
-import type { Reading } from "./source.ts";
+import type { Reading } from "./ports.ts";
 import type { DefaultRoute, DefaultRoutes, Interface, State } from "./types.ts";
 
 /** The interfaces of a state in order, and what follows from them. */

@@ -1,6 +1,5 @@
 // Model, inputs and effects of the machine: data only.
-import type { Logger } from "../../state/runtime.ts";
-import type { OpenedSource, Reading, SourceEvent } from "../../state/source.ts";
+import type { Logger, OpenedSource, Reading, SourceEvent } from "../../state/ports.ts";
 import type { Cause, Health, Metrics, Snapshot, State } from "../../state/types.ts";
 import type { Outcome } from "../clock.ts";
 import type { ResolvedOptions } from "../options.ts";

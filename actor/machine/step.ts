@@ -2,8 +2,7 @@
 // what follows from each input, and the life of the one subscription: synced by a full read, verified by a
 // canary, lost, replaced.
 import { errorText } from "../../state/format.ts";
-import type { Logger } from "../../state/runtime.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { Logger, SourceEvent } from "../../state/ports.ts";
 import type { Health, State } from "../../state/types.ts";
 import type { Outcome } from "../clock.ts";
 import type {

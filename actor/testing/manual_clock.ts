@@ -1,5 +1,5 @@
 // A clock for tests.
-import type { Clock, Timer } from "../../state/runtime.ts";
+import type { Clock, Timer } from "../../state/ports.ts";
 import { LONGEST_TIMER_MS } from "../clock.ts";
 
 /** How to start a manual clock. */

@@ -5,7 +5,7 @@ import type {
   SourceCounters,
   SourceEvent,
   Subscription,
-} from "../../state/source.ts";
+} from "../../state/ports.ts";
 import type { DefaultRoute, DefaultRoutes, Interface, Knows } from "../../state/types.ts";
 import { systemClock } from "../clock.ts";
 import type { ManualClock } from "./manual_clock.ts";

@@ -4,7 +4,7 @@ import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
 import { macrotask } from "../time_slice.ts";

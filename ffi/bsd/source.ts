@@ -3,7 +3,7 @@
 // This code has not run on either system. Its numbers are checked against the systems' headers, it decodes
 // captures of them and of a NetBSD kernel, and it runs on a model of their kernels and, through
 // `Deno.dlopen`, on a C library with Darwin's names and layouts.
-import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";

@@ -1,7 +1,7 @@
 // Requests to the kernel and their answers: dumps of links and addresses, and route lookups. Netlink answers
 // in the very call that asks, and produces a dump while it is read, so only the pauses between slices wait.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Knows } from "../../state/types.ts";
 import { errnoName } from "../errno.ts";
 import { TimeSlice } from "../time_slice.ts";

@@ -1,6 +1,5 @@
 // Linux as a source (`NETLINK_ROUTE`), and what all monitors of an isolate share there.
-import type { Clock } from "../../state/runtime.ts";
-import type { NetworkSource, Reading, Subscription } from "../../state/source.ts";
+import type { Clock, NetworkSource, Reading, Subscription } from "../../state/ports.ts";
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";

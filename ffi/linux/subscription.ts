@@ -1,6 +1,6 @@
 // Subscriptions to the kernel's events, which keep a link table up to date, and what wakes them: the one blocked
 // poll, a timer for its interruption, the clocks. A single read does without.
-import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";

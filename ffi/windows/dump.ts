@@ -4,7 +4,7 @@
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type {
   Address,
   DefaultRoute,

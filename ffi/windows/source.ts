@@ -2,7 +2,7 @@
 //
 // This code has run under Wine 10, which has no more of the registrations than the first notification, and
 // with a stand-in for iphlpapi.dll that has all of them. It has not run on Windows itself.
-import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import { POLLIN, PollLoop, type PollPort } from "../poll_loop.ts";

@@ -6,7 +6,7 @@
 import { createFetch, type FetchOptions, type NetworkFetch } from "../../actor/fetch.ts";
 import { scriptedInterface, scriptedRoute } from "../../actor/testing.ts";
 import type { NetworkMonitor } from "../../mod.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import { HttpServer } from "../support/http_server.ts";
 import { type Need, net, skippable } from "../support/skip.ts";
 import { Log, type OpenSetting, setUp } from "./support.ts";

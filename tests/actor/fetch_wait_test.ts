@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { NetworkChangedError } from "../../actor/fetch.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import { runDenoOk } from "../support/run.ts";
 import { read, run, skippable } from "../support/skip.ts";
 import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import { ManualClock, ScriptedSource, type ScriptedSourceOptions } from "../../actor/testing.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 import { eth0, Log, setUp } from "./support.ts";
 
 /** Gives up instead of hanging: so many events in a row without a timer. */

@@ -6,7 +6,7 @@ import {
   scriptedRoute,
   ScriptedSource,
 } from "../../actor/testing.ts";
-import type { SourceEvent, Subscription } from "../../state/source.ts";
+import type { SourceEvent, Subscription } from "../../state/ports.ts";
 import type { Interface } from "../../state/types.ts";
 import { address, nic, route } from "../support/states.ts";
 

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { type Outcome, TimerSet } from "../../actor/clock.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 import { settle, VirtualClock } from "../simulation/clock.ts";
 import { addresses, eth0, nic, setUp } from "./support.ts";
 

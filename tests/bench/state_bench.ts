@@ -9,7 +9,7 @@ import { diffStates } from "../../state/diff.ts";
 import { formatIp, parseIp } from "../../state/ip.ts";
 import { isMajorChange } from "../../state/impact.ts";
 import { normalizeInterface } from "../../state/normalize.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { address, nic, reading, route } from "../support/states.ts";
 

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { NetworkMonitor } from "../../mod.ts";
 import { libcRequest } from "../../ffi/bsd/libc.ts";
 import { BsdSource } from "../../ffi/bsd/source.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { State } from "../../state/types.ts";
 import { Log } from "../actor/support.ts";
 import { ROOT, runDenoOk } from "../support/run.ts";

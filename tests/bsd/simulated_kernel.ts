@@ -6,7 +6,7 @@
  * @module
  */
 import type { LibcFunctions } from "../../ffi/bsd/libc.ts";
-import type { Clock } from "../../state/runtime.ts";
+import type { Clock } from "../../state/ports.ts";
 import { formatIp } from "../../state/ip.ts";
 import { type EncodedOs, encodeKernelEvent, encodeRoute, refuse } from "../support/bsd_encode.ts";
 import { Descriptor, type DescriptorKind } from "./simulated_descriptor.ts";

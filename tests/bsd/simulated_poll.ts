@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../../state/runtime.ts";
+import type { Clock, Timer } from "../../state/ports.ts";
 
 interface Poll {
   readonly descriptors: readonly number[];

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { PendingEvents } from "../../ffi/event_socket.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 
 const changed: SourceEvent = { kind: "changed" };
 const overflow: SourceEvent = { kind: "overflow" };

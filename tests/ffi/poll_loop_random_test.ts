@@ -6,7 +6,7 @@
  */
 import { assert } from "@std/assert";
 import { POLLIN, PollLoop, type PollPort, type Watch } from "../../ffi/poll_loop.ts";
-import type { Timer } from "../../state/runtime.ts";
+import type { Timer } from "../../state/ports.ts";
 import { Random } from "../support/random.ts";
 import { replay, testRuns, testSeed } from "../support/seed.ts";
 

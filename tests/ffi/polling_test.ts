@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { PollingSource } from "../../ffi/polling.ts";
 import { buildState } from "../../state/build.ts";
-import type { Clock } from "../../state/runtime.ts";
+import type { Clock } from "../../state/ports.ts";
 
 type Info = Deno.NetworkInterfaceInfo;
 

@@ -7,7 +7,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import { HandlePort, type WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
-import type { SourceEvent, Subscription } from "../../state/source.ts";
+import type { SourceEvent, Subscription } from "../../state/ports.ts";
 import { SimulatedWindows } from "../support/simulated_windows.ts";
 
 const REGISTRATIONS = [

@@ -10,7 +10,7 @@ import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import type { LinuxRuntime } from "../../ffi/linux/source.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 import { openRuntime, type RealLibc } from "../support/real_libc.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
 import { scaled } from "../support/timing.ts";

@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
-import type { Subscription } from "../../state/source.ts";
+import type { Subscription } from "../../state/ports.ts";
 import type { Address, State } from "../../state/types.ts";
 import { withoutDad } from "../support/dad.ts";
 import { ip, ipMay, namespaceTest } from "../support/netns.ts";

@@ -7,7 +7,7 @@ import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm } from "../support/harm.ts";
 import { ip, namespaceTest } from "../support/netns.ts";

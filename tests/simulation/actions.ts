@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Logger } from "../../state/runtime.ts";
+import type { Clock, Logger } from "../../state/ports.ts";
 import { settle } from "./clock.ts";
 import { Convergence } from "./convergence.ts";
 import type { Operation } from "./plan.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../../state/runtime.ts";
+import type { Clock, Timer } from "../../state/ports.ts";
 
 /** What the wall clock shows when a run begins. */
 const EPOCH = 1_700_000_000_000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SourceEvent } from "../../state/source.ts";
+import type { SourceEvent } from "../../state/ports.ts";
 
 /** Which events come first, and which are merged: one pending `changed` stands for many. */
 const ORDER = ["resumed", "overflow", "resync", "changed", "clock-stepped"] as const;

@@ -6,7 +6,7 @@
  */
 import type { KernelEvent } from "../../ffi/linux/events.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
-import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import type { DefaultRoutes } from "../../state/types.ts";
 import type { Random } from "../support/random.ts";
 import type { VirtualClock } from "./clock.ts";

@@ -5,7 +5,7 @@
  */
 import type { KernelEvent } from "../../ffi/linux/events.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
-import type { Reading, SourceEvent, Subscription } from "../../state/source.ts";
+import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import type { Subject } from "./network.ts";
 import { PendingEvents } from "./pending_events.ts";
 import type { Dump, SimulatedSource, SourceContext } from "./source.ts";

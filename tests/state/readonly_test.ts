@@ -6,7 +6,7 @@
  */
 import { assertThrows } from "@std/assert";
 import { diffStates } from "../../state/diff.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Change, Snapshot, State } from "../../state/types.ts";
 import { usableAddresses } from "../../state/interfaces.ts";
 import { majorReasons } from "../../state/impact.ts";

@@ -5,7 +5,7 @@
  */
 import { buildState } from "../../state/build.ts";
 import { formatIp } from "../../state/ip.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind, State } from "../../state/types.ts";
 import type { Random } from "./random.ts";
 import { address } from "./states.ts";

@@ -7,7 +7,7 @@ import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { scriptedAddress } from "../../actor/testing.ts";
 import { buildState } from "../../state/build.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
-import type { Reading } from "../../state/source.ts";
+import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
 
 /** What `reading()` takes. */

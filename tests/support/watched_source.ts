@@ -6,7 +6,7 @@
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import type { EventSourceOptions } from "../../ffi/open.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import type { NetworkSource, Reading, SourceCounters, Subscription } from "../../state/source.ts";
+import type { NetworkSource, Reading, SourceCounters, Subscription } from "../../state/ports.ts";
 
 /** The source of Linux, watched. */
 export class WatchedSource implements NetworkSource, AsyncDisposable {
