@@ -22,7 +22,6 @@ import { Broadcast } from "./streams.ts";
 
 const PROBE_LIMIT_MS = 1_000; // how long a subscription may take to answer its canary
 
-/** What to do for each kind of effect. */
 type Performers = {
   readonly [Kind in Effect["kind"]]: (effect: Extract<Effect, { readonly kind: Kind }>) => void;
 };

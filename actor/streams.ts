@@ -139,7 +139,6 @@ export class Broadcast {
     return last !== null && last.sequence > seen.sequence ? last.reason : null;
   }
 
-  /** Ends the streams and rejects whoever waits. */
   close(): void {
     this.closed = true;
     for (const end of [...this.#ends]) end();
@@ -218,7 +217,6 @@ export class SnapshotStream {
     this.#watchLock();
   }
 
-  /** Ends the stream: a pending read is done. */
   end(): void {
     if (this.#ended) return;
     this.#stop();

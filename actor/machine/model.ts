@@ -4,8 +4,7 @@ import type { Cause, Health, Metrics, Snapshot, State } from "../../state/types.
 import type { Outcome } from "../clock.ts";
 import type { ResolvedOptions } from "../options.ts";
 
-/** The longest that a read or a subscribe may take, in milliseconds. */
-export const READ_LIMIT_MS = 5_000;
+export const READ_LIMIT_MS = 5_000; // the longest that a read or a subscribe may take
 
 export interface Now {
   readonly wall: number; // epoch milliseconds, for snapshots and health
@@ -18,7 +17,6 @@ export type Config =
   & Pick<OpenedSource, "polling" | "reason">
   & Pick<ResolvedOptions, "coalesceMs" | "reconcileIntervalMs">;
 
-/** A wake-up from sleep. */
 export type Resume = Pick<Extract<SourceEvent, { kind: "resumed" }>, "at" | "sleptMs">;
 
 /** The one subscription that delivers events. */
@@ -52,13 +50,12 @@ export interface Observation {
   readonly state: State;
 }
 
-/** A full read with its result. */
 export interface Read extends ReadInFlight, Observation {}
 
 /** A view that is being taken: for a publication, or after a read that was adopted or is compared with it. */
 export interface View {
   readonly since: number; // monotonic milliseconds of its beginning
-  readonly read: Read | null;
+  readonly read: Read | undefined;
   readonly adopts: boolean;
 }
 
@@ -155,7 +152,6 @@ export class Model {
     published: 0,
   };
 
-  /** The model of a monitor that is not open yet. */
   constructor(config: Config, { wall }: Pick<Now, "wall">) {
     this.config = config;
     const { polling, reason, source } = config;

@@ -67,7 +67,7 @@ export function offer(
   tokens: readonly number[] = [],
 ): void {
   draft.newest = newest;
-  const { published, window } = draft;
+  const { published } = draft;
   const isFirst = published === null;
   const resume = draft.resumes[0] ?? draft.resumed;
   const state = resume === null
@@ -76,7 +76,7 @@ export function offer(
   const changes = isFirst ? [] : diffStates(published, state);
   if (!isFirst && changes.length === 0) {
     settle(draft, tokens);
-    if (!window) settleAll(draft);
+    if (!draft.window) settleAll(draft);
     return;
   }
   if (isFirst || changes.some(({ kind }) => kind !== "resumed")) addCauses(draft, causes);
@@ -86,14 +86,9 @@ export function offer(
 }
 
 /** Requests a view, unless one is under way: then its result serves this read too. */
-export function requestView(
-  draft: Draft,
-  socket: Socket,
-  read: Read | null = null,
-  adopts = false,
-): void {
+export function requestView(draft: Draft, socket: Socket, read?: Read, adopts = false): void {
   const { viewing } = draft;
-  if (viewing !== null && read === null) return;
+  if (viewing !== null && read === undefined) return;
   if (viewing === null) draft.effects.push({ kind: "view", id: socket.id });
   draft.viewing = { since: viewing?.since ?? draft.now.monotonic, read, adopts };
 }

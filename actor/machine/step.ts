@@ -42,11 +42,7 @@ const LONGEST_BACKOFF_MS = 30_000;
 const FAILURES_MAX = 2; // reads that fail in a row until the monitor is degraded
 
 /** The model after an input, and what is to be done, in order. The model before is not changed. */
-export function step(
-  model: Readonly<Model>,
-  input: Input,
-  now: Now,
-): [Readonly<Model>, readonly Effect[]] {
+export function step(model: Readonly<Model>, input: Input, now: Now): [Model, readonly Effect[]] {
   const health = { ...model.health };
   const metrics = { ...model.metrics };
   // one copy: the next model keeps time and effects of this step, and the step after it replaces both
@@ -150,7 +146,7 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
   const view = socket && state; // nothing that a lost socket showed counts
   if (socket !== null) draft.tableless = view === null;
   if (view !== null) draft.changePending = false;
-  if (read !== null) {
+  if (read !== undefined) {
     if (adopts) return offer(draft, view ?? read.state, read.causes, read.tokens);
     if (socket === null) return offerRead(draft, read);
     const drift = compare(draft, read, view);
