@@ -231,6 +231,6 @@ skippable({
       "--v8-flags=--expose-gc",
       "tests/support/programs/gc_stress.ts",
     ]);
-    assertEquals(stdout.trim(), "300 of 300");
+    assertEquals(stdout.trim(), "100 of 100");
   },
 });

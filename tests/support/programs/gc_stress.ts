@@ -9,7 +9,7 @@ import { Syscalls } from "../../../ffi/linux/syscalls.ts";
 import { openRuntime, send, socketPair } from "../real_libc.ts";
 import { wakeupsOf } from "../../../ffi/linux/subscription.ts";
 
-const ROUNDS = 300;
+const ROUNDS = 100;
 
 declare const gc: () => void;
 
