@@ -40,6 +40,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
   #subscription: BsdSubscription | null = null;
+  #disposed: Promise<void> | null = null;
 
   /** Uses a loaded runtime; `release` releases it. */
   constructor(runtime: BsdRuntime, options: EventSourceOptions, release: () => Promise<void>) {
@@ -87,7 +88,11 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#disposed ??= this.#dispose();
+  }
+
+  async #dispose(): Promise<void> {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     await this.#release();
@@ -262,11 +267,15 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
   const pipe = new Int32Array(2);
   if (libc.pipe(pipe) < 0) throw syscalls.error("pipe");
   const [reader, writer] = [pipe[0]!, pipe[1]!];
+  let woken = false; // the pipe blocks, and a poll that fails does not empty it
   const pollLoop = new PollLoop({
     poll: libc.poll_blocking,
     wakeDescriptor: reader,
-    wake: () => void libc.write(writer, Uint8Array.of(1), 1n), // once a poll, so the pipe is never full
-    quiet: () => void syscalls.read(reader),
+    wake: () => void (woken ||= libc.write(writer, Uint8Array.of(1), 1n) === 1),
+    quiet: () => {
+      syscalls.read(reader);
+      woken = false;
+    },
   }, () => clocks.check(false));
   /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
   const clocks = new SuspendClock({

@@ -32,7 +32,7 @@ export class LinkTable {
   // Indexes of the topology: the search for hardware does not visit 10,000 veths.
   readonly #physical = new Set<number>();
   readonly #tunnels = new Set<number>(); // those that are up
-  readonly #withParent = new Set<number>();
+  readonly #children = new Map<number, Set<number>>(); // by parent
   #onHardware: ReadonlySet<number> = new Set();
   #isContainer = true;
   #isTopologyStale = false;
@@ -52,7 +52,7 @@ export class LinkTable {
     const { kind } = row;
     this.#mark(this.#physical, index, ["ethernet", "wifi", "cellular"].includes(kind));
     this.#mark(this.#tunnels, index, kind === "tunnel" && this.isUp(index));
-    this.#mark(this.#withParent, index, parent !== null);
+    this.#moveTo(parent, index, known);
     return true;
   }
 
@@ -60,7 +60,8 @@ export class LinkTable {
   deleteLink(index: number): boolean {
     const known = this.#rows.get(index)?.link ?? null;
     this.#rows.delete(index);
-    for (const set of [this.#physical, this.#tunnels, this.#withParent]) set.delete(index);
+    for (const set of [this.#physical, this.#tunnels]) set.delete(index);
+    this.#moveTo(null, index, known);
     this.#isTopologyStale = true;
     return known !== null;
   }
@@ -70,6 +71,15 @@ export class LinkTable {
     if (isMember) set.add(index);
     else set.delete(index);
     this.#isTopologyStale = true;
+  }
+
+  #moveTo(parent: number | null, index: number, known: LinkMessage | null): void {
+    const before = known?.parent ?? null;
+    if (before === parent) return;
+    const siblings = before === null ? undefined : this.#children.get(before);
+    if (siblings?.delete(index) && siblings.size === 0) this.#children.delete(before!);
+    if (parent === null) return;
+    this.#children.set(parent, (this.#children.get(parent) ?? new Set()).add(index));
   }
 
   /**
@@ -103,8 +113,10 @@ export class LinkTable {
    * while the dump was read, so it may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
+    const known = new LinkTable();
+    for (const message of announced) known.setAddress(message);
     const isAnnounced = (message: AddressMessage): boolean =>
-      announced.some((it) => it.index === message.index && compareKeys(it, message) === 0);
+      findEntry(known.#rows.get(message.index)?.entries ?? [], message).known !== null;
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
       const row = this.#rows.get(index);
@@ -184,15 +196,10 @@ export class LinkTable {
     if (!this.#isTopologyStale) return;
     this.#isTopologyStale = false;
     const found = new Set(this.#physical);
-    for (let before = -1; before < found.size;) { // ends whatever loops there are
-      before = found.size;
-      for (const index of found) { // grows while it is walked
-        const master = this.#rows.get(index)?.link?.master ?? null;
-        if (master !== null && this.nameOf(master) !== null) found.add(master);
-      }
-      for (const index of this.#withParent) {
-        if (found.has(this.#rows.get(index)!.link!.parent!)) found.add(index);
-      }
+    for (const index of found) { // grows while it is walked; each link once, whatever loops there are
+      const master = this.#rows.get(index)?.link?.master ?? null;
+      if (master !== null && this.nameOf(master) !== null) found.add(master);
+      for (const child of this.#children.get(index) ?? []) found.add(child);
     }
     const isContainer = this.#physical.size === 0 && this.#tunnels.size === 0;
     const changed = isContainer === this.#isContainer

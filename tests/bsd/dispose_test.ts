@@ -1,0 +1,64 @@
+/**
+ * What a source and its poll loop leave behind.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { ManualClock } from "../../actor/testing.ts";
+import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
+import { SimulatedKernel } from "./simulated_kernel.ts";
+
+Deno.test({
+  name: "disposing the BSD source in the pause of a storm leaves no timer behind",
+  sanitizeOps: true,
+  async fn() {
+    const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
+    kernel.network.create("en0");
+    const runtime = makeRuntime(kernel.functions, "freebsd", () => kernel.unload());
+    const source = new BsdSource(runtime, { stormPauseMs: 8 }, () => runtime.dispose());
+    const subscription = await source.subscribe(new AbortController().signal);
+    const events = subscription[Symbol.asyncIterator]();
+    for (let i = 1; i <= 5; i++) {
+      const event = events.next();
+      kernel.network.addAddress("en0", `198.51.100.${i}/24`);
+      assertEquals(await event, { done: false, value: { kind: "changed" } });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the pause begins
+    await source[Symbol.asyncDispose]();
+  },
+});
+
+Deno.test("a BSD source that is disposed twice releases the library once", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  let released = 0;
+  const source = new BsdSource(runtime, {}, () => {
+    released++;
+    return runtime.dispose();
+  });
+  await Promise.all([source[Symbol.asyncDispose](), source[Symbol.asyncDispose]()]);
+  assertEquals(released, 1);
+});
+
+Deno.test("polls that fail leave one byte in the pipe that wakes them, which blocks when it is full", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  let polls = 0;
+  let written = 0;
+  const functions = {
+    ...kernel.functions,
+    poll_blocking: async () => {
+      if (++polls < 20) watch.unref();
+      watch.ref(); // interrupts this poll
+      await Promise.resolve();
+      return polls < 20 ? -1 : 0;
+    },
+    write: () => ++written,
+  } as typeof kernel.functions;
+  const runtime = makeRuntime(functions, "darwin", () => kernel.unload());
+  const watch = runtime.pollLoop.watch(5);
+  void watch.ready();
+  while (polls < 8) await new Promise((resolve) => setTimeout(resolve, 10));
+  await watch.close();
+  await runtime.dispose();
+  assertEquals(written, 1);
+});
