@@ -128,7 +128,10 @@ export class NetworkMonitor extends EventTarget
     return new NetworkMonitor(await openRunner(options));
   }
 
-  /** The newest snapshot, also after `close()`. Its changes are those since the publication before. */
+  /**
+   * The newest snapshot, with the last good state, also after `close()`. Its changes are those since the publication
+   * before; the first has none.
+   */
   get current(): Snapshot {
     return this.#runner.broadcast.newest.snapshot;
   }
@@ -222,7 +225,8 @@ export class NetworkMonitor extends EventTarget
    * `health` event follows. A listener does not keep the process alive.
    *
    * @param type The type of the event, from `NetworkEventMap`.
-   * @param listener Called with the event. What it throws becomes an `error` event of `globalThis`.
+   * @param listener A function, or an object with the method `handleEvent`. What it throws becomes an `error` event
+   * of `globalThis`.
    * @param options As for every EventTarget: `signal`, `once`.
    */
   override addEventListener<Type extends string>(
@@ -331,7 +335,11 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  *
  * @param options How to read.
  * @returns The state.
- * @throws {Error} as `NetworkMonitor.open()`; a `TimeoutError` if the read takes more than 5 seconds.
+ * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
+ * @throws {Deno.errors.NotFound} if the C library is in none of the usual places.
+ * @throws {SystemCallError} if the operating system refuses the sockets, as some sandboxes do.
+ * @throws {TypeError} if an option is of the wrong type.
+ * @throws {DOMException} a `TimeoutError` if the read takes more than 5 seconds; with `signal` its reason.
  *
  * @example Gateway and addresses
  * ```ts

@@ -147,8 +147,9 @@ export function withCheckedNames<T extends object>(options: object, resolved: T)
   return resolved;
 }
 
-/** Whether two names differ in a single place, by up to two letters. */
+/** Whether two names begin alike and differ in a single place, by up to two letters. */
 function isNear(a: string, b: string): boolean {
+  if (a[0]?.toLowerCase() !== b[0]?.toLowerCase()) return false;
   const longest = Math.max(a.length, b.length);
   let same = 0;
   while (same < longest && a[same] === b[same]) same++;

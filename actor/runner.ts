@@ -41,7 +41,7 @@ export class Runner {
   readonly closed: Promise<void> = this.#released.promise; // never rejects
   readonly #inputs: Input[] = [];
   #model: Readonly<Model>;
-  #releasing: Promise<unknown> = Promise.resolve();
+  readonly #releases = new Set<Promise<void>>();
   #running = false;
   #lastToken = 0;
 
@@ -129,7 +129,7 @@ export class Runner {
 
   /** Waits for subscriptions that are being disposed, and for no other call of the source. */
   async #releaseAll(): Promise<void> {
-    await this.#releasing;
+    await Promise.all(this.#releases);
     await this.#attempt("release the source", () => this.#opened.dispose());
     this.#released.resolve();
   }
@@ -240,7 +240,7 @@ export class Runner {
         this.#dispatch({ kind: "event", id, event });
       }
     } catch (thrown) {
-      error = thrown;
+      error = thrown ?? new Error("The subscription failed without a reason");
     }
     this.#dispatch({ kind: "lost", id, error });
   }
@@ -264,7 +264,8 @@ export class Runner {
     if (subscription === undefined) return;
     try {
       call(subscription);
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown ?? new Error("The subscription failed without a reason");
       this.#dispatch({ kind: "lost", id, error });
     }
   }
@@ -302,7 +303,8 @@ export class Runner {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
     this.#subscriptions.delete(id);
-    this.#releasing = Promise.all([this.#releasing, this.#dispose(subscription)]);
+    const release = this.#dispose(subscription).finally(() => this.#releases.delete(release));
+    this.#releases.add(release);
   }
 
   #dispose(subscription: Subscription): Promise<void> {

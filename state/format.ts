@@ -185,8 +185,9 @@ function fieldsText({ fields, from, to }: InterfaceFieldsChange): string {
   const shown = fields.filter((field) =>
     field !== "flags" && !(field === "running" && (fields.includes("up") || !to.up))
   );
-  return (shown.length === 0 ? fields : shown).filter((field) => Object.hasOwn(FIELD_TEXTS, field))
-    .map((field) => FIELD_TEXTS[field]!(from, to)).join(", ");
+  return (shown.length === 0 ? fields : shown).map((field) =>
+    Object.hasOwn(FIELD_TEXTS, field) ? FIELD_TEXTS[field]!(from, to) : `has another ${field}`
+  ).join(", ");
 }
 
 function addressText(address: Address): string {

@@ -55,8 +55,8 @@ export function isMajorChange(
  *
  * - `default-route`: a family's default interface, that interface's index, the gateway or the source changed
  *   (not the metric alone).
- * - `address-usable`, `address-unusable`: a usable address came, went, or became usable or unusable, as when a
- *   cable is pulled. Addresses of host-only interfaces are never usable.
+ * - `address-unusable`, `address-usable`: a usable address went or came, or became unusable or usable, as
+ *   when a cable is pulled. Addresses of host-only interfaces are never usable.
  * - `interface`: `up` or `index` of an interface with usable addresses changed.
  * - `resumed`: the machine slept for 600_000 ms or more.
  *
@@ -80,7 +80,7 @@ export function majorReasons(
   next: State,
   options: { readonly ignoreInterface?: (nic: Interface) => boolean } = {},
 ): readonly Reason[] {
-  if (previous === next) return [];
+  if (previous === next) return freezeList([]);
   const ignore = askOnce(options.ignoreInterface);
   const sleep = longSleepBetween(previous, next);
   return freezeList([
@@ -208,15 +208,14 @@ function parseLocal(local: LocalAddress): Parsed | null {
     readonly transport?: string;
   };
   if (["unix", "unixpacket", "vsock"].includes(transport)) return null;
-  const text = String(hostname);
+  const text = typeof hostname === "string" ? hostname : typeof hostname;
   const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(text) ?? [];
   const bytes = parseIp(host);
   if (bytes === null || (name !== null && typeof name !== "string")) {
     throw new TypeError(
-      `Cannot take "${
-        escapeText(text)
-      }" as a local address: give listener.addr, or an IP address ` +
-        "without brackets, with %zone where needed, and the name of an interface, if any",
+      `Cannot take "${escapeText(text)}" as a local address: give listener.addr or` +
+        ' { hostname: "192.0.2.7" }, an IP address and not a name, without brackets, with %zone where' +
+        " needed, and the name of an interface, if any",
     );
   }
   return { address: formatIp(unmapIpv4(bytes)), interface: name, zone };

@@ -186,7 +186,7 @@ function begin(draft: Draft, request: ReadRequest): void {
   const { check, causes } = request;
   const { config, metrics: { events, published } } = draft;
   // only a read that a reconcile tick alone wants is bounded by the interval
-  const interval = check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
+  const interval = check && causes.length === 0 && !covers ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
   draft.reading = {
     ...request,

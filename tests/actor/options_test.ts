@@ -58,7 +58,14 @@ Deno.test("a misspelt option is a TypeError that says which is meant; other name
     assertThrows(() => resolveMonitorOptions({ [name]: 1 }), TypeError, `use ${meant}`);
   }
   assertThrows(() => resolveSnapshotOptions(JSON.parse('{"majoronly":1}')), TypeError, "majorOnly");
-  const options = { settleMs: 5, majorOnly: true, coalesceMs: 5, name: "theirs" };
+  const options = {
+    settleMs: 5,
+    majorOnly: true,
+    coalesceMs: 5,
+    name: "theirs",
+    resource: 1,
+    race: 2,
+  };
   assertEquals(resolveMonitorOptions(options).coalesceMs, 5);
   assertEquals(resolveSnapshotOptions(options).settleMs, 5);
 });

@@ -299,3 +299,11 @@ Deno.test("health.since moves with the status only", async () => {
   assertEquals(it.monitor.health.status, "degraded");
   assertEquals(it.monitor.health.since, opened + 1_250);
 });
+
+Deno.test("a subscription that throws nothing is lost with an error all the same", async () => {
+  await using it = await setUp();
+  it.source.viewError = undefined as never;
+  it.source.announce();
+  await it.clock.settle();
+  assertEquals(it.monitor.health.lastError, "The subscription failed without a reason");
+});

@@ -314,10 +314,13 @@ Deno.test("affects() is never true of Unix and vsock addresses", () => {
 
 Deno.test("affects() throws TypeError for what is no local address", () => {
   for (
-    const local of [null, undefined, "192.0.2.1", 7, {}, { hostname: 7 }, { transport: "tcp" }, {
-      hostname: "::",
-      interface: 2,
-    }]
+    const local of [
+      ...[null, undefined, "192.0.2.1", 7, {}, { transport: "tcp" }],
+      { hostname: 7 },
+      { hostname: ["192.0.2.1"] },
+      { hostname: Object.create(null) },
+      { hostname: "::", interface: 2 },
+    ]
   ) {
     assertThrows(() => affects(local as LocalAddress, home, home), TypeError, "as a local address");
   }

@@ -93,3 +93,7 @@ Deno.test("majorReasons() throws TypeError for an ignoreInterface that is no fun
   const options = { ignoreInterface: "docker0" } as unknown as Parameters<typeof majorReasons>[2];
   assertThrows(() => majorReasons(home, state(), options), TypeError, "The option ignoreInterface");
 });
+
+Deno.test("majorReasons() of a state and itself is frozen, too", () => {
+  assertDeepFrozen(majorReasons(home, home));
+});
