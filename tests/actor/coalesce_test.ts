@@ -213,3 +213,20 @@ function assertFrozen(value: unknown): void {
   assert(Object.isFrozen(value));
   for (const item of Object.values(value)) assertFrozen(item);
 }
+
+Deno.test("the read of a tick that covers an event may take longer than the interval", async () => {
+  await using it = await setUp({
+    source: { keepsTable: false },
+    monitor: { reconcileIntervalMs: 1_000 },
+  });
+  await it.clock.advance(550); // 800 since it opened
+  it.source.addInterface(eth0("192.0.2.2/24")); // published at once
+  await it.clock.advance(100);
+  it.source.holdReads();
+  it.source.addInterface(eth0("192.0.2.3/24")); // in the window until 1,050; the tick at 1,000 reads
+  await it.clock.advance(2_000);
+  it.source.releaseReads();
+  await it.clock.advance(500);
+  assertEquals(addresses(it.monitor.current)[0], "192.0.2.3");
+  assertEquals([it.monitor.metrics.readFailures, it.monitor.metrics.reopens], [0, 0]);
+});
