@@ -113,10 +113,14 @@ export class LinkTable {
    * while the dump was read, so it may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    const known = new LinkTable();
-    for (const message of announced) known.setAddress(message);
-    const isAnnounced = (message: AddressMessage): boolean =>
-      findEntry(known.#rows.get(message.index)?.entries ?? [], message).known !== null;
+    let known: LinkTable | null = null; // made when it is needed: mostly nothing is tentative
+    const isAnnounced = (message: AddressMessage): boolean => {
+      if (known === null) {
+        known = new LinkTable();
+        for (const it of announced) known.setAddress(it);
+      }
+      return findEntry(known.#rows.get(message.index)?.entries ?? [], message).known !== null;
+    };
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
       const row = this.#rows.get(index);
