@@ -1,7 +1,7 @@
 // The rule that selects the default route, shared by all systems. VPNs cover everything with two halves
 // instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of the address
 // space are looked at.
-import { compareBytes, isLinkLocal, parseIp } from "../state/ip.ts";
+import { compareBytes, type IpBytes, isLinkLocal, parseIp } from "../state/ip.ts";
 import type { Address, Interface } from "../state/types.ts";
 
 /** 0/0 and the halves and quarters with which VPNs cover it. */
@@ -21,7 +21,7 @@ export const PROBES = {
 /** A next hop. */
 export interface Hop {
   readonly index: number; // the index of the interface
-  readonly gateway: Uint8Array | null; // null if the destination is on the link
+  readonly gateway: IpBytes | null; // null if the destination is on the link
 }
 
 /** The next hops of one half of the address space. */
@@ -34,7 +34,7 @@ export interface NextHops {
 /** Orders next hops by index, then gateway. */
 export function compareHops(a: Hop, b: Hop): number {
   return a.index - b.index ||
-    compareBytes(a.gateway ?? new Uint8Array(), b.gateway ?? new Uint8Array());
+    compareBytes(a.gateway ?? [], b.gateway ?? []);
 }
 
 /**

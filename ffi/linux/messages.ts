@@ -2,7 +2,7 @@
 // Requests leave the sequence number 0: it is set when they are sent.
 import { DecodeError } from "../../state/errors.ts";
 import { interfaceName, kindByName } from "../../state/interface_name.ts";
-import { compareBytes } from "../../state/ip.ts";
+import { compareBytes, type IpBytes } from "../../state/ip.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./constants.ts";
@@ -39,9 +39,9 @@ export interface AddressMessage {
   index: number; // the index of the interface
   prefixLength: number; // at most 32 or 128; of the peer, where there is one
   flags: number; // IFA_F_*, all 32 bits where the message has them
-  local: Uint8Array; // our address, 4 or 16 bytes: a copy
+  local: IpBytes; // our address, 4 or 16 bytes: a copy
   /** The other end of a point-to-point link: a copy; null where there is none. */
-  peer: Uint8Array | null;
+  peer: IpBytes | null;
 }
 
 /** What a route message says (struct rtmsg and RTA_*, linux/rtnetlink.h). */
@@ -52,8 +52,8 @@ export interface RouteMessage {
   flags: number; // RTM_F_*, and RTNH_F_* of a route with one way
   outInterface: number | null; // the index of the interface to send from
   /** The next hop, 4 or 16 bytes, perhaps of the other family (RFC 5549): a copy. */
-  gateway: Uint8Array | null;
-  source: Uint8Array | null; // the address to send from: a copy
+  gateway: IpBytes | null;
+  source: IpBytes | null; // the address to send from: a copy
   metric: number | null; // lower is better
   /**
    * Seconds until it vanishes without a message, in steps of 0.01; 0 when it should have; null where it
@@ -67,7 +67,7 @@ export interface RouteMessage {
 /** One way of a route with several. */
 export interface Nexthop {
   outInterface: number; // the index of the interface to send from
-  gateway: Uint8Array | null; // the next hop, 4 or 16 bytes: a copy
+  gateway: IpBytes | null; // the next hop, 4 or 16 bytes: a copy
   flags: number; // RTNH_F_*
 }
 
@@ -149,7 +149,7 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
 }
 
 /** RTA_VIA names its family; null where that is no IP, as MPLS over Ethernet has. */
-function gatewayOf(found: Attributes, family: number): Uint8Array | null {
+function gatewayOf(found: Attributes, family: number): IpBytes | null {
   const via = found.value(C.RTA_VIA, 2, "RTA_VIA");
   if (via === null) return found.address(C.RTA_GATEWAY, family, "RTA_GATEWAY");
   const viaFamily = u16(via, 0);

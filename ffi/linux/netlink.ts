@@ -1,6 +1,7 @@
 // Netlink framing (linux/netlink.h): messages in a datagram, errors, acknowledgements and attributes.
 // Everything is little-endian, as is every target that Deno is built for.
 import { DecodeError } from "../../state/errors.ts";
+import type { IpBytes } from "../../state/ip.ts";
 import * as C from "./constants.ts";
 
 /** One message of a datagram. */
@@ -186,14 +187,16 @@ export class Attributes {
    * An address after `skipped` bytes: a copy. Throws DecodeError if it has not the length of its family;
    * families other than IPv4 and IPv6 have addresses of any length.
    */
-  address(type: number, family: number, what: string, skipped = 0): Uint8Array | null {
+  address(type: number, family: number, what: string, skipped = 0): IpBytes | null {
     const at = this.#places[type];
     if (at === undefined) return null;
     const end = at + u16(this.#bytes, at);
     const start = at + C.RTATTR_SIZE + skipped;
     const size = family === C.AF_INET ? 4 : family === C.AF_INET6 ? 16 : end - start;
     if (end !== start + size) throw new DecodeError(what, at);
-    return this.#bytes.slice(start, end);
+    const address: number[] = [];
+    for (let i = start; i < end; i++) address.push(this.#bytes[i]!);
+    return address;
   }
 
   /** The attributes inside an attribute. Throws DecodeError. */

@@ -1,7 +1,7 @@
 // The default route as the kernel's answer to route lookups: right with policy rules, VPN tables, split
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed.
-import { formatIp, parseIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
   compareHops,
@@ -205,7 +205,7 @@ function earliest(routes: readonly (Found | null)[]): number | null {
 
 function publishedRoute(
   { hops, route }: Found,
-  source: Uint8Array | null,
+  source: IpBytes | null,
   links: LinkNames,
 ): DefaultRoute | null {
   const [hop] = hops;

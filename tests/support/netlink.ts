@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes } from "../../state/ip.ts";
 import { DecodeError } from "../../state/errors.ts";
 import {
   type AddressMessage,
@@ -24,8 +24,8 @@ import type { Random } from "./random.ts";
 
 /** The same with addresses as text, so that it can be written down. */
 export type Legible<T> = {
-  [K in keyof T]: T[K] extends Uint8Array ? string
-    : T[K] extends Uint8Array | null ? string | null
+  [K in keyof T]: T[K] extends IpBytes ? string
+    : T[K] extends IpBytes | null ? string | null
     : T[K] extends Nexthop[] ? Legible<Nexthop>[]
     : T[K];
 };
@@ -177,7 +177,9 @@ function legibleRoute(route: RouteMessage): Legible<RouteMessage> {
 }
 
 /** Families other than the two have addresses that are no IP addresses: those stay as numbers. */
-function ipOrNull(bytes: Uint8Array | null): string | null {
+function ipOrNull(bytes: IpBytes | null): string | null {
   if (bytes === null) return null;
-  return bytes.length === 4 || bytes.length === 16 ? formatIp(bytes) : bytes.toHex();
+  return bytes.length === 4 || bytes.length === 16
+    ? formatIp(bytes)
+    : Uint8Array.from(bytes).toHex();
 }
