@@ -20,6 +20,7 @@ import { backoffMs, step } from "./machine/step.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Broadcast } from "./streams.ts";
 
+const LONG_BUILD_MS = 4;
 const PROBE_LIMIT_MS = 1_000; // how long a subscription may take to answer its canary
 
 type Performers = {
@@ -189,7 +190,12 @@ export class Runner {
         limitMs,
         call: async (signal) => {
           const reading = await this.#opened.source.read(signal);
-          return { reading, state: this.#build(reading) };
+          const { clock } = this.#options;
+          const since = clock.monotonic();
+          const state = this.#build(reading);
+          // with thousands of interfaces what follows takes as long again: not in the same turn
+          if (clock.monotonic() - since > LONG_BUILD_MS) await new Promise(setImmediate);
+          return { reading, state };
         },
         done: (outcome) => this.#dispatch({ kind: "read", id, outcome }),
       });

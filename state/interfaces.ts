@@ -196,8 +196,20 @@ export function isBindable(address: Address, nic: Interface): boolean {
   return nic.up && !address.tentative && !address.duplicated;
 }
 
+const NO_ADDRESSES: InterfaceAddresses = {
+  usable: NONE,
+  onHost: NONE,
+  usableIpv4: 0,
+  usableIpv6: 0,
+  loopback: NONE,
+  linkLocal: NONE,
+  uniqueLocal: NONE,
+  global: NONE,
+};
+
 /** The addresses of an interface by use, computed once per interface object. */
 export function addressesOf(nic: Interface): InterfaceAddresses {
+  if (nic.addresses.length === 0) return NO_ADDRESSES; // keeping 10,000 of them takes 15 ms
   let addresses = ADDRESSES.get(nic);
   if (addresses === undefined) {
     addresses = classify(nic);

@@ -36,6 +36,12 @@ export class LinkTable {
   #onHardware: ReadonlySet<number> = new Set();
   #isContainer = true;
   #isTopologyStale = false;
+  #live: LinkTable | null;
+
+  /** A table that is filled from a dump takes what is the same from `live`, the table that events keep. */
+  constructor(live: LinkTable | null = null) {
+    this.#live = live;
+  }
 
   /** A link was added or changed. Returns whether the published record or the topology differs. */
   setLink(link: LinkMessage): boolean {
@@ -45,8 +51,14 @@ export class LinkTable {
     const isSame = known !== null && sameLink(known, link);
     const isPlacedAlike = known?.master === master && known.parent === parent;
     if (isSame && isPlacedAlike) return false;
-    if (known === null || !sameKind(known, link)) row.kind = linkKind(link);
-    row.link = link;
+    const live = this.#live === null ? undefined : this.#live.#rows.get(index);
+    if (live?.link && sameLink(live.link, link)) {
+      row.kind = live.kind;
+      row.link = live.link.master === master && live.link.parent === parent ? live.link : link;
+    } else {
+      if (known === null || !sameKind(known, link)) row.kind = linkKind(link);
+      row.link = link;
+    }
     if (!isSame) row.built = null;
     if (!isPlacedAlike) this.#isTopologyStale = true;
     const { kind } = row;
@@ -90,11 +102,21 @@ export class LinkTable {
     const row = this.#row(message.index);
     const { at, known } = findEntry(row.entries, message);
     if (known !== null && sameAddress(known.message, message)) return false;
-    const entry = { message, address: null };
+    const entry = this.#liveEntry(message, at) ?? { message, address: null };
     if (known === null) insertAt(row.entries, at, entry);
     else row.entries[at] = entry;
     row.built = null;
     return true;
+  }
+
+  #liveEntry(message: AddressMessage, at: number): Entry | null {
+    if (this.#live === null) return null;
+    const entries = this.#live.#rows.get(message.index)?.entries ?? [];
+    const entry = entries[at];
+    const known = entry !== undefined && compareKeys(entry.message, message) === 0
+      ? entry
+      : findEntry(entries, message).known;
+    return known !== null && sameAddress(known.message, message) ? known : null;
   }
 
   /** An address was removed. */
@@ -167,20 +189,18 @@ export class LinkTable {
     return all;
   }
 
-  /**
-   * Builds the interfaces in small steps, so that the caller can pause in between. Those that are as in
-   * `live` are taken from there.
-   */
-  *build(live: LinkTable | null): Generator<void, void> {
+  /** Builds the interfaces in small steps, so that the caller can pause in between, and forgets `live`. */
+  *build(): Generator<void, void> {
     this.#updateTopology();
+    const live = this.#live;
+    this.#live = null;
     for (const [index, row] of this.#rows) {
       if (row.link === null || row.built !== null) continue;
       const known = live === null ? undefined : live.#rows.get(index);
       if (
-        known?.link && known.built && sameLink(known.link, row.link) && sameRows(known, row) &&
+        known?.link === row.link && known.built && sameEntries(known.entries, row.entries) &&
         known.built.hostOnly === this.#isHostOnly(row.link, row.kind)
       ) {
-        row.entries = known.entries.slice();
         row.built = known.built;
       } else {
         let built = 0;
@@ -304,11 +324,8 @@ function sameAddress(a: AddressMessage, b: AddressMessage): boolean {
     compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES) === 0;
 }
 
-function sameRows(a: Row, b: Row): boolean {
-  return a.entries.length === b.entries.length && a.entries.every(({ message }, i) => {
-    const other = b.entries[i]!.message;
-    return compareKeys(message, other) === 0 && sameAddress(message, other);
-  });
+function sameEntries(a: readonly Entry[], b: readonly Entry[]): boolean {
+  return a.length === b.length && a.every((entry, i) => entry === b[i]);
 }
 
 function sameLink(a: LinkMessage, b: LinkMessage): boolean {

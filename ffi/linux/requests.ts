@@ -20,7 +20,7 @@ import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
-const DUMP_BATCH = 2;
+const DUMP_BATCH = 1;
 
 /** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */
 export class RequestSocket {
@@ -161,7 +161,7 @@ export async function readDump(
   lookup: RouteLookup = LOOKUP,
 ): Promise<Dump> {
   const slice = new TimeSlice();
-  let table = new LinkTable();
+  let table = new LinkTable(live);
   const dump = (what: string, request: Uint8Array) =>
     socket.ask(`${what} dump`, request, (message) => take(table, message), slice, signal);
   for (let attempt = 1;; attempt++) {
@@ -169,12 +169,13 @@ export async function readDump(
     const isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
       await dump("RTM_GETADDR", encodeAddressDump());
     if (isConsistent || attempt === MOST_DUMPS) break;
-    table = new LinkTable();
+    table = new LinkTable(live);
   }
-  for (const _ of table.build(live)) if (slice.isOver) await slice.pause(signal);
+  for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);
   lookup.invalidate();
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
   const interfaces = table.interfaces();
+  if (slice.isOver) await slice.pause(signal); // what follows takes long, too
   return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
 }
 

@@ -1,5 +1,5 @@
 /**
- * `hostOnly` of the link table: this kernel's namespaces have no hardware, so the links come as messages.
+ * The link table: `hostOnly` (this kernel has no hardware, so the links come as messages), and what a dump shares.
  *
  * @module
  */
@@ -16,7 +16,10 @@ function hostOnly(table: LinkTable): string[] {
 }
 
 function tableOf(...links: LinkMessage[]): LinkTable {
-  const table = new LinkTable();
+  return fill(new LinkTable(), ...links);
+}
+
+function fill(table: LinkTable, ...links: LinkMessage[]): LinkTable {
   for (const each of links) table.setLink(each);
   return table;
 }
@@ -89,10 +92,36 @@ Deno.test("LinkTable keeps the object of a link whose master says nothing new", 
 Deno.test("LinkTable.build() takes no object whose host-only differs", () => {
   const live = tableOf(eth0, docker0);
   live.interfaces();
-  const dump = tableOf({ ...eth0, master: 3 }, docker0);
-  for (const _ of dump.build(live));
+  const dump = fill(new LinkTable(live), { ...eth0, master: 3 }, docker0);
+  for (const _ of dump.build());
   assertEquals(hostOnly(dump), []);
-  const again = tableOf({ ...eth0, master: 3 }, docker0);
-  for (const _ of again.build(dump));
+  const again = fill(new LinkTable(dump), { ...eth0, master: 3 }, docker0);
+  for (const _ of again.build());
   again.interfaces().forEach((nic, i) => assertStrictEquals(nic, dump.interfaces()[i]));
+});
+
+Deno.test("LinkTable of a dump takes from the live table what is the same", () => {
+  const address = (last: number, flags = 0) =>
+    ({
+      family: "IPv4",
+      index: 2,
+      prefixLength: 24,
+      flags,
+      local: [192, 0, 2, last],
+      peer: null,
+    }) as const;
+  const live = tableOf(eth0);
+  for (const last of [1, 2, 3]) live.setAddress(address(last));
+  const before = live.interfaces()[0]!.addresses;
+  const same = fill(new LinkTable(live), eth0);
+  for (const last of [3, 1, 2]) same.setAddress(address(last));
+  for (const _ of same.build());
+  assertStrictEquals(same.interfaces()[0], live.interfaces()[0]);
+  const other = fill(new LinkTable(live), eth0);
+  other.setAddress(address(1));
+  other.setAddress(address(2, 0x20)); // deprecated
+  for (const _ of other.build());
+  const [first, second] = other.interfaces()[0]!.addresses;
+  assertStrictEquals(first, before[0]);
+  assertEquals(second, { ...before[1]!, deprecated: true });
 });
