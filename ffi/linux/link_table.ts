@@ -12,10 +12,14 @@ const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAIL
 
 const ADDRESSES_PER_STEP = 256;
 
-/** An address of a link; its text is made when an interface is built. */
+/**
+ * An address of a link; its text is made when an interface is built. One that is gone keeps its place until they are
+ * half of the list: moving thousands for each address takes as long as all the rest.
+ */
 interface Entry {
   readonly message: AddressMessage;
   address: Address | null;
+  readonly isGone: boolean;
 }
 
 /** One link with its addresses. */
@@ -23,6 +27,7 @@ interface Row {
   link: LinkMessage | null;
   kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
+  gone: number; // how many of them are gone
   built: Interface | null; // as published; null if something that it shows has changed since
 }
 
@@ -102,9 +107,11 @@ export class LinkTable {
     const row = this.#row(message.index);
     const { at, known } = findEntry(row.entries, message);
     if (known !== null && sameAddress(known.message, message)) return false;
-    const entry = this.#liveEntry(message, at) ?? { message, address: null };
-    if (known === null) insertAt(row.entries, at, entry);
-    else row.entries[at] = entry;
+    const entry = this.#liveEntry(message, at) ?? { message, address: null, isGone: false };
+    const isFree = row.entries[at]?.isGone === true;
+    if (isFree) row.gone--;
+    if (isFree || known !== null || at === row.entries.length) row.entries[at] = entry;
+    else row.entries.splice(at, 0, entry);
     row.built = null;
     return true;
   }
@@ -113,9 +120,8 @@ export class LinkTable {
     if (this.#live === null) return null;
     const entries = this.#live.#rows.get(message.index)?.entries ?? [];
     const entry = entries[at];
-    const known = entry !== undefined && compareKeys(entry.message, message) === 0
-      ? entry
-      : findEntry(entries, message).known;
+    const isThere = entry?.isGone === false && compareKeys(entry.message, message) === 0;
+    const known = isThere ? entry : findEntry(entries, message).known;
     return known !== null && sameAddress(known.message, message) ? known : null;
   }
 
@@ -125,7 +131,8 @@ export class LinkTable {
     if (row === undefined) return false;
     const { at, known } = findEntry(row.entries, message);
     if (known === null) return false;
-    removeAt(row.entries, at);
+    row.entries[at] = { message, address: null, isGone: true };
+    if (++row.gone * 2 > row.entries.length) dropGone(row);
     row.built = null;
     return true;
   }
@@ -176,7 +183,8 @@ export class LinkTable {
 
   /** Whether the link has an address of the family. */
   hasAddress(index: number, family: Address["family"]): boolean {
-    return this.#rows.get(index)?.entries.some(({ message }) => message.family === family) ?? false;
+    const entries = this.#rows.get(index)?.entries ?? [];
+    return entries.some(({ isGone, message }) => !isGone && message.family === family);
   }
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
@@ -252,6 +260,7 @@ export class LinkTable {
 
   #buildInterface(link: LinkMessage, row: Row): Interface {
     const flags = steadyFlags(link);
+    dropGone(row);
     return row.built = assumeNormal({
       name: link.name,
       index: link.index,
@@ -268,7 +277,7 @@ export class LinkTable {
 
   #row(index: number): Row {
     const row: Row = this.#rows.get(index) ??
-      { link: null, kind: "unknown", entries: [], built: null };
+      { link: null, kind: "unknown", entries: [], gone: 0, built: null };
     this.#rows.set(index, row);
     return row;
   }
@@ -288,22 +297,13 @@ function findEntry(
     else high = middle;
   }
   const entry = entries[low];
-  const isThere = entry !== undefined && compareKeys(entry.message, message) === 0;
+  const isThere = entry !== undefined && !entry.isGone && compareKeys(entry.message, message) === 0;
   return { at: low, known: isThere ? entry : null };
 }
 
-/** Of thousands of entries `splice()` moves one in 3 ns, this loop in 0.5 ns. */
-function insertAt(entries: Entry[], at: number, entry: Entry): void {
-  entries.push(entry);
-  for (let i = entries.length - 1; i > at; i--) entries[i] = entries[i - 1]!;
-  entries[at] = entry;
-}
-
-/** Likewise; `shift()` moves none. */
-function removeAt(entries: Entry[], at: number): void {
-  if (at === 0) return void entries.shift();
-  for (let i = at + 1; i < entries.length; i++) entries[i - 1] = entries[i]!;
-  entries.pop();
+function dropGone(row: Row): void {
+  if (row.gone > 0) row.entries = row.entries.filter(({ isGone }) => !isGone);
+  row.gone = 0;
 }
 
 const NO_BYTES: IpBytes = [];

@@ -125,3 +125,27 @@ Deno.test("LinkTable of a dump takes from the live table what is the same", () =
   assertStrictEquals(first, before[0]);
   assertEquals(second, { ...before[1]!, deprecated: true });
 });
+
+Deno.test("LinkTable takes an address that comes back, or another in its place", () => {
+  const address = (last: number) =>
+    ({
+      family: "IPv4",
+      index: 2,
+      prefixLength: 24,
+      flags: 0,
+      local: [192, 0, 2, last],
+      peer: null,
+    }) as const;
+  const texts = (table: LinkTable) => table.interfaces()[0]!.addresses.map((it) => it.address);
+  const table = tableOf(eth0);
+  for (const last of [2, 4, 6, 8]) table.setAddress(address(last));
+  assertEquals(table.deleteAddress(address(4)), true);
+  assertEquals(table.deleteAddress(address(4)), false); // it is gone already
+  assertEquals(table.deleteAddress(address(8)), true);
+  assertEquals(table.setAddress(address(3)), true);
+  assertEquals(table.setAddress(address(4)), true);
+  assertEquals(texts(table), ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.6"]);
+  for (const last of [2, 3, 4, 6]) table.deleteAddress(address(last));
+  assertEquals(table.hasAddress(2, "IPv4"), false);
+  assertEquals(texts(table), []);
+});
