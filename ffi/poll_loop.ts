@@ -33,10 +33,10 @@ const GRACE_TURNS = 32;
 /** Watches that are woken in one turn of the event loop: 500 monitors would hold it for 160 ms. */
 const MOST_AT_ONCE = 32;
 /** Wake-ups closer together than this belong to a storm; from the third on the loop pauses. */
-const STORM_GAP_MS = 24;
+const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
 /** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (DESIGN 3). */
-const STORM_PAUSE_MS = 8;
+const STORM_PAUSE_MS = 12;
 
 /** A poll that began late or does not come back keeps no timer waiting for longer than this. */
 const LATE_MS = 1_000;
@@ -233,8 +233,8 @@ export class PollLoop {
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > RETRIES) return FAILURE_PAUSE_MS;
     if (this.#closeWakeUps >= STORM_WAKE_UPS) {
-      const pauses = Array.from(this.#entries, (entry) => entry.stormPauseMs);
-      const ms = Math.min(STORM_PAUSE_MS, ...pauses); // none while only timers are left
+      let ms = STORM_PAUSE_MS; // without an entry only timers are left
+      for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs);
       if (ms > 0) return ms;
     }
     return refd ? null : 0;

@@ -66,10 +66,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   /** Watches the socket, on which the kernel queues events already. */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { port, runtime, stormPauseMs } = context;
+    const { port, runtime, stormPauseMs = Infinity } = context;
     this.port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
+    this.#watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, port.mostPauseMs));
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
