@@ -19,7 +19,7 @@ import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from 
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** The datagrams of a dump received in one call: each holds up to 32 KiB, decoded before the next look at the time. */
+/** The datagrams of a dump received in one call: for each of up to 32 KiB the kernel may wait for its rtnl lock. */
 const DUMP_BATCH = 1;
 
 /** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */

@@ -4,12 +4,23 @@
  * @module
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import type { LinkMessage } from "../../ffi/linux/messages.ts";
+import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { linkMessage as link } from "../support/netlink.ts";
 
 const eth0 = link(2, "eth0");
 const docker0 = link(3, "docker0", { kind: "bridge" });
+
+function address(last: number, flags = 0): AddressMessage {
+  return {
+    family: "IPv4",
+    index: 2,
+    prefixLength: 24,
+    flags,
+    local: [192, 0, 2, last],
+    peer: null,
+  };
+}
 
 function hostOnly(table: LinkTable): string[] {
   return table.interfaces().filter((nic) => nic.hostOnly).map((nic) => nic.name);
@@ -101,15 +112,6 @@ Deno.test("LinkTable.build() takes no object whose host-only differs", () => {
 });
 
 Deno.test("LinkTable of a dump takes from the live table what is the same", () => {
-  const address = (last: number, flags = 0) =>
-    ({
-      family: "IPv4",
-      index: 2,
-      prefixLength: 24,
-      flags,
-      local: [192, 0, 2, last],
-      peer: null,
-    }) as const;
   const live = tableOf(eth0);
   for (const last of [1, 2, 3]) live.setAddress(address(last));
   const before = live.interfaces()[0]!.addresses;
@@ -127,15 +129,6 @@ Deno.test("LinkTable of a dump takes from the live table what is the same", () =
 });
 
 Deno.test("LinkTable takes an address that comes back, or another in its place", () => {
-  const address = (last: number) =>
-    ({
-      family: "IPv4",
-      index: 2,
-      prefixLength: 24,
-      flags: 0,
-      local: [192, 0, 2, last],
-      peer: null,
-    }) as const;
   const texts = (table: LinkTable) => table.interfaces()[0]!.addresses.map((it) => it.address);
   const table = tableOf(eth0);
   for (const last of [2, 4, 6, 8]) table.setAddress(address(last));
