@@ -24,7 +24,7 @@ import { randomInterface, randomReading } from "../support/random_states.ts";
 import { address, nic, route } from "../support/states.ts";
 
 Deno.test("normalizeInterface() freezes a copy, not the caller's objects", () => {
-  const given = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
+  const given = nic("eth0", { addresses: [address("192.0.2.2/24"), address("192.0.2.1/24")] });
   const before = structuredClone(given);
   const made = normalizeInterface(given);
   assertDeepFrozen(made);
@@ -58,7 +58,7 @@ Deno.test("normalizeInterface() gives the same with and without what is known", 
 });
 
 Deno.test("normalizeInterface() does not trust what somebody else froze", () => {
-  const given = nic("eth0", { addresses: ["192.0.2.2/24", "192.0.2.1/24"] });
+  const given = nic("eth0", { addresses: [address("192.0.2.2/24"), address("192.0.2.1/24")] });
   Object.freeze(given.addresses);
   assertEquals(normalizeInterface(Object.freeze(given)).addresses.map((held) => held.cidr), [
     "192.0.2.1/24",

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { isLinkLocal, parseIp } from "../../state/ip.ts";
-import { scriptedAddress } from "../../actor/testing.ts";
+import { scriptedAddress, scriptedInterface, scriptedRoute } from "../../actor/testing.ts";
 import { buildState } from "../../state/build.ts";
-import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, Knows, State } from "../../state/types.ts";
 
@@ -33,29 +31,16 @@ export function address(cidr: string, fields: Partial<Address> = {}): Address {
  */
 export function nic(
   name: string,
-  fields: Partial<Omit<Interface, "name" | "addresses">> & { addresses?: (string | Address)[] } =
-    {},
+  { addresses, ...fields }:
+    & Partial<Omit<Interface, "name" | "addresses">>
+    & { addresses?: (string | Address)[] } = {},
 ): Interface {
-  const index = fields.index ?? 2;
-  const kind = fields.kind ?? kindByName(name);
-  return {
-    name,
-    index,
-    kind,
-    up: true,
-    running: true,
-    hostOnly: hostOnlyByName(kind, name),
-    flags: 0,
-    mac: null,
-    mtu: 1500,
-    ...fields,
-    addresses: (fields.addresses ?? []).map((a) => typeof a === "string" ? scoped(a, index) : a),
-  };
+  return scriptedInterface(name, addresses, fields);
 }
 
 /** A default route through the interface, by default without gateway, source and metric. */
 export function route(name: string, fields: Partial<DefaultRoute> = {}): DefaultRoute {
-  return { interface: name, gateway: null, source: null, metric: null, ...fields };
+  return scriptedRoute(name, null, fields);
 }
 
 /** A reading of a source that by default knows everything. */
@@ -73,12 +58,4 @@ export function state(
   resumed: { at: number; sleptMs: number } | null = null,
 ): State {
   return buildState(reading(parts), resumed);
-}
-
-function scoped(cidr: string, index: number): Address {
-  const made = address(cidr);
-  const bytes = parseIp(made.address);
-  return made.family === "IPv6" && bytes !== null && isLinkLocal(bytes)
-    ? { ...made, scopeId: index }
-    : made;
 }
