@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/time_slice.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
 
 /** Counts the turns of the event loop until the result is called. */
 function countTurns(): () => number {
@@ -73,19 +74,10 @@ function numbers(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
+/** All slices, in a time that stands still, so that a slow machine does not end one early. */
 async function slices(fake: FakeSocket): Promise<number[][]> {
-  return await withTime(() => 0, () => Array.fromAsync(new EventSocket(fake, fake)));
-}
-
-/** Replaces `performance.now()`, so that a slow machine does not end a slice early. */
-async function withTime<T>(now: () => number, body: () => T): Promise<Awaited<T>> {
-  const real = performance.now;
-  performance.now = now;
-  try {
-    return await body();
-  } finally {
-    performance.now = real;
-  }
+  using _ = new SimulatedTime();
+  return await Array.fromAsync(new EventSocket(fake, fake));
 }
 
 for (const batch of [1, 32]) {
@@ -110,19 +102,16 @@ for (const batch of [1, 32]) {
   });
 }
 
-Deno.test("EventSocket.drain() ends a slice after 8 ms", async () => {
+Deno.test("EventSocket.drain() ends a slice after 8 ms", () => {
   const fake = new FakeSocket();
   fake.queued = 256;
-  let time = 0;
-  fake.onReceive = () => time += 0.25;
-  const { drained, events } = await withTime(
-    () => time,
-    () => new EventSocket(fake, fake).drain(),
-  );
+  using time = new SimulatedTime();
+  fake.onReceive = () => time.ms += 0.25;
+  const { drained, events } = new EventSocket(fake, fake).drain();
   assertEquals([drained, events.length], [false, 33]);
 });
 
-Deno.test("EventSocket.drain() goes on when data arrives after the failed receive", async () => {
+Deno.test("EventSocket.drain() goes on when data arrives after the failed receive", () => {
   const fake = new FakeSocket();
   fake.queued = 1;
   const check = fake.checkErrors.bind(fake);
@@ -130,7 +119,8 @@ Deno.test("EventSocket.drain() goes on when data arrives after the failed receiv
     if (fake.received === 1) fake.queued = 3;
     return check(revents, events);
   };
-  const slice = await withTime(() => 0, () => new EventSocket(fake, fake).drain());
+  using _ = new SimulatedTime();
+  const slice = new EventSocket(fake, fake).drain();
   assertEquals(slice, { drained: true, events: [0, 1, 2, 3] });
 });
 

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { POLLIN, PollLoop, type Watch } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/time_slice.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
 
 interface Setup {
   port: FakePollPort;
@@ -19,6 +20,13 @@ function setup(): Setup {
   const port = new FakePollPort();
   const events: string[] = [];
   return { port, events, loop: new PollLoop(port, () => events.push("after poll")) };
+}
+
+/** The poll of this number finds the watch of descriptor 5 ready. */
+async function wake({ port }: Setup, watch: Watch, poll: number): Promise<void> {
+  const ready = watch.ready();
+  (await port.begun(poll)).ready({ 5: POLLIN });
+  await ready;
 }
 
 /** Ends what the test began, so that no run is left. */
@@ -86,17 +94,13 @@ Deno.test("PollLoop wakes at most 32 watches in one turn of the event loop", asy
 Deno.test("PollLoop pauses between polls in a storm, and not for events that come one by one", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
-  const { now } = performance;
-  let time = now.call(performance);
-  performance.now = () => time;
-  try {
+  {
+    using time = new SimulatedTime();
     let polls = 0;
     /** One wake-up, so many milliseconds after the last; whether the next poll began at once. */
     const wakeUp = async (ms: number): Promise<boolean> => {
-      time += ms;
-      const ready = watch.ready();
-      (await it.port.begun(++polls)).ready({ 5: POLLIN });
-      await ready;
+      time.ms += ms;
+      await wake(it, watch, ++polls);
       void watch.ready();
       await macrotask();
       await microtasks();
@@ -107,53 +111,46 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
     for (let i = 0; i < 6; i++) storm.push(await wakeUp(1));
     assertEquals(storm, [true, true, false, false, false, false]);
     assertEquals(await wakeUp(37), true, "after the storm");
-  } finally {
-    performance.now = now;
   }
   await end(it, watch);
 });
 
-Deno.test("PollLoop does not pause in a storm when one of the watches forbids it", async () => {
-  const it = setup();
-  const [watch, other] = [it.loop.watch(5), it.loop.watch(6, 0)];
-  for (let i = 1; i <= 10; i++) {
-    const ready = watch.ready();
-    (await it.port.begun(i)).ready({ 5: POLLIN });
-    await ready;
-    void watch.ready();
-    await macrotask();
-    await microtasks();
-    assertEquals(it.port.polls.length, i + 1);
-  }
-  await end(it, watch, other);
-});
+const STORMS: [longestOfEach: number[], pauses: number[]][] = [
+  [[], [12, 12, 12]],
+  [[8], [8, 8, 8]],
+  [[8, 5, 9], [5, 5, 5]],
+  [[20, Infinity], [12, 12, 12]],
+  [[8, 0], []],
+];
+
+for (const [longest, pauses] of STORMS) {
+  Deno.test(`PollLoop pauses ${pauses[0] ?? 0} ms in a storm with the limits [${longest}]`, async () => {
+    const it = setup();
+    const watch = it.loop.watch(5);
+    const others = longest.map((ms, i) => it.loop.watch(6 + i, ms));
+    {
+      using timeouts = new InstantTimeouts();
+      using _ = new SimulatedTime(); // all wake-ups come at once
+      for (let polls = 1; polls <= 6; polls++) await wake(it, watch, polls);
+      await it.port.begun(7);
+      assertEquals(timeouts.asked, pauses);
+    }
+    await end(it, watch, ...others);
+  });
+}
 
 Deno.test("PollLoop pauses 12 ms in a storm that ends with nothing but timers left", async () => {
-  const { setTimeout } = globalThis; // loaded now: microtasks run meanwhile
   const it = setup();
-  const watch = it.loop.watch(5);
+  const watch = it.loop.watch(5, 8);
   const timer = it.loop.timers.setTimeout(() => {}, 60_000);
-  const pauses: unknown[] = [];
-  const { now } = performance;
-  const time = performance.now();
-  performance.now = () => time; // all wake-ups come at once
-  try {
-    for (let polls = 1; polls <= 4; polls++) {
-      const ready = watch.ready();
-      (await it.port.begun(polls)).ready({ 5: POLLIN });
-      await ready;
-    }
-    globalThis.setTimeout = ((call: () => void, ms: number) => {
-      pauses.push(ms);
-      return setTimeout(call, 0);
-    }) as typeof setTimeout;
+  {
+    using timeouts = new InstantTimeouts();
+    using _ = new SimulatedTime();
+    for (let polls = 1; polls <= 4; polls++) await wake(it, watch, polls);
     await watch.close();
     await microtasks();
-  } finally {
-    globalThis.setTimeout = setTimeout;
-    performance.now = now;
+    assertEquals(timeouts.asked, [12]);
   }
-  assertEquals(pauses, [12]);
   await it.port.begun(5);
   timer.cancel();
   await end(it);

@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
 
 interface Setup {
   port: FakePollPort;
@@ -19,15 +20,12 @@ interface Setup {
 /** Runs the test with a monotonic clock that it moves. */
 function timersTest(name: string, run: (setup: Setup) => Promise<void>): void {
   Deno.test(name, async () => {
-    const { now } = performance;
-    let time = 1_000;
-    performance.now = () => time;
     const port = new FakePollPort();
     const loop = new PollLoop(port);
     try {
-      await run({ port, loop, calls: [], pass: (ms) => time += ms });
+      using time = new SimulatedTime();
+      await run({ port, loop, calls: [], pass: (ms) => time.ms += ms });
     } finally {
-      performance.now = now;
       await loop.idle();
     }
     assertEquals(port.running, 0);

@@ -6,6 +6,8 @@
 import { scaled } from "./timing.ts";
 import type { PollPort } from "../../ffi/poll_loop.ts";
 
+const { setTimeout } = globalThis; // a test may replace it
+
 /** One call of poll. */
 export interface FakePoll {
   /** The descriptors in the set, the wake-up descriptor first. */

@@ -1,0 +1,43 @@
+/**
+ * Time in place of the runtime's, until the end of a test.
+ *
+ * @module
+ */
+
+/** Replaces `performance.now()` by a time that only the test moves. */
+export class SimulatedTime implements Disposable {
+  readonly #now = performance.now;
+  /** The monotonic time, in milliseconds. */
+  ms: number;
+
+  /** Begins at this time. */
+  constructor(ms = 1_000) {
+    this.ms = ms;
+    performance.now = () => this.ms;
+  }
+
+  /** Brings the runtime's clock back. */
+  [Symbol.dispose](): void {
+    performance.now = this.#now;
+  }
+}
+
+/** Replaces `setTimeout()` by one that waits for a turn of the event loop only, and keeps what was asked for. */
+export class InstantTimeouts implements Disposable {
+  readonly #setTimeout = globalThis.setTimeout; // loaded now: microtasks run meanwhile
+  /** The times that were asked for, in milliseconds. */
+  readonly asked: number[] = [];
+
+  /** Replaces it. */
+  constructor() {
+    globalThis.setTimeout = ((call: () => void, ms: number) => {
+      this.asked.push(ms);
+      return this.#setTimeout(call, 0);
+    }) as typeof setTimeout;
+  }
+
+  /** Brings the runtime's timers back. */
+  [Symbol.dispose](): void {
+    globalThis.setTimeout = this.#setTimeout;
+  }
+}
