@@ -191,3 +191,28 @@ Deno.test("close() while a read waits for its pace leaves no timer", async () =>
   await it.monitor.close();
   assertEquals(it.clock.pending, 0);
 });
+
+const BUILDS: [ms: number, order: string[]][] = [
+  [4, ["published", "turn"]],
+  [5, ["turn", "published"]],
+];
+
+for (const [ms, expected] of BUILDS) {
+  Deno.test(`what follows a build of ${ms} ms has ${ms > 4 ? "a turn of its own" : "no other turn"}`, async () => {
+    const order: string[] = [];
+    let isSlow = false; // the next question takes its time; the first one of a read comes from the build
+    const ignoreInterface = (): boolean => {
+      if (isSlow) {
+        it.clock.tick(ms);
+        setImmediate(() => order.push("turn"));
+      }
+      return isSlow = false;
+    };
+    await using it = await setUp({ monitor: { ignoreInterface } });
+    it.source.set([eth0("192.0.2.2/24")]);
+    isSlow = true;
+    await it.monitor.refresh().then(() => order.push("published"));
+    await it.clock.settle();
+    assertEquals(order, expected);
+  });
+}
