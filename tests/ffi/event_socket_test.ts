@@ -7,20 +7,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/time_slice.ts";
-import { SimulatedTime } from "../support/simulated_time.ts";
-
-/** Counts the turns of the event loop until the result is called. */
-function countTurns(): () => number {
-  let turns = 0;
-  let immediate = setImmediate(function count() {
-    turns++;
-    immediate = setImmediate(count);
-  });
-  return () => {
-    clearImmediate(immediate);
-    return turns;
-  };
-}
+import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 
 /** A socket whose queue is a number; its events are the numbers of the datagrams, and -1 for an overflow. */
 class FakeSocket implements SocketPort<number>, Watch {

@@ -1,5 +1,5 @@
 /**
- * Time in place of the runtime's, until the end of a test.
+ * Time in place of the runtime's, until the end of a test, and the turns of its event loop.
  *
  * @module
  */
@@ -40,4 +40,17 @@ export class InstantTimeouts implements Disposable {
   [Symbol.dispose](): void {
     globalThis.setTimeout = this.#setTimeout;
   }
+}
+
+/** Counts the turns of the event loop until the result is called. */
+export function countTurns(): () => number {
+  let turns = 0;
+  let immediate = setImmediate(function count() {
+    turns++;
+    immediate = setImmediate(count);
+  });
+  return () => {
+    clearImmediate(immediate);
+    return turns;
+  };
 }
