@@ -18,7 +18,6 @@ import {
   type InterfaceAddress,
   type Link,
   type Route,
-  type RouteMessage,
   u32,
 } from "./route_message.ts";
 import * as C from "./systems.ts";
@@ -69,13 +68,13 @@ function forEachRecord(
   dump: Uint8Array,
   layout: C.Layout,
   malformed: () => void,
-  visit: (message: RouteMessage, header: C.Header) => void,
+  visit: (message: Uint8Array, header: C.Header) => void,
 ): void {
   forEachMessage(dump, (message) => {
-    const header = headerOf(message, layout);
-    if (header === null) return malformed();
     try {
-      visit(message, header);
+      const header = headerOf(message, layout);
+      if (header === null) malformed();
+      else visit(message, header);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       malformed();

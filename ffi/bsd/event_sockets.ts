@@ -11,12 +11,12 @@ import {
   decodeAddress,
   decodeLink,
   decodeRoute,
-  field,
   forEachMessage,
   headerOf,
-  indexOf,
-  type RouteMessage,
+  TYPE,
+  u16,
   u32,
+  VERSION,
 } from "./route_message.ts";
 import * as C from "./systems.ts";
 
@@ -68,17 +68,12 @@ export function openRouteSocket(
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
   if (system.overflowOption !== null) syscalls.setOption(descriptor, system.overflowOption, 1);
-  return datagramPort(
-    syscalls,
-    descriptor,
-    "route",
-    trace,
-    (datagram, events) =>
-      forEachMessage(datagram, (message) => {
-        events.push(decodeEvent(message, system));
-        trace?.(formatMessage(message, system));
-      }),
-  );
+  return datagramPort(syscalls, descriptor, "route", trace, (datagram, events) => {
+    forEachMessage(datagram, (message) => {
+      events.push(decodeEvent(message, system));
+      trace?.(formatMessage(message, system));
+    });
+  });
 }
 
 /** The port of a socket of datagrams; `decode` appends the events, and may throw DecodeError. */
@@ -181,8 +176,8 @@ export function openKernelEvents(syscalls: Syscalls, trace: Trace): BsdPort | nu
 }
 
 /** Decodes a message of the routing socket. Throws DecodeError. */
-export function decodeEvent(message: RouteMessage, layout: C.Layout): BsdEvent {
-  const { type } = message;
+export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
+  const type = message[TYPE]!;
   const header = headerOf(message, layout);
   switch (header?.about) {
     case undefined:
@@ -192,16 +187,16 @@ export function decodeEvent(message: RouteMessage, layout: C.Layout): BsdEvent {
     case "group":
       // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
       // than the groups that it joins.
-      return { kind: "joined", index: indexOf(message, header) };
+      return { kind: "joined", index: u16(message, header.index) };
     case "route": {
       if (type === C.RTM_GET) {
-        const [pid, sequence] = [field(message, header.pid), field(message, header.sequence)];
+        const [pid, sequence] = [u32(message, header.pid), u32(message, header.sequence)];
         return { kind: "answer", pid, sequence };
       }
       // RTM_MISS comes for each destination without a route, thousands a second since macOS 26.4
       // (tailscale#19324, net-tools#203), and the echo of a request may be a refusal. A router that learns a
       // million routes, and neighbours that come and go, change no default route.
-      const isDone = type <= C.RTM_CHANGE && field(message, header.error) === 0; // RTM_ADD and RTM_DELETE, too
+      const isDone = type <= C.RTM_CHANGE && u32(message, header.error) === 0; // RTM_ADD and RTM_DELETE, too
       return isDone && decodeRoute(message, header, layout, true) !== null ? CHANGED : NOISE;
     }
     default:
@@ -218,18 +213,19 @@ export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
 }
 
 /** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
-export function formatMessage(message: RouteMessage, layout: C.Layout): string {
+export function formatMessage(message: Uint8Array, layout: C.Layout): string {
+  const type = message[TYPE]!;
   const header = headerOf(message, layout);
-  if (header === null) return `unknown type ${hex(message.type)} version ${message.version}`;
+  if (header === null) return `unknown type ${hex(type)} version ${message[VERSION]}`;
   switch (header.about) {
     case "route": {
       const route = decodeRoute(message, header, layout);
-      const type = ROUTE_TYPES[message.type] ?? `type ${hex(message.type)}`;
-      if (route === null) return `route ${type}`;
+      const name = ROUTE_TYPES[type] ?? `type ${hex(type)}`;
+      if (route === null) return `route ${name}`;
       const { destination, flags, gateway, index, prefixLength } = route;
       const prefix = `${formatIp(destination)}/${prefixLength}`;
       const via = gateway === null ? "" : ` via ${formatIp(gateway)}`;
-      return `route ${type} ${index} ${prefix}${via} flags ${hex(flags)}`;
+      return `route ${name} ${index} ${prefix}${via} flags ${hex(flags)}`;
     }
     case "link": {
       const { flags, index, linkState, mtu } = decodeLink(message, header, layout);
@@ -237,12 +233,12 @@ export function formatMessage(message: RouteMessage, layout: C.Layout): string {
     }
     case "address": {
       const found = decodeAddress(message, header, layout);
-      const kind = message.type === C.RTM_DELADDR ? "address-gone" : "address";
+      const kind = type === C.RTM_DELADDR ? "address-gone" : "address";
       if (found === null) return kind;
       return `${kind} ${found.index} ${formatIp(found.address)}/${found.prefixLength}`;
     }
     case "group":
-      return `group ${indexOf(message, header)}`;
+      return `group ${u16(message, header.index)}`;
     default:
       return header.about;
   }

@@ -6,21 +6,16 @@ import { isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./systems.ts";
 
-/** Length, version and type: the same in every message of every system. */
+/** Each message of each system begins with its length (u16), its version and its type. */
 const COMMON_SIZE = 4;
+export const VERSION = 2;
+export const TYPE = 3;
 /** The offset of a sockaddr that is absent. */
 export const ABSENT = -1;
 const LONGEST_DEFAULT = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
 const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
 
 type Family = "IPv4" | "IPv6";
-
-/** One message. */
-export interface RouteMessage {
-  readonly type: number; // RTM_*
-  readonly version: number; // RTM_VERSION of the kernel that wrote it
-  readonly bytes: Uint8Array; // the whole message: a view, not a copy
-}
 
 /** The content of a route message. */
 export interface Route {
@@ -56,47 +51,39 @@ export interface InterfaceAddress {
 /** struct sockaddr_dl; the index is 0 where the kernel leaves it out. */
 export type LinkSockaddr = Pick<Link, "index" | "name" | "address">;
 
-/** Visits the messages of a datagram or a dump, up to one whose length is impossible. Zeros at the end are padding. */
-export function forEachMessage(bytes: Uint8Array, visit: (message: RouteMessage) => void): void {
+/**
+ * Visits the messages of a datagram or a dump (views, not copies), up to one whose length is impossible. Zeros at
+ * the end are padding.
+ */
+export function forEachMessage(bytes: Uint8Array, visit: (message: Uint8Array) => void): void {
   for (let at = 0, length = 0; at < bytes.length; at += length) {
     const left = bytes.length - at;
     length = left < COMMON_SIZE ? 0 : u16(bytes, at);
     if (length === 0 && isUnspecified(bytes.subarray(at))) return;
     if (length < COMMON_SIZE || length > left) throw new DecodeError("rtm_msglen", at);
-    const [version, type] = [bytes[at + 2]!, bytes[at + 3]!];
-    visit({ type, version, bytes: bytes.subarray(at, at + length) });
+    visit(bytes.subarray(at, at + length));
   }
 }
 
-/** Looks up the layout of a message; null if its type or version is unknown. */
-export function headerOf({ type, version }: RouteMessage, layout: C.Layout): C.Header | null {
-  return version === layout.version ? layout.headers[type] ?? null : null;
-}
-
-/** An i32 of the header as unsigned. */
-export function field({ bytes }: RouteMessage, offset: number): number {
-  if (offset + 4 > bytes.length) throw new DecodeError("rt_msghdr", offset);
-  return u32(bytes, offset);
-}
-
-/** The index of the interface. */
-export function indexOf({ bytes }: RouteMessage, { index }: { readonly index: number }): number {
-  if (index + 2 > bytes.length) throw new DecodeError("rtm_index", index);
-  return u16(bytes, index);
+/** Looks up the layout of a message, which has all its fields; null if its type or version is unknown. */
+export function headerOf(message: Uint8Array, layout: C.Layout): C.Header | null {
+  const header = message[VERSION] === layout.version ? layout.headers[message[TYPE]!] : undefined;
+  if (header === undefined) return null;
+  if ("size" in header && message.length < header.size) throw new DecodeError(header.about, 0);
+  return header;
 }
 
 /** Decodes a route message; null for a family other than IP and, `defaultsOnly`, what cannot be a default route. */
 export function decodeRoute(
-  message: RouteMessage,
+  message: Uint8Array,
   header: C.RouteHeader,
   layout: C.Layout,
   defaultsOnly = false,
 ): Route | null {
-  const flags = field(message, header.flags);
+  const flags = u32(message, header.flags);
   if (defaultsOnly && (flags & layout.neverDefault) !== 0) return null;
   const sockaddrs = sockaddrsOf(message, header, layout);
-  const { bytes } = message;
-  const destination = decodeIp(bytes, sockaddrs[C.RTAX_DST]!, layout);
+  const destination = decodeIp(message, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
   const family = familyOf(destination);
   const mask = sockaddrs[C.RTAX_NETMASK]!;
@@ -105,92 +92,79 @@ export function decodeRoute(
     ? destination.length * 8
     : isUnmaskedDefault
     ? 0
-    : decodePrefixLength(bytes, mask, family);
+    : decodePrefixLength(message, mask, family);
   if (defaultsOnly && prefixLength > LONGEST_DEFAULT[family]) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;
-  const source = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
+  const source = decodeIp(message, sockaddrs[C.RTAX_IFA]!, layout);
   return {
     family,
     destination,
     prefixLength,
     // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
-    gateway: (flags & C.RTF_GATEWAY) === 0 ? null : decodeIp(bytes, gateway, layout),
+    gateway: (flags & C.RTF_GATEWAY) === 0 ? null : decodeIp(message, gateway, layout),
     // The echo of a request has no index (golang/net, pull request 220).
-    index: indexOf(message, header) ||
-      decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!)?.index ||
-      decodeLinkSockaddr(bytes, gateway)?.index || 0,
+    index: u16(message, header.index) ||
+      decodeLinkSockaddr(message, sockaddrs[C.RTAX_IFP]!)?.index ||
+      decodeLinkSockaddr(message, gateway)?.index || 0,
     flags,
     source: source?.length === destination.length ? source : null,
   };
 }
 
 /** Decodes a link message. */
-export function decodeLink(message: RouteMessage, header: C.LinkHeader, layout: C.Layout): Link {
+export function decodeLink(message: Uint8Array, header: C.LinkHeader, layout: C.Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
-  const { bytes } = message;
-  const { address, name } = decodeLinkSockaddr(bytes, sockaddrs[C.RTAX_IFP]!) ?? NO_LINK;
+  const { address, name } = decodeLinkSockaddr(message, sockaddrs[C.RTAX_IFP]!) ?? NO_LINK;
   return {
-    index: indexOf(message, header),
+    index: u16(message, header.index),
     name,
-    flags: field(message, header.flags),
-    type: bytes[header.type]!,
-    mtu: field(message, header.mtu),
+    flags: u32(message, header.flags),
+    type: message[header.type]!,
+    mtu: u32(message, header.mtu),
     address,
-    linkState: header.linkState === undefined ? 0 : bytes[header.linkState]!,
+    linkState: header.linkState === undefined ? 0 : message[header.linkState]!,
   };
 }
 
 /** Decodes an address message; null for a family other than IP. */
 export function decodeAddress(
-  message: RouteMessage,
+  message: Uint8Array,
   header: C.Offsets,
   layout: C.Layout,
 ): InterfaceAddress | null {
   const sockaddrs = sockaddrsOf(message, header, layout);
-  const { bytes } = message;
-  const address = decodeIp(bytes, sockaddrs[C.RTAX_IFA]!, layout);
+  const address = decodeIp(message, sockaddrs[C.RTAX_IFA]!, layout);
   if (address === null) return null;
   const family = familyOf(address);
-  const other = decodeIp(bytes, sockaddrs[C.RTAX_BRD]!, layout);
+  const other = decodeIp(message, sockaddrs[C.RTAX_BRD]!, layout);
   return {
-    index: indexOf(message, header),
+    index: u16(message, header.index),
     family,
     address,
-    prefixLength: decodePrefixLength(bytes, sockaddrs[C.RTAX_NETMASK]!, family),
+    prefixLength: decodePrefixLength(message, sockaddrs[C.RTAX_NETMASK]!, family),
     peerOrBroadcast: other?.length === address.length ? other : null,
   };
 }
 
-/** The offsets of the sockaddrs of a message, by RTAX_*. */
-export function sockaddrsOf(message: RouteMessage, header: C.Offsets, layout: C.Layout): number[] {
-  const { bytes } = message;
-  if (bytes.length < header.size) throw new DecodeError("rt_msghdr", 0);
-  return sockaddrOffsets(bytes, header.size, field(message, header.addresses), layout);
-}
-
 /**
- * Each sockaddr begins with its length and its family. The last one may lack its padding (rt_msg1() of xnu).
- * A bit whose sockaddr would begin beyond the end counts as absent: xnu sets RTAX_BRD for IPv6 addresses,
- * which have none (tailscale/tailscale-rs#396).
+ * The offsets of the sockaddrs of a message, by RTAX_*. Each begins with its length and its family. The last one
+ * may lack its padding (rt_msg1() of xnu). A bit whose sockaddr would begin beyond the end counts as absent: xnu
+ * sets RTAX_BRD for IPv6 addresses, which have none (tailscale/tailscale-rs#396).
  */
-export function sockaddrOffsets(
-  bytes: Uint8Array,
-  start: number,
-  addresses: number,
-  layout: C.Layout,
+export function sockaddrsOf(
+  message: Uint8Array,
+  { addresses, size }: C.Offsets,
+  { rounding }: C.Layout,
 ): number[] {
-  const offsets: number[] = [];
-  let at = start;
-  for (let i = 0; i < layout.sockaddrs; i++) {
-    if ((addresses & (1 << i)) === 0 || at >= bytes.length) {
-      offsets.push(ABSENT);
-      continue;
-    }
-    const length = bytes[at]!;
-    if (length > bytes.length - at) throw new DecodeError("sockaddr", at);
-    offsets.push(at);
+  const present = u32(message, addresses);
+  const offsets = new Array<number>(C.RTAX_MAX).fill(ABSENT);
+  for (let i = 0, at = size; i < C.RTAX_MAX && at < message.length; i++) {
+    if ((present & (1 << i)) === 0) continue;
+    const length = message[at]!;
+    if (length > message.length - at) throw new DecodeError("sockaddr", at);
+    offsets[i] = at;
     // ROUNDUP32 of xnu, SA_SIZE of FreeBSD: an empty sockaddr takes a whole unit.
-    at += (Math.max(length, 1) + layout.rounding - 1) & -layout.rounding;
+    at += (Math.max(length, 1) + rounding - 1) & -rounding;
   }
   return offsets;
 }
@@ -267,7 +241,7 @@ function addressOf(bytes: Uint8Array, at: number, family: Family): Uint8Array {
 }
 
 /** Reads a u16 in host order. */
-function u16(bytes: Uint8Array, at: number): number {
+export function u16(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8);
 }
 

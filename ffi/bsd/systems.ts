@@ -178,7 +178,7 @@ export type Header =
   | RouteHeader
   | LinkHeader
   | Offsets & { readonly about: "address" }
-  | { readonly about: "group"; readonly index: number } // a multicast group was joined on an interface
+  | Offsets & { readonly about: "group" } // a multicast group was joined on an interface
   | { readonly about: "announcement" } // an interface arrived or departed
   | { readonly about: "chatter" }; // nothing that is part of the state
 
@@ -187,7 +187,6 @@ export interface Layout {
   readonly version: number; // RTM_VERSION
   readonly inet6: number; // AF_INET6
   readonly rounding: 4 | 8; // sockaddrs are padded to a multiple of this
-  readonly sockaddrs: number; // RTAX_MAX: how many sockaddrs a message can have
   /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
   readonly neverDefault: number;
   readonly headers: Readonly<Record<number, Header>>; // by message type, as far as known
@@ -225,22 +224,21 @@ const RT_MSGHDR = { about: "route", ...RTM_FIELDS } as const;
 const IF_MSGHDR = { about: "link", addresses: 4, flags: 8, index: 12 } as const;
 /** 20 bytes: the sockaddrs begin there, even where they are padded to 8. */
 const IFA_MSGHDR: Header = { about: "address", size: 20, addresses: 4, index: 12 };
-const IFMA_MSGHDR: Header = { about: "group", index: 12 };
+const IFMA_MSGHDR: Header = { about: "group", size: 16, addresses: 4, index: 12 };
 
 /** xnu, arm64 and x86_64: bsd/net/route.h, bsd/net/if.h. */
 const darwin: BsdSystem = {
   version: RTM_VERSION,
   inet6: DARWIN.AF_INET6,
   rounding: 4,
-  sockaddrs: RTAX_MAX,
   neverDefault: NEVER_DEFAULT | DARWIN.RTF_WASCLONED,
   headers: headersByType(
     [{ ...RT_MSGHDR, size: 92 }, ROUTE_TYPES],
     [IFA_MSGHDR, ADDRESS_TYPES],
     [{ ...IF_MSGHDR, size: 112, type: 16, mtu: 24 }, [RTM_IFINFO]],
     [{ ...IF_MSGHDR, size: 160, type: 32, mtu: 40 }, [DARWIN.RTM_IFINFO2]],
-    [IFMA_MSGHDR, [RTM_NEWMADDR, DARWIN.RTM_NEWMADDR2]],
-    [{ about: "chatter" }, [RTM_DELMADDR]],
+    [IFMA_MSGHDR, [RTM_NEWMADDR]],
+    [{ about: "chatter" }, [RTM_DELMADDR, DARWIN.RTM_NEWMADDR2]],
   ),
   socketFlags: 0,
   listRequest: DARWIN.NET_RT_IFLIST2,
@@ -266,7 +264,6 @@ const freebsd: BsdSystem = {
   version: RTM_VERSION,
   inet6: FREEBSD.AF_INET6,
   rounding: 8,
-  sockaddrs: RTAX_MAX,
   neverDefault: NEVER_DEFAULT,
   headers: headersByType(
     [{ ...RT_MSGHDR, size: 152 }, ROUTE_TYPES],

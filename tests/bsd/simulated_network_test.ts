@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { forEachMessage, headerOf, type RouteMessage } from "../../ffi/bsd/route_message.ts";
+import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/route_message.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import { type EncodedOs, encodeRoute } from "../support/bsd_encode.ts";
 import { LAYOUTS } from "../support/bsd_layouts.ts";
@@ -38,8 +38,8 @@ function announcements(os: EncodedOs, change: (network: SimulatedNetwork) => voi
   return lines;
 }
 
-function lineOf(os: EncodedOs, message: RouteMessage): string {
-  const type = TYPES[message.type]!;
+function lineOf(os: EncodedOs, message: Uint8Array): string {
+  const type = TYPES[message[TYPE]!]!;
   const said = legibleMessage(message, LAYOUTS[os]);
   if (headerOf(message, LAYOUTS[os])?.about === "address") return `${type} ${said!.address}`;
   if (said?.destination === undefined) return type;

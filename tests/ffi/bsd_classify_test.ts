@@ -46,8 +46,7 @@ const DEFAULT: KernelRoute = {
 };
 
 function event(os: EncodedOs, bytes: Uint8Array): unknown {
-  const message = { type: bytes[3]!, version: bytes[2]!, bytes };
-  return decodeEvent(message, LAYOUTS[os]);
+  return decodeEvent(bytes, LAYOUTS[os]);
 }
 
 function kind(os: EncodedOs, bytes: Uint8Array): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeIp, forEachMessage, sockaddrOffsets } from "../../ffi/bsd/route_message.ts";
+import { decodeIp, forEachMessage } from "../../ffi/bsd/route_message.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { decodeSockaddrBlock, legibleMessages, legibleSockaddr } from "../support/bsd.ts";
@@ -42,9 +42,9 @@ Deno.test("decodeIp() takes an embedded scope out of the address", () => {
   }
 });
 
-Deno.test("sockaddrOffsets() refuses a sockaddr that reaches beyond the message", () => {
+Deno.test("sockaddrsOf() refuses a sockaddr that reaches beyond the message", () => {
   const bytes = hex("10 02 0000 c0000201 00000000 000000");
-  assertThrows(() => sockaddrOffsets(bytes, 0, 1, LAYOUTS.darwin), DecodeError);
+  assertThrows(() => decodeSockaddrBlock(bytes, 1, LAYOUTS.darwin), DecodeError);
 });
 
 Deno.test("forEachMessage() refuses an impossible length, and takes zeros at the end as padding", () => {

@@ -44,8 +44,8 @@ Deno.test("no BSD decoder reads beyond its input", () => {
   for (const { bytes, layout, name } of OWN_SAMPLES) {
     const cutMessages = () =>
       forEachMessage(bytes, (message) => {
-        for (let length = 4; length <= message.bytes.length; length++) {
-          const cut = { ...message, bytes: guarded(message.bytes.slice(0, length)) };
+        for (let length = 4; length <= message.length; length++) {
+          const cut = guarded(message.slice(0, length));
           decodesOrRefuses(() => legibleMessage(cut, layout), () => `${name} cut at ${length}`);
           decodesOrRefuses(() => decodeEvent(cut, layout), () => `${name} cut at ${length}`);
         }

@@ -11,7 +11,7 @@ import {
   findDefaultRoutes,
   publishedInterface,
 } from "../../ffi/bsd/dump.ts";
-import { forEachMessage, headerOf, type RouteMessage } from "../../ffi/bsd/route_message.ts";
+import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/route_message.ts";
 import { SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { NETBSD_CAPTURES, type NetbsdCapture } from "../fixtures/netbsd.ts";
 import { legibleMessage } from "../support/bsd.ts";
@@ -160,7 +160,7 @@ function bySteps(captures: readonly NetbsdCapture[]): Record<string, string[]> {
   return steps;
 }
 
-function lineOf(message: RouteMessage): string {
+function lineOf(message: Uint8Array): string {
   const said = legibleMessage(message, LAYOUT);
   const about = headerOf(message, LAYOUT)?.about;
   switch (about) {
@@ -172,7 +172,7 @@ function lineOf(message: RouteMessage): string {
         : `address ${said.address}/${said.prefixLength} on ${said.index}`;
     case "route": {
       const via = said?.gateway === null ? "" : ` via ${said?.gateway}`;
-      return `${message.type}: ${said?.destination}/${said?.prefixLength}${via} on ${said?.index}`;
+      return `${message[TYPE]}: ${said?.destination}/${said?.prefixLength}${via} on ${said?.index}`;
     }
     default:
       return `${about}`;
@@ -182,7 +182,8 @@ function lineOf(message: RouteMessage): string {
 /** Writes the address messages anew: other types, another struct ifa_msghdr, the same sockaddrs. */
 function renumbered(text: string): string {
   const messages: Uint8Array[] = [];
-  forEachMessage(hex(text), ({ bytes, type }) => {
+  forEachMessage(hex(text), (bytes) => {
+    const type = bytes[TYPE]!;
     const types: Record<number, number> = {
       [NETBSD.RTM_ONEWADDR]: NETBSD.RTM_NEWADDR,
       [NETBSD.RTM_ODELADDR]: NETBSD.RTM_DELADDR,

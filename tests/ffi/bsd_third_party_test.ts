@@ -8,11 +8,12 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   decodeRoute,
-  field,
   forEachMessage,
   headerOf,
-  indexOf,
-  type RouteMessage,
+  TYPE,
+  u16,
+  u32,
+  VERSION,
 } from "../../ffi/bsd/route_message.ts";
 import type { Layout } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
@@ -132,14 +133,13 @@ function compareMessages(
   layout: Layout,
   expected: readonly ReferenceMessage[],
 ): void {
-  const messages: RouteMessage[] = [];
+  const messages: Uint8Array[] = [];
   forEachMessage(bytes, (message) => messages.push(message));
   assertEquals(messages.length, expected.length, name);
   messages.forEach((message, i) => {
     const reference = expected[i]!;
     const where = `${name}, message ${i}`;
-    const { bytes, type, version } = message;
-    assertEquals([bytes.length, version, type], [
+    assertEquals([message.length, message[VERSION], message[TYPE]], [
       reference.msglen,
       reference.version,
       reference.type,
@@ -149,11 +149,11 @@ function compareMessages(
     const { pid = 0, seq = 0, errno = 0 } = reference;
     assertEquals(
       [
-        indexOf(message, header),
-        field(message, header.flags),
-        field(message, header.pid),
-        field(message, header.sequence),
-        field(message, header.error),
+        u16(message, header.index),
+        u32(message, header.flags),
+        u32(message, header.pid),
+        u32(message, header.sequence),
+        u32(message, header.error),
       ],
       [reference.index, reference.flags >>> 0, pid, seq, errno],
       where,

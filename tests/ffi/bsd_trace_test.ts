@@ -37,7 +37,7 @@ const ROUTE = {
 };
 
 function lineOf(os: EncodedOs, bytes: Uint8Array): string {
-  return formatMessage({ type: bytes[3]!, version: bytes[2]!, bytes }, LAYOUTS[os]);
+  return formatMessage(bytes, LAYOUTS[os]);
 }
 
 Deno.test("formatMessage() formats each message in one line", () => {

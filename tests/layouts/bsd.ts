@@ -49,10 +49,7 @@ const NOT_SHIPPED: readonly (readonly [names: RegExp, condition: string])[] = [
 
 /** The struct of each type of message, where it is not the one of `STRUCTS`. */
 const OTHER_STRUCTS: Readonly<Record<BsdName, Readonly<Record<number, string>>>> = {
-  darwin: {
-    [DARWIN.RTM_IFINFO2]: "if_msghdr2",
-    [DARWIN.RTM_NEWMADDR2]: "ifma_msghdr2",
-  },
+  darwin: { [DARWIN.RTM_IFINFO2]: "if_msghdr2" },
   freebsd: {},
   netbsd: {},
   openbsd: {},

@@ -16,12 +16,11 @@ import {
   forEachMessage,
   headerOf,
   type LinkSockaddr,
-  type RouteMessage,
-  sockaddrOffsets,
   sockaddrsOf,
 } from "../../ffi/bsd/route_message.ts";
 import { type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
+import { concat } from "./bsd_encode.ts";
 
 /** The content of a message, with addresses as text. */
 export type LegibleMessage = Record<string, unknown>;
@@ -34,7 +33,7 @@ export function legibleMessages(bytes: Uint8Array, layout: Layout): (LegibleMess
 }
 
 /** Decodes one message. */
-export function legibleMessage(message: RouteMessage, layout: Layout): LegibleMessage | null {
+export function legibleMessage(message: Uint8Array, layout: Layout): LegibleMessage | null {
   const header = headerOf(message, layout);
   switch (header?.about) {
     case "route":
@@ -60,7 +59,7 @@ export function decodeEverything(bytes: Uint8Array, layout: Layout): void {
 
 /** Decodes all sockaddrs of a message. */
 export function decodeMessageSockaddrs(
-  message: RouteMessage,
+  message: Uint8Array,
   header: Extract<Header, { size: number }>,
   layout: Layout,
 ): Sockaddrs {
@@ -69,8 +68,12 @@ export function decodeMessageSockaddrs(
 
 /** Decodes sockaddrs without a header. */
 export function decodeSockaddrBlock(bytes: Uint8Array, mask: number, layout: Layout): Sockaddrs {
-  const message = { type: 0, version: layout.version, bytes };
-  return decodeAll(message, sockaddrOffsets(bytes, 0, mask, layout), layout);
+  const message = concat([Uint8Array.of(mask, mask >> 8, mask >> 16, mask >> 24), bytes]);
+  return decodeMessageSockaddrs(
+    message,
+    { about: "group", size: 4, addresses: 0, index: 0 },
+    layout,
+  );
 }
 
 /** Runs every decoder of dumps on the bytes. */
@@ -90,7 +93,7 @@ export type Sockaddrs = Sockaddr[];
 
 const RTAX_NETMASK = 2;
 
-function decodeAll({ bytes }: RouteMessage, offsets: readonly number[], layout: Layout): Sockaddrs {
+function decodeAll(bytes: Uint8Array, offsets: readonly number[], layout: Layout): Sockaddrs {
   const all = offsets.map((at, i): Sockaddr => {
     if (at === ABSENT || i === RTAX_NETMASK) return null;
     const ip = decodeIp(bytes, at, layout);

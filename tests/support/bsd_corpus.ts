@@ -134,7 +134,7 @@ function withMessages(sample: Sample): Sample[] {
   const messages: Sample[] = [];
   decodesOrRefuses(
     () =>
-      forEachMessage(sample.bytes, ({ bytes }) => {
+      forEachMessage(sample.bytes, (bytes) => {
         messages.push({ ...sample, name: `${sample.name}, ${messages.length}`, bytes });
       }),
     () => sample.name,

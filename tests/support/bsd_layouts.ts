@@ -25,7 +25,6 @@ import {
 export const NETBSD = {
   AF_INET6: 24,
   RTM_VERSION: 4,
-  RTAX_MAX: 9,
   RTM_ONEWADDR: 0xc,
   RTM_ODELADDR: 0xd,
   RTM_IFANNOUNCE: 0x10,
@@ -42,7 +41,6 @@ export const NETBSD = {
 export const OPENBSD = {
   AF_INET6: 24,
   RTM_VERSION: 5,
-  RTAX_MAX: 15,
   RTM_NEWADDR: 0xc,
   RTM_DELADDR: 0xd,
   RTM_IFINFO: 0xe,
@@ -59,7 +57,6 @@ const netbsd: Layout = {
   version: NETBSD.RTM_VERSION,
   inet6: NETBSD.AF_INET6,
   rounding: 8,
-  sockaddrs: NETBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | NETBSD.RTF_LOCAL | NETBSD.RTF_BROADCAST,
   headers: headersByType(
     [
@@ -106,7 +103,6 @@ const openbsd: Layout = {
   version: OPENBSD.RTM_VERSION,
   inet6: OPENBSD.AF_INET6,
   rounding: 8,
-  sockaddrs: OPENBSD.RTAX_MAX,
   neverDefault: RTF_HOST | RTF_LLINFO | OPENBSD.RTF_LOCAL | OPENBSD.RTF_BROADCAST |
     OPENBSD.RTF_MULTICAST,
   headers: headersByType(
