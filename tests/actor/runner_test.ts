@@ -80,3 +80,40 @@ Deno.test("reconcile of a polling source trusts its view and never degrades", as
   assertEquals([runner.health.status, runner.health.reason], ["polling", "No --allow-ffi"]);
   await runner.close();
 });
+
+/** The longest list of promises, and the longest result as text, that somebody waits for in the body. */
+async function longestWaits(
+  body: () => Promise<void>,
+): Promise<[promises: number, result: number]> {
+  const { all } = Promise;
+  let [promises, result] = [0, 0];
+  Promise.all = (async (values: Iterable<unknown>) => {
+    const list = [...values];
+    promises = Math.max(promises, list.length);
+    const settled = await all.call(Promise, list);
+    result = Math.max(result, JSON.stringify(settled).length);
+    return settled;
+  }) as typeof all;
+  try {
+    await body();
+  } finally {
+    Promise.all = all;
+  }
+  return [promises, result];
+}
+
+Deno.test("Runner remembers no release of a subscription once it is over", async () => {
+  const afterLosses = (losses: number) =>
+    longestWaits(async () => {
+      const it = prepareRunner();
+      const runner = await it.open();
+      for (let i = 0; i < losses; i++) {
+        it.source.end();
+        await it.clock.advance(31_000); // the longest backoff, and a second
+      }
+      assertEquals(it.source.calls.dispose, losses);
+      await runner.close();
+      assertEquals(it.source.calls.dispose, losses + 1);
+    });
+  assertEquals(await afterLosses(50), await afterLosses(1));
+});
