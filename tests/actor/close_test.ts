@@ -284,28 +284,6 @@ Deno.test("aborting the signal closes, and pending calls see MonitorClosedError"
   await assertClosed(it);
 });
 
-Deno.test("close() takes its listener off the signal", async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: unknown[]) => {
-    listeners++;
-    add(...args as Parameters<typeof add>);
-  };
-  signal.removeEventListener = (...args: unknown[]) => {
-    listeners--;
-    remove(...args as Parameters<typeof remove>);
-  };
-  const it = await setUp({ monitor: { signal } });
-  assertEquals(listeners, 1);
-  await it.monitor.snapshots({ signal }).cancel();
-  await it.monitor.waitFor(() => true, { signal });
-  assertEquals(listeners, 1);
-  await it.monitor.close();
-  assertEquals(listeners, 0);
-});
-
 Deno.test("await using closes", async () => {
   const it = prepare();
   {

@@ -5,6 +5,7 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Canary } from "../../ffi/event_socket.ts";
+import { countedSignal } from "../support/listeners.ts";
 
 function setup(): {
   canary: Canary;
@@ -64,4 +65,25 @@ Deno.test("Canary.probe() rejects when the question cannot be sent", async () =>
     throw new Error("send failed");
   });
   await assertRejects(() => canary.probe(new AbortController().signal), Error, "send failed");
+});
+
+Deno.test("Canary.probe() leaves no listener on its signal, however it ends", async () => {
+  const ends: Record<string, (canary: Canary) => void> = {
+    answered: (canary) => canary.answered(1, true),
+    "closed meanwhile": (canary) => canary.close(),
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    const { signal, listeners } = countedSignal();
+    const canary = new Canary(() => 1);
+    const answer = canary.probe(signal);
+    end(canary);
+    await answer;
+    assertEquals(listeners(), 0, how);
+  }
+  const { signal, listeners } = countedSignal();
+  const broken = new Canary(() => {
+    throw new Error("Cannot send");
+  });
+  await assertRejects(() => broken.probe(signal), Error, "Cannot send");
+  assertEquals(listeners(), 0);
 });
