@@ -19,6 +19,7 @@
  *
  * @module
  */
+import { abortable } from "@std/async/abortable";
 import { EventDispatcher, type NetworkEventListener } from "./actor/events.ts";
 import { READ_LIMIT_MS } from "./actor/machine/model.ts";
 import {
@@ -35,7 +36,7 @@ import { Runner } from "./actor/runner.ts";
 import { type Following, SnapshotStream } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
-import type { OpenedSource } from "./state/ports.ts";
+import type { OpenedSource } from "./state/opened_source.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
 
 export type {
@@ -44,16 +45,7 @@ export type {
   SnapshotOptions,
   SourceOption,
 } from "./actor/options.ts";
-export type {
-  Clock,
-  Logger,
-  NetworkSource,
-  Reading,
-  SourceCounters,
-  SourceEvent,
-  Subscription,
-  Timer,
-} from "./state/ports.ts";
+export type * from "./state/ports.ts";
 export type * from "./state/types.ts";
 export {
   type EventOf,
@@ -356,14 +348,11 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const opened = await open(resolved, false);
   const limit = AbortSignal.timeout(READ_LIMIT_MS);
   const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(ends.reason); // a source of the user's may not look at its signal
-  ends.addEventListener("abort", onAbort);
   try {
     ends.throwIfAborted();
-    return buildState(await Promise.race([opened.source.read(ends), promise]), null);
+    // a source of the user's may not look at its signal
+    return buildState(await abortable(opened.source.read(ends), ends), null);
   } finally {
-    ends.removeEventListener("abort", onAbort);
     await opened.dispose();
   }
 }

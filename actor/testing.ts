@@ -19,14 +19,5 @@ export {
   ScriptedSource,
   type ScriptedSourceOptions,
 } from "./testing/scripted_source.ts";
-export type {
-  Clock,
-  Logger,
-  NetworkSource,
-  Reading,
-  SourceCounters,
-  SourceEvent,
-  Subscription,
-  Timer,
-} from "../state/ports.ts";
+export type * from "../state/ports.ts";
 export type * from "../state/types.ts";

@@ -1,5 +1,6 @@
 // Selects the source: OS events if the system and the permissions allow them, else polling.
-import type { Clock, NetworkSource, OpenedSource } from "../state/ports.ts";
+import type { OpenedSource } from "../state/opened_source.ts";
+import type { Clock, NetworkSource } from "../state/ports.ts";
 
 /** How to open the event source of an operating system. */
 export interface EventSourceOptions {

@@ -4,17 +4,13 @@ import { escapeText } from "./format.ts";
 /** The bytes of an address. Deno takes 0.8 µs for a small typed array, so short-lived ones are lists of numbers. */
 export type IpBytes = ArrayLike<number>;
 
-const DOT = 0x2e;
-const COLON = 0x3a;
-const DIGIT_0 = 0x30;
-const LETTER_A = 0x61;
+/** 0 to 255 without leading zeros, which some systems read as octal. */
+const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+const GROUP = /^[\da-f]{1,4}$/i;
 
 /** Each byte in hexadecimal, without and with a leading zero: every event formats addresses. */
 const HEX: string[] = [];
-
-/** Where `readIp()` puts its result: allocating a typed array takes longer than parsing. */
-const IPV6 = new Uint8Array(16);
-const IPV4 = IPV6.subarray(0, 4);
 
 /**
  * Formats an address: dotted decimal for 4 bytes, RFC 5952 for 16 (lower case, `::` for the first of the
@@ -28,18 +24,9 @@ export function formatIp(bytes: IpBytes): string {
   throw new RangeError(`An IP address has 4 or 16 bytes, not ${bytes.length}`);
 }
 
-/**
- * Parses an address; null if the text is not one. Strict: no zone, no prefix length, no white space, no
- * leading zeros in decimal octets (some systems read those as octal).
- */
-export function parseIp(text: string): Uint8Array | null {
-  return readIp(text)?.slice() ?? null;
-}
-
-/** Like `parseIp()`, but into a shared buffer: the bytes are valid until the next call. */
-export function readIp(text: string): Uint8Array | null {
-  if (text.includes(":")) return readIpv6(text) ? IPV6 : null;
-  return readIpv4(text, 0, 0) ? IPV4 : null;
+/** Parses an address; null if the text is not one. Strict: no zone, no prefix length, no white space. */
+export function parseIp(text: string): number[] | null {
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
 /** Compares for sorting: IPv4 before IPv6, then by bytes. */
@@ -73,7 +60,7 @@ export function isUnspecified(bytes: IpBytes): boolean {
 }
 
 /** The IPv4 address inside `::ffff:0:0/96`; any other address unchanged. */
-export function unmapIpv4(bytes: Uint8Array): Uint8Array {
+export function unmapIpv4(bytes: number[]): number[] {
   return isMappedIpv4(bytes) ? bytes.slice(12) : bytes;
 }
 
@@ -124,68 +111,31 @@ function longestZeroRun(bytes: IpBytes): [start: number, length: number] {
   return bestStart < 0 ? [-1, 0] : [bestStart, bestLength];
 }
 
-/** Reads dotted decimal, from `start` to the end of the text, into four bytes at `offset`. */
-function readIpv4(text: string, start: number, offset: number): boolean {
-  let octets = 0;
-  let value = -1; // no digit yet
-  for (let i = start; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : DOT;
-    if (code === DOT) {
-      if (value < 0 || octets === 4) return false;
-      IPV6[offset + octets++] = value;
-      value = -1;
+function parseIpv4(text: string): number[] | null {
+  return IPV4.test(text) ? text.split(".").map(Number) : null;
+}
+
+function parseIpv6(text: string): number[] | null {
+  const groups = text.split(":");
+  if (text.startsWith("::")) groups.shift(); // an empty group stands for "::", wherever it is
+  if (text.endsWith("::")) groups.pop();
+  const end = groups.at(-1)!.includes(".") ? parseIpv4(groups.pop()!) : [];
+  if (end === null) return null;
+  const bytes: number[] = [];
+  let gap = text.includes("::") ? -1 : Infinity; // where "::" stands, in bytes
+  for (const group of groups) {
+    if (group === "" && gap < 0) {
+      gap = bytes.length;
       continue;
     }
-    const digit = code - DIGIT_0;
-    if (digit < 0 || digit > 9 || value === 0) return false; // no leading zeros
-    value = value < 0 ? digit : value * 10 + digit;
-    if (value > 255) return false;
+    if (!GROUP.test(group)) return null;
+    const value = parseInt(group, 16);
+    bytes.push(value >> 8, value & 0xff);
   }
-  return octets === 4;
-}
-
-function readIpv6(text: string): boolean {
-  let length = 0;
-  let gap = -1; // where "::" stands, in bytes
-  let i = 0;
-  if (text.startsWith("::")) {
-    gap = 0;
-    i = 2;
-  }
-  while (i < text.length) {
-    const start = i;
-    let group = 0;
-    for (let digit; i < start + 4 && (digit = hexDigit(text.charCodeAt(i))) >= 0; i++) {
-      group = (group << 4) | digit;
-    }
-    if (text.charCodeAt(i) === DOT) { // the address ends in dotted decimal
-      if (length > 12 || !readIpv4(text, start, length)) return false;
-      length += 4;
-      break;
-    }
-    if (i === start || length === 16) return false;
-    IPV6[length++] = group >> 8;
-    IPV6[length++] = group & 0xff;
-    if (i === text.length) break;
-    if (text.charCodeAt(i++) !== COLON || i === text.length) return false;
-    if (text.charCodeAt(i) !== COLON) continue;
-    if (gap >= 0) return false;
-    gap = length;
-    i++;
-  }
-  if (gap < 0) return length === 16;
-  if (length > 14) return false; // "::" stands for at least one group (RFC 4291 section 2.2)
-  const tail = 16 - (length - gap);
-  IPV6.copyWithin(tail, gap, length);
-  IPV6.fill(0, gap, tail);
-  return true;
-}
-
-/** The value of a hexadecimal digit; -1 for any other code and for NaN, the end of the text. */
-function hexDigit(code: number): number {
-  if (code >= DIGIT_0 && code <= DIGIT_0 + 9) return code - DIGIT_0;
-  const letter = code | 0x20; // lower case
-  return letter >= LETTER_A && letter <= LETTER_A + 5 ? letter - LETTER_A + 10 : -1;
+  bytes.push(...end);
+  if (gap === Infinity) return bytes.length === 16 ? bytes : null;
+  if (bytes.length > 14) return null; // "::" stands for at least one group (RFC 4291 section 2.2)
+  return bytes.toSpliced(gap, 0, ...Array<number>(16 - bytes.length).fill(0));
 }
 
 function allZero(bytes: IpBytes, end: number): boolean {
@@ -244,12 +194,12 @@ export function isPrivateAddress(address: string): boolean {
 function prefixesOf(list: string): string[] {
   return list.trim().split(/\s+/).map((block) => {
     const [address = "", length] = block.split("/");
-    return bitsOf(parseIp(address) as Uint8Array).slice(0, 1 + Number(length));
+    return bitsOf(parseIp(address)!).slice(0, 1 + Number(length));
   });
 }
 
 /** The bits as text, after a letter for the family. */
-function bitsOf(bytes: Uint8Array): string {
+function bitsOf(bytes: readonly number[]): string {
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0"));
   return (bytes.length === 4 ? "a" : "b") + bits.join("");
 }

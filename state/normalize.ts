@@ -1,7 +1,7 @@
 // The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
 // and frozen. What equals the value in the state before is that object, so that comparing two
 // states mostly means comparing references.
-import { compareBytes, formatIp, type IpBytes, parseIp, readIp } from "./ip.ts";
+import { compareBytes, formatIp, type IpBytes, parseIp } from "./ip.ts";
 import { escapeText } from "./format.ts";
 import type { Address, DefaultRoute, Interface } from "./types.ts";
 
@@ -69,7 +69,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
 export function normalizeAddress(address: Address, interfaceName: string): Address {
   const { prefixLength } = address;
   const peer = address.peer === null ? null : normalizeText(address.peer, interfaceName);
-  const bytes = readOrThrow(address.address, interfaceName);
+  const bytes = parseOrThrow(address.address, interfaceName);
   const longest = bytes.length * 8;
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > longest) {
     throw new RangeError(
@@ -200,7 +200,7 @@ function sortedUnique(addresses: Address[]): Address[] {
 /** Family, bytes and prefix length as text: comparing text is cheaper than parsing at each comparison. */
 function sortKey({ address, family, prefixLength }: Address): string {
   let key: string = family;
-  for (const byte of readIp(address) as Uint8Array) key += String.fromCharCode(byte);
+  for (const byte of parseIp(address)!) key += String.fromCharCode(byte);
   return key + String.fromCharCode(prefixLength);
 }
 
@@ -208,7 +208,7 @@ function sortKey({ address, family, prefixLength }: Address): string {
 function compareTwins(a: Address, b: Address): number {
   if (a.peer === b.peer) return JSON.stringify(a) <= JSON.stringify(b) ? -1 : 1;
   if (a.peer === null || b.peer === null) return a.peer === null ? -1 : 1;
-  return compareBytes(parseIp(a.peer) as Uint8Array, parseIp(b.peer) as Uint8Array);
+  return compareBytes(parseIp(a.peer)!, parseIp(b.peer)!);
 }
 
 function normalizeMac(mac: string | null): string | null {
@@ -217,12 +217,11 @@ function normalizeMac(mac: string | null): string | null {
 }
 
 function normalizeText(text: string, interfaceName: string): string {
-  return formatIp(readOrThrow(text, interfaceName));
+  return formatIp(parseOrThrow(text, interfaceName));
 }
 
-/** The bytes in the buffer of `readIp()`. */
-function readOrThrow(text: string, interfaceName: string): Uint8Array {
-  const bytes = typeof text === "string" ? readIp(text) : null;
+function parseOrThrow(text: string, interfaceName: string): number[] {
+  const bytes = typeof text === "string" ? parseIp(text) : null;
   if (bytes !== null) return bytes;
   const where = interfaceName === "" ? "" : ` of interface "${escapeText(String(interfaceName))}"`;
   throw new TypeError(

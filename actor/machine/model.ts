@@ -1,5 +1,6 @@
 // Model, inputs and effects of the machine: data only.
-import type { Logger, OpenedSource, Reading, SourceEvent } from "../../state/ports.ts";
+import type { OpenedSource } from "../../state/opened_source.ts";
+import type { Logger, Reading, SourceEvent } from "../../state/ports.ts";
 import type { Cause, Health, Metrics, Snapshot, State } from "../../state/types.ts";
 import type { Outcome } from "../clock.ts";
 import type { ResolvedOptions } from "../options.ts";

@@ -1,7 +1,7 @@
 // The event that a message means, what it changes in the link table, what it may do to the default routes, and
 // its line in the wire trace.
 import { escapeText } from "../../state/format.ts";
-import { formatIp, readIp } from "../../state/ip.ts";
+import { formatIp, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import type { LinkTable } from "./link_table.ts";
@@ -159,7 +159,7 @@ function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRou
   const index = last.indexes.find((it) => table.nameOf(it) === route.interface);
   if (index === undefined || !table.hasAddress(index, "IPv4")) return false;
   if (address.index !== index) return true;
-  const gateway = route.gateway === null ? null : readIp(route.gateway);
+  const gateway = route.gateway === null ? null : parseIp(route.gateway);
   return gateway?.length === 4 && !isInSubnet(gateway, address);
 }
 
@@ -168,7 +168,7 @@ function routeOf({ family }: AddressMessage, { routes }: DefaultRouteAnswer): De
 }
 
 /** Whether the IPv4 address is in the subnet, which is the peer's on a point-to-point link. */
-function isInSubnet(ip: Uint8Array, { local, peer, prefixLength }: AddressMessage): boolean {
+function isInSubnet(ip: readonly number[], { local, peer, prefixLength }: AddressMessage): boolean {
   const subnet = peer ?? local;
   return ip.every((byte, i) => {
     const bits = Math.min(Math.max(prefixLength - 8 * i, 0), 8);

@@ -215,7 +215,7 @@ export function encodeAddressDump(): Uint8Array {
  * route of which table decides that; `outInterface` allows only ways through that interface.
  */
 export function encodeRouteQuery(
-  destination: Uint8Array,
+  destination: IpBytes,
   { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
 ): Uint8Array {
   const size = destination.length;

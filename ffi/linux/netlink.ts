@@ -95,7 +95,7 @@ export function encodeMessage(
 }
 
 /** One attribute with its padding. */
-export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
+export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Array {
   const length = C.RTATTR_SIZE + value.length;
   const bytes = new Uint8Array(align4(length));
   setU32(bytes, 0, length | (type << 16));

@@ -43,7 +43,7 @@ export const NO_DEFAULTS: DefaultRouteAnswer = {
 interface Probe {
   readonly match: Uint8Array; // which route of which table matches?
   readonly plain: Uint8Array; // what would the kernel do with a packet?
-  readonly destination: Uint8Array;
+  readonly destination: IpBytes;
 }
 
 /** The route that one half of the address space takes; IPv6 rotates the order of its hops. */

@@ -3,7 +3,7 @@
 // row of the routing table.
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
-import { formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
 import type { Reading } from "../../state/ports.ts";
 import type {
   Address,
@@ -187,7 +187,7 @@ export interface RouteAnswer {
 }
 
 /** Answers for a destination: its route, null if there is none. */
-export type AskRoute = (destination: Uint8Array) => RouteAnswer | null;
+export type AskRoute = (destination: IpBytes) => RouteAnswer | null;
 
 interface Found extends NextHops {
   readonly answer: RouteAnswer;
@@ -256,7 +256,7 @@ function exitOf(
   return { nic, metric: metric + (own === UNKNOWN_METRIC ? 0 : own) };
 }
 
-function covers({ destination, prefixLength }: Route, address: Uint8Array): boolean {
+function covers({ destination, prefixLength }: Route, address: IpBytes): boolean {
   if (destination.length !== address.length) return false;
   // Only the first byte counts: no prefix here is longer.
   const mask = (0xff00 >> prefixLength) & 0xff;

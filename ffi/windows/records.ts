@@ -1,7 +1,7 @@
 // Decodes what Windows fills in: the adapters of `GetAdaptersAddresses`, the routes of `GetBestRoute2` and
 // `GetIpForwardTable2`. All of it is memory of a 64-bit system: the shorter records of a 32-bit one are refused.
 import { DecodeError } from "../../state/errors.ts";
-import { isUnspecified } from "../../state/ip.ts";
+import { type IpBytes, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./constants.ts";
 
@@ -244,7 +244,7 @@ export function decodeSocketAddress(
 }
 
 /** An address as a SOCKADDR_INET. */
-export function encodeSocketAddress(address: Uint8Array): Uint8Array<ArrayBuffer> {
+export function encodeSocketAddress(address: IpBytes): Uint8Array<ArrayBuffer> {
   const isIpv4 = address.length === 4;
   const bytes = new Uint8Array(C.SOCKADDR_INET_SIZE);
   const view = new DataView(bytes.buffer);

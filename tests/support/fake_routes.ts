@@ -6,7 +6,7 @@
 import { Attributes, forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { RouteMessage } from "../../ffi/linux/messages.ts";
 import type { AskRoutes } from "../../ffi/linux/route_lookup.ts";
-import { formatIp, parseIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 
 /** A route as it is written in a test. */
 export interface FakeRoute {
@@ -48,7 +48,7 @@ export interface AskedRoute {
 export class FakeRoutes {
   /** The questions of each datagram. */
   readonly asked: AskedRoute[][] = [];
-  readonly #routes: { prefix: Uint8Array; length: number; route: FakeRoute }[];
+  readonly #routes: { prefix: IpBytes; length: number; route: FakeRoute }[];
 
   /** With these routes, in any order. */
   constructor(routes: readonly FakeRoute[]) {
@@ -106,7 +106,7 @@ export class FakeRoutes {
   }
 
   /** An answer that names no hop. */
-  #bare(address: Uint8Array, length: number, { metric, source }: FakeRoute): RouteMessage {
+  #bare(address: IpBytes, length: number, { metric, source }: FakeRoute): RouteMessage {
     return {
       family: address.length === 4 ? 2 : 10,
       destinationLength: length,
@@ -127,7 +127,7 @@ function devices(route: FakeRoute): (number | undefined)[] {
   return [route.dev, ...(route.hops ?? []).map((hop) => hop.dev)];
 }
 
-function covers(prefix: Uint8Array, length: number, address: Uint8Array): boolean {
+function covers(prefix: IpBytes, length: number, address: IpBytes): boolean {
   if (prefix.length !== address.length) return false;
   for (let bit = 0; bit < length; bit++) {
     const mask = 0x80 >> (bit % 8);

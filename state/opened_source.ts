@@ -1,0 +1,16 @@
+// What `ffi/` hands to `actor/`.
+import type { Clock, NetworkSource } from "./ports.ts";
+
+/** A source that is ready to be subscribed to. */
+export interface OpenedSource {
+  /** The source. */
+  readonly source: NetworkSource;
+  /** Why it polls although events were asked for; null otherwise. */
+  readonly reason: string | null;
+  /** Whether it polls: then `health.status` is never better than `polling`. */
+  readonly polling: boolean;
+  /** Timers of the source that cost less than those of the runtime. They end with `dispose()`. */
+  readonly clock?: Clock | undefined;
+  /** Releases what the source holds: called once, after close or when opening fails. */
+  dispose(): Promise<void>;
+}
