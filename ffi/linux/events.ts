@@ -1,7 +1,7 @@
 // The event that a message means, what it changes in the link table, what it may do to the default routes, and
 // its line in the wire trace.
 import { escapeText } from "../../state/format.ts";
-import { formatIp, parseIp } from "../../state/ip.ts";
+import { formatIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import type { LinkTable } from "./link_table.ts";
@@ -159,8 +159,7 @@ function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRou
   const index = last.indexes.find((it) => table.nameOf(it) === route.interface);
   if (index === undefined || !table.hasAddress(index, "IPv4")) return false;
   if (address.index !== index) return true;
-  const gateway = route.gateway === null ? null : parseIp(route.gateway);
-  return gateway?.length === 4 && !isInSubnet(gateway, address);
+  return last.gateway?.length === 4 && !isInSubnet(last.gateway, address);
 }
 
 function routeOf({ family }: AddressMessage, { routes }: DefaultRouteAnswer): DefaultRoute | null {

@@ -24,6 +24,7 @@ export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 export interface DefaultRouteAnswer {
   asked: boolean; // whether the kernel was asked now
   routes: DefaultRoutes; // as published
+  gateway: readonly number[] | null; // that of the IPv4 route: a storm of addresses compares each with it
   indexes: number[]; // the interfaces of all ways that were found
   isPlain: boolean; // in each family one route of length 0 leads everywhere, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
@@ -34,6 +35,7 @@ export interface DefaultRouteAnswer {
 export const NO_DEFAULTS: DefaultRouteAnswer = {
   asked: false,
   routes: { ipv4: null, ipv6: null },
+  gateway: null,
   indexes: [],
   isPlain: true,
   expiresInSeconds: null,
@@ -133,12 +135,13 @@ export class RouteLookup {
       if (matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
       else this.#uncovered.delete(half);
     }
-    const published = chosen.map((it, i) =>
+    const [ipv4 = null, ipv6 = null] = chosen.map((it, i) =>
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
     const answer = {
       asked: true,
-      routes: { ipv4: published[0] ?? null, ipv6: published[1] ?? null },
+      routes: { ipv4, ipv6 },
+      gateway: parseIp(ipv4?.gateway ?? ""),
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
       expiresInSeconds: earliest(chosen),

@@ -40,6 +40,7 @@ const DEFAULTS: DefaultRouteAnswer = {
     ipv4: { interface: "wan", gateway: "192.0.2.1", source: "192.0.2.7", metric: null },
     ipv6: { interface: "wan", gateway: "fe80::1", source: "2001:db8::7", metric: 1024 },
   },
+  gateway: [192, 0, 2, 1],
   indexes: [WAN],
   isPlain: true,
   expiresInSeconds: null,
@@ -64,8 +65,9 @@ function effect(event: KernelEvent, situation: Situation = {}): RouteEffect {
 }
 
 function ipv4(route: Partial<DefaultRoute>): DefaultRouteAnswer {
-  const { routes } = DEFAULTS;
-  return { ...DEFAULTS, routes: { ...routes, ipv4: { ...routes.ipv4!, ...route } } };
+  const ipv4 = { ...DEFAULTS.routes.ipv4!, ...route };
+  const gateway = parseIp(ipv4.gateway ?? "");
+  return { ...DEFAULTS, routes: { ...DEFAULTS.routes, ipv4 }, gateway };
 }
 
 const NONE: DefaultRouteAnswer = { ...DEFAULTS, routes: { ipv4: null, ipv6: null }, indexes: [] };
