@@ -5,7 +5,7 @@ import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { POLLERR } from "../poll_loop.ts";
 import * as C from "./constants.ts";
-import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./events.ts";
+import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
 import { RECEIVE_BATCH, type Syscalls } from "./syscalls.ts";
 
@@ -85,7 +85,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   /** Asks the kernel for an acknowledgement, which arrives like an event. Returns its sequence number. */
   sendCanary(): number {
     const flags = C.NLM_F_REQUEST | C.NLM_F_ACK;
-    const message = encodeMessage(C.NLMSG_NOOP, flags, ++this.#sequence, new Uint8Array());
+    const message = encodeMessage(C.NLMSG_NOOP, flags, [], ++this.#sequence);
     this.#syscalls.send(this.descriptor, message);
     return this.#sequence;
   }

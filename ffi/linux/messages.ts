@@ -1,17 +1,20 @@
-// The messages of NETLINK_ROUTE (linux/rtnetlink.h): links, addresses and routes, decoded, and the requests for them.
-// Requests leave the sequence number 0: it is set when they are sent.
+// The messages of NETLINK_ROUTE (linux/rtnetlink.h): links, addresses and routes, decoded; the event that each
+// means; and the requests for them, whose sequence number is set when they are sent.
 import { DecodeError } from "../../state/errors.ts";
+import { escapeText } from "../../state/format.ts";
 import { interfaceName, kindByName } from "../../state/interface_name.ts";
-import { compareBytes, type IpBytes } from "../../state/ip.ts";
+import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./constants.ts";
+import type { LinkTable } from "./link_table.ts";
 import {
   align4,
   Attributes,
   encodeAttribute,
   encodeMessage,
   i32,
+  type NetlinkMessage,
   setU32,
   u16,
   u32,
@@ -65,11 +68,7 @@ export interface RouteMessage {
 }
 
 /** One way of a route with several. */
-export interface Nexthop {
-  outInterface: number; // the index of the interface to send from
-  gateway: IpBytes | null; // the next hop, 4 or 16 bytes: a copy
-  flags: number; // RTNH_F_*
-}
+export type Nexthop = Pick<RouteMessage, "outInterface" | "gateway" | "flags">;
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
 export function decodeLink(body: Uint8Array): LinkMessage {
@@ -187,27 +186,138 @@ function isIp(family: number): boolean {
   return family === C.AF_INET || family === C.AF_INET6;
 }
 
+/** A decoded message, or what became of one. */
+export type KernelEvent =
+  | { kind: "link"; link: LinkMessage }
+  | { kind: "link-gone"; index: number }
+  | { kind: "address" | "address-gone"; address: AddressMessage }
+  | { kind: "routes" } // nothing in the link table, but the default route may have changed
+  | { kind: "acknowledgement"; sequence: number } // the answer to a canary
+  | { kind: "noise" } // says nothing about the state
+  | { kind: "malformed" } // of an unknown type or not decodable: the state must be read again
+  | { kind: "spoofed" } // not sent by the kernel
+  | { kind: "overflow" }; // the kernel dropped messages
+
+const ROUTES: KernelEvent = { kind: "routes" };
+const NOISE: KernelEvent = { kind: "noise" };
+
+/** Decodes one message. Throws DecodeError if it is cut or contradicts itself. */
+export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEvent {
+  switch (type) {
+    case C.RTM_NEWADDR:
+    case C.RTM_DELADDR: {
+      const address = decodeAddress(body);
+      if (address === null) return NOISE;
+      return { kind: type === C.RTM_NEWADDR ? "address" : "address-gone", address };
+    }
+    case C.RTM_NEWLINK:
+    case C.RTM_DELLINK: {
+      const link = decodeLink(body);
+      // A message of family AF_BRIDGE is about a bridge port: "deleted" means that the link left the bridge.
+      if (link.family !== C.AF_UNSPEC) return NOISE;
+      return type === C.RTM_NEWLINK
+        ? { kind: "link", link }
+        : { kind: "link-gone", index: link.index };
+    }
+    case C.RTM_NEWROUTE:
+    case C.RTM_DELROUTE:
+      // struct rtmsg: family, destination length. The BPF filter decides the same where it is installed.
+      return body.length < 2 || canBeDefault(body[0]!, body[1]!) ? ROUTES : NOISE;
+    case C.RTM_NEWRULE:
+    case C.RTM_DELRULE:
+      // Multicast routing has rules of families of its own (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
+      return body[0] === C.AF_INET || body[0] === C.AF_INET6 ? ROUTES : NOISE;
+    case C.RTM_NEWNEXTHOP:
+    case C.RTM_DELNEXTHOP:
+      return ROUTES;
+    case C.RTM_NEWNEIGH:
+    case C.RTM_DELNEIGH:
+      // IPv6 switches between two routers by reachability, without a route message (RFC 4191, 3.2).
+      return isRouterChange(body) ? ROUTES : NOISE;
+    case C.RTM_NEWNEXTHOPBUCKET:
+    case C.RTM_DELNEXTHOPBUCKET:
+      return NOISE;
+    case C.NLMSG_ERROR:
+      return { kind: "acknowledgement", sequence };
+    default:
+      return type < C.RTM_NEWLINK ? NOISE : { kind: "malformed" };
+  }
+}
+
+// struct ndmsg: family 0:1, ifindex 4:4, state 8:2, flags 10:1 (linux/neighbour.h).
+export const NDM_STATE = 8;
+export const NDM_FLAGS = 10;
+/** `rt6_check_neigh()` treats these as reachable (net/ipv6/route.c). */
+export const AGEING: number = C.NUD_STALE | C.NUD_DELAY | C.NUD_PROBE;
+
+/**
+ * Whether a change of a neighbour can change the default route: the neighbour is a router, and its new
+ * state is more than the ageing of a reachable one. `body` is a struct ndmsg.
+ */
+export function isRouterChange(body: Uint8Array): boolean {
+  return body.length > NDM_FLAGS && (body[NDM_FLAGS]! & C.NTF_ROUTER) !== 0 &&
+    (body[NDM_STATE]! & AGEING) === 0;
+}
+
+/** Applies an event to the table. Returns whether the state may have changed. */
+export function applyEvent(table: LinkTable, event: KernelEvent): boolean {
+  switch (event.kind) {
+    case "link":
+      // Even if the record is the same: IPv4 routes come and go with a link's state without a message.
+      table.setLink(event.link);
+      return true;
+    case "link-gone":
+      return table.deleteLink(event.index);
+    case "address":
+      return table.setAddress(event.address);
+    case "address-gone":
+      return table.deleteAddress(event.address);
+    default:
+      return event.kind === "routes";
+  }
+}
+
+/** An event as text, such as `address 2 192.0.2.1/24 flags 0x80`: one line, safe to print. */
+export function formatEvent(event: KernelEvent): string {
+  switch (event.kind) {
+    case "link": {
+      const { flags, index, kind, mtu, name, operstate } = event.link;
+      const driver = kind === null ? "" : ` kind ${escapeText(kind)}`;
+      return `link ${index} ${escapeText(name)} flags 0x${flags.toString(16)} mtu ${mtu}` +
+        ` operstate ${operstate}${driver}`;
+    }
+    case "link-gone":
+      return `link-gone ${event.index}`;
+    case "address":
+    case "address-gone": {
+      const { flags, index, local, peer, prefixLength } = event.address;
+      const other = peer === null ? "" : ` peer ${formatIp(peer)}`;
+      return `${event.kind} ${index} ${formatIp(local)}/${prefixLength}${other}` +
+        ` flags 0x${flags.toString(16)}`;
+    }
+    case "acknowledgement":
+      return `acknowledgement ${event.sequence}`;
+    default:
+      return event.kind;
+  }
+}
+
 /** Asks for one link or, with null, for all of them; without their counters, which are half of each message. */
 export function encodeLinkRequest(index: number | null): Uint8Array {
-  const attribute = encodeAttribute(C.IFLA_EXT_MASK, bytesOf(C.RTEXT_FILTER_SKIP_STATS));
-  const body = new Uint8Array(C.IFINFOMSG_SIZE + attribute.length);
+  const flags = C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0);
+  const header = new Uint8Array(C.IFINFOMSG_SIZE);
   // Strict checking refuses a dump whose header asks for one link (rtnl_valid_dump_ifinfo_req()).
-  setU32(body, 4, index ?? 0);
-  body.set(attribute, C.IFINFOMSG_SIZE);
-  return encodeMessage(
-    C.RTM_GETLINK,
-    C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0),
-    0,
-    body,
-  );
+  setU32(header, 4, index ?? 0);
+  const mask = encodeAttribute(C.IFLA_EXT_MASK, bytesOf(C.RTEXT_FILTER_SKIP_STATS));
+  return encodeMessage(C.RTM_GETLINK, flags, [...header, ...mask]);
 }
 
 /** Asks for all addresses of both families. */
 export function encodeAddressDump(): Uint8Array {
   // All zero: AF_UNSPEC is any family, and strict checking refuses anything else than a family and an
   // interface in the header (inet_valid_dump_ifaddr_req()).
-  const body = new Uint8Array(C.IFADDRMSG_SIZE);
-  return encodeMessage(C.RTM_GETADDR, C.NLM_F_REQUEST | C.NLM_F_DUMP, 0, body);
+  const header = new Uint8Array(C.IFADDRMSG_SIZE);
+  return encodeMessage(C.RTM_GETADDR, C.NLM_F_REQUEST | C.NLM_F_DUMP, header);
 }
 
 /**
@@ -219,19 +329,16 @@ export function encodeRouteQuery(
   { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
 ): Uint8Array {
   const size = destination.length;
-  const attributes = [...encodeAttribute(C.RTA_DST, destination)];
-  if (outInterface !== undefined) {
-    attributes.push(...encodeAttribute(C.RTA_OIF, bytesOf(outInterface)));
-  }
-  const body = new Uint8Array(C.RTMSG_SIZE + attributes.length);
-  body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
-  body[1] = size * 8;
+  const header = new Uint8Array(C.RTMSG_SIZE);
+  header[0] = size === 4 ? C.AF_INET : C.AF_INET6;
+  header[1] = size * 8;
   // IPv6 always answers with the table where it found the route, and refuses the flag under strict
   // checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
   const lookup = size === 4 ? C.RTM_F_LOOKUP_TABLE : 0;
-  setU32(body, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
-  body.set(attributes, C.RTMSG_SIZE);
-  return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, 0, body);
+  setU32(header, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
+  const body = [...header, ...encodeAttribute(C.RTA_DST, destination)];
+  if (outInterface !== undefined) body.push(...encodeAttribute(C.RTA_OIF, bytesOf(outInterface)));
+  return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, body);
 }
 
 function bytesOf(u32: number): Uint8Array {

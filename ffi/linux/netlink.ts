@@ -10,15 +10,7 @@ export interface NetlinkMessage {
   flags: number; // NLM_F_*
   /** Of the request that it answers; of somebody else's request in a multicast message. */
   sequence: number;
-  pid: number; // the requester's port, not the sender's: that one is in the socket address
   body: Uint8Array; // what follows the header: a view of the datagram, not a copy
-}
-
-/** What a message of type NLMSG_ERROR or NLMSG_DONE says. */
-export interface NetlinkError {
-  code: number; // the error number, positive; 0 for an acknowledgement or a dump that went well
-  sequence: number; // the sequence number of the request
-  text: string | null; // the error in words, where the socket asked for them with NETLINK_EXT_ACK
 }
 
 /**
@@ -42,32 +34,28 @@ export function forEachMessage(
       type: u16(datagram, at + 4),
       flags: u16(datagram, at + 6),
       sequence: u32(datagram, at + 8),
-      pid: u32(datagram, at + 12),
       body: datagram.subarray(at + C.NLMSGHDR_SIZE, at + length),
     });
   }
 }
 
 /**
- * What an NLMSG_ERROR says, or the NLMSG_DONE that ends a dump: the kernel reports there that a dump
- * failed on its way (netlink_dump_done() in net/netlink/af_netlink.c). Throws DecodeError.
+ * The error number in an NLMSG_ERROR, positive, with its text if the socket asked for it (NETLINK_EXT_ACK); 0 for an
+ * acknowledgement. NLMSG_DONE has one, too, because a dump can fail on its way (netlink_dump_done() in
+ * net/netlink/af_netlink.c). Throws DecodeError.
  */
-export function decodeNetlinkError(message: NetlinkMessage): NetlinkError {
-  const { body } = message;
-  const done = message.type === C.NLMSG_DONE;
-  if (done && body.length === 0) return { code: 0, sequence: message.sequence, text: null };
+export function decodeNetlinkError(
+  message: NetlinkMessage,
+): { code: number; text: string | null } {
+  const { body, flags, type } = message;
+  const done = type === C.NLMSG_DONE;
+  if (done && body.length === 0) return { code: 0, text: null };
   if (body.length < (done ? 4 : C.NLMSGERR_SIZE)) throw new DecodeError("nlmsgerr", 0);
   const error = i32(body, 0);
   if (error > 0) throw new DecodeError("nlmsgerr", 0);
-  const start = done ? 4 : endOfEcho(message);
-  const text = (message.flags & C.NLM_F_ACK_TLVS) === 0
-    ? null
-    : new Attributes(body, start).string(C.NLMSGERR_ATTR_MSG);
-  return {
-    code: 0 - error,
-    sequence: done ? message.sequence : u32(body, 4 + 8),
-    text: text && new TextDecoder().decode(text),
-  };
+  if ((flags & C.NLM_F_ACK_TLVS) === 0) return { code: 0 - error, text: null };
+  const text = new Attributes(body, done ? 4 : endOfEcho(message)).string(C.NLMSGERR_ATTR_MSG);
+  return { code: 0 - error, text: text && new TextDecoder().decode(text) };
 }
 
 /** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
@@ -82,8 +70,8 @@ function endOfEcho({ flags, body }: NetlinkMessage): number {
 export function encodeMessage(
   type: number,
   flags: number,
-  sequence: number,
-  body: Uint8Array,
+  body: ArrayLike<number>,
+  sequence = 0,
 ): Uint8Array<ArrayBuffer> {
   const length = C.NLMSGHDR_SIZE + body.length;
   const bytes = new Uint8Array(align4(length));

@@ -8,8 +8,8 @@ import { TimeSlice } from "../time_slice.ts";
 import * as C from "./constants.ts";
 import { LinkTable } from "./link_table.ts";
 import {
-  decodeAddress,
-  decodeLink,
+  applyEvent,
+  decodeEvent,
   decodeRoute,
   encodeAddressDump,
   encodeLinkRequest,
@@ -163,7 +163,7 @@ export async function readDump(
   const slice = new TimeSlice();
   let table = new LinkTable(live);
   const dump = (what: string, request: Uint8Array) =>
-    socket.ask(`${what} dump`, request, (message) => take(table, message), slice, signal);
+    socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, signal);
   for (let attempt = 1;; attempt++) {
     // Links first: an address without its link is not shown, a link without addresses is valid.
     const isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
@@ -177,14 +177,4 @@ export async function readDump(
   const interfaces = table.interfaces();
   if (slice.isOver) await slice.pause(signal); // what follows takes long, too
   return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
-}
-
-function take(table: LinkTable, { body, type }: NetlinkMessage): void {
-  if (type === C.RTM_NEWLINK) {
-    const link = decodeLink(body);
-    if (link.family === C.AF_UNSPEC) table.setLink(link);
-  } else if (type === C.RTM_NEWADDR) {
-    const address = decodeAddress(body);
-    if (address !== null) table.setAddress(address);
-  }
 }

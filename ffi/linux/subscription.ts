@@ -8,10 +8,10 @@ import type { Alarm } from "../poll_timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
-import { applyEvent, formatEvent, type KernelEvent, routeEffect } from "./events.ts";
 import type { LinkTable } from "./link_table.ts";
+import { applyEvent, formatEvent, type KernelEvent } from "./messages.ts";
 import { type Dump, LINUX_KNOWS } from "./requests.ts";
-import { type DefaultRouteAnswer, NO_DEFAULTS, RouteLookup } from "./route_lookup.ts";
+import { type DefaultRouteAnswer, NO_DEFAULTS, routeEffect, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./source.ts";
 import type { Syscalls } from "./syscalls.ts";
 

@@ -5,8 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { attachFilter } from "../../ffi/linux/event_socket.ts";
-import { decodeEvent, isRouterChange } from "../../ffi/linux/events.ts";
-import { canBeDefault } from "../../ffi/linux/messages.ts";
+import { canBeDefault, decodeEvent, isRouterChange } from "../../ffi/linux/messages.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
 import { LINUX_FIXTURES } from "../fixtures/linux.ts";

@@ -4,8 +4,13 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
-import { applyEvent, decodeEvent, type KernelEvent } from "../../ffi/linux/events.ts";
+import {
+  type AddressMessage,
+  applyEvent,
+  decodeEvent,
+  type KernelEvent,
+  type LinkMessage,
+} from "../../ffi/linux/messages.ts";
 import type { NetlinkMessage } from "../../ffi/linux/netlink.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { DecodeError } from "../../state/errors.ts";
@@ -24,7 +29,7 @@ const STALE = 0x04;
 const FAILED = 0x20;
 
 function message(type: number, body: number[] | Uint8Array = [], sequence = 0): NetlinkMessage {
-  return { type, flags: 0, sequence, pid: 0, body: Uint8Array.from(body) };
+  return { type, flags: 0, sequence, body: Uint8Array.from(body) };
 }
 
 /** struct ifinfomsg of family, index 5. */

@@ -101,7 +101,7 @@ Deno.test("the decoders understand noise or refuse it with DecodeError", () => {
       (_, at) => random.chance(at % 4 === 1 ? 0.9 : 0.3) ? 0 : random.below(24),
     );
     for (const type of [2, 3, 16, 20, 24]) {
-      const message = { type, flags: random.pick([0, 0x100, 0x200, 0x300]), sequence: 0, pid: 0 };
+      const message = { type, flags: random.pick([0, 0x100, 0x200, 0x300]), sequence: 0 };
       decodesOrRefuses(
         () => decodeBody({ ...message, body }),
         () => `seed ${seed}: type ${type}: ${body.toHex()}`,

@@ -97,7 +97,7 @@ thirdPartyTest("third-party hostile input is refused with DecodeError only", () 
 });
 
 function compare(name: string, type: number, body: Uint8Array, payload: Payload): void {
-  const actual = decodeBody({ type, flags: 0, sequence: 0, pid: 0, body });
+  const actual = decodeBody({ type, flags: 0, sequence: 0, body });
   const expected = expectedContent(type, payload);
   // The reference decoder leaves the cache info as a number of bytes.
   if (expected.route && actual.route && has(payload, "RTA_CACHEINFO")) {

@@ -4,15 +4,13 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { AddressMessage } from "../../ffi/linux/messages.ts";
+import { type AddressMessage, applyEvent, type KernelEvent } from "../../ffi/linux/messages.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
 import {
-  applyEvent,
-  type KernelEvent,
+  type DefaultRouteAnswer,
   type RouteEffect,
   routeEffect,
-} from "../../ffi/linux/events.ts";
-import { LinkTable } from "../../ffi/linux/link_table.ts";
-import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
+} from "../../ffi/linux/route_lookup.ts";
 import { parseIp } from "../../state/ip.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { linkMessage as link } from "../support/netlink.ts";

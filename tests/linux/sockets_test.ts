@@ -40,7 +40,7 @@ async function assertTrue(watched: WatchedMonitor): Promise<void> {
 /** RTM_NEWADDR 10.66.66.66/24 on lo. */
 function forgedAddress(): Uint8Array {
   const body = [2, 24, 0x80, 0, 1, 0, 0, 0, ...encodeAttribute(2, Uint8Array.of(10, 66, 66, 66))];
-  return encodeMessage(20, 0, 0, Uint8Array.from(body));
+  return encodeMessage(20, 0, body);
 }
 
 namespaceTest(

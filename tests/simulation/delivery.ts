@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KernelEvent } from "../../ffi/linux/events.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import { sortOf } from "./faults.ts";
 import type { Subject } from "./network.ts";
 import type { SourceContext } from "./source.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KernelEvent } from "../../ffi/linux/events.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { History } from "./history.ts";
 import {

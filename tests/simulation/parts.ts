@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { applyEvent } from "../../ffi/linux/events.ts";
+import type { applyEvent } from "../../ffi/linux/messages.ts";
 import type { SuspendClock } from "../../ffi/suspend_clock.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkMonitor } from "../../mod.ts";
@@ -39,7 +39,7 @@ export async function loadParts(root: URL, quirks: Quirks = {}): Promise<Parts> 
   const load = (path: string) => import(new URL(path, root).href);
   const [mod, events, clock, table] = await Promise.all([
     load("mod.ts"),
-    load("ffi/linux/events.ts"),
+    load("ffi/linux/messages.ts"),
     load("ffi/suspend_clock.ts"),
     load("ffi/linux/link_table.ts"),
   ]);

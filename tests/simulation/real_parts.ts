@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { applyEvent } from "../../ffi/linux/events.ts";
+import { applyEvent } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { SuspendClock } from "../../ffi/suspend_clock.ts";
 import { affects, applyChanges, isMajorChange, NetworkMonitor } from "../../mod.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KernelEvent } from "../../ffi/linux/events.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import type { DefaultRoutes } from "../../state/types.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KernelEvent } from "../../ffi/linux/events.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import type { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import type { Subject } from "./network.ts";

@@ -17,7 +17,6 @@ import {
 import {
   decodeNetlinkError,
   forEachMessage,
-  type NetlinkError,
   type NetlinkMessage,
 } from "../../ffi/linux/netlink.ts";
 import type { Random } from "./random.ts";
@@ -54,7 +53,7 @@ export interface Content {
   /** Of RTM_NEWROUTE and RTM_DELROUTE. */
   route?: Legible<RouteMessage>;
   /** Of NLMSG_ERROR and NLMSG_DONE. */
-  error?: NetlinkError;
+  error?: ReturnType<typeof decodeNetlinkError>;
 }
 
 /** Bytes from hexadecimal digits; white space, and comments from `#` to the end of the line, are skipped. */

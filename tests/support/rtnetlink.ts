@@ -51,7 +51,7 @@ export class NetworkChanger implements Disposable {
   }
 
   #send(type: number, flags: number, body: Uint8Array): void {
-    this.#kernel.send(this.#socket, new Uint8Array(encodeMessage(type, flags, 1, body)));
+    this.#kernel.send(this.#socket, encodeMessage(type, flags, body, 1));
   }
 }
 
