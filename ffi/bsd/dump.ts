@@ -7,7 +7,7 @@ import { makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
-import { macrotask } from "../time_slice.ts";
+import { TimeSlice } from "../time_slice.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,
@@ -21,9 +21,6 @@ import {
   u32,
 } from "./route_message.ts";
 import * as C from "./systems.ts";
-
-/** A longer list, of about 500 addresses, leaves the event loop its turn between the steps. */
-const LONG_BYTES = 65_536;
 
 /** An interface as the kernel lists it. */
 export interface ListedInterface {
@@ -44,15 +41,12 @@ export async function readDump(
   signal: AbortSignal,
   malformed: () => void,
 ): Promise<Reading> {
+  const slice = new TimeSlice();
   const list = syscalls.routeTable("sysctl of the interfaces", system.listRequest);
-  const pause = async (): Promise<void> => {
-    if (list.length > LONG_BYTES) await macrotask();
-    signal.throwIfAborted();
-  };
   const listed = decodeInterfaces(list, system, malformed);
-  await pause();
+  if (slice.isOver) await slice.pause(signal);
   const flags = readAddressFlags(syscalls, system, listed);
-  await pause();
+  if (slice.isOver) await slice.pause(signal);
   const interfaces = listed.map((nic) => publishedInterface(nic, system, flags));
   const dump = syscalls.routeTable("sysctl of the routes", C.NET_RT_DUMP);
   const routes = decodeDefaultRoutes(dump, system, malformed);

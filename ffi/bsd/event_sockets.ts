@@ -219,13 +219,12 @@ export function formatMessage(message: Uint8Array, layout: C.Layout): string {
   if (header === null) return `unknown type ${hex(type)} version ${message[VERSION]}`;
   switch (header.about) {
     case "route": {
+      const what = `route ${ROUTE_TYPES[type] ?? `type ${hex(type)}`}`;
       const route = decodeRoute(message, header, layout);
-      const name = ROUTE_TYPES[type] ?? `type ${hex(type)}`;
-      if (route === null) return `route ${name}`;
-      const { destination, flags, gateway, index, prefixLength } = route;
-      const prefix = `${formatIp(destination)}/${prefixLength}`;
-      const via = gateway === null ? "" : ` via ${formatIp(gateway)}`;
-      return `route ${name} ${index} ${prefix}${via} flags ${hex(flags)}`;
+      if (route === null) return what;
+      const via = route.gateway === null ? "" : ` via ${formatIp(route.gateway)}`;
+      return `${what} ${route.index} ${formatIp(route.destination)}/${route.prefixLength}${via}` +
+        ` flags ${hex(route.flags)}`;
     }
     case "link": {
       const { flags, index, linkState, mtu } = decodeLink(message, header, layout);

@@ -5,10 +5,7 @@ import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { LibraryRequest } from "../library.ts";
 import { POLLIN } from "../poll_loop.ts";
-import { CTL_NET, MSG_DONTWAIT, PF_ROUTE, SO_ERROR, SOL_SOCKET } from "./systems.ts";
-
-/** The systems that have an event source here. */
-export type BsdSystemName = "darwin" | "freebsd";
+import * as C from "./systems.ts";
 
 const POLL = { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32" } as const;
 
@@ -69,7 +66,7 @@ const PLACES = {
 } as const;
 
 /** How to open the C library; `path` is the option `libc`. */
-export function libcRequest(os: BsdSystemName, path?: string): LibraryRequest<Symbols> {
+export function libcRequest(os: C.BsdSystemName, path?: string): LibraryRequest<Symbols> {
   return { what: "the C library", symbols: LIBC_SYMBOLS, path, ...PLACES[os] };
 }
 
@@ -85,14 +82,13 @@ const SLACK_BYTES = 1_024;
 /** The calls that need more than their numbers. */
 export class Syscalls {
   readonly libc: LibcFunctions; // they must stay loaded while this is used
-  readonly #os: BsdSystemName;
-  readonly #size = new BigUint64Array(1);
+  readonly #os: C.BsdSystemName;
   readonly #int = new Int32Array(1);
   readonly #timespec = new BigInt64Array(2);
   /** Shared by all sockets: each datagram is decoded before the next is received. */
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
 
-  constructor(libc: LibcFunctions, os: BsdSystemName) {
+  constructor(libc: LibcFunctions, os: C.BsdSystemName) {
     this.libc = libc;
     this.#os = os;
   }
@@ -112,13 +108,13 @@ export class Syscalls {
 
   /** Sets an option of 4 bytes; false if the kernel refuses. */
   setOption(descriptor: number, option: number, value: number): boolean {
-    return this.libc.setsockopt(descriptor, SOL_SOCKET, option, Int32Array.of(value), 4) === 0;
+    return this.libc.setsockopt(descriptor, C.SOL_SOCKET, option, Int32Array.of(value), 4) === 0;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(descriptor: number): number {
     const { getsockopt } = this.libc;
-    const result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, Uint32Array.of(4));
+    const result = getsockopt(descriptor, C.SOL_SOCKET, C.SO_ERROR, this.#int, Uint32Array.of(4));
     return result === 0 ? this.#int[0]! : 0;
   }
 
@@ -127,7 +123,7 @@ export class Syscalls {
    * the next call.
    */
   receive(descriptor: number): Uint8Array | null {
-    const length = this.libc.recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), MSG_DONTWAIT);
+    const length = this.libc.recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), C.MSG_DONTWAIT);
     // 0 is the end of a socket: no datagram is empty.
     return length > 0 ? this.#buffer.subarray(0, length) : null;
   }
@@ -148,7 +144,7 @@ export class Syscalls {
    * grows in between. Throws SystemCallError.
    */
   routeTable(operation: string, request: number): Bytes {
-    const name = Int32Array.of(CTL_NET, PF_ROUTE, 0, 0, request, 0);
+    const name = Int32Array.of(C.CTL_NET, C.PF_ROUTE, 0, 0, request, 0);
     for (let attempt = 0; attempt < MOST_SYSCTLS; attempt++) {
       // Twice the room each time, for a table that grows faster than it is read.
       const table = new Uint8Array((this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt);
@@ -172,8 +168,8 @@ export class Syscalls {
 
   /** Returns the size of the value, or how many bytes were written; negative on failure. */
   #sysctl(name: Int32Array<ArrayBuffer>, into: Bytes | null): number {
-    this.#size[0] = BigInt(into?.length ?? 0);
-    const result = this.libc.sysctl(name, name.length, into, this.#size, null, 0n);
-    return result === 0 ? Number(this.#size[0]) : -1;
+    const size = BigUint64Array.of(BigInt(into?.length ?? 0));
+    const result = this.libc.sysctl(name, name.length, into, size, null, 0n);
+    return result === 0 ? Number(size[0]) : -1;
   }
 }

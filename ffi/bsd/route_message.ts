@@ -86,13 +86,10 @@ export function decodeRoute(
   const destination = decodeIp(message, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
   const family = familyOf(destination);
-  const mask = sockaddrs[C.RTAX_NETMASK]!;
-  const isUnmaskedDefault = mask === ABSENT && isUnspecified(destination);
-  const prefixLength = flags & C.RTF_HOST
-    ? destination.length * 8
-    : isUnmaskedDefault
-    ? 0
-    : decodePrefixLength(message, mask, family);
+  const isHost = (flags & C.RTF_HOST) !== 0;
+  const mask = isHost ? ABSENT : sockaddrs[C.RTAX_NETMASK]!;
+  const isUnmaskedDefault = !isHost && mask === ABSENT && isUnspecified(destination);
+  const prefixLength = isUnmaskedDefault ? 0 : decodePrefixLength(message, mask, family);
   if (defaultsOnly && prefixLength > LONGEST_DEFAULT[family]) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;
   const source = decodeIp(message, sockaddrs[C.RTAX_IFA]!, layout);

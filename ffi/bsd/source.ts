@@ -19,8 +19,8 @@ import {
   openRouteSocket,
   sendCanary,
 } from "./event_sockets.ts";
-import { type BsdSystemName, type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
-import { SYSTEMS } from "./systems.ts";
+import { type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
+import { type BsdSystemName, SYSTEMS } from "./systems.ts";
 
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
 const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
@@ -227,22 +227,15 @@ class BsdSubscription implements Subscription {
   }
 
   #mayChangeState(event: BsdEvent): boolean {
-    switch (event.kind) {
-      case "joined": {
-        const isKnown = this.#knownIndexes.has(event.index);
-        this.#knownIndexes.add(event.index);
-        return !isKnown;
-      }
-      case "malformed":
-        // Without a table nothing is out of step: a malformed message is worth no more than a change.
-        this.#counters.malformed++;
-        return true;
-      case "removed":
-        if (this.#disposed === null) this.#recheck.set(RECHECK_MS);
-        return true;
-      default:
-        return event.kind === "changed";
+    if (event.kind === "joined") {
+      const isKnown = this.#knownIndexes.has(event.index);
+      this.#knownIndexes.add(event.index);
+      return !isKnown;
     }
+    // Without a table nothing is out of step: a malformed message is worth no more than a change.
+    if (event.kind === "malformed") this.#counters.malformed++;
+    if (event.kind === "removed" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
+    return event.kind !== "noise" && event.kind !== "answer";
   }
 }
 

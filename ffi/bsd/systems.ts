@@ -1,8 +1,6 @@
 // macOS and FreeBSD as data, so that no other code knows a system by name: numbers under their C names, which
 // `deno task layouts` compares with the systems' own headers, and what the two make of them. Every machine that
 // Deno is built for is little-endian.
-import type { InterfaceKind } from "../../state/types.ts";
-import type { BsdSystemName } from "./libc.ts";
 
 // sys/socket.h
 export const AF_INET = 2;
@@ -186,25 +184,10 @@ export type Header =
 export interface Layout {
   readonly version: number; // RTM_VERSION
   readonly inet6: number; // AF_INET6
-  readonly rounding: 4 | 8; // sockaddrs are padded to a multiple of this
+  readonly rounding: number; // sockaddrs are padded to a multiple of this power of 2
   /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
   readonly neverDefault: number;
   readonly headers: Readonly<Record<number, Header>>; // by message type, as far as known
-}
-
-/** One system. */
-export interface BsdSystem extends Layout {
-  readonly socketFlags: number; // or'ed into the type of a socket: SOCK_CLOEXEC, where there is one
-  readonly listRequest: number; // NET_RT_*: the list of interfaces
-  readonly overflowOption: number | null; // makes an overflow an error; null where it is silent
-  readonly hasWakeupSources: boolean; // it has a notification centre and kernel events
-  /** IFT_* by the kind that they determine, net/if_types.h. utun calls itself "other". */
-  readonly linkTypes: Readonly<Partial<Record<InterfaceKind, Readonly<Record<string, number>>>>>;
-  readonly unusableRoute: number; // RTF_* of routes that no ordinary packet takes
-  readonly optimisticAddress: number; // IN6_IFF_*: usable while duplicate address detection runs
-  readonly leasedAddress: number; // IN6_IFF_*: has a lifetime, given by DHCPv6
-  readonly awakeClock: number; // stops while the machine sleeps
-  readonly bootClock: number; // goes on
 }
 
 /** Makes `Layout.headers` of pairs of a header and the types that have it. */
@@ -227,7 +210,7 @@ const IFA_MSGHDR: Header = { about: "address", size: 20, addresses: 4, index: 12
 const IFMA_MSGHDR: Header = { about: "group", size: 16, addresses: 4, index: 12 };
 
 /** xnu, arm64 and x86_64: bsd/net/route.h, bsd/net/if.h. */
-const darwin: BsdSystem = {
+const darwin = {
   version: RTM_VERSION,
   inet6: DARWIN.AF_INET6,
   rounding: 4,
@@ -240,18 +223,18 @@ const darwin: BsdSystem = {
     [IFMA_MSGHDR, [RTM_NEWMADDR]],
     [{ about: "chatter" }, [RTM_DELMADDR, DARWIN.RTM_NEWMADDR2]],
   ),
-  socketFlags: 0,
+  socketFlags: 0, // or'ed into the type of a socket
   listRequest: DARWIN.NET_RT_IFLIST2,
-  overflowOption: null,
-  hasWakeupSources: true,
+  overflowOption: null, // of a socket: makes an overflow an error; here it is silent
+  hasWakeupSources: true, // a notification centre and kernel events
+  /** IFT_* by the `InterfaceKind` that they determine, net/if_types.h. utun calls itself "other". */
   linkTypes: {
-    loopback: { IFT_LOOP: 0x18 },
     bridge: { IFT_BRIDGE: 0xd1 },
     tunnel: { IFT_PPP: 0x17, IFT_GIF: 0x37, IFT_STF: 0x39 }, // STF: 6to4
     virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0x88 },
     cellular: { IFT_CELLULAR: 0xff },
   },
-  // Every interface of a Mac has a default route of its own, which is scoped; the primary one is not.
+  /** Every interface of a Mac has a default route of its own, which is scoped; the primary one is not. */
   unusableRoute: UNUSABLE | DARWIN.RTF_IFSCOPE,
   optimisticAddress: DARWIN.IN6_IFF_OPTIMISTIC,
   leasedAddress: DARWIN.IN6_IFF_DYNAMIC,
@@ -260,7 +243,7 @@ const darwin: BsdSystem = {
 };
 
 /** FreeBSD 11 and later, amd64 and arm64: sys/net/route.h, sys/net/if.h. */
-const freebsd: BsdSystem = {
+const freebsd = {
   version: RTM_VERSION,
   inet6: FREEBSD.AF_INET6,
   rounding: 8,
@@ -278,7 +261,6 @@ const freebsd: BsdSystem = {
   overflowOption: FREEBSD.SO_RERROR,
   hasWakeupSources: false,
   linkTypes: {
-    loopback: { IFT_LOOP: 0x18 },
     bridge: { IFT_BRIDGE: 0xd1 },
     tunnel: {
       IFT_PPP: 0x17,
@@ -301,5 +283,7 @@ const freebsd: BsdSystem = {
   bootClock: FREEBSD.CLOCK_MONOTONIC,
 };
 
-/** By name. */
-export const SYSTEMS: Readonly<Record<BsdSystemName, BsdSystem>> = { darwin, freebsd };
+/** The systems that have an event source here. */
+export const SYSTEMS = { darwin, freebsd } as const;
+export type BsdSystemName = keyof typeof SYSTEMS;
+export type BsdSystem = typeof SYSTEMS[BsdSystemName];
