@@ -1,9 +1,20 @@
 import { assert, assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
-import { addresses, eth0, nic, record, setUp, START } from "./support.ts";
+import { addresses, eth0, nic, type OpenSetting, record, setUp, START } from "./support.ts";
 
-const changeTo = (source: { set: (n: ReturnType<typeof eth0>[]) => void }, n: number): void =>
+/** eth0 gets another address. */
+function change({ source }: OpenSetting, n: number): void {
   source.set([eth0(`198.51.100.${n % 250 + 1}/24`)]);
+  source.announce();
+}
+
+/** The same so many times, 10 ms apart. */
+async function storm(it: OpenSetting, changes: number): Promise<void> {
+  for (let n = 0; n < changes; n++) {
+    change(it, n);
+    await it.clock.advance(10);
+  }
+}
 
 Deno.test("Monitor publishes the first change at once", async () => {
   await using it = await setUp();
@@ -21,11 +32,7 @@ Deno.test("Monitor publishes the first change at once", async () => {
 Deno.test("Monitor publishes once per window, at its end, with the newest state", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
-  for (let n = 0; n < 5; n++) {
-    changeTo(it.source, n);
-    it.source.announce();
-    await it.clock.advance(10);
-  }
+  await storm(it, 5);
   await it.clock.advance(200);
   assertEquals(seen.map((s) => s.at - START), [0, 250, 500]);
   assertEquals(addresses(seen[2]!), ["198.51.100.5"]);
@@ -35,11 +42,7 @@ Deno.test("Monitor publishes once per window, at its end, with the newest state"
 Deno.test("Monitor publishes every coalesceMs under a storm that never pauses", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
-  for (let n = 0; n < 1_000; n++) {
-    changeTo(it.source, n);
-    it.source.announce();
-    await it.clock.advance(10);
-  }
+  await storm(it, 1_000);
   const gaps = seen.slice(1).map((s, i) => s.at - seen[i]!.at);
   assertEquals(gaps, gaps.map(() => 250));
   assertEquals(gaps.length, 41);
@@ -76,8 +79,7 @@ Deno.test("Monitor with coalesceMs 0 publishes each change at once", async () =>
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const seen = record(it.monitor);
   for (let n = 0; n < 5; n++) {
-    changeTo(it.source, n);
-    it.source.announce();
+    change(it, n);
     await it.clock.settle();
   }
   assertEquals(seen.map((s) => s.sequence), [1, 2, 3, 4, 5, 6]);
@@ -198,8 +200,7 @@ Deno.test("Monitor reads at the end of the window if the source keeps no table",
   await using it = await setUp({ source: { keepsTable: false } });
   const seen = record(it.monitor);
   for (let n = 0; n < 30; n++) {
-    changeTo(it.source, n);
-    it.source.announce();
+    change(it, n);
     await it.clock.advance(10);
   }
   await it.clock.advance(250);

@@ -10,7 +10,7 @@ import { Random } from "../support/random.ts";
 import { runDenoOk } from "../support/run.ts";
 import { read, run, skippable } from "../support/skip.ts";
 import { nic as stateNic, state } from "../support/states.ts";
-import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
+import { addresses, eth0, nic, type OpenSetting, poll, publish, setUp, START } from "./support.ts";
 
 Deno.test("snapshots() begins with the current snapshot, without changes", async () => {
   await using it = await setUp();
@@ -230,14 +230,22 @@ Deno.test("a signal ends a stream without an error, also one aborted before", as
   assertEquals((await it.monitor.snapshots({ signal }).getReader().read()).done, true);
 });
 
-Deno.test("a reader that releases its lock with a read pending leaves the newest snapshot", async () => {
-  await using it = await setUp();
+/** A stream whose reader releases its lock with a read pending, and how that read ends. */
+async function giveUp(
+  it: OpenSetting,
+): Promise<{ stream: ReadableStream<Snapshot>; dropped: Promise<unknown> }> {
   const stream = it.monitor.snapshots();
   const reader = stream.getReader();
   await reader.read();
   const dropped = reader.read().catch((error: Error) => error.name);
   await it.clock.settle();
   reader.releaseLock();
+  return { stream, dropped };
+}
+
+Deno.test("a reader that releases its lock with a read pending leaves the newest snapshot", async () => {
+  await using it = await setUp();
+  const { dropped, stream } = await giveUp(it);
   assertEquals(await dropped, "TypeError");
   await publish(it, "192.0.2.2/24");
   await publish(it, "192.0.2.3/24");
@@ -263,12 +271,7 @@ const TAKERS: Record<string, (stream: ReadableStream<Snapshot>) => () => Promise
 for (const [how, take] of Object.entries(TAKERS)) {
   Deno.test(`a read that was given up leaves ${how} the newest snapshot`, async () => {
     await using it = await setUp();
-    const stream = it.monitor.snapshots();
-    const reader = stream.getReader();
-    await reader.read();
-    const dropped = reader.read().catch((error: Error) => error.name);
-    await it.clock.settle();
-    reader.releaseLock();
+    const { dropped, stream } = await giveUp(it);
     const read = take(stream); // has the stream, and does not read yet
     for (const n of [2, 3, 4]) await publish(it, `192.0.2.${n}/24`);
     assertEquals([await read(), await dropped], [4, "TypeError"]);

@@ -7,22 +7,14 @@
  * @module
  */
 import process from "node:process";
-import { startMachine } from "../bsd/machine.ts";
-import { encodeRoute } from "../support/bsd_encode.ts";
+import { encodeMiss, startMachine } from "../bsd/machine.ts";
 
 const [count = 100_000] = Deno.args.map(Number);
 const BATCH = 1_000;
 
 await using machine = await startMachine();
 const { kernel, monitor } = machine;
-const miss = encodeRoute("darwin", 7, {
-  destination: "2001:db8::1",
-  prefixLength: 128,
-  gateway: 0,
-  index: 0,
-  flags: 0x5,
-  source: null,
-}, "kernel");
+const miss = encodeMiss();
 const calls = { ...kernel.calls };
 const start = process.cpuUsage();
 const startedAt = performance.now();

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { ManualClock } from "../../actor/testing.ts";
 import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
 import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { Log, record } from "../actor/support.ts";
+import { encodeRoute } from "../support/bsd_encode.ts";
 import { SimulatedKernel, type SimulatedKernelOptions } from "./simulated_kernel.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
 
@@ -63,7 +65,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const settle = async () => {
     // A slice of messages or of a read takes a turn of the real event loop, and ends with calls.
     for (let quiet = 0, calls = -1; quiet < QUIET_TURNS;) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await delay(0);
       await clock.settle();
       quiet = kernel.isQuiet && kernel.callCount === calls ? quiet + 1 : 0;
       calls = kernel.callCount;
@@ -92,6 +94,12 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
       await source[Symbol.asyncDispose]();
     },
   };
+}
+
+/** RTM_MISS of Darwin: there is no route to an address. */
+export function encodeMiss(): Uint8Array {
+  const route = { destination: "2001:db8::1", prefixLength: 128, gateway: 0, index: 0, flags: 0x5 };
+  return encodeRoute("darwin", 7, { ...route, source: null }, "kernel");
 }
 
 /** The regular addresses of the current state. */

@@ -8,6 +8,7 @@ import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
 import { SYSTEMS as LAYOUTS } from "../../ffi/bsd/systems.ts";
 import { DecodeError } from "../../state/errors.ts";
 import {
+  EN0,
   encodeAddress,
   encodeAnnouncement,
   type EncodedOs,
@@ -15,7 +16,6 @@ import {
   encodeKernelEvent,
   encodeLiveNic,
   encodeRoute,
-  type KernelNic,
   type KernelRoute,
   refuse,
   type RouteOrigin,
@@ -25,16 +25,6 @@ const SYSTEMS: readonly EncodedOs[] = ["darwin", "freebsd"];
 const UP = 0x1;
 const GATEWAY = 0x2;
 const HOST = 0x4;
-
-const NIC: KernelNic = {
-  index: 5,
-  name: "en0",
-  flags: 0x8863,
-  type: 6,
-  mtu: 1500,
-  mac: [2, 0, 0, 0, 0, 5],
-  linkState: 2,
-};
 
 const DEFAULT: KernelRoute = {
   destination: "0.0.0.0",
@@ -65,9 +55,9 @@ function route(
 Deno.test("decodeEvent() finds a change in what changes the state", () => {
   for (const os of SYSTEMS) {
     const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
-    assertEquals(kind(os, encodeAddress(os, 0xc, NIC, address, true)), "changed");
-    assertEquals(kind(os, encodeAddress(os, 0xd, NIC, address, true)), "removed");
-    assertEquals(kind(os, encodeLiveNic(os, NIC)), "changed");
+    assertEquals(kind(os, encodeAddress(os, 0xc, EN0, address, true)), "changed");
+    assertEquals(kind(os, encodeAddress(os, 0xd, EN0, address, true)), "removed");
+    assertEquals(kind(os, encodeLiveNic(os, EN0)), "changed");
     for (const type of [1, 2, 3]) {
       assertEquals(route(os, type), "changed");
       assertEquals(route(os, type, {}, "request"), "changed");
@@ -75,8 +65,8 @@ Deno.test("decodeEvent() finds a change in what changes the state", () => {
       assertEquals(route(os, type, { destination: "2000::", prefixLength: 3 }), "changed");
     }
   }
-  assertEquals(kind("freebsd", encodeAnnouncement(NIC, 0)), "changed");
-  assertEquals(kind("freebsd", encodeAnnouncement(NIC, 1)), "changed");
+  assertEquals(kind("freebsd", encodeAnnouncement(EN0, 0)), "changed");
+  assertEquals(kind("freebsd", encodeAnnouncement(EN0, 1)), "changed");
 });
 
 Deno.test("decodeEvent() takes no notice of what changes no state", () => {
@@ -95,7 +85,7 @@ Deno.test("decodeEvent() takes no notice of what changes no state", () => {
     for (const flag of [0x400, 0x200000, 0x400000, 0x800000]) {
       assertEquals(route(os, 1, { flags: UP | flag }), "noise", `flag ${flag.toString(16)}`);
     }
-    assertEquals(kind(os, encodeGroup(os, 0x10, NIC, "ff02::fb")), "noise");
+    assertEquals(kind(os, encodeGroup(os, 0x10, EN0, "ff02::fb")), "noise");
   }
   // RTM_IEEE80211, RTM_IPFWLOG: of any length and content.
   for (const type of [0x12, 0x13]) {
@@ -112,7 +102,7 @@ Deno.test("decodeEvent() tells an answer by its question, and a group by its int
     for (const bytes of [answer, refuse(answer, 3)]) {
       assertEquals(event(os, bytes), { kind: "answer", pid: 77, sequence: 99 });
     }
-    assertEquals(event(os, encodeGroup(os, 0xf, NIC, "ff02::fb")), { kind: "joined", index: 5 });
+    assertEquals(event(os, encodeGroup(os, 0xf, EN0, "ff02::fb")), { kind: "joined", index: 5 });
   }
 });
 
@@ -125,7 +115,7 @@ Deno.test("decodeEvent() does not know types and versions of the future", () => 
     ["freebsd", 0xe, 4],
   ];
   for (const [os, type, version] of strange) {
-    const bytes = encodeLiveNic(os, NIC);
+    const bytes = encodeLiveNic(os, EN0);
     bytes[2] = version;
     bytes[3] = type;
     assertEquals(kind(os, bytes), "malformed", `${os} ${type} ${version}`);

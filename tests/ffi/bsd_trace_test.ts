@@ -6,25 +6,16 @@
 import { assertEquals } from "@std/assert";
 import { formatMessage } from "../../ffi/bsd/event_sockets.ts";
 import {
+  EN0,
   encodeAddress,
   encodeAnnouncement,
   type EncodedOs,
   encodeGroup,
   encodeLiveNic,
   encodeRoute,
-  type KernelNic,
 } from "../support/bsd_encode.ts";
 import { LAYOUTS } from "../support/bsd_layouts.ts";
 
-const NIC: KernelNic = {
-  index: 5,
-  name: "en0",
-  flags: 0x8863,
-  type: 6,
-  mtu: 1500,
-  mac: [2, 0, 0, 0, 0, 5],
-  linkState: 2,
-};
 const IPV4 = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
 const IPV6 = { address: "fe80::7", prefixLength: 64, other: null, flags: 0 };
 const ROUTE = {
@@ -45,14 +36,14 @@ Deno.test("formatMessage() formats each message in one line", () => {
     const state = os === "darwin" ? 0 : 2;
     assertEquals(
       [
-        encodeLiveNic(os, NIC),
-        encodeAddress(os, 0xc, NIC, IPV4, true),
-        encodeAddress(os, 0xd, NIC, IPV6, true),
+        encodeLiveNic(os, EN0),
+        encodeAddress(os, 0xc, EN0, IPV4, true),
+        encodeAddress(os, 0xd, EN0, IPV6, true),
         encodeRoute(os, 1, ROUTE, "request"),
         encodeRoute(os, 2, { ...ROUTE, gateway: 5 }, "kernel"),
         encodeRoute(os, 7, ROUTE, "kernel"),
-        encodeGroup(os, 0xf, NIC, "ff02::fb"),
-        encodeGroup(os, 0x10, NIC, "ff02::fb"),
+        encodeGroup(os, 0xf, EN0, "ff02::fb"),
+        encodeGroup(os, 0x10, EN0, "ff02::fb"),
         Uint8Array.of(4, 0, 5, 0x63),
       ].map((bytes) => lineOf(os, bytes)),
       [
@@ -68,5 +59,5 @@ Deno.test("formatMessage() formats each message in one line", () => {
       ],
     );
   }
-  assertEquals(lineOf("freebsd", encodeAnnouncement(NIC, 0)), "announcement");
+  assertEquals(lineOf("freebsd", encodeAnnouncement(EN0, 0)), "announcement");
 });

@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "../../ffi/linux/constants.ts";
 import type { Metrics } from "../../state/types.ts";
 import { withoutDad } from "../support/dad.ts";
@@ -70,38 +71,39 @@ async function assertHeals(
   assert(watched.monitor.metrics.reconciles <= reconciles + 1);
 }
 
-namespaceTest(
-  import.meta.url,
-  "a socket that left its groups is found by the canary and replaced",
-  async () => {
+/** A test in which the socket of such a monitor is harmed. */
+function harmTest(
+  name: string,
+  body: (watched: WatchedMonitor, harm: Harm, before: Metrics) => Promise<void>,
+): void {
+  namespaceTest(import.meta.url, name, async () => {
     await using watched = await open();
     using harm = new Harm();
-    const before = watched.monitor.metrics;
+    await body(watched, harm, watched.monitor.metrics);
+  });
+}
+
+harmTest(
+  "a socket that left its groups is found by the canary and replaced",
+  async (watched, harm, before) => {
     harm.leaveGroups(watched.descriptor);
     await assertHeals(watched, before, "canary", INTERVAL_MS);
     assertEquals(healing(before, watched.monitor.metrics), { canariesMissed: 1, reopens: 1 });
   },
 );
 
-namespaceTest(
-  import.meta.url,
+harmTest(
   "a socket that swallows everything is found by the canary and replaced",
-  async () => {
-    await using watched = await open();
-    using harm = new Harm();
-    const before = watched.monitor.metrics;
+  async (watched, harm, before) => {
     harm.swallowEverything(watched.descriptor);
     await assertHeals(watched, before, "canary", INTERVAL_MS + CANARY_MS);
     assertEquals(healing(before, watched.monitor.metrics), { canariesMissed: 1, reopens: 1 });
   },
 );
 
-namespaceTest(
-  import.meta.url,
+harmTest(
   "a change that a deaf socket missed is in the state within one interval",
-  async () => {
-    await using watched = await open();
-    using harm = new Harm();
+  async (watched, harm) => {
     harm.leaveGroups(watched.descriptor);
     await ip("addr add 10.1.0.2/24 dev h0");
     const { causes } = await watched.untilAddress("h0", "10.1.0.2/24");
@@ -110,13 +112,9 @@ namespaceTest(
   },
 );
 
-namespaceTest(
-  import.meta.url,
+harmTest(
   "one message that the socket filtered away is found by reconcile",
-  async () => {
-    await using watched = await open();
-    using harm = new Harm();
-    const before = watched.monitor.metrics;
+  async (watched, harm, before) => {
     const { descriptor } = watched;
     harm.swallowNewAddresses(descriptor);
     ipBlocking("addr add 10.1.0.2/24 dev h0");
@@ -130,13 +128,9 @@ namespaceTest(
   },
 );
 
-namespaceTest(
-  import.meta.url,
+harmTest(
   "one message that was read behind its back is found by reconcile",
-  async () => {
-    await using watched = await open();
-    using harm = new Harm();
-    const before = watched.monitor.metrics;
+  async (watched, harm, before) => {
     const { descriptor } = watched;
     ipBlocking("addr del 10.1.0.1/24 dev h0");
     harm.steal(descriptor, RTM_DELADDR);
@@ -147,12 +141,9 @@ namespaceTest(
   },
 );
 
-namespaceTest(
-  import.meta.url,
+harmTest(
   "a lost message about each kind of thing is found by reconcile",
-  async () => {
-    await using watched = await open();
-    using harm = new Harm();
+  async (watched, harm) => {
     const losses: [command: string, type: number, isThere: () => boolean][] = [
       ["link set h0 mtu 1400", RTM_NEWLINK, () => watched.state.interfaces["h0"]?.mtu === 1400],
       ["link set h1 name h2", RTM_NEWLINK, () => "h2" in watched.state.interfaces],
@@ -216,7 +207,7 @@ namespaceTest(
     for (let i = 0; i < 60; i++) {
       await ip(`addr ${i % 2 === 0 ? "add" : "del"} 10.2.0.1/24 dev h0`);
       await ip(`link set h1 ${i % 2 === 0 ? "up" : "down"}`);
-      await new Promise((resolve) => setTimeout(resolve, 15));
+      await delay(15);
     }
     await watched.until("reconciles", () => watched.monitor.metrics.reconciles >= 3);
     const { canaries, canariesMissed, driftsFound, reopens } = watched.monitor.metrics;

@@ -12,6 +12,7 @@ import { decodeDumps, decodeEverything, decodeSockaddrBlock } from "./bsd.ts";
 import { type BsdName, LAYOUTS } from "./bsd_layouts.ts";
 import {
   concat,
+  EN0,
   encodeAddress,
   encodeAnnouncement,
   type EncodedOs,
@@ -20,7 +21,6 @@ import {
   encodeListedNic,
   encodeLiveNic,
   encodeRoute,
-  type KernelNic,
 } from "./bsd_encode.ts";
 import { decodesOrRefuses, hex, mutate } from "./netlink.ts";
 import type { Random } from "./random.ts";
@@ -34,16 +34,6 @@ export interface Sample {
   bytes: Uint8Array;
 }
 
-const NIC: KernelNic = {
-  index: 5,
-  name: "en0",
-  flags: 0x8863,
-  type: 6,
-  mtu: 1500,
-  mac: [2, 0, 0, 0, 0, 5],
-  linkState: 2,
-};
-
 function encoded(os: EncodedOs): [string, Uint8Array][] {
   const ipv4 = { address: "192.0.2.7", prefixLength: 24, other: "192.0.2.255", flags: 0 };
   const ipv6 = { address: "fe80::7", prefixLength: 64, other: null, flags: 0 };
@@ -56,16 +46,16 @@ function encoded(os: EncodedOs): [string, Uint8Array][] {
     source: "2001:db8::7",
   };
   return [
-    ["interface of a list", encodeListedNic(os, NIC)],
-    ["live interface", encodeLiveNic(os, NIC)],
-    ["address of a list", encodeAddress(os, 0xc, NIC, ipv4, false)],
-    ["live IPv4 address", encodeAddress(os, 0xd, NIC, ipv4, true)],
-    ["live IPv6 address", encodeAddress(os, 0xc, NIC, ipv6, true)],
+    ["interface of a list", encodeListedNic(os, EN0)],
+    ["live interface", encodeLiveNic(os, EN0)],
+    ["address of a list", encodeAddress(os, 0xc, EN0, ipv4, false)],
+    ["live IPv4 address", encodeAddress(os, 0xd, EN0, ipv4, true)],
+    ["live IPv6 address", encodeAddress(os, 0xc, EN0, ipv6, true)],
     ["route of a list", encodeRoute(os, 4, route, "dump")],
     ["route of the kernel", encodeRoute(os, 1, route, "kernel")],
     ["request", encodeRoute(os, 1, route, "request", { pid: 7, sequence: 9 })],
     ["answer", encodeRoute(os, 4, route, "answer", { pid: 7, sequence: 9 })],
-    ["group", encodeGroup(os, 0xf, NIC, "ff02::fb")],
+    ["group", encodeGroup(os, 0xf, EN0, "ff02::fb")],
   ];
 }
 
@@ -91,7 +81,7 @@ export const OWN_SAMPLES: readonly Sample[] = [
     return [...all, ["all of them", concat(all.map(([, bytes]) => bytes))] as const]
       .map(([name, bytes]) => ({ name: `${os}: ${name}`, layout: LAYOUTS[os], bytes }));
   }),
-  { name: "announcement", layout: LAYOUTS.freebsd, bytes: encodeAnnouncement(NIC, 1) },
+  { name: "announcement", layout: LAYOUTS.freebsd, bytes: encodeAnnouncement(EN0, 1) },
   { name: "kernel event", layout: LAYOUTS.darwin, bytes: encodeKernelEvent(2, 13) },
 ];
 

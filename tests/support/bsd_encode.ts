@@ -25,6 +25,17 @@ export interface KernelNic {
   linkState: number;
 }
 
+/** An Ethernet interface that is up. */
+export const EN0: KernelNic = {
+  index: 5,
+  name: "en0",
+  flags: 0x8863,
+  type: 6,
+  mtu: 1500,
+  mac: [2, 0, 0, 0, 0, 5],
+  linkState: 2,
+};
+
 /** An address in the kernel. */
 export interface KernelAddress {
   address: string;
