@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import { ManualClock, ScriptedSource, type ScriptedSourceOptions } from "../../actor/testing.ts";
 import type { SourceEvent } from "../../state/ports.ts";
@@ -54,7 +55,7 @@ for (const [what, { event, source: options }] of Object.entries(CHAINS)) {
     Deno.test(`a timer of the program fires while ${what}, coalesceMs ${coalesceMs}`, async () => {
       const source = new Chatterbox(event, options);
       const monitor = await NetworkMonitor.open({ source, coalesceMs, logger: new Log() });
-      for (let n = 0; n < 5; n++) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let n = 0; n < 5; n++) await delay(10);
       assert(!source.starved);
       await monitor.close();
     });

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { getLogger } from "@std/log/get-logger";
 import { guardLogger, guardPredicate, valueText } from "../../actor/options.ts";
 import {
@@ -190,7 +191,7 @@ Deno.test("a refresh() and a waitFor() that are not awaited survive the end of t
   void it.monitor.refresh();
   void it.monitor.waitFor(() => false);
   await it.monitor.close();
-  for (let n = 0; n < 3; n++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let n = 0; n < 3; n++) await delay(0);
   removeEventListener("unhandledrejection", onUnhandled);
   assertEquals(unhandled, []);
 });

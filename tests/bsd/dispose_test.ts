@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { ManualClock } from "../../actor/testing.ts";
 import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
 import { SimulatedKernel } from "./simulated_kernel.ts";
@@ -23,7 +24,7 @@ Deno.test({
       kernel.network.addAddress("en0", `198.51.100.${i}/24`);
       assertEquals(await event, { done: false, value: { kind: "changed" } });
     }
-    await new Promise((resolve) => setTimeout(resolve, 0)); // the pause begins
+    await delay(0); // the pause begins
     await source[Symbol.asyncDispose]();
   },
 });
@@ -57,7 +58,7 @@ Deno.test("polls that fail leave one byte in the pipe that wakes them, which blo
   const runtime = makeRuntime(functions, "darwin", () => kernel.unload());
   const watch = runtime.pollLoop.watch(5);
   void watch.ready();
-  while (polls < 8) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (polls < 8) await delay(10);
   await watch.close();
   await runtime.dispose();
   assertEquals(written, 1);

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
 import { RECEIVE_BATCH, Syscalls } from "../../ffi/linux/syscalls.ts";
 import { POLLIN, type Watch } from "../../ffi/poll_loop.ts";
@@ -105,7 +106,7 @@ skippable({
   fn: () =>
     withSocket(async ({ queue, socket, syscalls }) => {
       const next = socket.next();
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
       assertEquals([syscalls.polls, syscalls.ready.length], [1, 0]);
       queue(0, 1);
       assertEquals((await next).value, [0]);

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { denoProgram, type Program } from "../support/program.ts";
 import { runDeno, runDenoOk } from "../support/run.ts";
@@ -87,7 +88,7 @@ namespaceTest(import.meta.url, "rebind follows a DHCP change and leaves docker0"
   const bound = await programs.until(/^Bound to 192\.168\.1\.7 port (\d+)\n/);
   await ip("link set eth0 mtu 1400");
   await ip("addr add 192.168.3.9/24 dev eth0"); // no reason to bind again
-  await pause(1_000); // longer than settleMs
+  await delay(scaled(1_000)); // longer than settleMs
   await ip("addr del 192.168.3.9/24 dev eth0");
   await ip("addr del 192.168.1.7/24 dev eth0");
   await programs.until(/\n(No address|Bound to 172\.17\.0\.1 port \d+)\n/);
@@ -131,7 +132,7 @@ namespaceTest(import.meta.url, "dynamic_dns publishes public addresses, each onc
   await ip("addr add 9.9.9.8/32 dev eth0");
   await programs.until(/^Published 9\.9\.9\.8\n/);
   await ip("addr add 192.168.1.9/24 dev eth0");
-  await pause(1_300); // longer than settleMs: nothing is published
+  await delay(scaled(1_300)); // longer than settleMs: nothing is published
   await ip("addr add 9.9.9.7/32 dev eth0");
   await ip("addr del 9.9.9.8/32 dev eth0");
   await programs.until(/\nPublished 9\.9\.9\.7\n/);
@@ -152,7 +153,7 @@ namespaceTest(
     const url = server.url.replace("http", "ws");
     await using programs = runBoth("reconnect_websocket.ts", ["--allow-net"], [url]);
     await programs.until(/^Offline, waiting\n/);
-    await pause(300);
+    await delay(scaled(300));
     assertEquals(connections, 0);
     await addNetwork();
     await programs.until(/\nConnected\n/);
@@ -183,10 +184,6 @@ namespaceTest(import.meta.url, "fetch_loop survives the loss of its address", as
   const lengths = both.map(({ stdout }) => stdout.length);
   await Promise.all(both.map((program, i) => program.until(answers, lengths[i])));
 });
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
-}
 
 /** A server on loopback. */
 function serve(handler: (request: Request) => Response) {

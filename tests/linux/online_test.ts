@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import {
   affects,
   type DefaultRoute,
@@ -221,7 +222,7 @@ async function sandbox(): Promise<
   const end = performance.now() + scaled(5_000);
   while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === own) {
     if (performance.now() > end) throw new Error("unshare -n never got its namespace");
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
   }
   return {
     pid,

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
@@ -51,10 +52,10 @@ namespaceTest(
       for await (const event of subscription) received.push(event);
     })();
     // The poll is in progress before anything is queued.
-    while (syscalls.polls === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (syscalls.polls === 0) await delay(1);
 
     addAddresses(changer, 0, QUEUED);
-    while (counters.events < QUEUED) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (counters.events < QUEUED) await delay(1);
     assertEquals(counters, { events: QUEUED, ignored: 0, malformed: 0, spoofed: 0 });
     assertEquals(syscalls.readinesses(subscription.port.descriptor), 1);
     assert(received.length <= 40 && received.every(({ kind }) => kind === "changed"));
@@ -108,7 +109,7 @@ namespaceTest(
         else changer.deleteAddress(LO, numbered((burst - 1) * 20 + i), 32);
       }
       // Into the read that the last one caused.
-      await new Promise((resolve) => setTimeout(resolve, burst % 5));
+      await delay(burst % 5);
     }
     changer.addAddress(LO, numbered(77_777), 32);
     await watched.untilAddress("lo", "10.1.47.209/32");

@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { NetworkMonitor } from "../../mod.ts";
@@ -156,7 +157,7 @@ namespaceTest(
     ) {
       // Some kernels refuse some of these: then the state is what it was.
       await ip(command).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
       await assertTrue(watched);
     }
     assertEquals(watched.monitor.metrics.malformed, 0);
@@ -181,7 +182,7 @@ namespaceTest(
     while (!over) {
       await watched.monitor.refresh();
       refreshes++;
-      await new Promise((resolve) => setTimeout(resolve, refreshes % 4));
+      await delay(refreshes % 4);
     }
     await watched.until("the last", () => "last" in watched.state.interfaces);
     assert(refreshes > 3, `${refreshes} refreshes`);

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Snapshot } from "../../mod.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { denoProgram, type Program } from "../support/program.ts";
@@ -39,10 +40,6 @@ async function interrupt(program: Program): Promise<string> {
   return stdout;
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, scaled(ms)));
-}
-
 namespaceTest(import.meta.url, "watch prints a line for each change", async () => {
   await addNetwork();
   await using program = watch();
@@ -70,9 +67,9 @@ namespaceTest(import.meta.url, "watch --major prints no minor change", async () 
   await addNetwork();
   await using program = watch("--major");
   await program.until(TABLE);
-  await pause(300); // longer than coalesceMs, so the next change gets its own snapshot
+  await delay(scaled(300)); // longer than coalesceMs, so the next change gets its own snapshot
   await ip("link set eth0 mtu 1400");
-  await pause(300);
+  await delay(scaled(300));
   await ip("addr add 192.0.2.9/32 dev eth0");
   await program.until(/eth0 .*got 192\.0\.2\.9\/32/);
   await ip("link set eth0 mtu 1500");
@@ -89,7 +86,7 @@ namespaceTest(import.meta.url, "watch shows the interfaces that it is asked for"
   await using json = watch("--json=changes", "veth*", "eth0");
   await text.until(TABLE);
   assertEquals(text.stdout.includes("veth0"), false);
-  await pause(300); // longer than coalesceMs
+  await delay(scaled(300)); // longer than coalesceMs
   await ip("link set veth0 mtu 1400");
   await json.until(/"text":"veth0 has MTU 1400 \(was 1500\)"/);
   await ip("link set peer0 mtu 1400");
@@ -109,7 +106,7 @@ namespaceTest(import.meta.url, "watch --settle prints two changes as one snapsho
   await using program = watch("--json", "--settle", String(scaled(2_000)));
   await program.until(/\n/);
   await ip("addr add 192.0.2.8/32 dev eth0");
-  await pause(400); // longer than coalesceMs, shorter than settleMs
+  await delay(scaled(400)); // longer than coalesceMs, shorter than settleMs
   await ip("addr add 192.0.2.9/32 dev eth0");
   await program.until(/\n.*\n/);
   const [, second = ""] = (await interrupt(program)).split("\n");
@@ -124,7 +121,7 @@ namespaceTest(import.meta.url, "watch --interval sets how often it reconciles", 
   const reconciles = async (interval: string, ms: number) => {
     await using program = watch("--stats", "--interval", interval);
     await program.until(TABLE);
-    await pause(ms);
+    await delay(scaled(ms));
     return Number(/^reconciles +(\d+)$/m.exec(await interrupt(program))?.[1]);
   };
   let ms = 100;
@@ -161,7 +158,7 @@ namespaceTest(
     while (code === null) {
       program.signal("SIGINT"); // one that arrives before the first is handled counts as the same
       signals++;
-      await pause(100);
+      await delay(scaled(100));
     }
     assertEquals(code, 130);
     assert(signals >= 2, "the first Ctrl-C killed it, or the snapshot fits into the pipe");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { ip } from "./netns.ts";
 import { Program } from "./program.ts";
 import { scaled } from "./timing.ts";
@@ -57,7 +58,7 @@ export class FarServer implements AsyncDisposable {
     const end = performance.now() + scaled(20_000);
     for (let counts = await this.counts(); !counts[key]; counts = await this.counts()) {
       if (performance.now() > end) throw new Error(`No ${key}: ${JSON.stringify(counts)}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await delay(10);
     }
   }
 
@@ -103,7 +104,7 @@ export async function burst(
   };
   const sending = Array.from({ length: requests }, (_, id) => worker(id));
   for (let i = 0; i < changes; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     await server.renumber();
   }
   isOver = true;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import type { Health, Metrics, Snapshot, State } from "../../state/types.ts";
 import type { EventSourceOptions } from "../../ffi/open.ts";
@@ -91,7 +92,7 @@ export class WatchedMonitor implements AsyncDisposable {
       if (performance.now() > end) {
         throw new Error(`${what} never happened: ${JSON.stringify(this.describe())}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await delay(5);
     }
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { SystemCallError } from "../../state/errors.ts";
 import { scaled } from "../support/timing.ts";
 import { APIS, StandinMonitor, standinTest } from "./standin.ts";
@@ -65,7 +66,7 @@ standinTest(
 standinTest("close() in the middle of a storm takes less than a second", async (standin) => {
   const it = await StandinMonitor.open();
   standin.storm(scaled(1_000_000));
-  while (it.monitor.metrics.events < 10) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (it.monitor.metrics.events < 10) await delay(1);
   const start = performance.now();
   await it[Symbol.asyncDispose]();
   const ms = performance.now() - start;
@@ -123,9 +124,9 @@ standinTest(
     standin.set("silent", APIS.all);
     standin.set("deaf", APIS.all);
     const { monitor } = it;
-    while (monitor.metrics.canariesMissed === 0) await new Promise((r) => setTimeout(r, 50));
+    while (monitor.metrics.canariesMissed === 0) await delay(50);
     while (monitor.health.status !== "live" || monitor.metrics.reopens === 0) {
-      await new Promise((r) => setTimeout(r, 50));
+      await delay(50);
     }
     assertEquals(monitor.health.listeners, OPERATIONS);
     standin.set("addresses", 3);
@@ -136,7 +137,7 @@ standinTest(
     standin.set("silent", 0);
     standin.set("deaf", 0);
     while (monitor.health.listeners?.join() !== ALL.join()) {
-      await new Promise((r) => setTimeout(r, 50));
+      await delay(50);
     }
     assertEquals(monitor.metrics.canariesMissed, 1);
     assertEquals(monitor.health.status, "live");
@@ -147,7 +148,7 @@ standinTest("canaries count neither as events nor as changes", async () => {
   await using it = await StandinMonitor.open({ reconcileIntervalMs: scaled(200) });
   const { metrics } = it.monitor;
   while (it.monitor.metrics.canaries < metrics.canaries + 5) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
   const { canariesMissed, driftsFound, events, published } = it.monitor.metrics;
   assertEquals([canariesMissed, driftsFound, events, published], [0, 0, 0, 1]);
