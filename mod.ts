@@ -79,10 +79,7 @@ export { isPrivateAddress } from "./state/ip.ts";
 export class NetworkMonitor extends EventTarget
   implements AsyncDisposable, AsyncIterable<Snapshot> {
   readonly #runner: Runner;
-  readonly #events: EventDispatcher = new EventDispatcher(
-    this,
-    () => this.#runner.broadcast.closed,
-  );
+  readonly #events = new EventDispatcher(this);
   /** Resolves when the monitor is closed and everything released. Never rejects. */
   readonly closed: Promise<void>;
 

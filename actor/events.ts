@@ -57,11 +57,10 @@ export class EventDispatcher {
   /** The types that ever had a listener: only their events are created. */
   readonly types = new Set<string>();
   readonly #target: EventTarget;
-  readonly #isClosed: () => boolean;
+  #closed = false;
 
-  constructor(target: EventTarget, isClosed: () => boolean) {
+  constructor(target: EventTarget) {
     this.#target = target;
-    this.#isClosed = isClosed;
   }
 
   /** A snapshot was published, other than the first. A listener may close the monitor. */
@@ -75,12 +74,13 @@ export class EventDispatcher {
 
   /** `health.status` changed. */
   onHealth(health: Health): void {
+    this.#closed = health.status === "closed";
     if (!this.types.has("health")) return;
     this.#target.dispatchEvent(new HealthEvent("health", { health }));
   }
 
   #dispatch(type: "change" | "online" | "offline" | "resume", snapshot: Snapshot): void {
-    if (!this.types.has(type) || this.#isClosed()) return;
+    if (!this.types.has(type) || this.#closed) return;
     this.#target.dispatchEvent(new NetworkEvent(type, { snapshot }));
   }
 }
