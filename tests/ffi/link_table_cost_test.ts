@@ -8,30 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import type { AddressMessage } from "../../ffi/linux/messages.ts";
 import { linkMessage as link } from "../support/netlink.ts";
+import { Tally } from "../support/tally.ts";
 
 const TENTATIVE = 0x40;
-
-/** Counts how often its messages are read. */
-class Tally {
-  reads = 0;
-
-  /** The message, counted. */
-  of<T extends object>(message: T): T {
-    return new Proxy(message, {
-      get: (target, name) => {
-        this.reads++;
-        return Reflect.get(target, name);
-      },
-    });
-  }
-
-  /** How many reads the body needs. */
-  during(body: () => void): number {
-    const before = this.reads;
-    body();
-    return this.reads - before;
-  }
-}
 
 function address(n: number, flags = 0): AddressMessage {
   const local = [0xfe, 0x80, ...Array(12).fill(0), n >> 8, n & 255];
@@ -126,8 +105,8 @@ Deno.test("LinkTable.mergeTentative() does not look at what was announced if not
     for (const n of mixed(100)) it.setAddress(address(n));
   }
   const announced = mixed(100).map((n) => tally.of(address(n)));
-  assertEquals(table.mergeTentative(dump, announced), false);
-  assertEquals(tally.reads, 0);
+  const reads = tally.during(() => assertEquals(table.mergeTentative(dump, announced), false));
+  assertEquals(reads, 0);
 });
 
 Deno.test("LinkTable.mergeTentative() does not compare each tentative address with each announced one", () => {
