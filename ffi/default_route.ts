@@ -62,16 +62,9 @@ function sameHops(a: NextHops, b: NextHops): boolean {
  */
 export function likelySource(nic: Interface, family: Address["family"]): string | null {
   const usable = nic.addresses
-    .filter((address) => address.family === family && isSource(address))
-    .sort(compareSources);
+    .filter((it) => it.family === family && !it.deprecated && !it.duplicated && !it.tentative)
+    .map(({ address, temporary }) => ({ address, temporary, bytes: parseIp(address)! }))
+    .filter(({ bytes }) => !isLinkLocal(bytes))
+    .sort((a, b) => Number(b.temporary) - Number(a.temporary) || compareBytes(a.bytes, b.bytes));
   return usable[0]?.address ?? null;
-}
-
-function isSource({ address, deprecated, duplicated, tentative }: Address): boolean {
-  return !deprecated && !duplicated && !tentative && !isLinkLocal(parseIp(address)!);
-}
-
-function compareSources(a: Address, b: Address): number {
-  return Number(b.temporary) - Number(a.temporary) ||
-    compareBytes(parseIp(a.address)!, parseIp(b.address)!);
 }

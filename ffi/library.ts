@@ -5,8 +5,9 @@
 // means a file in the working directory (denoland/deno#29246). An absolute path works when that path
 // is granted.
 
-/** A library and the places to look for it. */
-interface LibraryPlaces {
+/** A library, the functions to load and the places to look for it. */
+export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
+  symbols: S;
   what: string; // the library's name in messages, such as `"the C library"`
   sonames: readonly string[]; // names that the dynamic linker searches for, best first
   candidates: readonly string[]; // absolute paths where the library may be, best first
@@ -16,10 +17,7 @@ interface LibraryPlaces {
   advice?: { readonly grant: string; readonly notFound: string } | undefined;
 }
 
-/** A library with the functions to load. */
-export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> extends LibraryPlaces {
-  symbols: S;
-}
+type LibraryPlaces = Omit<LibraryRequest<never>, "symbols">;
 
 /**
  * Opens a library: `path` if given; by soname if every path is granted; else the first candidate

@@ -76,7 +76,7 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
 
 /** Opens the event source of this system and checks that the kernel gives it its sockets. */
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
-  const system = await loadSystem();
+  const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
   if (system === undefined) {
     throw new Deno.errors.NotSupported(
       `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
@@ -107,10 +107,6 @@ const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SystemSource>>
 /** Kept, since an import takes a turn of the event loop each time. */
 let loaded: Promise<SystemSource> | undefined;
 
-function loadSystem(): Promise<SystemSource> | undefined {
-  return loaded ??= SYSTEMS[Deno.build.os]?.();
-}
-
 async function canPoll(): Promise<boolean> {
   const { state } = await Deno.permissions.query({ name: "sys", kind: "networkInterfaces" });
   return state === "granted";
@@ -119,7 +115,7 @@ async function canPoll(): Promise<boolean> {
 /** Why to poll without trying events: a program that may poll is not prompted for more. */
 async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
   if (!(await canPoll())) return null;
-  const system = await loadSystem();
+  const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
   if (system === undefined) return `There is no event source for ${Deno.build.os} yet`;
   if (await system.granted(options)) return null;
   return "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";

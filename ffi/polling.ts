@@ -1,13 +1,6 @@
 // The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
 // leaves out interfaces without an address.
-import type {
-  Clock,
-  NetworkSource,
-  Reading,
-  SourceEvent,
-  Subscription,
-  Timer,
-} from "../state/ports.ts";
+import type { Clock, NetworkSource, Reading, SourceEvent, Subscription } from "../state/ports.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
 import { makeAddress } from "../state/normalize.ts";
@@ -31,9 +24,43 @@ export class PollingSource implements NetworkSource {
     this.#options = options;
   }
 
-  /** Polls now, then at every interval. */
+  /** Polls now, then at every interval. There is no table: every view reads the system. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    return new PollingSubscription(await this.read(signal), () => this.#poll(), this.#options);
+    let last = JSON.stringify(await this.read(signal));
+    let news = Promise.withResolvers<void>();
+    let end: { error: unknown } | null = null;
+    const stop = (error: unknown): void => {
+      end ??= { error };
+      timer.cancel();
+      news.resolve();
+    };
+    const { clock, intervalMs } = this.#options;
+    const timer = clock.setInterval(() => {
+      try {
+        const now = JSON.stringify(this.#poll());
+        if (now !== last) news.resolve();
+        last = now;
+      } catch (error) {
+        stop(error);
+      }
+    }, intervalMs);
+    return {
+      async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
+        for (;;) {
+          await news.promise;
+          if (end?.error) throw end.error;
+          if (end !== null) return;
+          news = Promise.withResolvers();
+          yield { kind: "changed" };
+        }
+      },
+      view: () => this.#poll(),
+      adopt: () => {},
+      probe: () => Promise.resolve(true),
+      ref: () => timer.ref(),
+      unref: () => timer.unref(),
+      [Symbol.asyncDispose]: () => Promise.resolve(stop(null)),
+    };
   }
 
   /** Polls now. Throws NotCapable if the permission is missing. */
@@ -46,66 +73,6 @@ export class PollingSource implements NetworkSource {
   #poll(): Reading {
     const { networkInterfaces = Deno.networkInterfaces } = this.#options;
     return readingOf(networkInterfaces());
-  }
-}
-
-class PollingSubscription implements Subscription {
-  readonly #poll: () => Reading;
-  readonly #timer: Timer;
-  /** Resolves to true when something changed, to false when the subscription is disposed. */
-  #changed = Promise.withResolvers<boolean>();
-  #last: string;
-
-  constructor(first: Reading, poll: () => Reading, { clock, intervalMs }: PollingSourceOptions) {
-    this.#poll = poll;
-    this.#last = JSON.stringify(first);
-    this.#timer = clock.setInterval(() => this.#tick(), intervalMs);
-    this.#changed.promise.catch(() => {}); // reported by the iteration
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
-    while (await this.#changed.promise) {
-      this.#changed = Promise.withResolvers();
-      yield { kind: "changed" };
-    }
-  }
-
-  view(): Reading {
-    return this.#poll();
-  }
-
-  adopt(): void {
-    // There is no table: every view reads the system.
-  }
-
-  probe(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-
-  ref(): void {
-    this.#timer.ref();
-  }
-
-  unref(): void {
-    this.#timer.unref();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#timer.cancel();
-    this.#changed.resolve(false);
-    return Promise.resolve();
-  }
-
-  #tick(): void {
-    try {
-      const last = JSON.stringify(this.#poll());
-      if (last === this.#last) return;
-      this.#last = last;
-      this.#changed.resolve(true);
-    } catch (error) {
-      this.#timer.cancel();
-      this.#changed.reject(error);
-    }
   }
 }
 

@@ -144,23 +144,19 @@ export class LinkTable {
    * while the dump was read, so it may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    let known: LinkTable | null = null; // made when it is needed: mostly nothing is tentative
-    const isAnnounced = (message: AddressMessage): boolean => {
-      if (known === null) {
-        known = new LinkTable();
-        for (const it of announced) known.setAddress(it);
-      }
-      return findEntry(known.#rows.get(message.index)?.entries ?? [], message).known !== null;
-    };
+    const newer = new LinkTable();
+    for (const message of announced) newer.setAddress(message);
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
       const row = this.#rows.get(index);
       if (row === undefined || row.link === null) continue;
       const isUp = this.isUp(index);
+      const newerEntries = newer.#rows.get(index)?.entries ?? [];
       for (const { message } of entries) {
         if (!isTentative(message)) continue;
         if (isUp && findEntry(row.entries, message).known !== null) continue;
-        if (!isAnnounced(message) && this.setAddress(message)) merged = true;
+        if (findEntry(newerEntries, message).known !== null) continue;
+        if (this.setAddress(message)) merged = true;
       }
     }
     return merged;

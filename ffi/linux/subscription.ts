@@ -273,9 +273,8 @@ export class Wakeups implements PollPort {
       monotonic: () => syscalls.clock(C.CLOCK_MONOTONIC),
       bootTime: () => syscalls.clock(C.CLOCK_BOOTTIME),
     });
-    const flags = C.TFD_NONBLOCK | C.TFD_CLOEXEC;
-    this.wakeDescriptor = syscalls.timerDescriptor(C.CLOCK_REALTIME, flags);
-    if (this.#arm(NEVER_SECONDS)) return;
+    this.wakeDescriptor = syscalls.timerDescriptor();
+    if (syscalls.armTimer(this.wakeDescriptor, NEVER_SECONDS)) return;
     const error = syscalls.error("timerfd_settime");
     syscalls.close(this.wakeDescriptor);
     throw error;
@@ -287,7 +286,7 @@ export class Wakeups implements PollPort {
 
   /** Lets the timer expire at once, by a time in the past. */
   wake(): void {
-    if (!this.#arm(1n)) this.#clockSet = true;
+    if (!this.#syscalls.armTimer(this.wakeDescriptor, 1n)) this.#clockSet = true;
   }
 
   /**
@@ -297,7 +296,7 @@ export class Wakeups implements PollPort {
    */
   quiet(): void {
     const expired = this.#syscalls.read(this.wakeDescriptor, this.#expirations) === 8;
-    const armed = this.#arm(NEVER_SECONDS);
+    const armed = this.#syscalls.armTimer(this.wakeDescriptor, NEVER_SECONDS);
     if (expired && armed && !this.#clockSet) return;
     this.#clockSet = false;
     this.clock.check(true);
@@ -307,11 +306,6 @@ export class Wakeups implements PollPort {
   async close(): Promise<void> {
     await this.pollLoop.idle();
     this.#syscalls.close(this.wakeDescriptor);
-  }
-
-  #arm(seconds: bigint): boolean {
-    const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
-    return this.#syscalls.armTimer(this.wakeDescriptor, flags, seconds);
   }
 }
 

@@ -229,15 +229,17 @@ export class Syscalls {
     return this.#libc.poll_blocking(descriptors, BigInt(count), timeoutMs);
   }
 
-  /** `timerfd_create(2)`. Throws SystemCallError. */
-  timerDescriptor(clock: number, flags: number): number {
-    const descriptor = this.#libc.timerfd_create(int(clock), flags);
+  /** `timerfd_create(2)` on the wall clock. Throws SystemCallError. */
+  timerDescriptor(): number {
+    const flags = C.TFD_NONBLOCK | C.TFD_CLOEXEC;
+    const descriptor = this.#libc.timerfd_create(int(C.CLOCK_REALTIME), flags);
     if (descriptor < 0) throw this.error("timerfd_create");
     return descriptor;
   }
 
-  /** `timerfd_settime(2)`, in seconds of the clock; false if it fails. */
-  armTimer(descriptor: number, flags: number, seconds: bigint): boolean {
+  /** `timerfd_settime(2)` to a time of the wall clock; false if it fails, or if the clock was set before. */
+  armTimer(descriptor: number, seconds: bigint): boolean {
+    const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
     const itimerspec = BigInt64Array.of(0n, 0n, seconds, 0n);
     return this.#libc.timerfd_settime(int(descriptor), flags, itimerspec, null) === 0;
   }

@@ -211,6 +211,39 @@ Deno.test("PollingSource ends with the error of a look that fails", async () => 
   await assertRejects(() => source.subscribe(signal), Deno.errors.NotCapable);
 });
 
+Deno.test("PollingSource ends with the error of a look that fails before the change is read", async () => {
+  const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
+  await using subscription = await source.subscribe(signal);
+  const events = subscription[Symbol.asyncIterator]();
+  machine.infos = [];
+  clock.tick();
+  const error = machine.error = new Deno.errors.NotCapable("Requires sys access");
+  clock.tick();
+  assertStrictEquals(await assertRejects(() => events.next()), error);
+});
+
+Deno.test("PollingSource ends with the error of a look that fails while the change is handled", async () => {
+  const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
+  await using subscription = await source.subscribe(signal);
+  const events = subscription[Symbol.asyncIterator]();
+  machine.infos = [];
+  clock.tick();
+  assertEquals((await events.next()).value, { kind: "changed" });
+  const error = machine.error = new Deno.errors.NotCapable("Requires sys access");
+  clock.tick();
+  await new Promise((resolve) => setTimeout(resolve)); // an unhandled rejection would end the test
+  assertStrictEquals(await assertRejects(() => events.next()), error);
+});
+
+Deno.test("PollingSource ends when it is disposed with a change that nobody has read", async () => {
+  const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
+  const subscription = await source.subscribe(signal);
+  machine.infos = [];
+  clock.tick();
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(await Array.fromAsync(subscription), []);
+});
+
 Deno.test("PollingSource stops looking when it is disposed", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   const subscription = await source.subscribe(signal);

@@ -49,7 +49,7 @@ class SleepySyscalls extends Syscalls {
     return this.#timer = this.#real.eventfd(0, EVENTFD_FLAGS);
   }
 
-  override armTimer(_fd: number, _flags: number, seconds: bigint): boolean {
+  override armTimer(_fd: number, seconds: bigint): boolean {
     if (seconds < BigInt(Date.now() / 1000 | 0)) {
       this.#expire();
       return true;
