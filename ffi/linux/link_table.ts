@@ -144,22 +144,26 @@ export class LinkTable {
    * while the dump was read, so it may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    const newer = new LinkTable();
-    for (const message of announced) newer.setAddress(message);
+    let newer: LinkTable | null = null; // made when it is needed: mostly nothing is tentative
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
       const row = this.#rows.get(index);
       if (row === undefined || row.link === null) continue;
       const isUp = this.isUp(index);
-      const newerEntries = newer.#rows.get(index)?.entries ?? [];
       for (const { message } of entries) {
-        if (!isTentative(message)) continue;
-        if (isUp && findEntry(row.entries, message).known !== null) continue;
-        if (findEntry(newerEntries, message).known !== null) continue;
-        if (this.setAddress(message)) merged = true;
+        if (!isTentative(message) || isUp && this.#has(message)) continue;
+        if (newer === null) {
+          newer = new LinkTable();
+          for (const it of announced) newer.setAddress(it);
+        }
+        if (!newer.#has(message) && this.setAddress(message)) merged = true;
       }
     }
     return merged;
+  }
+
+  #has(message: AddressMessage): boolean {
+    return findEntry(this.#rows.get(message.index)?.entries ?? [], message).known !== null;
   }
 
   /** The name of a link. */

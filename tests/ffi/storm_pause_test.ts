@@ -43,7 +43,7 @@ class StormyKernel {
   read = () => 8;
   close() {}
 
-  armTimer = (_descriptor: number, _flags: number, seconds: bigint): boolean => {
+  armTimer = (_descriptor: number, seconds: bigint): boolean => {
     if (seconds === 1n) this.port.wake(); // a time in the past
     return true;
   };
