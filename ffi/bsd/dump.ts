@@ -19,7 +19,7 @@ import {
   type Link,
   type Route,
   u32,
-} from "./route_message.ts";
+} from "./messages.ts";
 import * as C from "./systems.ts";
 
 /** An interface as the kernel lists it. */
@@ -155,7 +155,9 @@ export function publishedInterface(
     running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== C.FREEBSD.LINK_STATE_DOWN,
     hostOnly: hostOnlyByName(kind, name),
     flags: link.flags,
-    mac: macOf(link.address),
+    mac: link.address.length === 6 && !isUnspecified(link.address)
+      ? link.address.toHex().replace(/..(?!$)/g, "$&:")
+      : null,
     mtu: link.mtu,
     addresses: addresses.map((address) => publishedAddress(address, link, system, flags)),
   };
@@ -173,11 +175,6 @@ export function linkKind(
   }
   const kind = kindByName(name);
   return kind === "unknown" && type === C.IFT_ETHER ? "ethernet" : kind;
-}
-
-function macOf(address: Uint8Array): string | null {
-  if (address.length !== 6 || isUnspecified(address)) return null;
-  return address.toHex().replace(/..(?!$)/g, "$&:");
 }
 
 function publishedAddress(

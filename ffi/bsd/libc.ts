@@ -1,10 +1,20 @@
-// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and those that take or
-// return more than numbers with types. errno is read right after a synchronous call, and is a hint only: the
-// garbage collector may have run in between.
-import { SystemCallError } from "../../state/errors.ts";
+// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and the event sockets that
+// they open. errno is read right after a synchronous call, and is a hint only: the garbage collector may have run
+// in between.
+import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
+import type { SocketPort } from "../event_socket.ts";
 import type { LibraryRequest } from "../library.ts";
-import { POLLIN } from "../poll_loop.ts";
+import type { EventSourceOptions } from "../open.ts";
+import { POLLERR, POLLIN } from "../poll_loop.ts";
+import {
+  type BsdEvent,
+  decodeEvent,
+  decodeKernelEvent,
+  forEachMessage,
+  formatKernelEvent,
+  formatMessage,
+} from "./messages.ts";
 import * as C from "./systems.ts";
 
 const POLL = { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32" } as const;
@@ -31,10 +41,9 @@ const LIBC_SYMBOLS = {
   },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" }, // clock, timespec*
   /**
-   * fd, request, argument, padding, the argument again. The only variadic function here. Apple's arm64
-   * passes variadic arguments on the stack alone ("Writing ARM64 code for Apple platforms"): with x2 to x7
-   * taken, the ninth argument is the first on the stack. Everywhere else the third counts, and the callee
-   * ignores the rest.
+   * fd, request, argument, padding, the argument again. The only variadic function here: Apple's arm64 looks for
+   * variadic arguments on the stack ("Writing ARM64 code for Apple platforms"), where the ninth is the first.
+   * Everywhere else the third counts, and the callee ignores the rest.
    */
   ioctl: {
     parameters: ["i32", "u64", "buffer", "u64", "u64", "u64", "u64", "u64", "buffer"],
@@ -172,4 +181,144 @@ export class Syscalls {
     const result = this.libc.sysctl(name, name.length, into, size, null, 0n);
     return result === 0 ? Number(size[0]) : -1;
   }
+}
+
+const RECEIVE_BUFFER_BYTES = 262_144; // by default
+/** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
+const LEAST_BUFFER_BYTES = 8_192;
+/** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
+const NETWORK_CHANGE = new TextEncoder().encode("com.apple.system.config.network_change\0");
+
+type Trace = EventSourceOptions["trace"];
+
+/**
+ * A descriptor that becomes readable when the network changes. On macOS the routing socket does not report an
+ * unplugged cable, a new interface, the end of duplicate address detection or a second address in a subnet, and
+ * overflows silently, so there are two more. If the system refuses one, reconcile finds what no source reports.
+ */
+export interface BsdPort extends SocketPort<BsdEvent> {
+  readonly name: string; // as in `health.listeners`
+  /** Closes it. No poll may be watching it. */
+  close(): void;
+}
+
+/** Opens a routing socket: the kernel queues messages from now on. Throws SystemCallError if it refuses. */
+export function openRouteSocket(
+  syscalls: Syscalls,
+  system: C.BsdSystem,
+  { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
+): BsdPort {
+  // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
+  const descriptor = syscalls.libc.socket(C.PF_ROUTE, C.SOCK_RAW | system.socketFlags, 0);
+  if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
+  for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes >>= 1) {
+    if (syscalls.setOption(descriptor, C.SO_RCVBUF, bytes)) break;
+  }
+  // FreeBSD 13 refuses: an overflow is silent there, as on macOS.
+  if (system.overflowOption !== null) syscalls.setOption(descriptor, system.overflowOption, 1);
+  return datagramPort(syscalls, descriptor, "route", trace, (datagram, events) => {
+    forEachMessage(datagram, (message) => {
+      events.push(decodeEvent(message, system));
+      trace?.(formatMessage(message, system));
+    });
+  });
+}
+
+/** The port of a socket of datagrams; `decode` appends the events, and may throw DecodeError. */
+function datagramPort(
+  syscalls: Syscalls,
+  descriptor: number,
+  name: string,
+  trace: Trace,
+  decode: (datagram: Uint8Array, events: BsdEvent[]) => void,
+): BsdPort {
+  return {
+    name,
+    descriptor,
+    batch: 1,
+    receive(events) {
+      const datagram = syscalls.receive(descriptor);
+      if (datagram === null) return 0;
+      try {
+        decode(datagram, events);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        events.push({ kind: "malformed" });
+        trace?.(error.message);
+      }
+      return 1;
+    },
+    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
+    // failed receive takes the error with it; its errno is only a hint, worth no more than a change.
+    checkErrors(revents, events) {
+      if (revents === 0 && syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
+      const state = revents || syscalls.pollNow(descriptor);
+      const isClear = revents === 0 && (state & POLLERR) === 0;
+      const code = isClear ? 0 : syscalls.takeError(descriptor);
+      if (code === C.ENOBUFS) events.push({ kind: "overflow" });
+      else if (code !== 0) throw syscalls.error(`recv of ${name}`, code);
+      return (state & (POLLIN | POLLERR)) !== 0;
+    },
+    close: () => syscalls.libc.close(descriptor),
+  };
+}
+
+/**
+ * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an error,
+ * and so the answer proves that ours is not deaf. RTM_GET needs no privilege. Returns its sequence number.
+ */
+export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: number): number {
+  const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
+  const { addresses, sequence: at, size } = system.headers[C.RTM_GET] as C.RouteHeader;
+  const bytes = new Uint8Array(size + C.SOCKADDR_IN_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, bytes.length, true);
+  bytes.set([system.version, C.RTM_GET], 2);
+  view.setInt32(addresses, 1 << C.RTAX_DST, true);
+  view.setInt32(at, sequence, true);
+  bytes.set([C.SOCKADDR_IN_SIZE, C.AF_INET], size);
+  libc.write(descriptor, bytes, BigInt(bytes.length)); // fails if there is no such route: only the echo counts
+  return sequence;
+}
+
+/** Registers with the notification centre of macOS; null where there is none or it refuses. */
+export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | null {
+  const { notify_cancel: cancel, notify_register_file_descriptor: register } = syscalls.libc;
+  const [fileDescriptor, token] = [new Int32Array(1), new Int32Array(1)];
+  if (cancel === null || register?.(NETWORK_CHANGE, fileDescriptor, 0, token) !== 0) return null;
+  const descriptor = fileDescriptor[0]!;
+  const isReadable = (): boolean => (syscalls.pollNow(descriptor) & POLLIN) !== 0;
+  return {
+    name: "network_change",
+    descriptor,
+    batch: 1,
+    // notifyd closes its end of a full pipe for good, so the pipe is drained whole. The tokens in it say
+    // only that the notification was posted.
+    receive(events) {
+      if (!isReadable() || syscalls.read(descriptor) <= 0) return 0;
+      events.push({ kind: "changed" });
+      trace?.("network_change");
+      return 1;
+    },
+    checkErrors: isReadable,
+    close: () => void cancel(token[0]!), // which closes the descriptor: it is libnotify's
+  };
+}
+
+/** Opens a socket for the kernel events of macOS; null if the system refuses. */
+export function openKernelEvents(syscalls: Syscalls, trace: Trace): BsdPort | null {
+  const { PF_SYSTEM, SIOCSKEVFILT, SYSPROTO_EVENT } = C.DARWIN;
+  const descriptor = syscalls.libc.socket(PF_SYSTEM, C.SOCK_RAW, SYSPROTO_EVENT);
+  if (descriptor < 0) return null;
+  // struct kev_request { u32 vendor; u32 class; u32 subclass; }. Without a filter no event matches.
+  const { KEV_ANY_SUBCLASS, KEV_NETWORK_CLASS, KEV_VENDOR_APPLE } = C.DARWIN;
+  const filter = Uint32Array.of(KEV_VENDOR_APPLE, KEV_NETWORK_CLASS, KEV_ANY_SUBCLASS);
+  if (!syscalls.control(descriptor, SIOCSKEVFILT, new Uint8Array(filter.buffer))) {
+    syscalls.libc.close(descriptor);
+    return null;
+  }
+  return datagramPort(syscalls, descriptor, "kernel-events", trace, (bytes, events) => {
+    events.push(decodeKernelEvent(bytes));
+    trace?.(formatKernelEvent(bytes));
+  });
 }

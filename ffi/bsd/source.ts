@@ -12,14 +12,16 @@ import type { Alarm } from "../poll_timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
 import {
-  type BsdEvent,
   type BsdPort,
+  type LibcFunctions,
+  libcRequest,
   openKernelEvents,
   openNotification,
   openRouteSocket,
   sendCanary,
-} from "./event_sockets.ts";
-import { type LibcFunctions, libcRequest, Syscalls } from "./libc.ts";
+  Syscalls,
+} from "./libc.ts";
+import type { BsdEvent } from "./messages.ts";
 import { type BsdSystemName, SYSTEMS } from "./systems.ts";
 
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
@@ -136,13 +138,9 @@ class BsdSubscription implements Subscription {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
-    try {
-      for await (const events of this.#socket) {
-        this.#take(events, true);
-        yield* this.#pending.take();
-      }
-    } finally {
-      this.#listening.delete(this.#port.name);
+    for await (const events of this.#socket) {
+      this.#take(events, true);
+      yield* this.#pending.take();
     }
   }
 
@@ -179,8 +177,8 @@ class BsdSubscription implements Subscription {
     this.#canary.close();
     this.#stopClock();
     this.#recheck.cancel();
-    const others = Array.from(this.#listening.values(), (socket) => socket.close());
-    await Promise.all([this.#socket.close(), ...others, ...this.#loops]);
+    const closed = Array.from(this.#listening.values(), (socket) => socket.close());
+    await Promise.all([...closed, ...this.#loops]);
     this.#port.close();
   }
 
@@ -245,12 +243,7 @@ type BsdRuntime = ReturnType<typeof makeRuntime>;
 /** By the path of the C library. */
 const runtimes = new Refcounted<BsdRuntime>(async (path) => {
   const library = await openLibrary(libcRequest(OS, path));
-  try {
-    return makeRuntime(library.symbols, OS, () => library.close());
-  } catch (error) {
-    library.close();
-    throw error;
-  }
+  return makeRuntime(library.symbols, OS, () => library.close());
 });
 
 /** Uses loaded functions; `unload` unloads them. Throws SystemCallError. */
@@ -258,7 +251,11 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
   const syscalls = new Syscalls(libc, os);
   const system = SYSTEMS[os];
   const pipe = new Int32Array(2);
-  if (libc.pipe(pipe) < 0) throw syscalls.error("pipe");
+  if (libc.pipe(pipe) < 0) {
+    const error = syscalls.error("pipe");
+    unload();
+    throw error;
+  }
   const [reader, writer] = [pipe[0]!, pipe[1]!];
   let woken = false; // the pipe blocks, and a poll that fails does not empty it
   const pollLoop = new PollLoop({

@@ -70,7 +70,7 @@ export const IN6_IFREQ_SIZE = 288;
 // netinet/in.h, netinet6/in6.h, net/if_dl.h: offsets
 export const SOCKADDR_IN = { sin_addr: 4 } as const;
 export const SOCKADDR_IN_SIZE = 16;
-export const SOCKADDR_IN6 = { sin6_addr: 8, sin6_scope_id: 24 } as const;
+export const SOCKADDR_IN6 = { sin6_addr: 8 } as const;
 export const SOCKADDR_IN6_SIZE = 28;
 export const SOCKADDR_DL = { sdl_index: 2, sdl_nlen: 5, sdl_alen: 6, sdl_data: 8 } as const;
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/route_message.ts";
+import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/messages.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import { type EncodedOs, encodeRoute } from "../support/bsd_encode.ts";
 import { LAYOUTS } from "../support/bsd_layouts.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/messages.ts";
 import { SYSTEMS as LAYOUTS } from "../../ffi/bsd/systems.ts";
 import { DecodeError } from "../../state/errors.ts";
 import {

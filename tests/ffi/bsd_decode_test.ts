@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeIp, forEachMessage } from "../../ffi/bsd/route_message.ts";
+import { decodeIp, forEachMessage } from "../../ffi/bsd/messages.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { decodeSockaddrBlock, legibleMessages, legibleSockaddr } from "../support/bsd.ts";

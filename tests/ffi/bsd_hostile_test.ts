@@ -4,8 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { decodeEvent } from "../../ffi/bsd/event_sockets.ts";
-import { forEachMessage } from "../../ffi/bsd/route_message.ts";
+import { decodeEvent, forEachMessage } from "../../ffi/bsd/messages.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import {
   mutateAndDecode,

@@ -11,7 +11,7 @@ import {
   findDefaultRoutes,
   publishedInterface,
 } from "../../ffi/bsd/dump.ts";
-import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/route_message.ts";
+import { forEachMessage, headerOf, TYPE } from "../../ffi/bsd/messages.ts";
 import { SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { NETBSD_CAPTURES, type NetbsdCapture } from "../fixtures/netbsd.ts";
 import { legibleMessage } from "../support/bsd.ts";

@@ -14,7 +14,7 @@ import {
   u16,
   u32,
   VERSION,
-} from "../../ffi/bsd/route_message.ts";
+} from "../../ffi/bsd/messages.ts";
 import type { Layout } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { formatMessage } from "../../ffi/bsd/event_sockets.ts";
+import { formatMessage } from "../../ffi/bsd/messages.ts";
 import {
   EN0,
   encodeAddress,

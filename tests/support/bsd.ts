@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeDefaultRoutes, decodeInterfaces, publishedInterface } from "../../ffi/bsd/dump.ts";
-import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/event_sockets.ts";
+import { decodeEvent, decodeKernelEvent } from "../../ffi/bsd/messages.ts";
 import {
   ABSENT,
   decodeAddress,
@@ -17,7 +17,7 @@ import {
   headerOf,
   type LinkSockaddr,
   sockaddrsOf,
-} from "../../ffi/bsd/route_message.ts";
+} from "../../ffi/bsd/messages.ts";
 import { type Header, type Layout, SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { formatIp } from "../../state/ip.ts";
 import { concat } from "./bsd_encode.ts";

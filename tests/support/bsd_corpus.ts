@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { forEachMessage } from "../../ffi/bsd/route_message.ts";
+import { forEachMessage } from "../../ffi/bsd/messages.ts";
 import type { Layout } from "../../ffi/bsd/systems.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
 import { NETBSD_CAPTURES } from "../fixtures/netbsd.ts";

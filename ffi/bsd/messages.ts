@@ -1,8 +1,9 @@
-// Routing messages (net/route.h, net/if.h) of sockets and of sysctl's dumps: framing, sockaddrs, and the content
-// of routes, links and addresses. What decodes here throws DecodeError if a message is too short or contradicts
-// itself; byte arrays of what it returns are copies, often empty.
+// Routing messages (net/route.h, net/if.h) of sockets and of sysctl's dumps: framing, sockaddrs, the content of
+// routes, links and addresses, and the events that they are; and the kernel events of macOS. What decodes here
+// throws DecodeError if a message is too short or contradicts itself; byte arrays of what it returns are copies,
+// often empty.
 import { DecodeError } from "../../state/errors.ts";
-import { isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
 import * as C from "./systems.ts";
 
@@ -14,6 +15,13 @@ export const TYPE = 3;
 export const ABSENT = -1;
 const LONGEST_DEFAULT = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
 const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
+
+const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
+/** The names of RTM_* in the wire trace. */
+const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
+
+const CHANGED: BsdEvent = { kind: "changed" };
+const NOISE: BsdEvent = { kind: "noise" };
 
 type Family = "IPv4" | "IPv6";
 
@@ -48,6 +56,18 @@ export interface InterfaceAddress {
   readonly peerOrBroadcast: Uint8Array | null; // the peer on a point-to-point link; null for none
 }
 
+/**
+ * An event, without its content: the kernels do not report everything, so each change is a reason to read.
+ *
+ * - `removed`: an address goes, but the kernel may list it for another moment.
+ * - `joined`: a multicast group, which is news only on an interface that is not known yet.
+ * - `answer`: to a program's RTM_GET, perhaps to our canary.
+ */
+export type BsdEvent =
+  | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
+  | { readonly kind: "joined"; readonly index: number }
+  | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
+
 /** struct sockaddr_dl; the index is 0 where the kernel leaves it out. */
 export type LinkSockaddr = Pick<Link, "index" | "name" | "address">;
 
@@ -73,6 +93,79 @@ export function headerOf(message: Uint8Array, layout: C.Layout): C.Header | null
   return header;
 }
 
+/** Decodes a message of the routing socket. Throws DecodeError. */
+export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
+  const type = message[TYPE]!;
+  const header = headerOf(message, layout);
+  switch (header?.about) {
+    case undefined:
+      return { kind: "malformed" };
+    case "chatter":
+      return NOISE;
+    case "group":
+      // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
+      // than the groups that it joins.
+      return { kind: "joined", index: u16(message, header.index) };
+    case "route": {
+      if (type === C.RTM_GET) {
+        const [pid, sequence] = [u32(message, header.pid), u32(message, header.sequence)];
+        return { kind: "answer", pid, sequence };
+      }
+      // RTM_MISS comes for each destination without a route, thousands a second since macOS 26.4
+      // (tailscale#19324, net-tools#203), and the echo of a request may be a refusal. A router that learns a
+      // million routes, and neighbours that come and go, change no default route.
+      const isDone = type <= C.RTM_CHANGE && u32(message, header.error) === 0; // RTM_ADD and RTM_DELETE, too
+      return isDone && decodeRoute(message, header, layout, true) !== null ? CHANGED : NOISE;
+    }
+    default:
+      return type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
+  }
+}
+
+/** Decodes a struct kern_event_msg of macOS. Throws DecodeError. */
+export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
+  if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) throw new DecodeError("kern_event_msg", 0);
+  const noise = C.KERNEL_NOISE[u32(bytes, kev_subclass)];
+  if (noise === undefined) return NOISE;
+  return Object.values(noise).includes(u32(bytes, event_code)) ? NOISE : CHANGED;
+}
+
+/** A kernel event as a line of text. */
+export function formatKernelEvent(bytes: Uint8Array): string {
+  return `kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`;
+}
+
+/** Formats a message, such as `address 2 192.0.2.1/24`: one line, safe to print. Throws DecodeError. */
+export function formatMessage(message: Uint8Array, layout: C.Layout): string {
+  const type = message[TYPE]!;
+  const header = headerOf(message, layout);
+  if (header === null) return `unknown type ${hex(type)} version ${message[VERSION]}`;
+  switch (header.about) {
+    case "route": {
+      const what = `route ${ROUTE_TYPES[type] ?? `type ${hex(type)}`}`;
+      const route = decodeRoute(message, header, layout);
+      if (route === null) return what;
+      const via = route.gateway === null ? "" : ` via ${formatIp(route.gateway)}`;
+      return `${what} ${route.index} ${formatIp(route.destination)}/${route.prefixLength}${via}` +
+        ` flags ${hex(route.flags)}`;
+    }
+    case "link": {
+      const { flags, index, linkState, mtu } = decodeLink(message, header, layout);
+      return `link ${index} flags ${hex(flags)} mtu ${mtu} state ${linkState}`;
+    }
+    case "address": {
+      const found = decodeAddress(message, header, layout);
+      const kind = type === C.RTM_DELADDR ? "address-gone" : "address";
+      if (found === null) return kind;
+      return `${kind} ${found.index} ${formatIp(found.address)}/${found.prefixLength}`;
+    }
+    case "group":
+      return `group ${u16(message, header.index)}`;
+    default:
+      return header.about;
+  }
+}
+
 /** Decodes a route message; null for a family other than IP and, `defaultsOnly`, what cannot be a default route. */
 export function decodeRoute(
   message: Uint8Array,
@@ -85,7 +178,7 @@ export function decodeRoute(
   const sockaddrs = sockaddrsOf(message, header, layout);
   const destination = decodeIp(message, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
-  const family = familyOf(destination);
+  const family = destination.length === 4 ? "IPv4" : "IPv6";
   const isHost = (flags & C.RTF_HOST) !== 0;
   const mask = isHost ? ABSENT : sockaddrs[C.RTAX_NETMASK]!;
   const isUnmaskedDefault = !isHost && mask === ABSENT && isUnspecified(destination);
@@ -132,7 +225,7 @@ export function decodeAddress(
   const sockaddrs = sockaddrsOf(message, header, layout);
   const address = decodeIp(message, sockaddrs[C.RTAX_IFA]!, layout);
   if (address === null) return null;
-  const family = familyOf(address);
+  const family = address.length === 4 ? "IPv4" : "IPv6";
   const other = decodeIp(message, sockaddrs[C.RTAX_BRD]!, layout);
   return {
     index: u16(message, header.index),
@@ -212,10 +305,6 @@ export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family
   return ones;
 }
 
-function familyOf(address: Uint8Array): Family {
-  return address.length === 4 ? "IPv4" : "IPv6";
-}
-
 /** AF_*; 0 if it is absent. The kernel may write a family beside a length of zero. */
 function sockaddrFamily(bytes: Uint8Array, at: number): number {
   return at === ABSENT || bytes[at] === 1 || at + 1 >= bytes.length ? 0 : bytes[at + 1]!;
@@ -245,4 +334,8 @@ export function u16(bytes: Uint8Array, at: number): number {
 /** Reads a u32 in host order. */
 export function u32(bytes: Uint8Array, at: number): number {
   return (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
+}
+
+function hex(number: number): string {
+  return `0x${number.toString(16)}`;
 }
