@@ -4,10 +4,8 @@
 import { compareBytes, type IpBytes, isLinkLocal, parseIp } from "../state/ip.ts";
 import type { Address, Interface } from "../state/types.ts";
 
-/** 0/0 and the halves and quarters with which VPNs cover it. */
-export const LONGEST_DEFAULT_IPV4 = 3;
-/** The same within 2000::/3, where all global addresses are. */
-export const LONGEST_DEFAULT_IPV6 = 4;
+/** The longest prefixes of default routes: VPNs cover 0/0 and 2000::/3 (all global addresses) in halves and quarters. */
+export const LONGEST_DEFAULT = { IPv4: 3, IPv6: 4 } as const;
 
 /**
  * Destinations in each half of the address space. One whose own prefix is routed elsewhere says nothing

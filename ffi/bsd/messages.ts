@@ -4,7 +4,7 @@
 // often empty.
 import { DecodeError } from "../../state/errors.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
-import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./systems.ts";
 
 /** Each message of each system begins with its length (u16), its version and its type. */
@@ -13,7 +13,6 @@ export const VERSION = 2;
 export const TYPE = 3;
 /** The offset of a sockaddr that is absent. */
 export const ABSENT = -1;
-const LONGEST_DEFAULT = { IPv4: LONGEST_DEFAULT_IPV4, IPv6: LONGEST_DEFAULT_IPV6 } as const;
 const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
 
 const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;

@@ -1,6 +1,6 @@
 // The multicast event socket: group memberships, BPF filter, receive buffer size and canary.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
-import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { POLLERR } from "../poll_loop.ts";
@@ -161,9 +161,9 @@ const PROGRAM: readonly Instruction[] = [
   [BPF_LD_B_ABS, 0, 0, FAMILY],
   [BPF_JMP_JEQ_K, 0, 2, C.AF_INET],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
-  [BPF_JMP_JGT_K, 6, 7, LONGEST_DEFAULT_IPV4],
+  [BPF_JMP_JGT_K, 6, 7, LONGEST_DEFAULT.IPv4],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
-  [BPF_JMP_JGT_K, 4, 5, LONGEST_DEFAULT_IPV6],
+  [BPF_JMP_JGT_K, 4, 5, LONGEST_DEFAULT.IPv6],
   // 13: a neighbour
   [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
   [BPF_JMP_JSET_K, 0, 2, C.NTF_ROUTER],

@@ -5,7 +5,7 @@ import { escapeText } from "../../state/format.ts";
 import { interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
 import type { InterfaceKind } from "../../state/types.ts";
-import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./constants.ts";
 import type { LinkTable } from "./link_table.ts";
 import {
@@ -347,7 +347,7 @@ function bytesOf(u32: number): Uint8Array {
 
 /** Whether a route with this destination length can be a default route. */
 export function canBeDefault(family: number, destinationLength: number): boolean {
-  return destinationLength <= (family === C.AF_INET ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
+  return destinationLength <= LONGEST_DEFAULT[family === C.AF_INET ? "IPv4" : "IPv6"];
 }
 
 /** `IFLA_INFO_KIND`, as the drivers' `rtnl_link_ops.kind` has it. */

@@ -2,7 +2,7 @@
 // `GetIpForwardTable2`. All of it is memory of a 64-bit system: the shorter records of a 32-bit one are refused.
 import { DecodeError } from "../../state/errors.ts";
 import { type IpBytes, isUnspecified } from "../../state/ip.ts";
-import { LONGEST_DEFAULT_IPV4, LONGEST_DEFAULT_IPV6 } from "../default_route.ts";
+import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./constants.ts";
 
 const ADAPTER = C.IP_ADAPTER_ADDRESSES_LH;
@@ -206,7 +206,7 @@ export function decodeDefaultRoutes(table: Uint8Array, malformed: () => void): R
   if (table.length < size) throw new DecodeError("MIB_IPFORWARD_TABLE2", table.length);
   const routes: Route[] = [];
   for (let row: number = TABLE.Table; row < size; row += C.MIB_IPFORWARD_ROW2_SIZE) {
-    if (table[row + ROW["DestinationPrefix.PrefixLength"]]! > LONGEST_DEFAULT_IPV6) continue;
+    if (table[row + ROW["DestinationPrefix.PrefixLength"]]! > LONGEST_DEFAULT.IPv6) continue;
     try {
       const route = decodeRoute(table.subarray(row, row + C.MIB_IPFORWARD_ROW2_SIZE));
       if (canBeDefault(route)) routes.push(route);
@@ -220,7 +220,7 @@ export function decodeDefaultRoutes(table: Uint8Array, malformed: () => void): R
 
 /** Whether a route is short enough to be a default route. */
 export function canBeDefault({ destination, prefixLength }: Route): boolean {
-  return prefixLength <= (destination.length === 4 ? LONGEST_DEFAULT_IPV4 : LONGEST_DEFAULT_IPV6);
+  return prefixLength <= LONGEST_DEFAULT[destination.length === 4 ? "IPv4" : "IPv6"];
 }
 
 /**
