@@ -1,0 +1,118 @@
+/**
+ * The subscription of Linux over a kernel that the test plays: pauses in a storm, and what is bounded.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import * as C from "../../ffi/linux/constants.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
+import { POLLIN } from "../../ffi/poll_loop.ts";
+import type { SourceEvent } from "../../state/ports.ts";
+import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
+
+const BUFFER_BYTES = 1_048_576;
+const { signal } = new AbortController();
+
+/** The pauses between the first seven polls in a storm. */
+async function pausesOf(kernel: FakeLinux, stormPauseMs?: number): Promise<number[]> {
+  await using source = kernel.source({ stormPauseMs });
+  const subscription = await source.subscribe(signal);
+  const events = Array.fromAsync(subscription);
+  using timeouts = new InstantTimeouts();
+  using _ = new SimulatedTime(); // all wake-ups come at once
+  for (let poll = 1; poll <= 6; poll++) {
+    const begun = await kernel.port.begun(poll);
+    kernel.queue(new Uint8Array()); // no message
+    begun.ready({ [EVENT_SOCKET]: POLLIN });
+  }
+  await kernel.port.begun(7);
+  const pauses = [...timeouts.asked];
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(await events, []);
+  return pauses;
+}
+
+/** A kernel that gives no receive buffer above its limit. */
+function stingy(): FakeLinux {
+  const kernel = new FakeLinux();
+  kernel.grantsBuffer = false;
+  return kernel;
+}
+
+Deno.test("LinuxSubscription pauses 12 ms in a storm where the kernel grants its receive buffer", async () => {
+  const kernel = new FakeLinux();
+  assertEquals(await pausesOf(kernel), [12, 12, 12]);
+  assertEquals(kernel.options, [[C.SO_RCVBUFFORCE, BUFFER_BYTES]]);
+});
+
+Deno.test("LinuxSubscription pauses 8 ms in a storm where a smaller receive buffer has to do", async () => {
+  const kernel = stingy();
+  assertEquals(await pausesOf(kernel), [8, 8, 8]);
+  assertEquals(kernel.options, [[C.SO_RCVBUFFORCE, BUFFER_BYTES], [C.SO_RCVBUF, BUFFER_BYTES]]);
+});
+
+Deno.test("LinuxSubscription pauses for the option stormPauseMs, unless the receive buffer is too small", async () => {
+  assertEquals(await pausesOf(new FakeLinux(), 10), [10, 10, 10]);
+  assertEquals(await pausesOf(stingy(), 10), [8, 8, 8]);
+  assertEquals(await pausesOf(stingy(), 3), [3, 3, 3]);
+  assertEquals(await pausesOf(new FakeLinux(), 0), []);
+});
+
+/** Runs the body with a subscription that has a table. */
+async function withTable(
+  body: (
+    it: { kernel: FakeLinux; subscription: LinuxSubscription; read: () => Promise<void> },
+  ) => void | Promise<void>,
+): Promise<void> {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const read = async (): Promise<void> => subscription.adopt(await source.read(signal));
+  await read();
+  await body({ kernel, subscription, read });
+}
+
+/** Queues so many messages of a rule of IPv4, each of which may move the default route. */
+function queueRules(kernel: FakeLinux, count: number): void {
+  for (let i = 0; i < count; i++) kernel.queue(encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(2)));
+}
+
+const ROWS: [during: number, then: SourceEvent["kind"]][] = [
+  [4_096, "changed"],
+  [4_097, "overflow"],
+  [10_000, "overflow"],
+];
+
+for (const [count, kind] of ROWS) {
+  Deno.test(`LinuxSubscription reports "${kind}" after ${count} events during a dump`, () =>
+    withTable(async ({ kernel, read, subscription }) => {
+      let left = count;
+      kernel.onAnswer = (isDump) => {
+        if (!isDump) return;
+        kernel.onAnswer = () => {};
+        queueRules(kernel, left);
+        for (; left > 0; left -= 256) subscription.view(); // drains a slice
+      };
+      await read();
+      assertEquals((await subscription.next()).value?.kind, kind);
+    }));
+}
+
+Deno.test("LinuxSubscription.view() is taken three times at most while events keep arriving", () =>
+  withTable(({ kernel, subscription }) => {
+    /** How many routes are looked up for a view after an event. */
+    const lookups = (): number => {
+      const before = kernel.asked.lookups;
+      queueRules(kernel, 1);
+      subscription.view();
+      return kernel.asked.lookups - before;
+    };
+    const once = lookups();
+    let arriving = 1;
+    kernel.onAnswer = () => queueRules(kernel, arriving-- > 0 ? 1 : 0);
+    assertEquals(lookups(), 2 * once);
+    kernel.onAnswer = () => queueRules(kernel, 1);
+    assertEquals(lookups(), 3 * once);
+  }));
