@@ -271,10 +271,8 @@ export class PollLoop {
       resolveReady(entry, revents);
       if (++woken % MOST_AT_ONCE === 0) await macrotask();
     }
-    if (woken > 0) this.#countWakeUp(performance.now());
-  }
-
-  #countWakeUp(now: number): void {
+    if (woken === 0) return;
+    const now = performance.now();
     this.#closeWakeUps = now - this.#lastWakeUp < STORM_GAP_MS ? this.#closeWakeUps + 1 : 0;
     this.#lastWakeUp = now;
   }

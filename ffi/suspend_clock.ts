@@ -11,10 +11,8 @@ const MOST_READINGS = 10;
 
 /** The two clocks, in milliseconds; null if the system has none. */
 export interface SleepClocks {
-  /** Stops while the machine sleeps. */
-  monotonic(): number | null;
-  /** Goes on while the machine sleeps. */
-  bootTime(): number | null;
+  monotonic(): number | null; // stops while the machine sleeps
+  bootTime(): number | null; // goes on while the machine sleeps
 }
 
 /** The clocks of an isolate, with those who want to know of a sleep. */
@@ -63,15 +61,15 @@ export class SuspendClock {
 
 /** Boot time minus monotonic time, read M, B, M so that a pause in between is noticed. */
 function readDifference(clocks: SleepClocks): number | null {
-  let best: { width: number; difference: number } | null = null;
-  for (let i = 0; i < MOST_READINGS; i++) {
+  let difference: number | null = null;
+  for (let i = 0, closest = Infinity; i < MOST_READINGS && closest > BRACKET_MS; i++) {
     const before = clocks.monotonic();
     const boot = clocks.bootTime();
     const after = clocks.monotonic();
     if (before === null || boot === null || after === null) return null;
-    const width = after - before;
-    if (best === null || width < best.width) best = { width, difference: boot - before };
-    if (width <= BRACKET_MS) break;
+    if (after - before >= closest) continue;
+    closest = after - before;
+    difference = boot - before;
   }
-  return best?.difference ?? null;
+  return difference;
 }

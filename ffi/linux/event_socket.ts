@@ -173,15 +173,14 @@ const PROGRAM: readonly Instruction[] = [
   [BPF_RET_K, 0, 0, WHOLE_DATAGRAM],
 ];
 
-/** Installs the program on a socket; false if the kernel refuses it. */
-export function attachFilter(syscalls: Syscalls, socket: number): boolean {
+/** Installs the program on a socket. If the kernel refuses it, there are more events, which mean nothing. */
+export function attachFilter(syscalls: Syscalls, socket: number): void {
   // struct sock_filter { u16 code; u8 jt; u8 jf; u32 k; }, linux/filter.h
   const words = PROGRAM.flatMap(([code, yes, no, k]) => [code | (yes << 16) | (no << 24), k]);
   const instructions = new Uint8Array(Uint32Array.from(words).buffer);
   // struct sock_fprog { u16 len; (pad) struct sock_filter *filter; }
   const program = BigUint64Array.of(BigInt(PROGRAM.length), syscalls.addressOf(instructions));
-  const attached = syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
+  syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
   // The kernel has copied the program by now; until then the buffer must not be collected.
   instructions.fill(0);
-  return attached;
 }

@@ -147,8 +147,7 @@ export class LinkTable {
     let newer: LinkTable | null = null; // made when it is needed: mostly nothing is tentative
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
-      const row = this.#rows.get(index);
-      if (row === undefined || row.link === null) continue;
+      if (this.nameOf(index) === null) continue;
       const isUp = this.isUp(index);
       for (const { message } of entries) {
         if (!isTentative(message) || isUp && this.#has(message)) continue;

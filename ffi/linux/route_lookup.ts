@@ -28,7 +28,6 @@ export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
-  asked: boolean; // whether the kernel was asked now
   routes: DefaultRoutes; // as published
   gateway: readonly number[] | null; // that of the IPv4 route: a storm of addresses compares each with it
   indexes: number[]; // the interfaces of all ways that were found
@@ -37,9 +36,8 @@ export interface DefaultRouteAnswer {
   expiresInSeconds: number | null;
 }
 
-/** There are none, and the kernel was not asked. */
+/** There are none, and the kernel need not be asked. */
 export const NO_DEFAULTS: DefaultRouteAnswer = {
-  asked: false,
   routes: { ipv4: null, ipv6: null },
   gateway: null,
   indexes: [],
@@ -109,7 +107,7 @@ export class RouteLookup {
     this.current = null;
   }
 
-  /** The default routes of both families. */
+  /** The default routes of both families: the same object if the kernel need not be asked again. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
     if (this.current !== null) return this.current;
     const halves = HALVES.filter(({ family }) => this.#families[family]);
@@ -144,16 +142,13 @@ export class RouteLookup {
     const [ipv4 = null, ipv6 = null] = chosen.map((it, i) =>
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
-    const answer = {
-      asked: true,
+    return this.current = {
       routes: { ipv4, ipv6 },
       gateway: parseIp(ipv4?.gateway ?? ""),
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
       expiresInSeconds: earliest(chosen),
     };
-    this.current = { ...answer, asked: false };
-    return answer;
   }
 }
 

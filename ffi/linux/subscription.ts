@@ -104,9 +104,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     for (let attempt = 1;; attempt++) {
       const answer = this.#context.runtime.askRoutes(this.lookup, this.table);
       const changes = this.#changes;
-      const drained = !answer.asked || this.#drain();
+      const isNew = answer !== this.#defaults;
+      const drained = !isNew || this.#drain();
       if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
-      if (answer.asked) this.#onRoutes(answer, this.table);
+      if (isNew) this.#onRoutes(answer, this.table);
       const interfaces = this.table.interfaces();
       return { interfaces, defaultRoute: answer.routes, knows: LINUX_KNOWS };
     }

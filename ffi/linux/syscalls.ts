@@ -69,21 +69,21 @@ export function libcRequest(
   path: string | undefined,
   { arch, target }: Pick<typeof Deno.build, "arch" | "target"> = Deno.build,
 ): LibraryRequest<typeof LIBC_SYMBOLS> {
-  const what = "the C library";
+  const request = { what: "the C library", symbols: LIBC_SYMBOLS, path };
   if (target.endsWith("-musl")) {
-    const sonames = [`libc.musl-${arch}.so.1`, "libc.so"];
-    const candidates = [
-      `/lib/ld-musl-${arch}.so.1`, // Alpine
-      `/lib/libc.musl-${arch}.so.1`,
-      "/usr/lib/libc.so", // Void
-    ];
-    return { what, symbols: LIBC_SYMBOLS, path, sonames, candidates };
+    return {
+      ...request,
+      sonames: [`libc.musl-${arch}.so.1`, "libc.so"],
+      candidates: [
+        `/lib/ld-musl-${arch}.so.1`, // Alpine
+        `/lib/libc.musl-${arch}.so.1`,
+        "/usr/lib/libc.so", // Void
+      ],
+    };
   }
   if (target.endsWith("-android")) {
-    const candidates = ["/system/lib64/libc.so"];
-    return { what, symbols: LIBC_SYMBOLS, path, sonames: ["libc.so"], candidates };
+    return { ...request, sonames: ["libc.so"], candidates: ["/system/lib64/libc.so"] };
   }
-  const sonames = ["libc.so.6"];
   const candidates = [
     `/lib/${arch}-linux-gnu/libc.so.6`, // Debian, Ubuntu
     `/usr/lib/${arch}-linux-gnu/libc.so.6`,
@@ -101,7 +101,7 @@ export function libcRequest(
         ` give the path of glibc, such as ${candidates[0]}, or leave the option out`,
     );
   }
-  return { what, symbols: GLIBC_SYMBOLS, path, sonames, candidates };
+  return { ...request, symbols: GLIBC_SYMBOLS, sonames: ["libc.so.6"], candidates };
 }
 
 /** `struct mmsghdr` in 32-bit words, sys/socket.h: a msghdr of 56 bytes, then msg_len. */

@@ -33,7 +33,6 @@ function address(index: number, text: string): AddressMessage {
 }
 
 const DEFAULTS: DefaultRouteAnswer = {
-  asked: false,
   routes: {
     ipv4: { interface: "wan", gateway: "192.0.2.1", source: "192.0.2.7", metric: null },
     ipv6: { interface: "wan", gateway: "fe80::1", source: "2001:db8::7", metric: 1024 },

@@ -135,7 +135,9 @@ class LateRuntime extends LinuxRuntime {
 
   override askRoutes(...args: Parameters<LinuxRuntime["askRoutes"]>): DefaultRouteAnswer {
     const answer = super.askRoutes(...args);
-    if (this.#last !== null && performance.now() < this.#lateUntil) return this.#last;
+    if (this.#last !== null && performance.now() < this.#lateUntil) {
+      return { ...this.#last }; // asked again, the same answer
+    }
     return this.#last = answer;
   }
 }
