@@ -5,16 +5,20 @@
  * @module
  */
 import * as C from "../../ffi/linux/constants.ts";
+import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";
-import { SystemCallError } from "../../state/errors.ts";
 import type { EventSourceOptions } from "../../ffi/open.ts";
+import { SystemCallError } from "../../state/errors.ts";
 import { FakePollPort } from "./fake_poll.ts";
-
-const HEADER_BYTES = 16;
 
 /** The descriptor of the event socket. */
 export const EVENT_SOCKET = 5;
+
+interface Datagram {
+  bytes: Uint8Array | null; // null: longer than any message can be
+  fromKernel: boolean;
+}
 
 /** The kernel: what `Syscalls` calls. */
 export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
@@ -28,10 +32,12 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   readonly asked = { dumps: 0, lookups: 0 };
   /** The numbers that options of sockets were set to. */
   readonly options: [option: number, value: number][] = [];
-  /** Called before each answer to a request. */
-  onAnswer = (_isDump: boolean): void => {};
-  readonly #queues = new Map<number, Uint8Array[]>([[EVENT_SOCKET, []]]); // by descriptor
-  #received: Uint8Array[] = [];
+  /** The open netlink sockets. */
+  readonly open = new Set<number>();
+  /** Called before each answer to a request, with the number of that. */
+  onAnswer = (_isDump: boolean, _sequence: number): void => {};
+  readonly #queues = new Map<number, Datagram[]>([[EVENT_SOCKET, []]]); // by descriptor
+  #received: Datagram[] = [];
 
   /** These system calls. */
   get syscalls(): Syscalls {
@@ -44,29 +50,27 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     return new LinuxSource(runtime, options, () => runtime.dispose());
   }
 
+  /** How many datagrams nobody has received. */
+  get unread(): number {
+    return [...this.#queues.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Queues a datagram on the event socket. */
-  queue(datagram: Uint8Array): void {
-    this.#queues.get(EVENT_SOCKET)!.push(datagram);
+  queue(bytes: Uint8Array): void {
+    this.#queues.get(EVENT_SOCKET)!.push({ bytes, fromKernel: true });
+  }
+
+  /** Puts a datagram before the answers on the socket for requests that was opened last. */
+  intrude(bytes: Uint8Array | null, fromKernel: boolean): void {
+    [...this.#queues.values()].at(-1)!.unshift({ bytes, fromKernel });
   }
 
   openNetlink(groups: number): number {
-    if (groups !== 0) return EVENT_SOCKET;
-    const descriptor = EVENT_SOCKET + this.#queues.size;
+    const descriptor = groups === 0 ? EVENT_SOCKET + this.#queues.size : EVENT_SOCKET;
     this.#queues.set(descriptor, []);
+    this.open.add(descriptor);
     return descriptor;
   }
-
-  getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
-    into.byteLength;
-  error = (operation: string) => new SystemCallError(operation, 0, "0");
-  takeError = () => 0;
-  drops = () => 0;
-  isFromKernel = () => true;
-  addressOf = () => 0n;
-  clock = () => 1_000;
-  timerDescriptor = () => this.port.wakeDescriptor;
-  read = () => 8;
-  close() {}
 
   setOption(_socket: number, _level: number, option: number, value: unknown): boolean {
     if (typeof value === "number") this.options.push([option, value]);
@@ -74,25 +78,38 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   }
 
   send(socket: number, requests: Uint8Array): void {
-    const view = new DataView(requests.buffer, requests.byteOffset, requests.length);
-    for (let at = 0; at < requests.length; at += view.getUint32(at, true)) {
-      const isDump = (view.getUint16(at + 6, true) & C.NLM_F_DUMP) === C.NLM_F_DUMP;
+    for (let at = 0; at < requests.length; at += u32(requests, at)) {
+      const isDump = (u16(requests, at + 6) & C.NLM_F_DUMP) === C.NLM_F_DUMP;
       this.asked[isDump ? "dumps" : "lookups"]++;
-      this.#queues.get(socket)!.push(this.#answer(isDump, view.getUint32(at + 8, true)));
+      const bytes = this.#answer(isDump, u32(requests, at + 8));
+      this.#queues.get(socket)!.push({ bytes, fromKernel: true });
     }
   }
 
   receive(socket: number, most = 32): number {
     const queue = this.#queues.get(socket)!;
-    const isRequest = socket !== EVENT_SOCKET;
-    if (isRequest) {
-      this.onAnswer(new DataView(queue[0]!.buffer).getUint16(4, true) === C.NLMSG_DONE);
+    if (socket === EVENT_SOCKET) {
+      this.#received = queue.splice(0, most);
+    } else {
+      const next = queue[0]?.bytes;
+      if (next) this.onAnswer(u16(next, 4) === C.NLMSG_DONE, u32(next, 8));
+      this.#received = queue.splice(0, 1);
     }
-    this.#received = queue.splice(0, isRequest ? 1 : most);
     return this.#received.length;
   }
 
-  datagram = (i: number) => this.#received[i]!;
+  datagram = (i: number) => this.#received[i]!.bytes;
+  isFromKernel = (i: number) => this.#received[i]!.fromKernel;
+  getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
+    into.byteLength;
+  drops = () => 0;
+  takeError = () => 0;
+  error = (operation: string) => new SystemCallError(operation, 0, "0");
+  addressOf = () => 0n;
+  clock = () => 1_000;
+  timerDescriptor = () => this.port.wakeDescriptor;
+  read = () => 8;
+  close = (descriptor: number) => void this.open.delete(descriptor);
 
   armTimer(_descriptor: number, seconds: bigint): boolean {
     if (seconds === 1n) this.port.wake(); // a time in the past
@@ -105,13 +122,15 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
 
   /** The end of a dump, or ENETUNREACH for a route. */
   #answer(isDump: boolean, sequence: number): Uint8Array {
-    const message = new DataView(new ArrayBuffer(HEADER_BYTES + 20));
-    message.setUint32(0, message.byteLength, true);
-    message.setUint16(4, isDump ? C.NLMSG_DONE : C.NLMSG_ERROR, true);
-    const interrupted = this.interruptsDumps ? C.NLM_F_DUMP_INTR : 0;
-    message.setUint16(6, isDump ? C.NLM_F_MULTI | interrupted : 0, true);
-    message.setUint32(8, sequence, true);
-    message.setInt32(HEADER_BYTES, isDump ? 0 : -101, true);
-    return new Uint8Array(message.buffer);
+    if (!isDump) return errorMessage(101, sequence);
+    const flags = C.NLM_F_MULTI | (this.interruptsDumps ? C.NLM_F_DUMP_INTR : 0);
+    return encodeMessage(C.NLMSG_DONE, flags, new Uint8Array(4), sequence);
   }
+}
+
+/** NLMSG_ERROR: an errno, and the header of the request. */
+export function errorMessage(errno: number, sequence: number): Uint8Array {
+  const body = new Uint8Array(4 + C.NLMSGHDR_SIZE);
+  setU32(body, 0, -errno);
+  return encodeMessage(C.NLMSG_ERROR, C.NLM_F_CAPPED, body, sequence);
 }

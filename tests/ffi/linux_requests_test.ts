@@ -1,0 +1,84 @@
+/**
+ * What else arrives on a socket for requests: forged, late, of other requests, cut.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import type { LinuxSource } from "../../ffi/linux/source.ts";
+import { DecodeError, SystemCallError } from "../../state/errors.ts";
+import { errorMessage, FakeLinux } from "../support/fake_linux.ts";
+
+const { signal } = new AbortController();
+const EPERM = 1;
+
+/** Makes a datagram, beside the answer to the request of this number. */
+type Intruder = (sequence: number) => Uint8Array | null;
+
+/** Intrudes before the first answer to a dump, or to a lookup of routes. */
+function intrudeOnce(
+  kernel: FakeLinux,
+  before: "dump" | "lookup",
+  intruder: Intruder,
+  fromKernel = true,
+): void {
+  kernel.onAnswer = (isDump, sequence) => {
+    if (isDump !== (before === "dump")) return;
+    kernel.onAnswer = () => {};
+    kernel.intrude(intruder(sequence), fromKernel);
+  };
+}
+
+const IGNORED: [what: string, intruder: Intruder, fromKernel: boolean][] = [
+  ["another process forged", (sequence) => errorMessage(EPERM, sequence), false],
+  ["another process sent cut", () => null, false],
+  ["another process sent broken", () => new Uint8Array(3), false],
+  ["belongs to an earlier request", (sequence) => errorMessage(EPERM, sequence - 1), true],
+  ["belongs to no request", (sequence) => errorMessage(EPERM, sequence + 100), true],
+];
+
+for (const [what, intruder, fromKernel] of IGNORED) {
+  for (const before of ["dump", "lookup"] as const) {
+    Deno.test(`a read ignores what ${what}, before the answer to a ${before}`, async () => {
+      const kernel = new FakeLinux();
+      await using source = kernel.source();
+      intrudeOnce(kernel, before, intruder, fromKernel);
+      const { defaultRoute, interfaces } = await source.read(signal);
+      assertEquals([defaultRoute, interfaces], [{ ipv4: null, ipv6: null }, []]);
+      assertEquals([kernel.open.size, kernel.unread], [1, 0]); // kept for the next read
+    });
+  }
+}
+
+/** The read fails; its socket may hold answers still, so the next read opens another. */
+async function assertReplaced(kernel: FakeLinux, source: LinuxSource): Promise<void> {
+  assertEquals(kernel.open.size, 0);
+  await source.read(signal);
+  assertEquals(kernel.open.size, 1);
+}
+
+Deno.test("a read whose answer was cut fails, and its socket is not used again", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  intrudeOnce(kernel, "dump", () => null);
+  await assertRejects(() => source.read(signal), DecodeError);
+  await assertReplaced(kernel, source);
+});
+
+Deno.test("a read that the kernel refuses fails with its error, and its socket is not used again", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  intrudeOnce(kernel, "dump", (sequence) => errorMessage(EPERM, sequence));
+  const { code, codeName } = await assertRejects(() => source.read(signal), SystemCallError);
+  assertEquals([code, codeName], [EPERM, "EPERM"]);
+  await assertReplaced(kernel, source);
+});
+
+Deno.test("reads one after another share a socket, reads at the same time do not", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  for (let i = 0; i < 3; i++) await source.read(signal);
+  assertEquals(kernel.open.size, 1);
+  const [first] = kernel.open;
+  await Promise.all([source.read(signal), source.read(signal)]);
+  assertEquals([...kernel.open], [first]); // one is kept
+});
