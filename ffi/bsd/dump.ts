@@ -240,7 +240,7 @@ function hopsTo(probe: string, routes: readonly Route[]): { prefixLength: number
   const covering = routes.filter(({ destination, prefixLength }) =>
     ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
   );
-  const prefixLength = Math.max(...covering.map((route) => route.prefixLength));
+  const prefixLength = covering.reduce((most, route) => Math.max(most, route.prefixLength), 0);
   const hops = covering.filter((route) => route.prefixLength === prefixLength).sort(compareHops);
   return { prefixLength, hops };
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { findDefaultRoutes } from "../../ffi/bsd/dump.ts";
 import { decodeEvent, forEachMessage } from "../../ffi/bsd/messages.ts";
 import { legibleMessage } from "../support/bsd.ts";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../support/bsd_corpus.ts";
 import { decodesOrRefuses, guarded } from "../support/netlink.ts";
 import { Random } from "../support/random.ts";
+import { nic } from "../support/states.ts";
 
 /** For each corpus; `tests/fuzz.ts` runs more. */
 const MUTATIONS = 20_000;
@@ -52,6 +54,21 @@ Deno.test("no BSD decoder reads beyond its input", () => {
     // Sockaddrs without a header are no messages.
     decodesOrRefuses(cutMessages, () => name);
   }
+});
+
+Deno.test("findDefaultRoutes() takes any number of default routes", () => {
+  const route = {
+    family: "IPv4",
+    destination: new Uint8Array(4),
+    prefixLength: 0,
+    gateway: null,
+    index: 2,
+    flags: 0x1,
+    source: null,
+  } as const;
+  const routes = Array.from({ length: 200_000 }, () => route);
+  const { ipv4, ipv6 } = findDefaultRoutes(routes, [nic("en0", { index: 2 })], 0);
+  assertEquals([ipv4?.interface, ipv6], ["en0", null]);
 });
 
 const thirdParty = thirdPartySamples();
