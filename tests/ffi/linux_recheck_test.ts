@@ -1,0 +1,152 @@
+/**
+ * When the subscription of Linux looks up the default routes again without a message, over a kernel that the test
+ * plays and in simulated time.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import * as C from "../../ffi/linux/constants.ts";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { LINUX_KNOWS } from "../../ffi/linux/requests.ts";
+import { LinuxRuntime } from "../../ffi/linux/source.ts";
+import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
+import { POLLIN } from "../../ffi/poll_loop.ts";
+import { macrotask } from "../../ffi/time_slice.ts";
+import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { microtasks } from "../support/fake_poll.ts";
+import { FakeRoutes } from "../support/fake_routes.ts";
+import { linkMessage } from "../support/netlink.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
+
+/** The timeout of a poll without timers. */
+const NO_TIMER = 20_000;
+const INDEX = 2;
+const ROUTE = { to: "0.0.0.0/0", dev: INDEX, via: "192.0.2.254", source: "192.0.2.1" };
+const NO_ROUTES = new FakeRoutes([]);
+const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
+const LINK_DOWN = encodeMessage(C.RTM_NEWLINK, 0, [
+  ...[C.AF_UNSPEC, 0, 1, 0, INDEX, 0, 0, 0], // struct ifinfomsg: Ethernet, its index,
+  ...[0, 0, 0, 0, 0, 0, 0, 0], // no flag, no change
+  ...encodeAttribute(C.IFLA_IFNAME, new TextEncoder().encode("eth0\0")),
+]);
+
+/** A subscription whose default route goes through eth0. */
+class Machine implements AsyncDisposable {
+  readonly kernel = new FakeLinux();
+  readonly subscription: LinuxSubscription;
+  readonly #time: SimulatedTime;
+  readonly #runtime = new LinuxRuntime(this.kernel.syscalls, () => {});
+
+  constructor(time: SimulatedTime, public routes = new FakeRoutes([ROUTE])) {
+    this.#time = time;
+    const runtime = this.#runtime;
+    runtime.askRoutes = (lookup, links) => lookup.ask((queries) => this.routes.ask(queries), links);
+    const port = new NetlinkEventSocket(this.kernel.syscalls);
+    const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
+    this.subscription = new LinuxSubscription({ runtime, port, counters });
+    const table = new LinkTable();
+    table.setLink(linkMessage(INDEX, "eth0"));
+    const answer = runtime.askRoutes(this.subscription.lookup, table);
+    this.subscription.adopt(
+      {
+        interfaces: table.interfaces(),
+        defaultRoute: answer.routes,
+        knows: LINUX_KNOWS,
+        table,
+        routes: answer,
+      } as Parameters<LinuxSubscription["adopt"]>[0],
+    );
+  }
+
+  /** A message arrives. Returns the default interface in the view that follows. */
+  receive(datagram: Uint8Array): Promise<string | undefined> {
+    this.kernel.queue(datagram);
+    return this.#next(() => this.kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN }));
+  }
+
+  /** The poll waits until its timeout. Returns the same. */
+  async pass(): Promise<string | undefined> {
+    const ms = await this.timeout();
+    return await this.#next(() => {
+      this.#time.ms += ms;
+      this.kernel.port.current.timeOut();
+    });
+  }
+
+  /** How long the poll waits now. */
+  async timeout(): Promise<number> {
+    await settle();
+    return this.kernel.port.current.timeoutMs;
+  }
+
+  async #next(happen: () => void): Promise<string | undefined> {
+    const next = this.subscription.next();
+    await settle();
+    happen();
+    assertEquals((await next).value, { kind: "changed" });
+    return this.subscription.view()?.defaultRoute.ipv4?.interface;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.subscription[Symbol.asyncDispose]();
+    await this.#runtime.dispose();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    await macrotask();
+    await microtasks();
+  }
+}
+
+Deno.test("after a link went down its default route is looked up again, later each time, for 750 ms", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  assertEquals(await machine.timeout(), NO_TIMER);
+  assertEquals(await machine.receive(LINK_DOWN), "eth0");
+  for (const ms of [50, 100, 200, 400]) {
+    assertEquals(await machine.timeout(), ms);
+    assertEquals(await machine.pass(), "eth0");
+  }
+  assertEquals(await machine.timeout(), NO_TIMER);
+});
+
+Deno.test("after a link went down the routes are not looked up again once they are gone", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  assertEquals(await machine.receive(LINK_DOWN), "eth0");
+  machine.routes = NO_ROUTES;
+  assertEquals(await machine.timeout(), 50);
+  assertEquals(await machine.pass(), undefined);
+  assertEquals(await machine.timeout(), NO_TIMER);
+});
+
+Deno.test("a message that a link is down begins anew with the lookups", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  await machine.receive(LINK_DOWN);
+  for (const ms of [50, 100]) {
+    assertEquals(await machine.timeout(), ms);
+    await machine.pass();
+  }
+  await machine.receive(encodeMessage(C.RTM_DELLINK, 0, LINK_DOWN.subarray(C.NLMSGHDR_SIZE)));
+  assertEquals(await machine.timeout(), 50);
+});
+
+Deno.test("a message about no link sets no timer", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  assertEquals(await machine.receive(RULE), "eth0");
+  assertEquals(await machine.timeout(), NO_TIMER);
+});
+
+Deno.test("a default route that expires is looked up a quarter of a second later", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time, new FakeRoutes([{ ...ROUTE, expires: 7 }]));
+  assertEquals(await machine.timeout(), 7_250);
+  machine.routes = NO_ROUTES;
+  assertEquals(await machine.pass(), undefined);
+  assertEquals(await machine.timeout(), NO_TIMER);
+});
