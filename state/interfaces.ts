@@ -134,7 +134,8 @@ export function usableAddresses(
 
 /**
  * The address to show as "my LAN address": the source address of the default route, IPv4 before IPv6. Without
- * one, the best usable address: physical interfaces first, tunnels last; IPv4 before IPv6; unique-local last.
+ * a route whose interface is up and running, the best usable address: physical interfaces first, tunnels last;
+ * IPv4 before IPv6; unique-local last.
  *
  * @param state The state.
  * @param options `family` restricts the result to one family; default both.
@@ -170,7 +171,8 @@ export function primaryAddress(
 function sourceAddress(state: State, route: DefaultRoute | null): Address | undefined {
   if (route === null || route.source === null) return undefined;
   const own = findInterface(state, route.interface);
-  for (const nic of own === undefined ? [] : [own, ...sortedInterfaces(state)]) {
+  // Linux keeps the route of an interface without carrier
+  for (const nic of own?.up && own.running ? [own, ...sortedInterfaces(state)] : []) {
     const address = nic.addresses.find((held) => held.address === route.source);
     if (address !== undefined) return address;
   }

@@ -234,6 +234,14 @@ const PRIMARY: [
     "2001:db8::1/64",
     "IPv6",
   ],
+  ["nothing while the interface of the default route has no carrier", {
+    interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] })],
+    ipv4: route("eth0", { source: "192.0.2.1" }),
+  }, null],
+  ["what is usable then", {
+    interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] }), tailscale0],
+    ipv4: route("eth0", { source: "192.0.2.1" }),
+  }, "100.64.0.1/32"],
   ["a source on another interface", {
     interfaces: [nic("eth0"), nic("lo", { index: 1, addresses: ["198.51.100.7/32"] })],
     ipv4: route("eth0", { source: "198.51.100.7" }),
