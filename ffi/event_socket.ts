@@ -3,7 +3,7 @@
 // leaves bytes in the queue and stalls without an error (net-tools#165).
 import type { SourceCounters, SourceEvent } from "../state/ports.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
-import { macrotask, SLICE_MS } from "./time_slice.ts";
+import { macrotask, SLICE_MS } from "./timers.ts";
 
 /** A slice ends after this many datagrams, if not by its time. */
 const SLICE_DATAGRAMS = 256;
@@ -117,7 +117,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
  */
 export class Canary {
   readonly #send: () => number;
-  #sequence: number | null = null;
+  #sequence = 0;
   #answer: PromiseWithResolvers<boolean> | null = null;
 
   /** `send` sends a question and returns the sequence number that its answer will carry. */
@@ -159,7 +159,6 @@ export class Canary {
   close(): void {
     this.#answer?.resolve(false);
     this.#answer = null;
-    this.#sequence = null;
   }
 }
 

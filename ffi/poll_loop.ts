@@ -2,9 +2,7 @@
 //
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
-
-import { PollGuard, PollTimers } from "./poll_timers.ts";
-import { macrotask } from "./time_slice.ts";
+import { macrotask, PollGuard, PollTimers } from "./timers.ts";
 
 /** `struct pollfd { int fd; short events; short revents; }`, poll.h. */
 const POLLFD_SIZE = 8;
@@ -37,7 +35,6 @@ const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
 /** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (DESIGN 3). */
 const STORM_PAUSE_MS = 12;
-
 /** A poll that began late or does not come back keeps no timer waiting for longer than this. */
 const LATE_MS = 1_000;
 

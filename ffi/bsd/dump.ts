@@ -7,7 +7,7 @@ import { makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
-import { TimeSlice } from "../time_slice.ts";
+import { TimeSlice } from "../timers.ts";
 import type { Syscalls } from "./libc.ts";
 import {
   decodeAddress,

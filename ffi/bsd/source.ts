@@ -8,7 +8,7 @@ import { Canary, type Counters, EventSocket, PendingEvents } from "../event_sock
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop } from "../poll_loop.ts";
-import type { Alarm } from "../poll_timers.ts";
+import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
 import {

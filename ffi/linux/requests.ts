@@ -4,7 +4,7 @@ import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Knows } from "../../state/types.ts";
 import { errnoName } from "../errno.ts";
-import { TimeSlice } from "../time_slice.ts";
+import { TimeSlice } from "../timers.ts";
 import * as C from "./constants.ts";
 import { LinkTable } from "./link_table.ts";
 import {

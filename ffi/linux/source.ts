@@ -3,7 +3,7 @@ import type { Clock, NetworkSource, Reading, Subscription } from "../../state/po
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { TimeSlice } from "../time_slice.ts";
+import { TimeSlice } from "../timers.ts";
 import type { NetlinkEventSocket } from "./event_socket.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { readDump, RequestSocket } from "./requests.ts";

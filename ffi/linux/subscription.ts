@@ -4,7 +4,7 @@ import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";
-import type { Alarm } from "../poll_timers.ts";
+import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import * as C from "./constants.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";

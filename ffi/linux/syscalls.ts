@@ -143,7 +143,19 @@ export class Syscalls {
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
-    this.#fillHeaders();
+    // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
+    const pointers = new BigUint64Array(HEADERS.buffer);
+    if (pointers[0] !== 0n) return; // by an earlier one
+    const [slot, sender, iovec] = [SLOTS, SENDERS, IOVECS]
+      .map(({ buffer }) => this.addressOf(new Uint8Array(buffer)));
+    for (let i = 0; i < RECEIVE_BATCH; i++) {
+      IOVECS[i * 2] = slot! + BigInt(i * SLOT_BYTES);
+      IOVECS[i * 2 + 1] = BigInt(SLOT_BYTES);
+      const header = i * MMSGHDR_WORDS / 2;
+      pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
+      pointers[header + 2] = iovec! + BigInt(i * 16);
+      pointers[header + 3] = 1n;
+    }
   }
 
   /** The error of the call just made, for messages. */
@@ -263,21 +275,5 @@ export class Syscalls {
   /** The address of a buffer, which must stay referenced as long as the address is used. */
   addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
     return this.#libc.address_of(bytes, bytes, ZERO);
-  }
-
-  /** struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0. */
-  #fillHeaders(): void {
-    const pointers = new BigUint64Array(HEADERS.buffer);
-    if (pointers[0] !== 0n) return; // by an earlier one
-    const [slot, sender, iovec] = [SLOTS, SENDERS, IOVECS]
-      .map(({ buffer }) => this.addressOf(new Uint8Array(buffer)));
-    for (let i = 0; i < RECEIVE_BATCH; i++) {
-      IOVECS[i * 2] = slot! + BigInt(i * SLOT_BYTES);
-      IOVECS[i * 2 + 1] = BigInt(SLOT_BYTES);
-      const header = i * MMSGHDR_WORDS / 2;
-      pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
-      pointers[header + 2] = iovec! + BigInt(i * 16);
-      pointers[header + 3] = 1n;
-    }
   }
 }

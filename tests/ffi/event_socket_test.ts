@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, type Watch } from "../../ffi/poll_loop.ts";
-import { macrotask } from "../../ffi/time_slice.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 
 /** A socket whose queue is a number; its events are the numbers of the datagrams, and -1 for an overflow. */

@@ -12,7 +12,7 @@ import { LINUX_KNOWS } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
-import { macrotask } from "../../ffi/time_slice.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
 import { FakeRoutes } from "../support/fake_routes.ts";

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { POLLIN, PollLoop, type Watch } from "../../ffi/poll_loop.ts";
-import { macrotask } from "../../ffi/time_slice.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
 import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
 

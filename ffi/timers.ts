@@ -1,5 +1,6 @@
-// Timers that the blocked poll carries in its timeout. The first timer of the runtime loads `node:timers`:
-// 8 ms and 4 MiB; and each one that was cancelled wakes the event loop all the same.
+// Timers that the blocked poll carries in its timeout: the first timer of the runtime loads `node:timers`, 8 ms and
+// 4 MiB, and each one that was cancelled wakes the event loop all the same. And work in slices, between which the
+// event loop has its turn.
 import type { Clock, Timer } from "../state/ports.ts";
 
 /** Timers called in one turn of the event loop; the others follow in the next. */
@@ -171,4 +172,31 @@ export class PollGuard {
     this.#at = Infinity;
     this.#call();
   };
+}
+
+/** The length of a slice. */
+export const SLICE_MS = 8;
+/** The first one of a read: short reads need no pause, since the first timer of a process takes 8 ms to load. */
+const FIRST_SLICE_MS = 16;
+
+/** Long work in slices, so that it holds the event loop no longer than a slice at a time. */
+export class TimeSlice {
+  #end = performance.now() + FIRST_SLICE_MS;
+
+  /** Whether it is time to pause. */
+  get isOver(): boolean {
+    return performance.now() >= this.#end;
+  }
+
+  /** Lets timers and other sockets have their turn; the next slice begins. */
+  async pause(signal: AbortSignal): Promise<void> {
+    await macrotask();
+    signal.throwIfAborted();
+    this.#end = performance.now() + SLICE_MS;
+  }
+}
+
+/** Lets timers and other sockets have their turn; a timer would take a millisecond. */
+export function macrotask(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
