@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import * as C from "../../ffi/linux/constants.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
-import { LINUX_KNOWS } from "../../ffi/linux/requests.ts";
+import { type Dump, LINUX_KNOWS } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
@@ -48,15 +48,10 @@ class Machine implements AsyncDisposable {
     const table = new LinkTable();
     table.setLink(linkMessage(INDEX, "eth0"));
     const answer = runtime.askRoutes(this.subscription.lookup, table);
-    this.subscription.adopt(
-      {
-        interfaces: table.interfaces(),
-        defaultRoute: answer.routes,
-        knows: LINUX_KNOWS,
-        table,
-        routes: answer,
-      } as Parameters<LinuxSubscription["adopt"]>[0],
-    );
+    const { routes: defaultRoute } = answer;
+    const interfaces = table.interfaces();
+    const dump: Dump = { interfaces, defaultRoute, knows: LINUX_KNOWS, table, routes: answer };
+    this.subscription.adopt(dump);
   }
 
   /** A message arrives. Returns the default interface in the view that follows. */
