@@ -39,8 +39,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   #more = false; // the last slice of this wake-up was cut short
   #emptyWakeUps = 0;
   #closed: Promise<void> | null = null;
-  #received = 0; // datagrams received so far, and at the last wake-up
-  #lastReceived = 0;
+  #received = 0; // datagrams since the last wake-up
 
   /** `watch` must watch the descriptor of `port`. */
   constructor(port: SocketPort<E>, watch: Watch) {
@@ -102,8 +101,8 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
 
   #countEmptyWakeUps(events: number): void {
     // drain() may have taken between two wake-ups what this one was for
-    const empty = events === 0 && this.#received === this.#lastReceived;
-    this.#lastReceived = this.#received;
+    const empty = events === 0 && this.#received === 0;
+    this.#received = 0;
     this.#emptyWakeUps = empty ? this.#emptyWakeUps + 1 : 0;
     if (this.#emptyWakeUps === EMPTY_WAKE_UPS) {
       throw new Error(`The routing socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);

@@ -120,8 +120,7 @@ const GRACE_TURNS = 32;
  */
 export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
-  /** By path; that of the one that is found is "". */
-  readonly #loaded = new Map<string, { users: number; readonly system: Promise<S> }>();
+  readonly #loaded = new Map<string | undefined, { users: number; readonly system: Promise<S> }>();
 
   /** Nothing is loaded before it is wanted. */
   constructor(load: (path: string | undefined) => Promise<S>) {
@@ -130,31 +129,29 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
 
   /** Loads it, or shares what is loaded. Every success needs one `release()`. */
   async acquire(path: string | undefined): Promise<S> {
-    const key = path ?? "";
-    const counted = this.#loaded.get(key) ?? { users: 0, system: this.#load(path) };
-    this.#loaded.set(key, counted);
+    const counted = this.#loaded.get(path) ?? { users: 0, system: this.#load(path) };
+    this.#loaded.set(path, counted);
     counted.users++;
     try {
       return await counted.system;
     } catch (error) {
-      if (this.#loaded.get(key) === counted) this.#loaded.delete(key);
+      if (this.#loaded.get(path) === counted) this.#loaded.delete(path);
       throw error;
     }
   }
 
   /** Whether somebody has it loaded, so that no permission is needed any more. */
   has(path: string | undefined): boolean {
-    return this.#loaded.has(path ?? "");
+    return this.#loaded.has(path);
   }
 
   /** Gives it back; the last one unloads it. */
   async release(path: string | undefined): Promise<void> {
-    const key = path ?? "";
-    const counted = this.#loaded.get(key);
+    const counted = this.#loaded.get(path);
     if (counted === undefined || --counted.users > 0) return;
     for (let turn = 0; turn < GRACE_TURNS; turn++) await null;
-    if (counted.users > 0 || this.#loaded.get(key) !== counted) return;
-    this.#loaded.delete(key);
+    if (counted.users > 0 || this.#loaded.get(path) !== counted) return;
+    this.#loaded.delete(path);
     await (await counted.system).dispose();
   }
 }

@@ -32,22 +32,18 @@ export class PollTimers implements Clock {
     this.#onChange = onChange;
   }
 
-  /** The wall clock. */
   now(): number {
     return Date.now();
   }
 
-  /** The clock of the timers. */
   monotonic(): number {
     return performance.now();
   }
 
-  /** Calls once. */
   setTimeout(call: () => void, ms: number): Timer {
     return started(this.alarm(call), ms);
   }
 
-  /** Calls again and again. */
   setInterval(call: () => void, ms: number): Timer {
     return started(this.alarm(call, ms), ms);
   }

@@ -145,3 +145,27 @@ Deno.test("a default route that expires is looked up a quarter of a second later
   assertEquals(await machine.pass(), undefined);
   assertEquals(await machine.timeout(), NO_TIMER);
 });
+
+/** RTM_NEWADDR of an IPv4 address with 24 bits. */
+function newAddress(index: number, ...bytes: number[]): Uint8Array {
+  const ifaddrmsg = [C.AF_INET, 24, 0x80, 0, index, 0, 0, 0];
+  const local = encodeAttribute(C.IFA_LOCAL, Uint8Array.from(bytes));
+  return encodeMessage(C.RTM_NEWADDR, 0, [...ifaddrmsg, ...local]);
+}
+
+Deno.test("a default route that expires is noticed if an address that leaves it arrives during the lookup", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  await machine.receive(newAddress(INDEX, 192, 0, 2, 1));
+  const routes = new FakeRoutes([{ ...ROUTE, expires: 7 }]);
+  const { ask } = routes;
+  const arriving = [newAddress(INDEX + 1, 198, 51, 100, 1)];
+  machine.routes = Object.assign(routes, {
+    ask: (queries: readonly Uint8Array[]) => {
+      arriving.splice(0).forEach((datagram) => machine.kernel.queue(datagram));
+      return ask(queries);
+    },
+  });
+  assertEquals(await machine.receive(RULE), "eth0");
+  assertEquals(await machine.timeout(), 7_250);
+});
