@@ -33,7 +33,7 @@ import {
   type SnapshotOptions,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
-import { type Following, SnapshotStream } from "./actor/streams.ts";
+import { SnapshotStream, type StreamContext } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
 import type { OpenedSource } from "./state/opened_source.ts";
@@ -294,7 +294,7 @@ export function watchNetwork(
   const cancelled = new AbortController();
   let runner: Runner | null = null;
   // async, so that a bad option errors the stream as every failure does
-  const open = async (): Promise<Following> => {
+  const open = async (): Promise<StreamContext> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
     runner = await openRunner({ ...options, signal });

@@ -1,4 +1,4 @@
-// The clock of the runtime, and the timers of one monitor, with the time limits of its calls of a source.
+// The clock of the runtime, and the timers of one monitor, with the time limits of its calls to a source.
 import type { Clock, Timer } from "../state/ports.ts";
 
 /** The longest delay of a timer, in milliseconds: `setTimeout()` with a longer one fires after 1 ms. */
@@ -22,8 +22,8 @@ function timer(id: Parameters<typeof Deno.refTimer>[0]): Timer {
 
 /**
  * The time limit of a call is split into slices, so that time during which the event loop was blocked is not charged
- * to the call: after a block timers fire before answers are delivered, and a slice that ends late leaves time for
- * the answer.
+ * to the call: after such a block, timers fire before answers are delivered, and a slice that ends late leaves time
+ * for the answer.
  */
 const SLICES = 5;
 
@@ -61,25 +61,25 @@ export class TimerSet {
     for (const timer of this.#timers) refd ? timer.ref() : timer.unref();
   }
 
-  /** Calls once after a delay. Returns what cancels it. */
+  /** Calls `f` once, after a delay. Returns a function that cancels the timer. */
   once(f: () => void, ms: number): () => void {
     let returned = false;
     const fire = (): void => {
       if (this.#timers.delete(timer)) f();
     };
-    // a clock of the user's may call back before it returns
+    // a user's clock may call back before its `setTimeout()` returns
     const onTime = (): void => returned ? fire() : queueMicrotask(fire);
     const timer = this.clock.setTimeout(onTime, Math.ceil(ms));
     returned = true;
     return this.#keep(timer);
   }
 
-  /** Calls at an interval, likewise. */
+  /** Calls `f` at an interval. Returns a function that cancels the timer. */
   every(f: () => void, ms: number): () => void {
     return this.#keep(this.clock.setInterval(f, ms));
   }
 
-  /** Starts a call. At its limit its signal is aborted. */
+  /** Starts a call; its signal is aborted at the time limit. */
   call<T>({ what, limitMs, call, done, late }: TimedCall<T>): void {
     const controller = new AbortController();
     this.#calls.add(controller);

@@ -84,14 +84,14 @@ export class Runner {
     return Object.freeze({ ...this.#model.health, ...all });
   }
 
-  /** The counters; those of messages are the source's own, if it has some. */
+  /** The counters; those of messages come from the source, if it counts them. */
   get metrics(): Metrics {
     const { metrics } = this.#model;
     const { events, ignored, malformed, spoofed } = this.#opened.source.counters ?? metrics;
     return Object.freeze({ ...metrics, events, ignored, malformed, spoofed });
   }
 
-  /** A full read that begins from now on; resolves with the snapshot that shows it. */
+  /** Requests a full read that begins after this call; resolves with the snapshot that shows it. */
   refresh(): Promise<Snapshot> {
     if (this.broadcast.closed) return Promise.reject(new MonitorClosedError());
     const token = ++this.#lastToken;
@@ -107,7 +107,7 @@ export class Runner {
     for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);
   }
 
-  /** Ends the streams and rejects whoever waits. Resolves when nothing of the monitor runs any more. */
+  /** Ends the streams and rejects pending calls. Resolves when nothing of the monitor runs any more. */
   close(reason: unknown = new MonitorClosedError()): Promise<void> {
     if (this.broadcast.closed) return this.closed;
     this.broadcast.close();
@@ -117,7 +117,7 @@ export class Runner {
     this.#timers.stop(reason);
     this.#opening.reject(reason);
     for (const { promise, reject } of this.#refreshes.values()) {
-      promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
+      promise.catch(() => {}); // a caller that ignores the promise gets no unhandled rejection
       reject(new MonitorClosedError());
     }
     this.#refreshes.clear();
@@ -194,7 +194,7 @@ export class Runner {
           const { clock } = this.#options;
           const since = clock.monotonic();
           const state = this.#build(reading);
-          // with thousands of interfaces what follows takes as long again: not in the same turn
+          // with thousands of interfaces the next step takes as long again: leave it to another turn
           if (clock.monotonic() - since > LONG_BUILD_MS) await new Promise(setImmediate);
           return { reading, state };
         },
@@ -253,8 +253,8 @@ export class Runner {
   }
 
   /**
-   * The state that a reading makes, without resume. Only here is the user's predicate called: it may close the
-   * monitor, and then nothing is dispatched any more.
+   * The state built from a reading, without resume. Only this method calls the user's `ignoreInterface`, which may
+   * close the monitor; nothing is dispatched after that.
    */
   #build(reading: Reading): State {
     const { newest } = this.#model; // states share what did not change
@@ -265,7 +265,7 @@ export class Runner {
     return state;
   }
 
-  /** Calls the subscription if it is still there; what it throws is its end. */
+  /** Calls the subscription if it is still there; if it throws, it counts as lost. */
   #onSubscription(id: number, call: (subscription: Subscription) => void): void {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
@@ -323,7 +323,7 @@ export class Runner {
     void this.#attempt("ref or unref a subscription", call);
   }
 
-  /** Calls the source where its failure changes nothing: it is logged. */
+  /** Calls the source where a failure is only logged. */
   async #attempt(what: string, call: () => void | PromiseLike<void>): Promise<void> {
     try {
       await call();

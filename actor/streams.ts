@@ -1,5 +1,5 @@
-// The snapshots of one monitor and the streams that deliver them. Nothing is queued: what lies between the newest
-// snapshot and the one that a reader got last is worked out when it reads. A stream that nobody reads costs nothing.
+// The snapshots of one monitor and the streams that deliver them. Nothing is queued: when a reader reads, the stream
+// computes the difference between its last snapshot and the newest one. A stream that nobody reads costs nothing.
 import { diffStates } from "../state/diff.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import { isMajorChange, majorReasons, neverAffected } from "../state/impact.ts";
@@ -22,12 +22,12 @@ interface Published {
 
 /** The snapshots of one monitor, and who waits for the next one. */
 export class Broadcast {
-  /** The streams with a pending read: only these are held, and told of publications. */
+  /** The streams with a pending read: only these are held strongly, and notified of publications. */
   readonly waiting = new Set<SnapshotStream>();
   readonly timers: TimerSet;
   /** Milliseconds until the events received so far are published; 0 if none are pending. */
   readonly pendingMs: () => number;
-  /** For major decisions. It must not run user code. */
+  /** Used to decide whether a change is major. It must not run user code. */
   readonly options: { readonly ignoreInterface: (nic: Interface) => boolean };
   newest!: Published; // there is none before `publish()`
   majorAt = -Infinity; // when the last major snapshot was published
@@ -35,9 +35,9 @@ export class Broadcast {
   readonly #ends = new Set<() => void>();
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
-  readonly #lastSequence = new Map<Cause, number>(); // of a publication, by cause
+  readonly #lastSequence = new Map<Cause, number>(); // of the last publication with each cause
   /** The last publication that was major because of a sleep. */
-  #longSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
+  #majorSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
 
   constructor(timers: TimerSet, options: Broadcast["options"], pendingMs: () => number) {
     this.timers = timers;
@@ -45,15 +45,15 @@ export class Broadcast {
     this.pendingMs = pendingMs;
   }
 
-  /** Makes the next snapshot, and tells the streams and `waitFor()` calls that wait. */
+  /** Makes the next snapshot, and notifies the streams and `waitFor()` calls that are waiting. */
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before: Published | undefined = this.newest;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
     const reasons = before ? majorReasons(before.snapshot.state, state, this.options) : NONE;
     const reason = reasons.find((it) => it.kind === "resumed");
-    if (reason !== undefined) this.#longSleep = { sequence, reason };
+    if (reason !== undefined) this.#majorSleep = { sequence, reason };
     const snapshot = makeSnapshot({ sequence, at, causes: [...causes], changes, reasons, state });
-    // every stream delivers a resume, so to settling it is major
+    // every stream delivers a resume, so settling treats it as major
     const isMajor = !before || snapshot.major || causes.includes("resume");
     const nextMajor = isMajor ? { at: null } : before.nextMajor;
     this.newest = { snapshot, at: publishedAt, nextAt: null, nextMajor };
@@ -64,11 +64,11 @@ export class Broadcast {
     }
     for (const stream of [...this.waiting]) stream.consider();
     for (const watcher of [...this.#watchers]) {
-      if (this.#watchers.has(watcher)) watcher(snapshot); // not if one before it closed the monitor
+      if (this.#watchers.has(watcher)) watcher(snapshot); // an earlier one may have closed the monitor
     }
   }
 
-  /** A stream follows until the signal is aborted. It is held weakly. Returns what removes it. */
+  /** Adds a stream, held weakly, until the signal is aborted. Returns a function that removes it. */
   add(stream: SnapshotStream, signal: AbortSignal | null): () => void {
     const weak = new WeakRef(stream);
     const end = (): void => weak.deref()?.end();
@@ -91,7 +91,7 @@ export class Broadcast {
         if (snapshot !== null && predicate(snapshot.state)) resolve(snapshot);
         else if (signal?.aborted) reject(signal.reason);
         else if (this.closed) {
-          promise.catch(() => {}); // whoever does not await it need not handle the end of the monitor
+          promise.catch(() => {}); // a caller that ignores the promise gets no unhandled rejection
           reject(new MonitorClosedError());
         } else return void this.#watchers.add(watcher);
       } catch (error) {
@@ -119,23 +119,23 @@ export class Broadcast {
     if (snapshot.sequence === seen.sequence + 1) return snapshot;
     const changes = diffStates(seen.state, snapshot.state);
     if (changes.length === 0) return null;
-    const causes = CAUSES.filter((cause) => this.isLater(cause, seen));
+    const causes = CAUSES.filter((cause) => this.hasCauseSince(cause, seen));
     let reasons = majorReasons(seen.state, snapshot.state, this.options);
-    const sleep = this.longSleepSince(seen);
-    if (sleep !== null && !reasons.some(({ kind }) => kind === "resumed")) { // a short one came after it
+    const sleep = this.majorSleepSince(seen);
+    if (sleep !== null && !reasons.some(({ kind }) => kind === "resumed")) { // a shorter sleep came after it
       reasons = Object.freeze([...reasons, sleep]);
     }
     return makeSnapshot({ ...snapshot, causes, changes, reasons });
   }
 
   /** Whether a publication after this snapshot had this cause. */
-  isLater(cause: Cause, seen: Snapshot): boolean {
+  hasCauseSince(cause: Cause, seen: Snapshot): boolean {
     return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
   }
 
   /** The last major sleep after this snapshot; null if there was none. */
-  longSleepSince(seen: Snapshot): ResumedReason | null {
-    const last = this.#longSleep;
+  majorSleepSince(seen: Snapshot): ResumedReason | null {
+    const last = this.#majorSleep;
     return last !== null && last.sequence > seen.sequence ? last.reason : null;
   }
 
@@ -171,7 +171,8 @@ const LOCKING = [
   "tee",
 ] as const;
 
-export interface Following {
+/** What a stream follows, and with which options. */
+export interface StreamContext {
   readonly broadcast: Broadcast;
   readonly options: ResolvedSnapshotOptions;
 }
@@ -185,25 +186,25 @@ export class SnapshotStream {
   #isNew = false; // it begins with the current snapshot, and has not delivered it yet
   #seen!: Snapshot; // the snapshot to compare with
   #mark!: Published; // the publication after which changes are undelivered
-  #netMajorAt: number | null = null; // of the publication that made a difference of minor steps major
+  #netMajorAt: number | null = null; // when minor changes added up to a major one
   #examined!: Snapshot; // the newest one that was examined for the option `affects`
   /** The first and the last undelivered change that affects the address. */
   #affected: { readonly firstAt: number; readonly lastAt: number } | null = null;
-  #heldAt: Published | null = null; // the newest when settling ended; null while it goes on
+  #settledOn: Published | null = null; // the newest when settling ended; null while it goes on
   #cancelTimer: (() => void) | null = null;
   #remove: () => void = () => {};
   #ended = false;
 
-  /** Follows from the current snapshot on. A promise that rejects errors the stream. */
+  /** Follows from the current snapshot on. If the promise rejects, the stream errors. */
   constructor(
-    following: Following | Promise<Following>,
+    context: StreamContext | Promise<StreamContext>,
     onCancel: (reason: unknown) => void | Promise<void> = () => {},
   ) {
     this.readable = new ReadableStream<Snapshot>({
       start: (controller) => {
         this.#controller = controller;
-        if (!(following instanceof Promise)) return this.#follow(following);
-        return following.then((it) => this.#follow(it));
+        if (!(context instanceof Promise)) return this.#follow(context);
+        return context.then((it) => this.#follow(it));
       },
       pull: () => {
         this.#broadcast.waiting.add(this);
@@ -223,7 +224,7 @@ export class SnapshotStream {
     this.#controller.close();
   }
 
-  #follow({ broadcast, options }: Following): void {
+  #follow({ broadcast, options }: StreamContext): void {
     if (this.#ended) return;
     if (broadcast.closed || options.signal?.aborted) return this.end();
     this.#broadcast = broadcast;
@@ -240,7 +241,7 @@ export class SnapshotStream {
     this.#remove();
   }
 
-  /** Whoever reads next pulls again. */
+  /** Drops the pending read; the next read calls `pull()` again. */
   #forgetRead(): void {
     this.#broadcast?.waiting.delete(this); // it may follow nothing yet
     this.#cancelTimer?.();
@@ -248,8 +249,8 @@ export class SnapshotStream {
   }
 
   /**
-   * A stream is not told that a reader gave up its pending read, by `releaseLock()` or at the end of a pipe. What
-   * is delivered for such a read would be queued and grow stale.
+   * A stream is not notified when a reader abandons its pending read, by `releaseLock()` or at the end of a pipe. A
+   * snapshot delivered to such a read would be queued and go stale, so the locking methods are wrapped.
    */
   #watchLock(): void {
     for (const name of LOCKING) {
@@ -271,7 +272,7 @@ export class SnapshotStream {
     }
   }
 
-  /** While a read is pending: delivers what is due, or sees to it that it will be. */
+  /** While a read is pending: delivers a snapshot if one is due, or sets a timer for when one will be. */
   consider(): void {
     if (!this.readable.locked) return this.#forgetRead();
     if (this.#isNew) return this.#deliver(this.#broadcast.introduction());
@@ -281,7 +282,7 @@ export class SnapshotStream {
     const wait = this.#waitMs(firstAt);
     if (wait > 0) return this.#arm(wait);
     const snapshot = this.#broadcast.since(this.#seen);
-    if (snapshot !== null && this.#isWorthTelling(snapshot)) this.#deliver(snapshot);
+    if (snapshot !== null && this.#isWanted(snapshot)) this.#deliver(snapshot);
     else this.#settled();
   }
 
@@ -289,7 +290,7 @@ export class SnapshotStream {
     const { affects, majorOnly } = this.#options;
     const { at, snapshot } = this.#broadcast.newest;
     if (affects === null || this.#examined.sequence === snapshot.sequence) return;
-    // what affects may be minor, until a later change that does not affect is major
+    // a change that affects the address may be minor, and become major with a later one that does not affect it
     const from = majorOnly ? this.#seen : this.#examined;
     this.#examined = snapshot;
     if (this.#isAffected(from, snapshot)) {
@@ -305,7 +306,7 @@ export class SnapshotStream {
     return this.#affected && Math.max(firstAt, this.#affected.firstAt);
   }
 
-  /** With an interface left out, minor steps can add up to a major difference (from eth0 by docker0 to wlan0). */
+  /** With `ignoreInterface`, minor changes can add up to a major one (from eth0 via docker0 to wlan0). */
   #firstMajorAt(): number | null {
     const { newest, options } = this.#broadcast;
     const firstAt = this.#netMajorAt ?? this.#mark.nextMajor.at;
@@ -325,9 +326,9 @@ export class SnapshotStream {
   }
 
   /**
-   * Milliseconds until something is due. An event that came while it settled may still wait for its window,
-   * which can end at the very moment that settling does: that publication is waited for, so that an address
-   * that came back is not reported as gone.
+   * Milliseconds until a snapshot is due. An event received while the stream settles may not be published yet, and
+   * its window may end just when settling ends. The stream waits for that publication, so that an address that
+   * came back is not reported as removed.
    */
   #waitMs(firstAt: number): number {
     const { settleMs, settleMaxMs } = this.#options;
@@ -335,22 +336,22 @@ export class SnapshotStream {
     const now = timers.clock.monotonic();
     const latest = firstAt + settleMaxMs - now;
     const wait = Math.min(this.#lastChangeAt() + settleMs - now, latest);
-    if (wait > 0) this.#heldAt = null;
+    if (wait > 0) this.#settledOn = null;
     if (wait > 0 || settleMs === 0) return wait;
-    this.#heldAt ??= newest;
-    return this.#heldAt === newest ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
+    this.#settledOn ??= newest;
+    return this.#settledOn === newest ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
   }
 
-  #isWorthTelling(snapshot: Snapshot): boolean {
+  #isWanted(snapshot: Snapshot): boolean {
     return this.#isAffected(this.#seen, snapshot) &&
       (!this.#options.majorOnly || snapshot.major ||
-        this.#broadcast.isLater("resume", this.#seen));
+        this.#broadcast.hasCauseSince("resume", this.#seen));
   }
 
   #isAffected(from: Snapshot, to: Snapshot): boolean {
     const { affects } = this.#options;
     if (affects === null || affects(from.state, to.state)) return true;
-    return affects !== neverAffected && this.#broadcast.longSleepSince(from) !== null;
+    return affects !== neverAffected && this.#broadcast.majorSleepSince(from) !== null;
   }
 
   #deliver(snapshot: Snapshot): void {
@@ -361,12 +362,12 @@ export class SnapshotStream {
     if (!this.#ended) this.#controller.enqueue(snapshot);
   }
 
-  /** Everything published so far is delivered, or not worth it. */
+  /** Everything published so far has been delivered, or is not wanted. */
   #settled(): void {
     this.#mark = this.#broadcast.newest;
     this.#netMajorAt = null;
     this.#affected = null;
-    this.#heldAt = null;
+    this.#settledOn = null;
   }
 
   #arm(ms: number): void {

@@ -19,8 +19,8 @@ import {
 import type { Address, Change, DefaultRouteChange, ResumedReason, State } from "./types.ts";
 
 /**
- * After a sleep of this length nothing opened before can be trusted, in milliseconds. Shorter gaps occur on
- * machines that only dozed or were paused (tailscale#11519).
+ * A sleep of this many milliseconds or more is major: no connection opened before it can be trusted. Shorter gaps
+ * occur on machines that only dozed or were paused (tailscale#11519).
  */
 const MAJOR_SLEEP_MS = 600_000;
 
@@ -34,8 +34,8 @@ const NONE: readonly never[] = Object.freeze([]);
  * changed; addresses removed, added and changed; default routes; a wake-up from sleep; what the source
  * knows. Within each group they are sorted by interface index, then address.
  *
- * Interfaces are matched by name, so a renamed interface is a removal and an addition. An address with
- * another prefix length is another address. The states may be copies (JSON, structuredClone); the
+ * Interfaces are matched by name, so a renamed interface is a removal and an addition. The same address
+ * with another prefix length is another address. The states may be copies (JSON, structuredClone); the
  * comparison is cheap if they share interfaces, as the states of one monitor do.
  *
  * @param previous The state before.
@@ -58,16 +58,16 @@ export function diffStates(previous: State, next: State): readonly Change[] {
   for (const pair of pairRoutes(previous, next)) {
     if (!equalRoutes(pair.from, pair.to)) changes.push({ kind: "default-route-changed", ...pair });
   }
-  pushSourceChanges(changes, previous, next);
+  pushResumeAndSource(changes, previous, next);
   return freezeList(changes);
 }
 
-/** The changes of interfaces and addresses between what the sources of two states said. */
+/** The changes of interfaces and addresses between two states, as their sources reported them. */
 export function diffInterfaces(previous: State, next: State): readonly Change[] {
   return freezeList(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
 }
 
-/** Whether the sources of two states said equal interfaces with equal addresses. */
+/** Whether two states have equal interfaces and addresses, as their sources reported them. */
 export function sameInterfaces(a: State, b: State): boolean {
   return diffInterfaces(a, b).length === 0;
 }
@@ -78,7 +78,7 @@ export function sameRoutes(a: State, b: State): boolean {
 }
 
 /** The major sleep that lies between two states; null if there is none. */
-export function longSleepBetween(previous: State, next: State): ResumedReason | null {
+export function majorSleepBetween(previous: State, next: State): ResumedReason | null {
   const sleptMs = resumeBetween(previous, next)?.sleptMs ?? 0;
   return sleptMs >= MAJOR_SLEEP_MS ? { kind: "resumed", sleptMs } : null;
 }
@@ -141,15 +141,15 @@ function resumeBetween(
   return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
 }
 
-function pushSourceChanges(changes: Change[], previous: State, next: State): void {
+function pushResumeAndSource(changes: Change[], previous: State, next: State): void {
   const resume = resumeBetween(previous, next);
   if (resume !== null) changes.push({ kind: "resumed", ...resume });
   const { knows: { links, addressFlags, routes }, resumedAt, sleptMs } = next;
   const before = previous.knows;
-  const isForgotten = resume === null &&
+  const isResumeLost = resume === null &&
     (previous.resumedAt !== resumedAt || previous.sleptMs !== sleptMs);
   if (
-    isForgotten || before.links !== links || before.addressFlags !== addressFlags ||
+    isResumeLost || before.links !== links || before.addressFlags !== addressFlags ||
     before.routes !== routes
   ) {
     const knows = Object.freeze({ links, addressFlags, routes });
@@ -177,7 +177,7 @@ function pushSourceChanges(changes: Change[], previous: State, next: State): voi
  */
 export function applyChanges(previous: State, changes: readonly Change[]): State {
   const nics = new Map(sortedInterfaces(previous).map((nic) => [nic.name, nic]));
-  const addresses = new Map<string, Map<string, Address>>(); // of interfaces where one changes, by CIDR
+  const addresses = new Map<string, Map<string, Address>>(); // by interface name, then CIDR
   let { defaultRoute, knows, resumedAt, sleptMs } = previous;
   for (const change of changes) {
     switch (change.kind) {

@@ -1,5 +1,5 @@
 // What a difference between two states means: to a program, to one socket, and to open connections.
-import { freezeList, longSleepBetween, pairRoutes, type RoutePair } from "./diff.ts";
+import { freezeList, majorSleepBetween, pairRoutes, type RoutePair } from "./diff.ts";
 import { escapeText } from "./format.ts";
 import { addressesOf, findInterface, isBindable, pairInterfaces } from "./interfaces.ts";
 import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
@@ -82,7 +82,7 @@ export function majorReasons(
 ): readonly Reason[] {
   if (previous === next) return freezeList([]);
   const ignore = askOnce(options.ignoreInterface);
-  const sleep = longSleepBetween(previous, next);
+  const sleep = majorSleepBetween(previous, next);
   return freezeList([
     ...pairRoutes(previous, next).flatMap((pair) => routeReasons(pair, previous, next, ignore)),
     ...interfaceReasons(previous, next, ignore),
@@ -192,7 +192,7 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
   const isWildcard = parsed.address === "0.0.0.0" || parsed.address === "::";
   return (previous, next) => {
     if (previous === next) return false;
-    if (longSleepBetween(previous, next) !== null) return true;
+    if (majorSleepBetween(previous, next) !== null) return true;
     return isWildcard
       ? wildcardAffected(parsed, previous, next)
       : holdersDiffer(parsed, previous, next, (nic) =>
@@ -270,7 +270,7 @@ function selects({ interface: name, zone }: Parsed, state: State): (nic: Interfa
 export function connectionLoss(previous: State, next: State): Reason | null {
   if (previous === next) return null;
   const pair = pairRoutes(previous, next).find((one) => isRouteLost(one, previous, next));
-  return longSleepBetween(previous, next) ??
+  return majorSleepBetween(previous, next) ??
     (pair ? { kind: "default-route", ...pair } : addressLoss(previous, next));
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the actor needs of others: time, a log and a source of network state. Types only; they are public, so that
+ * What a monitor needs from outside: time, a log and a source of network state. Types only; they are public, so that
  * programs and tests can bring their own.
  *
  * @module
@@ -14,7 +14,7 @@ export interface Clock {
   monotonic(): number;
   /** Calls the function once, after that many milliseconds. */
   setTimeout(f: () => void, ms: number): Timer;
-  /** Calls the function every that many milliseconds. */
+  /** Calls the function repeatedly, at this interval in milliseconds. */
   setInterval(f: () => void, ms: number): Timer;
 }
 
@@ -68,12 +68,12 @@ export type SourceCounters = Pick<Metrics, "events" | "ignored" | "malformed" | 
 /** A stream of events. It ends if the socket is lost, and throws if it is lost with an error. */
 export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent> {
   /**
-   * Drains the socket, then returns the table with default routes looked up now.
+   * Drains the socket, then returns what the link table holds, with default routes looked up now.
    *
    * @returns Null if the source keeps no table: the monitor calls `read()` instead.
    */
   view(): Reading | null;
-  /** Replaces the table by a full read. */
+  /** Replaces the table with that of a full read. */
   adopt(reading: Reading): void;
   /**
    * Sends a canary: does the socket still receive?
@@ -101,8 +101,8 @@ export type SourceEvent =
 /** The kernel's state at one moment, as far as the source can know it. */
 export interface Reading {
   /**
-   * The interfaces with their addresses, in any order. `hostOnly` as topology, type and name tell: the monitor
-   * clears it for interfaces of default routes, and for all but loopback in a container.
+   * The interfaces with their addresses, in any order. `hostOnly` reflects only topology, type and name: the
+   * monitor clears it for interfaces of default routes and, in a container, for all but loopback.
    */
   readonly interfaces: readonly Interface[];
   /** The default route of each family. */

@@ -1,9 +1,9 @@
 // Views and full reads: when they begin, when what they show is published, and how reconcile compares them.
 //
-// Every publication goes through one window. Nothing moves it, so a storm of any length is published every
-// `coalesceMs` (a window that restarts with every event never ends in one). It begins with a publication, so what
-// changes nothing delays no later change. Reconcile compares the table that events keep with the kernel state, whatever
-// the events said (net-tools#158: a missed event froze a process on an old address for the rest of its life).
+// A window of `coalesceMs` begins with each publication; the next one waits for its end. Events do not restart the
+// window (it would never end in a storm), so a storm is published every `coalesceMs`. An event that changes nothing
+// begins no window and delays no later change. Reconcile compares the table that events keep with the kernel state,
+// whatever the events said (net-tools#158: a missed event froze a process on an old address for good).
 import { diffInterfaces, diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
@@ -18,7 +18,7 @@ import {
   type Socket,
 } from "./model.ts";
 
-/** All causes; the first that applies names a snapshot. */
+/** All causes; the first that applies is `snapshot.cause`. */
 export const CAUSES: readonly Cause[] = [
   "initial",
   "resume",
@@ -29,14 +29,14 @@ export const CAUSES: readonly Cause[] = [
   "event",
 ];
 
-const MAX_ROUNDS = 4; // a difference that persists longer is drift even if events came between
-const RECHECK_MS = 50; // how long a message may arrive after a read has shown its change
+const MAX_ROUNDS = 4; // a difference that persists longer is drift even if events came in between
+const RECHECK_MS = 50; // a read may show a change this long before its message arrives
 const LONGEST_REST_MS = 3_000; // work may only seem to take long, as when the process was stopped
 
 /**
- * How long to rest after work that took so many milliseconds. Views and reads take at most a quarter of the
- * time. They rest for at least a millisecond, which only a timer can end, so that the program's own timers and
- * I/O get their turn. Work that took no time by the clock needs no rest: that is a manual clock.
+ * How long to rest after work that took `tookMs`. Views and reads take at most a quarter of the time. A rest lasts at
+ * least a millisecond, so it ends with a timer, and the program's own timers and I/O get their turn. Work that took
+ * no time by the clock needs no rest: the clock is a manual one.
  */
 export function restMs(tookMs: number): number {
   return tookMs > 0 ? Math.min(Math.max(3 * tookMs, 1), LONGEST_REST_MS) : 0;
@@ -114,7 +114,7 @@ function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   if (draft.window) draft.effects.push({ kind: "disarm", timer: "window" });
   draft.window = false;
   if (resumes.length > 0) considerPublication(draft, "resume");
-  // a read published while an event waited for the pace of views
+  // a read was published; an event still waits because views are paced
   if (draft.changePending) considerPublication(draft, "event");
 }
 
@@ -125,7 +125,7 @@ function openWindow(draft: Draft): void {
   draft.effects.push({ kind: "arm", timer: "window", ms });
 }
 
-/** Monotonic milliseconds from which on something may be published. */
+/** The earliest time of the next publication, in monotonic milliseconds. */
 function publishFrom({ publishedAt, config }: Readonly<Model>): number {
   return publishedAt + config.coalesceMs;
 }
@@ -149,7 +149,7 @@ function settle(draft: Draft, tokens: readonly number[]): void {
   if (tokens.length > 0) draft.effects.push({ kind: "settle", tokens });
 }
 
-/** Requests a full read that begins from now on. */
+/** Requests a full read that begins after this call. */
 export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
   const { causes = [], tokens = [], base = null, check = false } = wanted;
   const next = draft.nextRead;
@@ -162,7 +162,7 @@ export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
   beginNextRead(draft);
 }
 
-/** Begins the requested read, unless another one is under way or the pace forbids it yet. */
+/** Begins the requested read, unless another one is under way or pacing does not allow it yet. */
 export function beginNextRead(draft: Draft): void {
   const request = draft.nextRead;
   if (draft.reading !== null || request === null) return;
@@ -185,7 +185,7 @@ function begin(draft: Draft, request: ReadRequest): void {
   if (covers) draft.changePending = false;
   const { check, causes } = request;
   const { config, metrics: { events, published } } = draft;
-  // only a read that a reconcile tick alone wants is bounded by the interval
+  // the interval limits a read only if nothing but a reconcile tick requested it
   const interval = check && causes.length === 0 && !covers ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
   draft.reading = {
@@ -234,7 +234,7 @@ export function endCheck(draft: Draft): void {
   draft.check = null;
 }
 
-/** Compares again when the messages of what a read has shown must have arrived. */
+/** Compares again after a pause: by then the messages about what the read showed must have arrived. */
 export function recheckLater(draft: Draft, check: Check): void {
   draft.check = check;
   draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
@@ -263,7 +263,7 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
     endCheck(draft);
     return void offer(draft, view, ["reconcile"]);
   }
-  // without a table: the read before, which may still wait for its window
+  // without a table, the previous read stands in for it, even if not published yet
   const table = view ?? draft.newest as State;
   if (sameInterfaces(table, read.state)) {
     endCheck(draft);
@@ -279,7 +279,7 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   const afresh = before.rounds === 0 || (quiet && view === null);
   const suspects = new Map([...found].filter(([key]) => afresh || before.suspects.has(key)));
   if (draft.mayBeStale && suspects.size === 0 && found.size > 0) {
-    // no event may announce these: the table that a read overwrote is compared until it is right
+    // there may be no event for these: keep comparing until the table that a read overwrote is correct
     return void recheckLater(draft, { rounds: 1, suspects: found, events });
   }
   const check = { rounds: before.rounds + 1, suspects, events };
@@ -289,10 +289,10 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   return suspects.size > 0 ? [...suspects.values()].join("; ") : undefined;
 }
 
-/** Publishes a view that agrees with the read, with the reason why it is not published yet. */
+/** Publishes a view that agrees with the read, with the cause of any difference from the published state. */
 function publishFound(draft: Draft, state: State): void {
   const published = draft.published as State;
-  // it came with the drain just now, or waits for its window
+  // the difference arrived with the last drain, or waits for the window
   if (!sameInterfaces(state, published)) return offer(draft, state, ["event"]);
   const pending = draft.causes.some((cause) => cause !== "resume");
   if (!pending && !sameRoutes(state, published)) draft.metrics.routeSurprises++;
@@ -334,6 +334,6 @@ function recordsOf(change: Change, kernel: State): unknown[] {
         interface: kernel.interfaces[change.interface]?.index || change.interface,
       }];
     default:
-      return []; // no table holds default routes and `knows`: each view asks for them
+      return []; // tables hold neither default routes nor `knows`: each view asks for them
   }
 }

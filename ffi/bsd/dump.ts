@@ -129,7 +129,7 @@ function readAddressFlags(
       request.set(link.name.subarray(0, C.IFNAMSIZ - 1));
       request.set([C.SOCKADDR_IN6_SIZE, inet6], C.IFNAMSIZ);
       request.set(address.address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
-      // It fails for an address that is gone by now, and without a socket: a kernel without IPv6.
+      // Fails if the address is gone by now, or if there is no socket because the kernel lacks IPv6.
       if (!syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
       flags.set(address, u32(request, C.IFNAMSIZ));
     }
@@ -187,7 +187,7 @@ function publishedAddress(
   // IPv4 addresses have neither flags nor lifetimes in these kernels.
   const flags = all !== null && family === "IPv4" ? 0 : all?.get(listed) ?? null;
   const has = (flag: number) => flags !== null && (flags & flag) !== 0;
-  // Many VPNs give both ends of a link one address, which is no peer.
+  // Many VPNs give both ends of a link the same address: then there is no peer.
   const isPeer = other !== null && (link.flags & C.IFF_POINTOPOINT) !== 0 &&
     !isUnspecified(other) && compareBytes(other, address) !== 0;
   return makeAddress(address, {
@@ -222,7 +222,7 @@ export function findDefaultRoutes(
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
     const { gateway, source } = route;
-    // For IPv6 the kernel mostly states the link-local address, which it would not send from.
+    // For IPv6 the kernel usually states the link-local address, which it would not send from.
     const isStated = source !== null && !(family === "IPv6" && isLinkLocal(source));
     return {
       interface: nic.name,

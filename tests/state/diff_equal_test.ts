@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { diffStates, longSleepBetween, sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { diffStates, majorSleepBetween, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import type { State } from "../../state/types.ts";
 import { assertEveryFieldCounts } from "../support/fields.ts";
 import { forSeeds } from "../support/random.ts";
@@ -119,13 +119,13 @@ const ROWS: [name: string, before: Resume, after: Resume, found: Resume, long: b
   ["forgotten", { at: 9, sleptMs: 600_000 }, null, null, false],
 ];
 
-Deno.test("diffStates() and longSleepBetween() find a sleep between two states", async (t) => {
+Deno.test("diffStates() and majorSleepBetween() find a sleep between two states", async (t) => {
   for (const [name, before, after, found, long] of ROWS) {
     await t.step(name, () => {
       const [previous, next] = [state({}, before), state({}, after)];
       const resumed = diffStates(previous, next).filter(({ kind }) => kind === "resumed");
       assertEquals(resumed, found === null ? [] : [{ kind: "resumed", ...found }]);
-      assertEquals(longSleepBetween(previous, next) !== null, long);
+      assertEquals(majorSleepBetween(previous, next) !== null, long);
     });
   }
 });
