@@ -141,9 +141,6 @@ export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: tru
  */
 const MOST_DUMPS = 8;
 
-/** Shared by single reads: it remembers what to ask first. */
-const LOOKUP = new RouteLookup();
-
 /** The kernel's state at one moment. */
 export interface Dump extends Reading {
   readonly table: LinkTable; // what the reading was made of; events can be applied to it
@@ -158,7 +155,7 @@ export async function readDump(
   socket: RequestSocket,
   signal: AbortSignal,
   live: LinkTable | null = null,
-  lookup: RouteLookup = LOOKUP,
+  lookup: RouteLookup = new RouteLookup(),
 ): Promise<Dump> {
   const slice = new TimeSlice();
   let table = new LinkTable(live);

@@ -39,14 +39,14 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
 
   /** Whether `open()` works without asking the user for a permission. */
   static async granted({ libc }: EventSourceOptions): Promise<boolean> {
-    return linuxRuntimes.has(libc) || await libraryGranted(libcRequest(libc));
+    return runtimes.has(libc) || await libraryGranted(libcRequest(libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: EventSourceOptions): Promise<LinuxSource> {
     const { libc } = options;
-    const runtime = await linuxRuntimes.acquire(libc);
-    return new LinuxSource(runtime, options, () => linuxRuntimes.release(libc));
+    const runtime = await runtimes.acquire(libc);
+    return new LinuxSource(runtime, options, () => runtimes.release(libc));
   }
 
   /** Timers that the poll carries; there once `check()` was called for events. */
@@ -170,10 +170,8 @@ export class LinuxRuntime {
   }
 }
 
-/** The runtime of the isolate, by the path of the C library. */
-export const linuxRuntimes: Refcounted<LinuxRuntime> = new Refcounted(loadRuntime);
-
-async function loadRuntime(path: string | undefined): Promise<LinuxRuntime> {
+/** By the path of the C library. */
+const runtimes = new Refcounted<LinuxRuntime>(async (path) => {
   const library = await openLibrary(libcRequest(path));
   return new LinuxRuntime(new Syscalls(library.symbols), () => library.close());
-}
+});
