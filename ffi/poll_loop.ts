@@ -173,7 +173,7 @@ export class PollLoop {
   }
 
   #isIdle(): boolean {
-    return this.#entries.size === 0 && this.timers.isEmpty;
+    return this.#entries.size === 0 && this.timers.nextAt === Infinity;
   }
 
   async #close(entry: Entry): Promise<void> {

@@ -74,18 +74,13 @@ export class PollTimers implements Clock {
     };
   }
 
-  /** Whether there is none. */
-  get isEmpty(): boolean {
-    return this.#entries.size === 0;
-  }
-
   /** Whether one of them keeps the process alive. */
   get isRefd(): boolean {
     for (const { ref } of this.#entries) if (ref) return true;
     return false;
   }
 
-  /** When the next one is due, on the monotonic clock. */
+  /** When the next one is due, on the monotonic clock; Infinity if there is none. */
   get nextAt(): number {
     let next = Infinity;
     for (const { at } of this.#entries) if (at < next) next = at;
