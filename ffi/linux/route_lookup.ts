@@ -1,6 +1,7 @@
 // The default route as the kernel's answer to route lookups: right with policy rules, VPN tables, split
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
-// tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed.
+// tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed: the
+// events after which to look them up are at the end.
 import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
@@ -226,8 +227,7 @@ function publishedRoute(
 /** What to look up after an event. */
 export interface RouteEffect {
   readonly ask: "nothing" | "known" | "all"; // the default routes that there are, or also new ones
-  /** Once more a little later: the kernel announces the event before it removes the routes. */
-  readonly again: boolean;
+  readonly again: boolean; // once more a little later: the kernel removes routes after it announces the event
 }
 
 /**

@@ -81,13 +81,12 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
       await (listening ??= import("./subscription.ts"));
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");
-    const { counters } = this;
-    const options = this.#options;
-    const runtime = this.#runtime;
+    const { receiveBufferBytes } = this.#options;
     const port = this.#checked ??
-      new NetlinkEventSocket(runtime.syscalls, options.receiveBufferBytes);
+      new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
     this.#checked = null;
-    return this.#subscription = new LinuxSubscription({ ...options, runtime, port, counters });
+    const context = { ...this.#options, runtime: this.#runtime, port, counters: this.counters };
+    return this.#subscription = new LinuxSubscription(context);
   }
 
   /** Dumps links and addresses, and looks up the default routes. */
