@@ -23,22 +23,22 @@ const UNREF_SLICE_MS = 100;
 const RETRIES = 3;
 const FAILURE_PAUSE_MS = 50;
 /**
- * Microtasks between two polls. Those who are woken ask again within a few: a poll that begins sooner has to
- * be interrupted at once (0.3 ms of CPU, measured). And those who read what was published come before the
- * 0.1 ms that it takes to begin a poll.
+ * Microtasks between two polls. A woken watch calls `ready()` again within a few of them; a poll that began sooner
+ * would be interrupted at once (0.3 ms of CPU, measured). Readers of a new snapshot also run before the next
+ * poll begins, which takes 0.1 ms.
  */
 const GRACE_TURNS = 32;
-/** Watches that are woken in one turn of the event loop: 500 monitors would hold it for 160 ms. */
+/** The most watches woken in one turn of the event loop: 500 monitors would block it for 160 ms. */
 const MOST_AT_ONCE = 32;
 /** Wake-ups closer together than this belong to a storm; from the third on the loop pauses. */
 const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
-/** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (DESIGN 3). */
+/** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (ARCHITECTURE.md). */
 const STORM_PAUSE_MS = 12;
-/** A poll that began late or does not come back keeps no timer waiting for longer than this. */
+/** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
-/** What the loop needs of the operating system. */
+/** What the loop needs from the operating system. */
 export interface PollPort {
   /** The blocking `poll(2)`, off the event loop. Resolves to the number of ready descriptors, negative on failure. */
   poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number>;
@@ -46,7 +46,7 @@ export interface PollPort {
   /** Interrupts a running poll. */
   wake(): void;
   /** Called when the wake-up descriptor was ready: makes it unreadable again. */
-  quiet(): void;
+  clearWakeUp(): void;
 }
 
 /** A descriptor in the shared poll. */
@@ -86,7 +86,7 @@ export class PollLoop {
   readonly #port: PollPort;
   readonly #afterPoll: () => void;
   readonly #entries = new Set<Entry>();
-  /** Resolved when the running poll has let go of the descriptors that left. */
+  /** Resolved when the running poll has returned, so that it no longer uses the descriptors of closed watches. */
   #leaving: PromiseWithResolvers<void> | null = null;
   #poll: Poll | null = null; // the running one
   readonly #guard = new PollGuard(() => this.#fireLate());
@@ -94,7 +94,7 @@ export class PollLoop {
   #running: Promise<void> | null = null;
   #failures = 0;
   #lastWakeUp = -Infinity;
-  #closeWakeUps = 0;
+  #rapidWakeUps = 0;
 
   /** `afterPoll` runs after each return of the poll, before any watch learns that it is ready. */
   constructor(port: PollPort, afterPoll: () => void = () => {}) {
@@ -166,7 +166,7 @@ export class PollLoop {
     this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS), this.#isRefd());
   }
 
-  /** Calls the timers that a poll which does not come back keeps waiting. */
+  /** Fires overdue timers while a poll does not return. */
   #fireLate(): void {
     if (this.#poll !== null && this.timers.nextAt <= performance.now()) this.timers.fire();
     this.#guardTimers();
@@ -229,7 +229,7 @@ export class PollLoop {
   #pauseMs(count: number, refd: boolean): number | null {
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > RETRIES) return FAILURE_PAUSE_MS;
-    if (this.#closeWakeUps >= STORM_WAKE_UPS) {
+    if (this.#rapidWakeUps >= STORM_WAKE_UPS) {
       let ms = STORM_PAUSE_MS; // without an entry only timers are left
       for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs);
       if (ms > 0) return ms;
@@ -260,7 +260,7 @@ export class PollLoop {
   /** Wakes the watches that are ready. */
   async #deliver(set: Uint8Array<ArrayBuffer>, waiting: readonly Entry[]): Promise<void> {
     const view = new DataView(set.buffer);
-    if (view.getInt16(6, true) !== 0) this.#port.quiet();
+    if (view.getInt16(6, true) !== 0) this.#port.clearWakeUp();
     let woken = 0;
     for (const [i, entry] of waiting.entries()) {
       const revents = view.getInt16((i + 1) * POLLFD_SIZE + 6, true);
@@ -270,12 +270,12 @@ export class PollLoop {
     }
     if (woken === 0) return;
     const now = performance.now();
-    this.#closeWakeUps = now - this.#lastWakeUp < STORM_GAP_MS ? this.#closeWakeUps + 1 : 0;
+    this.#rapidWakeUps = now - this.#lastWakeUp < STORM_GAP_MS ? this.#rapidWakeUps + 1 : 0;
     this.#lastWakeUp = now;
   }
 }
 
-/** Leaves those who were woken the time to ask again. */
+/** Gives woken watches time to call `ready()` again. */
 async function grace(): Promise<void> {
   for (let turn = 0; turn < GRACE_TURNS; turn++) await null;
 }

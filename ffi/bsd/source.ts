@@ -262,7 +262,7 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
     poll: libc.poll_blocking,
     wakeDescriptor: reader,
     wake: () => void (woken ||= libc.write(writer, Uint8Array.of(1), 1n) === 1),
-    quiet: () => {
+    clearWakeUp: () => {
       syscalls.read(reader);
       woken = false;
     },

@@ -1,4 +1,4 @@
-// The default route as the kernel's answer to route lookups: right with policy rules, VPN tables, split
+// Asks the kernel for the default routes: its answer is right even with policy rules, VPN tables, split
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed: the
 // events after which to look them up are at the end.
@@ -24,15 +24,15 @@ import {
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
 
-/** What is known of the interfaces. */
+/** What a lookup needs to know about interfaces. */
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
-  gateway: readonly number[] | null; // that of the IPv4 route: a storm of addresses compares each with it
-  indexes: number[]; // the interfaces of all ways that were found
-  isPlain: boolean; // in each family one route of length 0 leads everywhere, or nothing matched
+  gateway: readonly number[] | null; // of the IPv4 route, parsed once: each address of a storm is compared with it
+  indexes: number[]; // the interfaces of all next hops that were found
+  isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
@@ -64,7 +64,7 @@ interface Half {
   readonly family: "ipv4" | "ipv6";
   readonly probes: readonly Probe[];
   readonly matches: readonly Uint8Array[]; // the queries of all probes
-  readonly first: readonly Uint8Array[]; // the first of them; the plain answer of the low half has the source
+  readonly first: readonly Uint8Array[]; // the first probe's query; in the low half also its plain one, for the source
 }
 
 const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
@@ -86,7 +86,7 @@ function makeProbe(text: string): Probe {
   };
 }
 
-/** Asks for the default routes; remembers which halves have one, so that one datagram is mostly enough. */
+/** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */
 export class RouteLookup {
   current: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
@@ -94,16 +94,16 @@ export class RouteLookup {
   readonly #families = { ipv4: true, ipv6: true }; // those to ask about
 
   /**
-   * A route may have come: both families are asked about. Otherwise one where nothing matched is not,
-   * because the kernel removes routes silently, but never adds one without a message about a link, a route,
-   * a rule or a nexthop object. A route that matched may hide a default route until it goes.
+   * A route may have been added: the next lookup asks about both families. Other lookups skip a family in which
+   * nothing matched: the kernel removes routes silently, but adds none without a message about a link, a route, a
+   * rule or a nexthop object. A route that matched may hide a default route until it is removed.
    */
   invalidate(): void {
     this.#families.ipv4 = this.#families.ipv6 = true;
     this.current = null;
   }
 
-  /** A route may have gone, or its source changed: families where a route matched are asked about. */
+  /** A route may have been removed, or its source changed: asks again about families in which a route matched. */
   recheck(): void {
     this.current = null;
   }
@@ -179,8 +179,8 @@ function hopsOf(
 ): Found {
   const { destinationLength: prefixLength, nexthopId } = route;
   const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].includes(route.type);
-  const told = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
-  const all = isDropped ? [] : told.nexthops.length > 0 ? told.nexthops : [told];
+  const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
+  const all = isDropped ? [] : shown.nexthops.length > 0 ? shown.nexthops : [shown];
   const hops = all
     .filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
     .flatMap(({ outInterface: index, gateway }): Hop[] =>
@@ -190,7 +190,7 @@ function hopsOf(
   return { probe, route, prefixLength, nexthopId, hops };
 }
 
-/** Whether no other route can decide as long as this one stays. */
+/** Whether one route of prefix length 0 covers both halves, so that no other route matters while it exists. */
 function isOneDefault(low: Found | null, high: Found | null): boolean {
   return low?.prefixLength === 0 && high?.prefixLength === 0 &&
     low.hops[0]?.index === high.hops[0]?.index;
@@ -226,13 +226,13 @@ function publishedRoute(
 
 /** What to look up after an event. */
 export interface RouteEffect {
-  readonly ask: "nothing" | "known" | "all"; // the default routes that there are, or also new ones
+  readonly ask: "nothing" | "known" | "all"; // "known": the default routes found last; "all": also new ones
   readonly again: boolean; // once more a little later: the kernel removes routes after it announces the event
 }
 
 /**
- * What to look up after an event that changed the table: a lookup takes a quarter of an event's time. `last` was
- * looked up last; it is certain if nothing has changed since then, and no other route takes part.
+ * What to look up after an event that changed the table: a lookup takes a quarter of an event's time. `last` is the
+ * last answer; `isCertain` says that nothing has changed since, and that no other route matters.
  */
 export function routeEffect(
   event: KernelEvent,
@@ -254,8 +254,8 @@ export function routeEffect(
     case "address-gone": {
       const { family, index, local } = event.address;
       const route = routeOf(event.address, last);
-      // With an address the kernel removes the routes that have it as their source, and with the last of its
-      // family all routes of the interface (fib_inetaddr_event() in net/ipv4/fib_frontend.c).
+      // When an address goes, the kernel removes the routes that have it as their source; when the last of its family
+      // goes, all routes of the interface (fib_inetaddr_event() in net/ipv4/fib_frontend.c).
       const again = route?.source === formatIp(local) ||
         last.indexes.includes(index) && (!isCertain || !table.hasAddress(index, family));
       return { ask: isCertain && !again && route !== null ? "nothing" : "known", again };
@@ -266,9 +266,9 @@ export function routeEffect(
 }
 
 /**
- * Whether a new address leaves the source of the default route as it is: in IPv4 if it is on another interface,
- * or in another subnet than the gateway, because the kernel takes the first address with that subnet, else the
- * first (inet_select_addr() in net/ipv4/devinet.c). Any new IPv6 address may be better (RFC 6724, section 5).
+ * Whether a new address leaves the source of the default route as it is: in IPv4 if it is on another interface, or
+ * not in the gateway's subnet, because the kernel takes the first address in that subnet or, without one, the first
+ * of all (inet_select_addr() in net/ipv4/devinet.c). Any new IPv6 address may be better (RFC 6724, section 5).
  */
 function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRouteAnswer): boolean {
   const route = routeOf(address, last);

@@ -1,5 +1,5 @@
-// Subscriptions to the kernel's events, which keep a link table up to date, and what wakes them: the one blocked
-// poll, a timer for its interruption, the clocks. A single read does without.
+// Subscriptions to kernel events, which keep a link table up to date, and the wake-up sources that they share: the
+// one blocked poll, a timer that interrupts it, and the clocks. A single read needs none of these.
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
@@ -17,7 +17,7 @@ import type { Syscalls } from "./syscalls.ts";
 
 export { NetlinkEventSocket };
 
-/** A view is taken again if events arrive meanwhile, this often at most. */
+/** A view is taken again if events arrive meanwhile, but at most this many times in all. */
 const MOST_VIEWS = 3;
 /** Events kept while a dump is read; more of them count as an overflow. */
 const LONGEST_JOURNAL = 4_096;
@@ -33,7 +33,7 @@ const LAST_RECHECK_MS = 400;
 
 const CHANGED: SourceEvent = { kind: "changed" };
 
-/** What a subscription needs of its source. */
+/** What a subscription needs from its source. */
 export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription
@@ -51,7 +51,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
   readonly #stopClock: () => void;
-  /** A default route of a router advertisement expires without a message (RFC 4861, 6.3.5). */
+  /** A default route from a router advertisement expires without a message (RFC 4861, 6.3.5). */
   readonly #expiry: Alarm;
   readonly #recheck: Alarm;
   #recheckMs = FIRST_RECHECK_MS;
@@ -63,7 +63,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #isDrained = false; // the last slice left nothing behind, and no view has been taken since
   #disposed: Promise<void> | null = null;
 
-  /** Watches the socket, on which the kernel queues events already. */
+  /** Watches the socket, on which the kernel already queues events. */
   constructor(context: SubscriptionContext) {
     this.#context = context;
     const { port, runtime, stormPauseMs = Infinity } = context;
@@ -114,7 +114,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   adopt(reading: Reading): void {
-    const dump = reading as Dump; // the source reads no other
+    const dump = reading as Dump; // `read()` of this source returns nothing else
     this.table = dump.table;
     // An event received since the dump began may be newer than the dump.
     const journal = this.#journal ?? [];
@@ -174,7 +174,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#watch.wake();
   }
 
-  /** Receives what is queued without a wake-up. Returns whether nothing is left. */
+  /** Receives queued messages without waiting for the poll. Returns whether none are left. */
   #drain(): boolean {
     const { events, drained } = this.#socket.drain();
     this.#take(events, false);
@@ -255,9 +255,9 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 const NEVER_SECONDS = 7_258_118_400n;
 
 /**
- * The poll and the clocks of all monitors of an isolate. A timer wakes the poll, and is woken by the kernel when
- * the wall clock is set and on resume (fs/timerfd.c): one descriptor for both, since a terminated Worker leaves
- * every descriptor open.
+ * The poll and the clocks of all monitors of an isolate. One timerfd interrupts the poll, both when we arm it and
+ * when the kernel cancels it because the wall clock was set or the machine resumed (fs/timerfd.c). One descriptor
+ * for both, because a terminated Worker leaves every descriptor open.
  */
 export class Wakeups implements PollPort {
   readonly pollLoop: PollLoop = new PollLoop(this); // the one blocked poll
@@ -291,11 +291,11 @@ export class Wakeups implements PollPort {
   }
 
   /**
-   * Our own wake-up reads as an expiry; a clock that was set cancels the timer, and the read fails. While
-   * a cancellation is pending, arming the timer fails with ECANCELED and arms it all the same, as the
-   * manual page of `timerfd_settime` says: that is news of a set clock, too.
+   * After our own wake-up the read returns an expiry; setting the clock cancels the timer, and the read fails.
+   * While a cancellation is pending, arming the timer fails with ECANCELED, yet arms it (see the manual page
+   * of `timerfd_settime`), so this failure, too, means that the clock was set.
    */
-  quiet(): void {
+  clearWakeUp(): void {
     const expired = this.#syscalls.read(this.wakeDescriptor, this.#expirations) === 8;
     const armed = this.#syscalls.armTimer(this.wakeDescriptor, NEVER_SECONDS);
     if (expired && armed && !this.#clockSet) return;

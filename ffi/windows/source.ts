@@ -340,7 +340,7 @@ export class HandlePort implements PollPort {
     this.#syscalls.setEvent(this.wakeDescriptor);
   }
 
-  quiet(): void {
+  clearWakeUp(): void {
     this.#syscalls.resetEvent(this.wakeDescriptor);
   }
 

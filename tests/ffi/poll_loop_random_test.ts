@@ -97,7 +97,7 @@ class World implements PollPort {
     this.#wakeReadable = true;
   }
 
-  quiet(): void {
+  clearWakeUp(): void {
     this.#wakeReadable = false;
   }
 

@@ -68,7 +68,7 @@ Deno.test("HandlePort.poll() marks all events that are set", async () => {
   windows.resetEvent(c);
   port.wake();
   assertEquals(await poll(1_000), [1, POLLIN, 0, 0, 0]);
-  port.quiet();
+  port.clearWakeUp();
   assertEquals(await poll(1), [0, 0, 0, 0, 0]);
   windows.wait = () => Promise.resolve(-1);
   assertEquals(await poll(1), [-1, 0, 0, 0, 0]);

@@ -30,8 +30,8 @@ export class FakePollPort implements PollPort {
   readonly wakeDescriptor = 99;
   /** All calls so far. */
   readonly polls: FakePoll[] = [];
-  /** How often the wake-up descriptor was made quiet. */
-  quieted = 0;
+  /** How often the wake-up descriptor was cleared. */
+  cleared = 0;
   /** How often a running poll was woken. */
   woken = 0;
   /** False: a wake-up is on its way for as long as the test says. */
@@ -97,8 +97,8 @@ export class FakePollPort implements PollPort {
   }
 
   /** Counts. */
-  quiet(): void {
-    this.quieted++;
+  clearWakeUp(): void {
+    this.cleared++;
   }
 }
 
