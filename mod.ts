@@ -63,7 +63,7 @@ export { isPrivateAddress } from "./state/ip.ts";
 
 /**
  * Watches the network until it is closed. A program needs only one: any number of readers can subscribe to it.
- * Nothing is queued: a slow reader gets one snapshot with the difference to its last read.
+ * Nothing is queued: a slow reader gets one snapshot with the difference from its last read.
  *
  * @example Print what changes, and whether the machine is online
  * ```ts
@@ -80,12 +80,12 @@ export class NetworkMonitor extends EventTarget
   implements AsyncDisposable, AsyncIterable<Snapshot> {
   readonly #runner: Runner;
   readonly #events = new EventDispatcher(this);
-  /** Resolves when the monitor is closed and everything released. Never rejects. */
+  /** Resolves when the monitor is closed and everything is released. Never rejects. */
   readonly closed: Promise<void>;
 
   private constructor(runner: Runner) {
     super();
-    if (!(runner instanceof Runner)) throw new TypeError("Open one: await NetworkMonitor.open()");
+    if (!(runner instanceof Runner)) throw new TypeError("Use await NetworkMonitor.open() instead");
     this.#runner = runner;
     runner.observer = this.#events;
     this.closed = runner.closed;
@@ -102,7 +102,7 @@ export class NetworkMonitor extends EventTarget
    * @throws {SystemCallError} if the operating system refuses the socket or the first read.
    * @throws {DOMException} if subscribing or the first read takes more than 5 seconds (a `TimeoutError`), or if
    * `options.signal` is aborted before the first snapshot exists (an `AbortError`, or the reason given).
-   * @throws {RangeError} if a number among the options is out of range.
+   * @throws {RangeError} if a numeric option is out of range.
    * @throws {TypeError} if an option is of the wrong type.
    *
    * @example Open, use and close
@@ -118,20 +118,20 @@ export class NetworkMonitor extends EventTarget
   }
 
   /**
-   * The newest snapshot, with the last good state, also after `close()`. Its changes are those since the publication
-   * before; the first has none.
+   * The newest snapshot, which keeps the last good state even after `close()`. Its changes are those since the
+   * previous publication; the first has none.
    */
   get current(): Snapshot {
     return this.#runner.broadcast.newest.snapshot;
   }
 
   /**
-   * Subscribes. Each read gives the newest snapshot that this stream has not delivered, or waits for one.
+   * Subscribes. Each read returns the newest snapshot if this stream has not delivered it yet, or waits for one.
    * Avoid `tee()`, which buffers; call `snapshots()` once per reader.
    *
    * @param options Which snapshots to deliver, and when.
-   * @returns A stream of its own; it has ended already if the monitor is closed.
-   * @throws {RangeError} if a number among the options is out of range.
+   * @returns A new stream; it has already ended if the monitor is closed.
+   * @throws {RangeError} if a numeric option is out of range.
    * @throws {TypeError} if an option is of the wrong type.
    *
    * @example The next major change
@@ -157,7 +157,7 @@ export class NetworkMonitor extends EventTarget
   }
 
   /**
-   * Reads everything from the operating system, in a read that begins after the call.
+   * Reads the whole state from the operating system, in a read that begins after the call.
    *
    * @returns The snapshot that shows what was read, or the current one if nothing differs.
    * @throws {MonitorClosedError} if the monitor is closed, or closes before the read completes.
@@ -179,10 +179,10 @@ export class NetworkMonitor extends EventTarget
   /**
    * Waits for a state. The predicate sees the current state first, then each one that is published.
    *
-   * @param predicate Whether this is the state.
+   * @param predicate Returns true for the state to wait for.
    * @param options `signal` ends the wait.
    * @returns The first snapshot whose state satisfies the predicate.
-   * @throws {MonitorClosedError} if the monitor is closed, or closes meanwhile.
+   * @throws {MonitorClosedError} if the monitor is closed, or closes during the wait.
    * @throws {DOMException} if the signal is aborted (an `AbortError`, or the reason given).
    * @throws {TypeError} if the predicate is not a function or the signal not an AbortSignal.
    * @throws {Error} if the predicate throws: its error.
@@ -209,14 +209,14 @@ export class NetworkMonitor extends EventTarget
   }
 
   /**
-   * Adds an event listener. Events are dispatched when `current` has moved, before any reader or `waitFor()` call
+   * Adds an event listener. Events are dispatched after `current` has changed, before any reader or `waitFor()` call
    * resumes: `change`, then `online` or `offline`, then `resume`, then `health`. Once the monitor is closed, only its
    * `health` event follows. A listener does not keep the process alive.
    *
    * @param type The type of the event, from `NetworkEventMap`.
    * @param listener A function, or an object with the method `handleEvent`. What it throws becomes an `error` event
    * of `globalThis`.
-   * @param options As for every EventTarget: `signal`, `once`.
+   * @param options The usual options of event listeners: `signal`, `once`.
    */
   override addEventListener<Type extends string>(
     type: Type,
@@ -227,7 +227,7 @@ export class NetworkMonitor extends EventTarget
     if (listener !== null) this.#events.types.add(type);
   }
 
-  /** Removes an event listener, as every EventTarget does. */
+  /** Removes an event listener, like `EventTarget.removeEventListener()`. */
   override removeEventListener<Type extends string>(
     type: Type,
     listener: NetworkEventListener<Type> | null,
@@ -241,7 +241,7 @@ export class NetworkMonitor extends EventTarget
     return this.#runner.health;
   }
 
-  /** What the monitor has done since it was opened. */
+  /** Counters since the monitor was opened. */
   get metrics(): Metrics {
     return this.#runner.metrics;
   }
@@ -257,8 +257,8 @@ export class NetworkMonitor extends EventTarget
   }
 
   /**
-   * Closes the monitor: streams end, pending `refresh()` and `waitFor()` calls reject. It can be called again, and
-   * from anywhere, also from a loop over the snapshots.
+   * Closes the monitor: streams end, pending `refresh()` and `waitFor()` calls reject. It may be called repeatedly
+   * and from anywhere, even in a loop over the snapshots.
    *
    * @returns Resolves when nothing of the monitor runs any more. Never rejects.
    */
@@ -266,14 +266,14 @@ export class NetworkMonitor extends EventTarget
     return this.#runner.close();
   }
 
-  /** As `close()`, at the end of an `await using` block. */
+  /** Calls `close()` at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
 
 /**
- * Opens a monitor and returns its stream. Cancelling the stream, as by leaving a loop, closes the monitor.
+ * Opens a monitor and returns its stream. Cancelling the stream, for example by leaving a loop, closes the monitor.
  *
  * @param options Those of the monitor and of the subscription; `signal` ends both.
  * @returns The stream. If the monitor cannot be opened, reading rejects with the error of `NetworkMonitor.open()`.
@@ -293,7 +293,7 @@ export function watchNetwork(
 ): ReadableStream<Snapshot> {
   const cancelled = new AbortController();
   let runner: Runner | null = null;
-  // async, so that a bad option errors the stream as every failure does
+  // async, so that a bad option errors the stream like any other failure
   const open = async (): Promise<StreamContext> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
@@ -328,7 +328,7 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  * @throws {Deno.errors.NotFound} if the C library is in none of the usual places.
  * @throws {SystemCallError} if the operating system refuses the sockets, as some sandboxes do.
  * @throws {TypeError} if an option is of the wrong type.
- * @throws {DOMException} a `TimeoutError` if the read takes more than 5 seconds; with `signal` its reason.
+ * @throws {DOMException} a `TimeoutError` if the read takes more than 5 seconds; if `signal` is aborted, its reason.
  *
  * @example Gateway and addresses
  * ```ts
@@ -347,7 +347,7 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
   try {
     ends.throwIfAborted();
-    // a source of the user's may not look at its signal
+    // a user's source may ignore its signal
     return buildState(await abortable(opened.source.read(ends), ends), null);
   } finally {
     await opened.dispose();

@@ -3,10 +3,10 @@ import type { Health, Snapshot, State } from "../state/types.ts";
 
 /** The event of a publication: `change`, `online`, `offline` or `resume`. */
 export class NetworkEvent extends Event {
-  /** The publication; the same object as `current`, unless another one followed. */
+  /** The published snapshot; the same object as `current`, unless a newer one followed. */
   readonly snapshot: Snapshot;
 
-  /** Creates the event from its type, the snapshot and the options of every event. */
+  /** Creates the event from its type, the snapshot and the usual event options. */
   constructor(type: string, init: EventInit & { readonly snapshot: Snapshot }) {
     super(type, init);
     this.snapshot = init.snapshot;
@@ -18,7 +18,7 @@ export class HealthEvent extends Event {
   /** The health with the new status. */
   readonly health: Health;
 
-  /** Creates the event from its type, the health and the options of every event. */
+  /** Creates the event from its type, the health and the usual event options. */
   constructor(type: string, init: EventInit & { readonly health: Health }) {
     super(type, init);
     this.health = init.health;
@@ -39,7 +39,7 @@ export interface NetworkEventMap {
   health: HealthEvent;
 }
 
-/** A listener for events of one type; a type that is not in the map has plain events. */
+/** A listener for events of one type; types that are not in the map get a plain `Event`. */
 export type NetworkEventListener<Type extends string> =
   | ((event: EventOf<Type>) => unknown)
   | { handleEvent(event: EventOf<Type>): unknown };

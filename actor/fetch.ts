@@ -1,7 +1,7 @@
 /**
- * A `fetch` that survives a change of network. The global one keeps using connections whose address is gone, so
- * its requests hang for minutes (denoland/deno#36542). It needs the permission `--allow-net` for the servers, and
- * no other.
+ * A `fetch` that survives a change of network. The global `fetch` keeps using connections whose address is gone, so
+ * its requests hang for minutes (denoland/deno#36542). This one needs only the permission `--allow-net` for the
+ * servers.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
 export type { Clock, Logger, Timer } from "../state/ports.ts";
 export type * from "../state/types.ts";
 
-/** What `createFetch()` needs of a monitor; a `NetworkMonitor` has it. */
+/** The parts of a monitor that `createFetch()` needs; a `NetworkMonitor` has them. */
 export interface FetchMonitor {
   /** The newest snapshot. */
   readonly current: Snapshot;
@@ -39,12 +39,12 @@ export interface FetchMonitor {
 
 /** How to send requests. */
 export interface FetchOptions {
-  /** How often one request is sent again after changes of the network. The default is 3. */
+  /** How many times a request may be sent again after the network changed. The default is 3. */
   retries?: number;
   /**
    * Holds a request while `state.online` is false: true for as long as it takes, an integer from 1 to 2,147,483,647
-   * for at most so many milliseconds. After that it is sent all the same, and fails with the error of the operating
-   * system. A held request does not keep the process alive. The default is false.
+   * for at most that many milliseconds. Then it is sent anyway, and fails with the error of the operating system. A
+   * held request does not keep the process alive. The default is false.
    */
   waitUntilOnline?: boolean | number;
   /** The options of each connection pool, such as `caCerts` and `proxy`. The default is none. */
@@ -65,8 +65,8 @@ export interface NetworkFetch extends AsyncDisposable {
 }
 
 /**
- * The network changed while a request was under way that is not repeated, or while its response was being read. Like
- * every network error of `fetch` it is a TypeError. The server may have acted on the request.
+ * The network changed during a request that is not repeated, or while its response was being read. Like every network
+ * error of `fetch`, this is a TypeError. The server may have acted on the request.
  */
 export class NetworkChangedError extends TypeError {
   /** The name of the class. */
@@ -82,16 +82,16 @@ export class NetworkChangedError extends TypeError {
 }
 
 /**
- * Creates a `fetch` that follows a monitor. When the default route gets another interface or source, a source
- * address is gone, or the machine slept for 600_000 ms or more, it replaces the connection pool and ends what is
- * in flight: a request that is safe to repeat is sent again, any other rejects with `NetworkChangedError`, also in
- * the middle of a response body. Nothing that happens on host-only interfaces ends a request.
+ * Creates a `fetch` that follows a monitor. When the default route gets another interface or source, a source address
+ * is gone, or the machine slept for 600_000 ms or more, it replaces the connection pool and ends the requests in
+ * flight: one that is safe to repeat is sent again, any other rejects with `NetworkChangedError`, even in the middle
+ * of a response body. Nothing that happens on host-only interfaces ends a request.
  *
- * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet,
- *   the body is neither a stream nor inside a `Request`, and the response has not been returned.
- * - A repeated request waits until the network returns, as between two addresses of DHCP: for up to 2 seconds, or as
- *   `waitUntilOnline` says. Then it tries to connect for 2 seconds: routes and name servers may be set later.
- * - The reason of the caller's `signal` wins over `NetworkChangedError`.
+ * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet;
+ *   the body is neither a stream nor inside a `Request`; and the response has not been returned.
+ * - A repeated request waits for the network to return, as between two DHCP leases: for up to 2 seconds, or as
+ *   `waitUntilOnline` says. Then it tries to connect for 2 seconds, since routes and name servers may come later.
+ * - The reason of the caller's `signal` takes precedence over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.
  * - It follows the monitor until it is disposed; once the monitor is closed, it behaves like the global `fetch`. It
  *   does not keep the process alive.
@@ -99,8 +99,8 @@ export class NetworkChangedError extends TypeError {
  * @param monitor The monitor, usually a `NetworkMonitor`.
  * @param options How to send.
  * @returns The function. Call it like `fetch`, and dispose it when it is no longer needed.
- * @throws {TypeError} if an option is of the wrong type, or the monitor is none.
- * @throws {RangeError} if a number among the options is out of range.
+ * @throws {TypeError} if an option is of the wrong type, or `monitor` is not a monitor.
+ * @throws {RangeError} if a numeric option is out of range.
  *
  * @example Requests that survive
  * ```ts
@@ -150,7 +150,7 @@ function resolveFetchOptions(options: FetchOptions) {
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
 const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 
-/** Milliseconds for which a repeated request waits for the network, and then tries to connect every `PAUSE_MS`. */
+/** How long a repeated request waits for the network, and then tries to connect every `PAUSE_MS`; milliseconds. */
 const RETURN_LIMIT_MS = 2_000;
 const PAUSE_MS = 100;
 
@@ -160,7 +160,7 @@ const READ_LIMIT_MS = 5_000;
 const isOnline = ({ online }: State): boolean => online !== false;
 const hasAddress = ({ haveIpv4, haveIpv6 }: State): boolean => haveIpv4 || haveIpv6;
 
-/** The requests of one `createFetch()`, and the connections of the network that the machine is in. */
+/** The requests of one `createFetch()`, and its connections on the current network. */
 class Sender {
   readonly #monitor: FetchMonitor;
   readonly #options: ReturnType<typeof resolveFetchOptions>;
@@ -184,7 +184,7 @@ class Sender {
     const { clock, logger, retries, waitUntilOnline } = this.#options;
     if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
       this.#warnsOfClose = false;
-      logger.warn("The monitor is closed: requests do not survive changes of network");
+      logger.warn("The monitor is closed: requests no longer survive a change of network");
     }
     const isIdempotent = IDEMPOTENT.includes(request.method);
     const isReplayable = retries > 0 && hasReplayableBody(input, init);
@@ -236,7 +236,7 @@ class Sender {
     this.#warnsOfClose = true;
   }
 
-  /** Replaces the connections if they are lost. A request may come before the stream delivers. */
+  /** Replaces the connections if they are lost. Requests call it, too: they can come before the stream delivers. */
   #followState(): void {
     const { state } = this.#monitor.current;
     const reason = connectionLoss(this.#state, state);
@@ -250,7 +250,7 @@ class Sender {
   }
 
   /**
-   * Whether a request failed because the connections were lost. The system may refuse one before the monitor
+   * Whether a request failed because the connections were lost. The system may refuse a connection before the monitor
    * publishes why: between two addresses connect() fails with ENETUNREACH.
    */
   async #isLost(loss: AbortSignal, error: unknown, signal: AbortSignal): Promise<boolean> {
@@ -261,7 +261,7 @@ class Sender {
     return loss.aborted;
   }
 
-  /** Waits for a state, until the time is over, the monitor closed or the request aborted. */
+  /** Waits for a state until the time is up, the monitor is closed or the request is aborted. */
   async #until(
     predicate: (state: State) => boolean,
     ms: number,
@@ -277,26 +277,26 @@ class Sender {
   }
 }
 
-/** Whether a body can be sent again: a stream cannot, nor what is inside a `Request`. */
+/** Whether a body can be sent again: a stream cannot, nor can the body of a `Request`. */
 function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean {
   const body: unknown = init?.body ?? (input instanceof Request ? input.body : null);
   return body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
 
-/** Whether no connection was opened, so that the server got nothing. Deno 2.9 says so in this message alone. */
+/** Whether no connection was opened, so that the server got nothing. In Deno 2.9 only this message tells. */
 function isUnsent(error: unknown): boolean {
   const cause = error instanceof TypeError ? error.cause : null;
   return cause instanceof Error && cause.message.includes("client error (Connect)");
 }
 
-/** Each response by its body: the signal of a response that was garbage collected no longer reaches the body. */
+/** Each response by its body: once a response is garbage collected, its signal no longer reaches the body. */
 const RESPONSES = new WeakMap<ReadableStream, Response>();
 
 /**
- * Makes sure that aborting its signal ends the body of a response. Deno 2.9 copies a body that is piped into a file
- * or an answer of `Deno.serve()` in native code, which no signal stops. Half a clone is read in JavaScript, and the
- * response stays the same object with its `url` and `type`.
+ * Makes sure that aborting its signal ends the body of a response. If a body is piped into a file or a response of
+ * `Deno.serve()`, Deno 2.9 copies it in native code, which no signal stops. The body of a cloned response is read in
+ * JavaScript, and the response stays the same object with its `url` and `type`.
  */
 function interruptible(response: Response): Response {
   response.clone().body?.cancel().catch(() => {}); // settles when the other half has ended

@@ -8,7 +8,7 @@ import type { Snapshot } from "../state/types.ts";
 
 export type * from "../state/types.ts";
 
-/** What `installOnLine()` needs of a monitor; a `NetworkMonitor` has it. */
+/** The parts of a monitor that `installOnLine()` needs; a `NetworkMonitor` has them. */
 export interface OnLineMonitor extends EventTarget {
   /** The newest snapshot. */
   readonly current: Snapshot;
@@ -19,11 +19,11 @@ let installed = false;
 /**
  * Gives `navigator.onLine` and the global events `online` and `offline`, with `ononline` and `onoffline`, the
  * meaning that they have in browsers. `state.online` decides, and `"unknown"` counts as online. In a Worker
- * it does this for the Worker alone. After the monitor was closed the last value stays.
+ * it does this for that Worker only. After the monitor is closed, the last value remains.
  *
  * @param monitor The monitor. Its `ref()` and `unref()` decide whether the process stays alive.
- * @returns Takes everything back when disposed. It can be disposed again.
- * @throws {TypeError} if it is installed already, or the argument is not a monitor.
+ * @returns An object that undoes this when disposed; disposing it twice does no harm.
+ * @throws {TypeError} if it is already installed, or the argument is not a monitor.
  *
  * @example Print when the network comes and goes
  * ```ts
@@ -42,7 +42,7 @@ export function installOnLine(monitor: OnLineMonitor): Disposable {
   if (!(monitor instanceof EventTarget && monitor.current?.state !== undefined)) {
     throw new TypeError("installOnLine() takes a NetworkMonitor");
   }
-  if (installed) throw new TypeError("navigator.onLine is installed already: dispose that first");
+  if (installed) throw new TypeError("navigator.onLine is already installed: dispose it first");
   const isOnLine = (): boolean => monitor.current.state.online !== false;
   let wasOnLine = isOnLine();
   const onChange = (): void => {
@@ -73,7 +73,7 @@ export function installOnLine(monitor: OnLineMonitor): Disposable {
   };
 }
 
-/** Calls `globalThis.ononline` or `globalThis.onoffline`, whatever it is now. */
+/** Calls the current `globalThis.ononline` or `globalThis.onoffline`. */
 function callHandler(event: Event): void {
   const handler: unknown = Reflect.get(globalThis, `on${event.type}`);
   if (typeof handler === "function") handler.call(globalThis, event);

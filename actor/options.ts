@@ -1,5 +1,5 @@
-// The options of a monitor, a subscription and a one-shot read: meaning, defaults and limits, and guards around the
-// user's logger and predicate: what they throw goes no further.
+// The options of a monitor, a subscription and a one-shot read: meaning, defaults and limits, and guards that catch
+// what the user's logger and predicate throw.
 import { getLogger } from "@std/log/get-logger";
 import { affecting, type LocalAddress } from "../state/impact.ts";
 import { errorText, escapeText } from "../state/format.ts";
@@ -23,8 +23,8 @@ export interface MonitorOptions {
   signal?: AbortSignal;
   /**
    * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket; 15,000 by
-   * default. `Infinity`: neither. The reads of these comparisons fail after this time, or after 5 seconds if that
-   * is less.
+   * default. `Infinity` turns off both. The reads of these comparisons fail after this time, or after 5 seconds if
+   * that is less.
    */
   reconcileIntervalMs?: number;
   /**
@@ -41,11 +41,11 @@ export interface MonitorOptions {
   libc?: string;
   /** The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on BSDs. */
   receiveBufferBytes?: number;
-  /** Logs each message of the kernel, decoded, as one line at level `debug`; false by default. */
+  /** Logs each kernel message, decoded, as one line at level `debug`; false by default. */
   trace?: boolean;
   /**
-   * Leaves interfaces out of major decisions, such as those of containers. It is called once for each interface
-   * object. If it throws, the first error is logged, and each counts as false.
+   * Returns true for interfaces whose changes are never major, such as those of containers. It is called once for
+   * each interface object. Its first error is logged; every error counts as false.
    */
   ignoreInterface?: (nic: Interface) => boolean;
   /** Whether the monitor keeps the process alive, as it does by default; `ref()` and `unref()` change it. */
@@ -63,18 +63,18 @@ export interface SnapshotOptions {
   /** Whether the current snapshot is delivered first, at once; true by default. */
   initial?: boolean;
   /**
-   * Whether only major changes and wake-ups from sleep are delivered: what a program with open connections acts on;
-   * false by default.
+   * Delivers only major changes and wake-ups from sleep, on which a program with open connections must act; false by
+   * default.
    */
   majorOnly?: boolean;
   /**
-   * Only what affects this local address is delivered, such as `listener.addr`: when `affects()` holds against what
-   * was delivered last. The address is fixed for the stream, which does not report that a better one appeared.
+   * Delivers a snapshot only if `affects()` is true for this local address, such as `listener.addr`, compared with
+   * the last delivery. The address is fixed for the stream, which does not report that a better one appeared.
    */
   affects?: LocalAddress;
   /**
-   * Holds a snapshot back until no change that the stream would deliver was published for so many milliseconds; 0 by
-   * default.
+   * Holds a snapshot back until no change that the stream would deliver was published for this many milliseconds; 0
+   * by default.
    */
   settleMs?: number;
   /** The longest time that a change is held back, in milliseconds; 4 times `settleMs` by default. */
@@ -119,7 +119,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
   });
 }
 
-/** Checks the options of a subscription and fills in the defaults. It throws likewise. */
+/** Checks the options of a subscription and fills in the defaults. Throws the same errors. */
 export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
   checkObject(options);
   const { affects, initial, majorOnly, settleMaxMs, signal } = options;
@@ -135,8 +135,8 @@ export function resolveSnapshotOptions(options: SnapshotOptions = {}) {
 }
 
 /**
- * The resolved options, which have the names of all. An option that is almost called like one of them is misspelt;
- * any other unknown one is the caller's own, or of a later version.
+ * Returns the resolved options, which have every known name. A given name that is close to one of them is misspelt;
+ * any other unknown name is the caller's own, or of a later version.
  */
 export function withCheckedNames<T extends object>(options: object, resolved: T): T {
   for (const name of Object.keys(options)) {
@@ -250,8 +250,8 @@ export function valueText(value: unknown): string {
 }
 
 /**
- * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call:
- * `setup()` of `@std/log` replaces the loggers that it gave out before.
+ * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call: `setup()`
+ * of `@std/log` replaces the loggers that were returned before.
  */
 export function guardLogger(logger: Logger | undefined): Logger {
   const write = (level: keyof Logger) => (message: string): void => {
@@ -268,14 +268,14 @@ export function guardLogger(logger: Logger | undefined): Logger {
 
 /**
  * A predicate that never throws and is called once for each interface object: `remember()` calls it, and the
- * decisions use the answers, so that none of the user's code runs while a snapshot is delivered. The first
- * error is logged, and each counts as false.
+ * decisions use the answers, so that no user code runs while a snapshot is delivered. The first error is logged;
+ * every error counts as false.
  */
 export function guardPredicate(predicate: (nic: Interface) => boolean, logger: Logger) {
   const answers = new WeakMap<Interface, boolean>();
   let report = (error: unknown): void => {
     report = () => {};
-    logger.error(`The option ignoreInterface threw and counts as false: ${errorText(error)}`);
+    logger.error(`The option ignoreInterface threw, which counts as false: ${errorText(error)}`);
   };
   const ask = (nic: Interface): boolean => {
     try {

@@ -1,6 +1,6 @@
 /**
  * For the tests of programs that use netwatch: a source that follows a script, a clock that the test moves, and
- * scenes of what happens to networks. They need no permission, and no time passes.
+ * scenes of typical network changes. They need no permission, and no real time passes.
  *
  * @module
  */

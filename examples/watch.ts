@@ -25,7 +25,7 @@ const LOGGER: Logger = {
   error: (message) => console.error(`error: ${escapeText(message)}`),
 };
 
-/** A screen that is kept up to date shows the health itself. */
+/** For the live screen, which shows the health itself. */
 const SILENT: Logger = { ...LOGGER, warn: () => {}, error: () => {} };
 
 if (import.meta.main) void main(Deno.args);

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** `refresh()` and `waitFor()` reject with it if the monitor is closed, or closes before they resolve. */
+/** `refresh()` and `waitFor()` reject with this if the monitor is closed or closes before they resolve. */
 export class MonitorClosedError extends Error {
   /** The name of the class. */
   override readonly name = "MonitorClosedError";

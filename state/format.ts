@@ -19,16 +19,16 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Po
 /** A name that needs no quotes. */
 const PLAIN_NAME = /^[\w.:@+-]+$/;
 
-/** A flag, what an address with it is, and what an address is that got or lost it. */
+/** A flag, its adjective, and what to say of an address that got or lost it. */
 const ADDRESS_FLAGS = [
   ["tentative", "not ready yet", "is being checked again", "is ready"],
-  ["duplicated", "duplicate", "is a duplicate: another machine has it", "is no duplicate any more"],
+  ["duplicated", "duplicate", "is a duplicate: another machine has it", "is no longer a duplicate"],
   ["deprecated", "deprecated", "is deprecated", "is preferred again"],
   ["temporary", "temporary", "is temporary", "is no longer temporary"],
-  ["permanent", "", "is permanent", "has a limited lifetime"], // most are: an address does not say it
+  ["permanent", "", "is permanent", "has a limited lifetime"], // no adjective, because most are
 ] as const;
 
-/** What became of a field of an interface. */
+/** What to say of a changed field of an interface. */
 const FIELD_TEXTS: Readonly<Record<string, (from: Interface, to: Interface) => string>> = {
   kind: (from, to) => `is of kind ${to.kind} (was ${from.kind})`,
   index: (from, to) => `has index ${to.index} (was ${from.index})`,
@@ -48,9 +48,9 @@ const ROUTE: readonly RouteField[] = [...HOP, ["source", "from"], ["metric", "me
 const UNITS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]] as const;
 
 /**
- * Makes text safe to print and to log: each control, format, separator and invisible character, and each
- * lone surrogate, becomes `\u{hex}`. Whoever may create an interface chooses its name, and the name can
- * clear the operator's terminal.
+ * Makes text safe to print and to log: each control, format, separator and invisible character, and each lone
+ * surrogate, becomes `\u{hex}`. Anyone who may create an interface chooses its name, which could clear the
+ * operator's terminal.
  *
  * @param text Untrusted text, such as the name of an interface.
  * @returns One line.
@@ -157,7 +157,7 @@ function textOf(change: Change | Reason): string {
       return `${change.address.address} is no longer usable on ${formatName(change.interface)}`;
     case "interface": {
       const fields = change.fields.map((field) => field === "up" ? "state" : field);
-      return `${formatName(change.interface)} has another ${fields.join(" and ")}`;
+      return `${formatName(change.interface)} changed ${fields.join(" and ")}`;
     }
   }
 }
@@ -208,7 +208,7 @@ function flagsText(from: Address, to: Address): string {
   return texts.join(", ");
 }
 
-/** Says of the previous route only what differs. */
+/** Shows only what differs of the previous route. */
 function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason): string {
   if (to === null) return `${family} has no default route (was ${routeText(from, HOP)})`;
   const name = formatName(to.interface);
@@ -230,7 +230,7 @@ export function errorText(error: unknown): string {
   try {
     return escapeText(error instanceof Error ? error.message || error.name : String(error));
   } catch {
-    return "An error that cannot be written";
+    return "An error that cannot be printed";
   }
 }
 

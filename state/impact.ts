@@ -50,20 +50,20 @@ export function isMajorChange(
 }
 
 /**
- * Why the difference between two states is major; nothing if it is minor. The effect decides: when any difference
- * of an interface counted, every container start rebound every socket (coder#11029, iroh#4488).
+ * Lists why the difference between two states is major; empty if it is minor. Only effects count: when every
+ * difference of an interface did, each container start rebound every socket (coder#11029, iroh#4488).
  *
  * - `default-route`: a family's default interface, that interface's index, the gateway or the source changed
  *   (not the metric alone).
- * - `address-unusable`, `address-usable`: a usable address went or came, or became unusable or usable, as
- *   when a cable is pulled. Addresses of host-only interfaces are never usable.
+ * - `address-unusable`, `address-usable`: a usable address went or came, or an address became unusable or usable,
+ *   as when a cable is pulled. Addresses of host-only interfaces are never usable.
  * - `interface`: `up` or `index` of an interface with usable addresses changed.
  * - `resumed`: the machine slept for 600_000 ms or more.
  *
  * @param previous The state before.
  * @param next The state after.
- * @param options `ignoreInterface` returns true for interfaces that never count, nor do default routes
- * from or to them. It is called at most once for each interface object; what it throws is thrown.
+ * @param options `ignoreInterface` returns true for interfaces that do not count; default routes from or to them do
+ * not count either. It is called at most once for each interface object; its errors are thrown.
  * @returns A frozen list, in the order above.
  *
  * @example Print why
@@ -150,13 +150,12 @@ interface Parsed {
 
 /**
  * Whether a socket bound to this local address must be bound again. What counts is whether the address can be
- * bound to: carrier does not matter, so a cable pulled for a second closes no socket.
+ * bound: carrier does not matter, so a cable pulled for a second closes no socket.
  *
- * - A specific address: it became bindable or is no longer, moved to another interface, or its interface got
+ * - A specific address: it became bindable or ceased to be, moved to another interface, or its interface got
  *   another index. An address is bindable if its interface is up and it is neither tentative nor duplicated.
- * - `0.0.0.0` and `::`: the family's default route changed its interface or source. With an
- *   interface given, also: that interface came, went, got another index, or has its first or lost its
- *   last bindable address of the family.
+ * - `0.0.0.0` and `::`: the family's default route changed its interface or source. With an interface given, also:
+ *   that interface came, went, got another index, got its first or lost its last bindable address of the family.
  * - A loopback address, a Unix or a vsock address: never. Any other: also after a sleep of 600_000 ms or more.
  *
  * @param local What the socket is bound to, such as `listener.addr`.
@@ -178,11 +177,11 @@ export function affects(local: LocalAddress, previous: State, next: State): bool
   return affecting(local)(previous, next);
 }
 
-/** Of an address that no change concerns, not even a long sleep. */
+/** Returned for an address that no change affects, not even a long sleep. */
 export const neverAffected = (): boolean => false;
 
 /**
- * `affects()` for one address, which is parsed now.
+ * Parses the address once and returns `affects()` for it.
  *
  * @throws {TypeError} if `hostname` is not an IP literal.
  */
@@ -200,7 +199,7 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
   };
 }
 
-/** Null if the address is not of IP. */
+/** Null for a Unix or vsock address. */
 function parseLocal(local: LocalAddress): Parsed | null {
   const { hostname, interface: name = null, transport = "" } = Object(local) as {
     readonly hostname?: unknown;
@@ -213,9 +212,9 @@ function parseLocal(local: LocalAddress): Parsed | null {
   const bytes = parseIp(host);
   if (bytes === null || (name !== null && typeof name !== "string")) {
     throw new TypeError(
-      `Cannot take "${escapeText(text)}" as a local address: give listener.addr or` +
-        ' { hostname: "192.0.2.7" }, an IP address and not a name, without brackets, with %zone where' +
-        " needed, and the name of an interface, if any",
+      `Cannot use "${escapeText(text)}" as a local address: give listener.addr or` +
+        ' { hostname: "192.0.2.7" }. The hostname must be an IP address without brackets, with %zone if' +
+        " needed; interface, if given, the name of an interface",
     );
   }
   return { address: formatIp(unmapIpv4(bytes)), interface: name, zone };
@@ -233,7 +232,7 @@ function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean
   return holdersDiffer(parsed, previous, next, (nic) => `${nic.index} ${binds(nic)}`);
 }
 
-/** Whether what is said of an interface that the socket may mean differs. Shared ones are not looked at. */
+/** Whether `say` differs for an interface that the socket may mean. Shared ones are skipped. */
 function holdersDiffer(
   parsed: Parsed,
   previous: State,
@@ -257,14 +256,14 @@ function selects({ interface: name, zone }: Parsed, state: State): (nic: Interfa
 }
 
 /**
- * Why connections opened in one state are lost in another; null if they are not. Nobody says which address a
- * connection has, so a network counts, not a connection:
+ * Why connections opened in one state are lost in another; null if they are not. The address of a connection is
+ * unknown, so these rules judge the network as a whole:
  *
  * - The default route of a family has another interface, that interface another index, or the route another source.
- *   A route that was added loses nothing. Nor does another source of IPv6 while the interface keeps the one before,
- *   as when a temporary address follows another (RFC 8981).
- * - The source of a default route can no longer be bound, or none of the usable addresses that an interface had of
- *   a family: a virtual address that moves to another host ends no connection.
+ *   An added route loses no connection. Nor does another IPv6 source while the interface keeps the previous one, as
+ *   when one temporary address succeeds another (RFC 8981).
+ * - The source of a default route, or every usable address that an interface had of a family, can no longer be
+ *   bound. Losing one of several ends no connection: a virtual address may move to another host.
  * - The machine slept for 600_000 ms or more.
  */
 export function connectionLoss(previous: State, next: State): Reason | null {

@@ -23,7 +23,7 @@ export function sortedInterfaces({ interfaces }: State): readonly Interface[] {
     Object.values(interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
 }
 
-/** The interfaces as the source said them: what default routes decide about `hostOnly` is left out. */
+/** The interfaces as the source reported them, before the rules that clear `hostOnly`. */
 export function givenInterfaces(state: State): readonly Interface[] {
   return LISTS.get(state.interfaces)?.given ?? sortedInterfaces(state);
 }
@@ -46,10 +46,10 @@ export interface InterfacePair {
 }
 
 /**
- * Matches the interfaces of two states by name: those removed, those added, then those of both, without those
- * that are one object in both. They may be equal: a copy is another object. States of one monitor share
- * objects in the same order, so this mostly compares references. With the list `givenInterfaces` it compares
- * what the sources said.
+ * Matches the interfaces of two states by name: removed ones, added ones, then those in both, unless both
+ * share one object. The two of a pair may be equal, because a copy is another object. States of one monitor
+ * share objects in the same order, so this mostly compares references. With the list `givenInterfaces` it
+ * compares what the sources reported.
  */
 export function pairInterfaces(
   previous: State,
@@ -87,7 +87,7 @@ export function pairInterfaces(
  */
 export interface InterfaceAddresses {
   readonly usable: readonly Address[]; // none on a host-only interface
-  readonly onHost: readonly Address[]; // those that are usable but for that
+  readonly onHost: readonly Address[]; // usable apart from `hostOnly`
   readonly usableIpv4: number; // how many of the usable are IPv4
   readonly usableIpv6: number;
   readonly loopback: readonly string[];
@@ -98,16 +98,16 @@ export interface InterfaceAddresses {
 
 /**
  * The usable addresses of a state: by interface index, then family, bytes and prefix length. An address is
- * usable if hosts elsewhere can answer to it: its interface is up, running and not host-only, and it is
- * not tentative, duplicated, deprecated, loopback or link-local.
+ * usable if other hosts can send replies to it: its interface is up, running and not host-only, and it is not
+ * tentative, duplicated, deprecated, loopback or link-local.
  *
  * @param state The state.
- * @param options `family` restricts the result to one family; default both. With `hostOnly: true` the
- * addresses of host-only interfaces are listed, too; default false.
+ * @param options `family` restricts the result to one family; both by default. With `hostOnly: true` the
+ * addresses of host-only interfaces are listed, too; false by default.
  * @returns A frozen list.
  * @throws {TypeError} if an option is of the wrong type, or the family neither `"IPv4"` nor `"IPv6"`.
  *
- * @example Print the IPv6 addresses under which others may reach this machine
+ * @example Print the IPv6 addresses at which others may reach this machine
  * ```ts
  * import { readNetworkState, usableAddresses } from "@netwatch/netwatch";
  *
@@ -138,7 +138,7 @@ export function usableAddresses(
  * IPv4 before IPv6; unique-local last.
  *
  * @param state The state.
- * @param options `family` restricts the result to one family; default both.
+ * @param options `family` restricts the result to one family; both by default.
  * @returns The address; null if none is usable.
  * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
  *
@@ -211,7 +211,7 @@ const NO_ADDRESSES: InterfaceAddresses = {
 
 /** The addresses of an interface by use, computed once per interface object. */
 export function addressesOf(nic: Interface): InterfaceAddresses {
-  if (nic.addresses.length === 0) return NO_ADDRESSES; // keeping 10,000 of them takes 15 ms
+  if (nic.addresses.length === 0) return NO_ADDRESSES; // caching 10,000 of these takes 15 ms
   let addresses = ADDRESSES.get(nic);
   if (addresses === undefined) {
     addresses = classify(nic);
@@ -229,7 +229,7 @@ function classify(nic: Interface): InterfaceAddresses {
   let last = "";
   for (const address of nic.up ? nic.addresses : []) {
     if (address.duplicated) continue;
-    // by interface, too: WSL puts 10.255.255.254 on `lo` (denoland/std#5933)
+    // not by address alone: WSL puts 10.255.255.254 on `lo` (denoland/std#5933)
     const scope = nic.kind === "loopback" ? "loopback" : scopeOf(address.address);
     if (scope === "linkLocal" && address.family === "IPv6") continue;
     // Linux keeps IPv4 addresses on a link that is down or without carrier

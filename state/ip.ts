@@ -9,7 +9,7 @@ const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 const GROUP = /^[\da-f]{1,4}$/i;
 
-/** Each byte in hexadecimal, without and with a leading zero: every event formats addresses. */
+/** Cache of bytes in hexadecimal, without a leading zero: every event formats addresses. */
 const HEX: string[] = [];
 
 /**
@@ -144,7 +144,7 @@ function allZero(bytes: IpBytes, end: number): boolean {
 }
 
 /**
- * The blocks that are not globally reachable by the IANA IPv4 and IPv6 Special-Purpose Address Registries as of
+ * The blocks that are not globally reachable, from the IANA IPv4 and IPv6 Special-Purpose Address Registries as of
  * 2025-10-09 (RFC 6890, RFC 8190). Blocks with "N/A" are left out: 6to4, Teredo, ORCHID, the old 6to4 relay.
  */
 const UNREACHABLE = `
@@ -153,7 +153,7 @@ const UNREACHABLE = `
   240.0.0.0/4 ::/128 ::1/128 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32
   3fff::/20 5f00::/16 fc00::/7 fe80::/10
 `;
-/** The blocks inside of them that are: anycast of the protocols PCP, TURN and SRP, AMT, AS112, ORCHIDv2 and DRIP. */
+/** The globally reachable blocks within them: anycast of PCP, TURN and SRP, AMT, AS112, ORCHIDv2 and DRIP. */
 const REACHABLE = `
   192.0.0.9/32 192.0.0.10/32 2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:3::/32
   2001:4:112::/48 2001:20::/28 2001:30::/28
@@ -163,7 +163,7 @@ const REACHABLE = `
 let blocks: { readonly unreachable: string[]; readonly reachable: string[] } | undefined;
 
 /**
- * Whether an address is not globally reachable, by the IANA special-purpose registries: private, shared,
+ * Whether an address is not globally reachable according to the IANA special-purpose registries: private, shared,
  * loopback, link-local, unique-local, documentation and other reserved blocks.
  *
  * @param address An IPv4 or IPv6 address; `%zone` is allowed, and `::ffff:10.0.0.1` counts as IPv4.

@@ -34,7 +34,7 @@ const ZERO_MAC = "00:00:00:00:00:00";
 export function normalizeInterface(nic: Interface, known?: Interface): Interface {
   if (NORMAL.has(nic)) return nic;
   if (typeof nic.name !== "string") {
-    throw new TypeError(`Interface name ${escapeText(String(nic.name))}: give a string`);
+    throw new TypeError(`The interface name must be a string, not ${escapeText(String(nic.name))}`);
   }
   for (const field of ["index", "flags", "mtu"] as const) {
     if (!Number.isSafeInteger(nic[field])) {
@@ -226,6 +226,6 @@ function parseOrThrow(text: string, interfaceName: string): number[] {
   const where = interfaceName === "" ? "" : ` of interface "${escapeText(String(interfaceName))}"`;
   throw new TypeError(
     `Cannot parse the address "${escapeText(String(text))}"${where}: ` +
-      "give IPv4 or IPv6 without zone and prefix length",
+      "give IPv4 or IPv6 without a zone or prefix length",
   );
 }

@@ -15,19 +15,19 @@ export type Cause =
   | "overflow"
   | "reopen";
 
-/** A published state of the network and its difference to the one before. */
+/** A published state of the network and its difference from the previous one. */
 export interface Snapshot {
   /** 1, 2, 3 … for each monitor. Order snapshots by this, not by `at`: the wall clock can step back. */
   readonly sequence: number;
   /** When it was published, in epoch milliseconds. */
   readonly at: number;
-  /** The first that applies of: initial, resume, reopen, overflow, reconcile, refresh, event. */
+  /** The first of these that applies: initial, resume, reopen, overflow, reconcile, refresh, event. */
   readonly cause: Cause;
   /** All causes; for a subscriber, all since its last delivery. */
   readonly causes: readonly Cause[];
   /**
-   * For a subscriber: the changes since its last delivery; none in its first. In `current`, `refresh()`
-   * and `waitFor()`: the changes since the publication before.
+   * For a subscriber: the changes since its last delivery; none in its first. In `current`, `refresh()` and
+   * `waitFor()`: the changes since the previous publication.
    */
   readonly changes: readonly Change[];
   /** Whether those changes are major: `reasons` is not empty. */
@@ -43,7 +43,7 @@ export type Reason = DefaultRouteReason | AddressReason | InterfaceReason | Resu
 
 /**
  * The default route of a family has another interface, gateway or source, or its interface another index.
- * Null stands for no route.
+ * Null means no route.
  */
 export type DefaultRouteReason = {
   readonly kind: "default-route";
@@ -72,13 +72,13 @@ export type ResumedReason = {
   readonly sleptMs: number;
 };
 
-/** What a source can know. The fields that it cannot know hold neutral values, never a guess. */
+/** What a source can know. Fields that it cannot know hold neutral values, never a guess. */
 export interface Knows {
-  /** Index, MTU, flags, up and running of interfaces; else index, MTU and flags 0, up and running true. */
+  /** Index, MTU, flags, up and running of interfaces; if false, the numbers are 0, up and running true. */
   readonly links: boolean;
-  /** Tentative, duplicated, deprecated, temporary and permanent addresses; else all false. */
+  /** Tentative, duplicated, deprecated, temporary and permanent addresses; if false, all are false. */
   readonly addressFlags: boolean;
-  /** Default routes; else null. */
+  /** Default routes; if false, both are null. */
   readonly routes: boolean;
 }
 
@@ -100,14 +100,14 @@ export interface State {
   readonly defaultRouteInterface: string | null;
   /**
    * True if a family has a default route through an interface that is up and running, and the kernel selects
-   * a source address for it. `"unknown"` if the source knows no routes and a usable address exists. Else
-   * false: a request must fail. True promises no reachability.
+   * a source address for it. `"unknown"` if the source knows no routes and a usable address exists.
+   * Otherwise false: a request must fail. True does not guarantee reachability.
    */
   readonly online: boolean | "unknown";
   /**
    * The addresses of interfaces that are up, by interface index, without duplicated ones. `regular` leaves
-   * out loopback and link-local addresses. Unique-local IPv6 addresses, then link-local IPv4 addresses
-   * take their place if there is nothing better.
+   * out loopback, link-local and unique-local ones. If that leaves none, it holds the unique-local IPv6
+   * addresses, else the link-local IPv4 addresses.
    */
   readonly localAddresses: {
     readonly loopback: readonly string[];
@@ -117,7 +117,7 @@ export interface State {
   readonly haveIpv4: boolean;
   /** Whether there is a usable IPv6 address. */
   readonly haveIpv6: boolean;
-  /** The IPv4 default gateway and our address towards it, if it is in 10/8, 172.16/12 or 192.168/16. */
+  /** The IPv4 default gateway if it is in 10/8, 172.16/12 or 192.168/16, and our address towards it. */
   readonly homeRouter: { readonly gateway: string; readonly source: string | null } | null;
   /** True if the default interface is cellular; `"unknown"` if nothing says whether traffic is metered. */
   readonly isExpensive: boolean | "unknown";
@@ -155,8 +155,8 @@ export interface Interface {
   /**
    * Whether it leads only to this host, its containers and its virtual machines: loopback, and bridges and
    * virtual interfaces without a default route or physical interface below them. In a container or namespace
-   * with neither a physical interface nor a tunnel that is up, only loopback is host-only. In a `Reading` it
-   * says what topology, type and name tell.
+   * without a physical interface and without a tunnel that is up, only loopback is host-only. In a `Reading`
+   * it reflects only topology, type and name.
    */
   readonly hostOnly: boolean;
   /** The system's IFF_* bits. */
@@ -165,7 +165,7 @@ export interface Interface {
   readonly mac: string | null;
   /** The largest packet, in bytes; 0 if it is not known. */
   readonly mtu: number;
-  /** The addresses by family (IPv4 first), then bytes, then prefix length. */
+  /** The addresses, sorted by family (IPv4 first), bytes and prefix length. */
   readonly addresses: readonly Address[];
 }
 
@@ -173,7 +173,7 @@ export interface Interface {
 export interface Address {
   /** The address family. */
   readonly family: "IPv4" | "IPv6";
-  /** The address as RFC 5952 writes it, without a zone. */
+  /** The address in the form of RFC 5952, without a zone. */
   readonly address: string;
   /** The number of leading bits that the addresses of its network share. */
   readonly prefixLength: number;
@@ -187,11 +187,11 @@ export interface Address {
   readonly tentative: boolean;
   /** Another host has this address. */
   readonly duplicated: boolean;
-  /** The preferred lifetime is over: not for new connections. */
+  /** The preferred lifetime is over: not to be used for new connections. */
   readonly deprecated: boolean;
   /** A privacy address (RFC 8981). */
   readonly temporary: boolean;
-  /** Has no lifetime. */
+  /** Its lifetime is unlimited. */
   readonly permanent: boolean;
 }
 
@@ -217,7 +217,7 @@ export type Change =
   | ResumedChange
   | SourceChange;
 
-/** An interface came or went with its addresses: no change of an address accompanies it. */
+/** An interface came or went with its addresses, which are not listed as separate changes. */
 export type InterfaceChange = {
   readonly kind: "interface-added" | "interface-removed";
   readonly interface: Interface;
@@ -263,8 +263,8 @@ export type ResumedChange = {
 };
 
 /**
- * What the source knows changed, or the later state lacks a wake-up of the earlier one. It occurs between
- * states of different monitors, and makes `applyChanges(a, diffStates(a, b))` equal `b` for any two.
+ * What the source knows changed, or the later state lacks a wake-up that the earlier one has. It occurs
+ * between states of different monitors, and makes `applyChanges(a, diffStates(a, b))` equal `b` for any two.
  */
 export type SourceChange = {
   readonly kind: "source-changed";
@@ -275,7 +275,7 @@ export type SourceChange = {
 
 /** The monitor's own health: is it receiving events, and if not, why? All times are epoch milliseconds. */
 export interface Health {
-  /** `live`: events arrive. `degraded`: they do not, and reconcile keeps the state right. */
+  /** `live`: events arrive. `degraded`: they do not, and reconcile keeps the state correct. */
   readonly status: "live" | "degraded" | "polling" | "closed";
   /** The name of the source. */
   readonly source: string;
@@ -300,9 +300,9 @@ export interface Health {
 export interface Metrics {
   /** Messages received from the operating system. */
   readonly events: number;
-  /** Those that say nothing about the state, such as lifetime refreshes. */
+  /** Messages that say nothing about the state, such as lifetime refreshes. */
   readonly ignored: number;
-  /** Those that could not be decoded. */
+  /** Messages that could not be decoded. */
   readonly malformed: number;
   /** Datagrams from a sender other than the kernel. */
   readonly spoofed: number;
@@ -318,7 +318,7 @@ export interface Metrics {
   readonly routeSurprises: number;
   /** Overflows of the receive buffer. */
   readonly overflows: number;
-  /** Sockets opened to replace one. */
+  /** Sockets opened to replace another one. */
   readonly reopens: number;
   /** Canaries sent: requests whose answer must come through the event socket. */
   readonly canaries: number;

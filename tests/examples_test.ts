@@ -1,5 +1,5 @@
 /**
- * Runs the program `watch`: options, exit codes and permissions.
+ * Runs the `watch` program: options, exit codes and permissions.
  *
  * @module
  */
@@ -267,7 +267,7 @@ skippable({
     const args = ["-F", terminal, "rows", "6", "cols", "44"];
     assertEquals((await new Deno.Command("stty", { args }).output()).code, 0);
     // deno-lint-ignore no-control-regex -- the same
-    await program.until(/\x1b\[H.*… and \d+ lines more/s, start);
+    await program.until(/\x1b\[H.*… and \d+ more lines/s, start);
     await program.write("\x03");
     const { code, stdout } = await program.end();
     assertEquals(code, 0);

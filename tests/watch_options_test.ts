@@ -1,5 +1,5 @@
 /**
- * The options and the help of the program `watch`.
+ * The options and the help of the `watch` program.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the program `watch` prints.
+ * What the `watch` program prints.
  *
  * @module
  */
@@ -317,9 +317,9 @@ Deno.test("screenLines() cuts the table, keeps five lines for the newest changes
     screenLines(lines("t", table), lines("n", news), rows).join(" ");
   assertEquals(fit(3, 0, 10), "t1 t2 t3");
   assertEquals(fit(3, 9, 10), "t1 t2 t3  n4 n5 n6 n7 n8 n9");
-  assertEquals(fit(9, 9, 10), "t1 t2 t3 … and 6 lines more  n5 n6 n7 n8 n9");
-  assertEquals(fit(9, 2, 10), "t1 t2 t3 t4 t5 t6 … and 3 lines more  n1 n2");
-  assertEquals(fit(9, 9, 1), "… and 9 lines more");
+  assertEquals(fit(9, 9, 10), "t1 t2 t3 … and 6 more lines  n5 n6 n7 n8 n9");
+  assertEquals(fit(9, 2, 10), "t1 t2 t3 t4 t5 t6 … and 3 more lines  n1 n2");
+  assertEquals(fit(9, 9, 1), "… and 9 more lines");
 });
 
 const WIDTHS: [text: string, width: number][] = [

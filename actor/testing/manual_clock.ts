@@ -17,8 +17,8 @@ interface ManualTimer extends Timer {
 }
 
 /**
- * Clocks and timers that only the test moves. Timers fire in order, each at its own time. Times are in milliseconds;
- * a delay that the timers of the runtime would cut to 1 ms is a RangeError, and so is moving back with the timers.
+ * Clocks and timers that only the test moves. Timers fire in order, each at its own time. Times are in milliseconds.
+ * A delay that the runtime's timers would cut to 1 ms is a RangeError, and so is a negative `tick()` or `advance()`.
  *
  * @example An interval
  * ```ts
@@ -32,7 +32,7 @@ interface ManualTimer extends Timer {
  * ```
  */
 export class ManualClock implements Clock {
-  /** In the order in which those fire that are due at the same time: that in which they were started. */
+  /** In the order in which they were started: those due at the same time fire in this order. */
   readonly #timers = new Set<ManualTimer>();
   #wall: number;
   #monotonic = 0;
@@ -42,7 +42,7 @@ export class ManualClock implements Clock {
     this.#wall = options.now ?? 1_700_000_000_000;
   }
 
-  /** The number of running timers; 0 after a monitor was closed. */
+  /** The number of running timers; 0 after the monitor is closed. */
   get pending(): number {
     return this.#timers.size;
   }
@@ -72,14 +72,14 @@ export class ManualClock implements Clock {
     return this.#start(f, ms, ms, 1);
   }
 
-  /** Moves both clocks and fires what is due. No promise settles meanwhile. */
+  /** Moves both clocks and fires the timers that are due. No promise settles in between. */
   tick(ms: number): void {
     const end = this.#endOf(ms);
     while (this.#fireNext(end)) continue;
     this.#moveTo(end);
   }
 
-  /** Moves both clocks and fires what is due. Promises settle before, after, and after each timer. */
+  /** Moves both clocks and fires the timers that are due. Promises settle first, and after each timer. */
   async advance(ms: number): Promise<void> {
     const end = this.#endOf(ms);
     do await this.settle(); while (this.#fireNext(end));
@@ -92,7 +92,7 @@ export class ManualClock implements Clock {
     this.#wall += ms;
   }
 
-  /** Waits until every promise has settled that needs no timer, input or output, however long the chain. */
+  /** Waits until every promise that needs no timer, input or output has settled, however long the chain. */
   settle(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(resolve);
@@ -118,10 +118,10 @@ export class ManualClock implements Clock {
 
   #endOf(ms: number): number {
     if (ms >= 0 && ms < Infinity) return this.#monotonic + ms;
-    throw new RangeError(`Time moves by a finite number of milliseconds from 0, not by ${ms}`);
+    throw new RangeError(`Time moves by a finite number of milliseconds, 0 or more, not ${ms}`);
   }
 
-  /** Fires the timer that is due first, at its time; false if none is due until the end. */
+  /** Fires the timer that is due first, at its time; false if none is due by `end`. */
   #fireNext(end: number): boolean {
     let next: ManualTimer | undefined;
     for (const timer of this.#timers) {

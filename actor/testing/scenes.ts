@@ -1,5 +1,5 @@
-// What happens to networks, as scenes that a test can play by name, and what they and tests are made of: short
-// forms of interfaces, addresses and routes.
+// Scenes (typical network changes that a test can play by name), and short ways to make interfaces, addresses and
+// routes.
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
@@ -8,8 +8,8 @@ import { ManualClock } from "./manual_clock.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
 /**
- * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its
- * name, and whether it is host-only from both.
+ * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its name,
+ * and `hostOnly` from both.
  *
  * @param name The name.
  * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
@@ -49,7 +49,7 @@ export function scriptedInterface(
 }
 
 /**
- * An address that can be used.
+ * A permanent address without other flags.
  *
  * @param cidr Address and prefix length, such as `"192.0.2.7/24"`.
  * @param fields Fields that differ from the defaults, such as `{ tentative: true }`.
@@ -71,7 +71,7 @@ function parsedAddress(cidr: string, index: number | null): Address {
   const [text = "", length = ""] = cidr.split("/");
   const bytes = parseIp(text);
   if (bytes === null || !/^\d+$/.test(length)) {
-    throw new TypeError(`Not an address: "${cidr}"; give one such as "192.0.2.7/24"`);
+    throw new TypeError(`Cannot parse "${cidr}": give an address such as "192.0.2.7/24"`);
   }
   const scopeId = bytes.length === 16 && isLinkLocal(bytes) ? index : null;
   const prefixLength = Number(length);
@@ -82,7 +82,7 @@ function parsedAddress(cidr: string, index: number | null): Address {
  * A default route.
  *
  * @param name The name of its interface.
- * @param gateway The next hop. The default is none: the link itself.
+ * @param gateway The next hop. By default none: destinations are on the link.
  * @param fields Fields that differ from the defaults, such as `{ metric: 100 }`.
  * @returns The route.
  *
@@ -101,7 +101,7 @@ export function scriptedRoute(
   return { interface: name, gateway, source: null, metric: null, ...fields };
 }
 
-/** The options of a source for the scenes: a laptop that is online by Wi-Fi, with IPv4 and IPv6. */
+/** The options of a source for the scenes: a laptop that is online through Wi-Fi, with IPv4 and IPv6. */
 export const homeNetwork: ScriptedSourceOptions = {
   interfaces: [
     scriptedInterface("lo", ["127.0.0.1/8", "::1/128"], { index: 1, mtu: 65536 }),
@@ -116,7 +116,7 @@ export const homeNetwork: ScriptedSourceOptions = {
   },
 };
 
-/** Changes the network of the source step by step. Ends when a monitor with default options has published it. */
+/** Changes the network of the source. Ends when a monitor with default options has published the changes. */
 export type Scene = (source: ScriptedSource, clock: ManualClock) => Promise<void>;
 
 /** The names of the scenes. */
@@ -132,22 +132,22 @@ export type SceneName =
   | "vpnUp"
   | "wifiToCable";
 
-/** The default routes that `vpnDown` gives back. */
+/** The default routes that `vpnDown` restores. */
 const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
 
 /**
- * The scenes. Each plays on a source that began as `homeNetwork`, with the clock of the monitor, and can follow
- * another.
+ * The scenes. Each takes a source that was created with `homeNetwork` and the clock of the monitor, and can follow
+ * another scene.
  *
  * - `wifiToCable`: eth0 appears and takes over both default routes; wlan0 stays.
  * - `cablePulled`: the interface of the IPv4 default route loses its carrier; its default routes go, its addresses stay.
  * - `dhcpRenumber`: that interface gets another IPv4 address and gateway: 192.168.2.8 instead of 192.168.1.7.
- * - `loseIpv6`: every IPv6 address but link-local ones goes, and the default route.
+ * - `loseIpv6`: all IPv6 addresses but link-local ones go, and so does the IPv6 default route.
  * - `vpnUp`, `vpnDown`: tun0 takes over the default routes, and gives them back.
  * - `dockerStart`: docker0 and a container's veth appear.
  * - `sleep`: the machine sleeps for eight hours.
  * - `storm`: two hundred veths come and go within a second, and the receive buffer overflows.
- * - `deafSocket`: the subscription stops hearing, then an address goes; reconcile finds both.
+ * - `deafSocket`: the subscription goes deaf, then IPv6 goes; reconcile finds both.
  *
  * @example A program that must survive a VPN
  * ```ts
@@ -209,7 +209,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
   },
   async vpnDown(source, clock) {
     const routes = BEFORE_VPN.get(source);
-    if (routes === undefined) throw new TypeError("The scene vpnDown follows vpnUp");
+    if (routes === undefined) throw new TypeError("The scene vpnDown must follow vpnUp");
     source.removeInterface("tun0");
     source.setDefaultRoute("IPv4", routes.ipv4);
     source.setDefaultRoute("IPv6", routes.ipv6);

@@ -16,7 +16,7 @@ export interface ScriptedSourceOptions {
   name?: string;
   /** The interfaces at the start. The default is none. */
   interfaces?: readonly Interface[];
-  /** The default routes at the start, completed as by `setDefaultRoute()`. The default is none. */
+  /** The default routes at the start, completed as in `setDefaultRoute()`. The default is none. */
   defaultRoute?: Partial<DefaultRoutes>;
   /** What the source can know. The default is everything. */
   knows?: Partial<Knows>;
@@ -35,10 +35,10 @@ export type CallCounts = Readonly<
 >;
 
 /**
- * A source in which only that happens what the test scripts. It holds the network, which `read()` returns, and
- * for each subscription a table, which `view()` returns with the default routes of the network. `set()` changes
- * the network alone; `announce()` copies it into the tables and sends an event. So a change that is set and never
- * announced is a lost message.
+ * A source that changes only as the test says. It holds the network, which `read()` returns, and for each
+ * subscription a table, which `view()` returns with the default routes of the network. `set()` changes only the
+ * network; `announce()` copies it into the tables and sends an event. So a change that is set but never announced is
+ * a lost message.
  *
  * @example A lost message
  * ```ts
@@ -58,11 +58,11 @@ export type CallCounts = Readonly<
 export class ScriptedSource implements NetworkSource {
   /** The name of the source. */
   readonly name: string;
-  /** Message counters, if the options had some. */
+  /** The message counters of the options, if any. */
   declare readonly counters?: SourceCounters;
   /** Whether `view()` returns the table, or null. */
   keepsTable: boolean;
-  /** Whether canaries are answered, missed, never answered, or fail with an error. */
+  /** How canaries end: answered, missed, never, or with this error. */
   canary: "answers" | "misses" | "hangs" | Error = "answers";
   /** The error that `view()` throws, if any. */
   viewError: Error | null = null;
@@ -120,8 +120,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Adds an interface, or replaces the one of the same name, and announces it; `scriptedInterface()` makes one. A
-   * default route whose source it had and has no longer gets another one, as in `setDefaultRoute()`.
+   * Adds an interface, or replaces the one of the same name, and announces it; `scriptedInterface()` makes one. If
+   * its default route loses its source address, the route gets another one, as in `setDefaultRoute()`.
    */
   addInterface(nic: Interface): void {
     const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
@@ -136,7 +136,7 @@ export class ScriptedSource implements NetworkSource {
     this.announce(nic.name);
   }
 
-  /** Removes an interface and the default routes through it, and announces it. */
+  /** Removes an interface and the default routes through it, and announces this. */
   removeInterface(name: string): void {
     this.set(this.#without(name));
     this.#mapRoutes((route) => route?.interface === name ? null : route);
@@ -144,8 +144,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Replaces the default route of a family and announces it; null removes it, `scriptedRoute()` makes one. Without a
-   * source it gets the first address of the family on its interface, as the kernel would choose.
+   * Replaces the default route of a family and announces it; null removes it, `scriptedRoute()` makes one. A route
+   * without a source gets the first address of the family on its interface, like one that the kernel chooses.
    */
   setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
     const made = route && this.#withSource(route, family);
@@ -154,8 +154,8 @@ export class ScriptedSource implements NetworkSource {
   }
 
   /**
-   * Lets the machine sleep for so many milliseconds and wake: sends the event `resumed`. The wall clock of `clock`
-   * jumps by that time; without one, the event has the time of the system.
+   * Simulates a sleep of this many milliseconds: sends the event `resumed`. The wall clock of `clock` jumps by that
+   * time; without `clock`, the event has the system's time.
    */
   sleep(ms: number, clock?: ManualClock): void {
     clock?.jump(ms);
@@ -172,12 +172,12 @@ export class ScriptedSource implements NetworkSource {
     for (const subscription of this.#subscriptions) subscription.finish(error);
   }
 
-  /** Lets the next calls of `subscribe()` fail, so many times, with this error. */
+  /** Makes the next `times` calls of `subscribe()` fail with this error. */
   refuse(times: number, error: Error = new Error("Refused")): void {
     this.#refusals.push(...Array<Error>(times).fill(error));
   }
 
-  /** Lets the next calls of `read()` fail, so many times, with this error. */
+  /** Makes the next `times` calls of `read()` fail with this error. */
   failReads(times: number, error: Error = new Error("Cannot read")): void {
     this.#readFailures.push(...Array<Error>(times).fill(error));
   }

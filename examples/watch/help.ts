@@ -12,7 +12,7 @@ export const HELP = `Shows this machine's network, then prints each change as it
 
 Usage: deno run --allow-ffi examples/watch.ts [options] [INTERFACE...]
 
-INTERFACE shows only interfaces of that name; * stands for any characters.
+INTERFACE: show only interfaces of that name; * stands for any characters.
 
 Output:
   --once           show the network and exit
@@ -27,11 +27,11 @@ Output:
   --stats          print the monitor's counters at the end; with --json, on
                    standard error
 
-Source (times are milliseconds, or have a unit: 250ms, 5s, 2m, 1h):
-  --settle TIME    print changes when the network has been quiet for that time
+Source (times are in milliseconds, or have a unit: 250ms, 5s, 2m, 1h):
+  --settle TIME    print changes when the network has been quiet for that long
                    (default 0)
-  --interval TIME  compare the state with the kernel's that often, or never if
-                   Infinity (default 15s)
+  --interval TIME  compare the state with the kernel's at that interval;
+                   Infinity for never (default 15s)
   --polling        read the state every 5 seconds instead of listening for
                    events
   --libc PATH      absolute path of the C library, if it is not in one of the
@@ -51,7 +51,7 @@ Usual paths of the C library:
   /lib64/libc.so.6                   Fedora, RHEL, SUSE
   /usr/lib/libc.so.6                 Arch
   /usr/local/lib/libc.so.6           the Docker image denoland/deno:alpine
-  /lib/ld-musl-x86_64.so.1           Alpine, with a Deno that is built for musl
+  /lib/ld-musl-x86_64.so.1           Alpine, with a Deno built for musl
   /usr/lib/libSystem.B.dylib         macOS
   /lib/libc.so.7                     FreeBSD
 

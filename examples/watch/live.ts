@@ -15,11 +15,11 @@ const HOME = "\x1b[H";
 const CLEAR_LINE = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 
-/** The rows of a terminal that does not tell. */
+/** The rows to assume if the terminal does not report its size. */
 const ROWS = 24;
 /** How many snapshots are kept: more than fit. */
 const NEWS_MAX = 100;
-/** The rows that the news get at least. */
+/** The least number of rows for the news. */
 const NEWS_ROWS = 5;
 
 /** Takes over the terminal until it is disposed. */
@@ -67,7 +67,7 @@ export class LiveScreen implements AsyncDisposable {
   };
 }
 
-/** What fits of the table, and below it the newest of the news. */
+/** As much of the table as fits, and below it the newest news. */
 export function screenLines(
   table: readonly string[],
   news: readonly string[],
@@ -76,7 +76,7 @@ export function screenLines(
   const room = Math.max(rows - Math.min(news.length, NEWS_ROWS) - 1, 1);
   const head = table.length <= room
     ? table
-    : [...table.slice(0, room - 1), `… and ${table.length - room + 1} lines more`];
+    : [...table.slice(0, room - 1), `… and ${table.length - room + 1} more lines`];
   const left = Math.max(rows - head.length - 1, 0);
   return left === 0 || news.length === 0 ? [...head] : [...head, "", ...news.slice(-left)];
 }

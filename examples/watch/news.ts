@@ -59,7 +59,7 @@ export function formatNews(snapshot: Snapshot, previous: State | null, view: Vie
   return group(view.time(snapshot.at), lines, view);
 }
 
-/** Whether the machine is online, by what, and under which address. */
+/** Whether the machine is online, through which interface and gateway, and its addresses. */
 export function headline(state: State, style: Style, hasGateway = true): string {
   const addresses = (["IPv4", "IPv6"] as const).flatMap((family) =>
     primaryAddress(state, { family })?.address ?? []
@@ -89,9 +89,9 @@ export function namesOf(change: Change): string[] {
   }
 }
 
-/** What is said in one line. */
+/** One line of news. */
 interface Item {
-  /** The interface that it is about; null if it is about something else. */
+  /** The interface that the line is about; null if it is about something else. */
   readonly name: string | null;
   readonly changes: Change[];
   readonly reasons: Reason[];
@@ -172,12 +172,12 @@ function joined(texts: readonly string[]): string {
   }).join(", ");
 }
 
-/** It does not break: the words of a reason stay together. */
+/** Marks a line as major; no-break spaces keep the reason together. */
 function mark(reason: string, style: Style): string {
   return style.yellow(`(major: ${reason})`.replaceAll(" ", NO_BREAK));
 }
 
-/** Names the addresses only if there are others, and the fields of an interface only if nothing else is to say. */
+/** Names addresses only if there are several, and fields of an interface only if there is nothing else to say. */
 function briefly(reasons: readonly Reason[], changes: readonly Change[]): string {
   const about = reasons.filter(({ kind }) => kind !== "interface");
   const isOne = changes.length === 1 && changes[0]!.kind.startsWith("address-");
@@ -206,7 +206,7 @@ function paintOf({ kind }: Change, style: Style): Paint {
   return plain;
 }
 
-/** The time stands beside the first line, and what does not fit beside it is indented further. */
+/** Puts the time beside the first line; lines that continue another one are indented further. */
 function group(time: string, lines: readonly string[], { columns, style }: View): string {
   const margin = widthOf(time) + 2;
   const left = columns === null ? null : Math.max(columns - margin, 20);

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** When to find out whether the reader of a pipe wanted one line only, in milliseconds after it. */
+/** When to check whether the reader of a pipe has exited, in milliseconds after the first line. */
 const PROBES_MS = [30, 300, 1_000];
 
 /** Writes to standard output. */
@@ -45,8 +45,8 @@ export class Output {
 
   /**
    * Writes text of at least one line. Only a write shows that the reader of a pipe has exited, and on a quiet
-   * network the next change may be hours away. So the rest waits until `head -1` had time to exit, and spaces
-   * follow, which stand before the next line: JSON allows them.
+   * network the next change may be hours away. So the rest waits until `head -1` has had time to exit. Without a
+   * rest, spaces are written instead; JSON allows them before the next line.
    */
   async writeFirst(text: string): Promise<void> {
     const end = text.indexOf("\n") + 1;

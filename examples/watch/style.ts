@@ -17,7 +17,7 @@ export const plain: Paint = (text) => text;
 /** Creates the styles: ANSI escape sequences if `isColourful`, else none. */
 export function createStyle(isColourful: boolean): Style {
   const paint = (format: keyof Style): Paint =>
-    // its own look at the terminal would need permission to read the environment
+    // validating the stream would need permission to read the environment
     isColourful ? (text) => styleText(format, text, { validateStream: false }) : plain;
   return {
     bold: paint("bold"),

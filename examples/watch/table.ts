@@ -13,7 +13,7 @@ import { pad, widthOf, wrap } from "./text.ts";
 const GAP = "  ";
 const UNKNOWN = "-";
 const COLUMNS = ["#", "INTERFACE", "KIND", "STATE", "MTU", "MAC"];
-/** The columns that are shown, by index: what tells least goes first. */
+/** The columns that are shown, by index: the least informative is dropped first. */
 const LAYOUTS = [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4], [0, 1, 2, 3]];
 
 /** Text and its style, which is applied after padding. */
@@ -101,8 +101,8 @@ function addressPaint(address: Address, { hostOnly }: Interface, style: Style): 
 }
 
 /**
- * The first layout into which the addresses fit; else, without the MAC, their longest word: they are wrapped then.
- * If that does not fit either, they go below their interface.
+ * Chooses the first layout that has room for whole addresses; else, without the MAC, for their longest word, and
+ * wraps them. If no layout has, the addresses go below their interface.
  */
 function layOut(rows: readonly Row[], columns: number | null): string[] {
   const widths = COLUMNS.map((_, i) => Math.max(...rows.map(({ cells }) => cellWidth(cells[i]))));

@@ -284,7 +284,7 @@ fetchTest("a monitor that is closed makes it a plain fetch, and is logged once",
   const answers = [it.fetch(`${it.server.url}/b`), it.fetch(`${it.server.url}/b`)];
   assertEquals((await Promise.all(answers)).map(({ status }) => status), [200, 200]);
   assertEquals(it.log.at("warn"), [
-    "The monitor is closed: requests do not survive changes of network",
+    "The monitor is closed: requests no longer survive a change of network",
   ]);
   await it.server[Symbol.asyncDispose]();
   assertEquals((await fetching).status, 200); // the server ended what hung

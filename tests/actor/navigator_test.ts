@@ -98,7 +98,7 @@ Deno.test("the second installOnLine() is a TypeError and changes nothing", async
   await using other = await setUp();
   const installed = installOnLine(it.monitor);
   try {
-    assertThrows(() => installOnLine(other.monitor), TypeError, "installed already");
+    assertThrows(() => installOnLine(other.monitor), TypeError, "already installed");
     await become(other, true);
     assertEquals(onLine(), false);
   } finally {

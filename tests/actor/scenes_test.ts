@@ -159,7 +159,7 @@ Deno.test("every scene can follow any other", async () => {
 
 Deno.test("a scene says what it needs", async () => {
   const clock = new ManualClock();
-  await assertRejects(() => play("vpnDown"), TypeError, "follows vpnUp");
+  await assertRejects(() => play("vpnDown"), TypeError, "must follow vpnUp");
   await assertRejects(
     () => scenes.dhcpRenumber(new ScriptedSource(), clock),
     TypeError,

@@ -69,7 +69,7 @@ Deno.test("guardPredicate() logs the first error and counts each as false", () =
 Deno.test("errorText() describes whatever was thrown", () => {
   const thrown = [new Error("Bad"), new TypeError(), "text", undefined, new Error("\u001b[2J")];
   assertEquals(thrown.map(errorText), ["Bad", "TypeError", "text", "undefined", "\\u{1b}[2J"]);
-  assertEquals(errorText(Object.create(null)), "An error that cannot be written");
+  assertEquals(errorText(Object.create(null)), "An error that cannot be printed");
 });
 
 Deno.test("valueText() shows whatever was given", () => {

@@ -1,5 +1,5 @@
 /**
- * Runs the program `watch` while the network changes.
+ * Runs the `watch` program while the network changes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Records the program `watch` in a terminal while the network of a namespace changes twelve times, as
+ * Records the `watch` program in a terminal while the network of a namespace changes twelve times, as
  * `docs/images/watch-80.svg` and `watch-120.svg`, and counts what `ip -ts monitor` prints of the same changes.
  * Needs Linux, root, tmux and gcc: `deno task record`
  *

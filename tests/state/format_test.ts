@@ -196,7 +196,7 @@ const REASONS: [text: string, reason: Reason][] = [
     { kind: "address-unusable", interface: "eth0", address: address("192.0.2.1/24") },
   ],
   [
-    "eth0 has another state and index",
+    "eth0 changed state and index",
     { kind: "interface", interface: "eth0", fields: ["up", "index"] },
   ],
   ["asleep for 10 min", { kind: "resumed", sleptMs: 600_000 }],

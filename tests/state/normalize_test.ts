@@ -187,7 +187,7 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     "a name that is no string",
     () => ({ ...nic("1"), name: 1 as unknown as string }),
     TypeError,
-    "Interface name 1: give a string",
+    "The interface name must be a string, not 1",
   ],
   ["an index that JSON would lose", () => nic("eth0", { index: NaN }), TypeError, "has index NaN"],
   [

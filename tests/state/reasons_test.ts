@@ -36,7 +36,7 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
     [
       "192.0.2.1 is no longer usable on eth0",
       "2001:db8::1 is no longer usable on eth0",
-      "eth0 has another state",
+      "eth0 changed state",
     ],
   ],
   [
@@ -52,7 +52,7 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
     [
       "IPv4 leaves by eth0, which was created again",
       "IPv6 leaves by eth0, which was created again",
-      "eth0 has another index",
+      "eth0 changed index",
     ],
   ],
   [
