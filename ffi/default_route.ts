@@ -1,15 +1,15 @@
-// The rule that selects the default route, shared by all systems. VPNs cover everything with two halves
-// instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so both halves of the address
-// space are looked at.
+// The rule that selects the default route, shared by all systems. VPNs cover the address space with two
+// half-size routes instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so the rule
+// examines both halves.
 import { compareBytes, type IpBytes, isLinkLocal, parseIp } from "../state/ip.ts";
 import type { Address, Interface } from "../state/types.ts";
 
-/** The longest prefixes of default routes: VPNs cover 0/0 and 2000::/3 (all global addresses) in halves and quarters. */
+/** The longest prefixes of default routes: VPNs halve and quarter 0/0 and 2000::/3 (all global addresses). */
 export const LONGEST_DEFAULT = { IPv4: 3, IPv6: 4 } as const;
 
 /**
- * Destinations in each half of the address space. One whose own prefix is routed elsewhere says nothing
- * about the default, so the next one is asked.
+ * Destinations in each half of the address space. One that a more specific route covers says nothing
+ * about the default route, so the next one is tried.
  */
 export const PROBES = {
   IPv4: [["23.0.0.1", "73.0.0.1", "0.1.2.3"], ["151.0.0.1", "203.0.113.1", "240.0.0.1"]],
@@ -36,8 +36,8 @@ export function compareHops(a: Hop, b: Hop): number {
 }
 
 /**
- * Both halves have the same next hops: that is the default route. Different ones: the shorter match,
- * then the low half. Only one half is covered: the default if its prefix length is 0.
+ * Selects the default route. If both halves have the same next hops: those. If they differ: the half with the
+ * shorter match, the low one on a tie. If only one half is covered: that one, if its prefix length is 0.
  */
 export function selectDefaultRoute<N extends NextHops>(low: N | null, high: N | null): N | null {
   const [one, other] = [low, high].filter((half) => half !== null && half.hops.length > 0);
@@ -48,15 +48,15 @@ export function selectDefaultRoute<N extends NextHops>(low: N | null, high: N | 
 }
 
 function sameHops(a: NextHops, b: NextHops): boolean {
-  // the kernel picks a hop of a nexthop group by flow, so two questions may name two hops of one group
+  // the kernel picks a hop of a nexthop group by flow, so two lookups may return two hops of one group
   if (a.nexthopId && a.nexthopId === b.nexthopId) return true;
   return a.hops.length === b.hops.length &&
     a.hops.every((hop, i) => compareHops(hop, b.hops[i]!) === 0);
 }
 
 /**
- * The source address that a system selects which does not state it: the first usable address of the
- * interface, a temporary one before the others (RFC 6724, rule 7).
+ * The source address that the system probably selects, if it does not state one: the first usable address
+ * of the interface, temporary ones before the others (RFC 6724, rule 7).
  */
 export function likelySource(nic: Interface, family: Address["family"]): string | null {
   const usable = nic.addresses

@@ -7,7 +7,7 @@ const COMMON = `
   EMFILE 24 ENOTTY 25 ENOSPC 28 EPIPE 32 EDOM 33 ERANGE 34
 `;
 
-/** What 4.4BSD's descendants share above that (sys/errno.h of xnu and of FreeBSD). */
+/** Other numbers that 4.4BSD's descendants share (sys/errno.h of xnu and of FreeBSD). */
 const BSD = `
   EDEADLK 11 EAGAIN 35 EINPROGRESS 36 EALREADY 37 ENOTSOCK 38 EDESTADDRREQ 39 EMSGSIZE 40
   EPROTOTYPE 41 ENOPROTOOPT 42 EPROTONOSUPPORT 43 ESOCKTNOSUPPORT 44 EPFNOSUPPORT 46
@@ -25,7 +25,7 @@ const LINUX = `
   110 ECONNREFUSED 111 EHOSTDOWN 112 EHOSTUNREACH 113 EALREADY 114 EINPROGRESS 115 ECANCELED 125
 `;
 
-/** Per system, `NAME number` in pairs. */
+/** Pairs of name and number for each system. */
 const TABLES = {
   linux: COMMON + LINUX,
   darwin: `${COMMON} ${BSD} ENOTSUP 45 ECANCELED 89 EPROTO 100 EOPNOTSUPP 102`,

@@ -1,15 +1,15 @@
-// A socket that delivers datagrams, as an AsyncIterable of decoded events: each wake-up drains it until
-// it would block, in slices that leave the event loop room. A reader that takes one message per wake-up
-// leaves bytes in the queue and stalls without an error (net-tools#165).
+// A datagram socket as an AsyncIterable of decoded events: each wake-up drains it until it would block, in
+// slices between which the event loop can run. A reader that takes one message per wake-up leaves bytes in
+// the queue and stalls without an error (net-tools#165).
 import type { SourceCounters, SourceEvent } from "../state/ports.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./timers.ts";
 
-/** A slice ends after this many datagrams, if not by its time. */
+/** A slice ends after this many datagrams, unless its time is over before. */
 const SLICE_DATAGRAMS = 256;
-/** A socket that wakes the loop this often in a row with nothing to read is lost (net-tools#109). */
+/** A socket that wakes the loop this many times in a row with nothing to read is lost (net-tools#109). */
 const EMPTY_WAKE_UPS = 3;
-/** Datagrams may arrive after a failed receive; more failures in a row than this end the slice. */
+/** Datagrams may arrive after a failed receive; more failures than this end the slice. */
 const RETRIES = 2;
 
 /** The live counts of a source over all its subscriptions. */
@@ -17,15 +17,15 @@ export type Counters = { -readonly [Name in keyof SourceCounters]: number };
 
 /** One socket of the operating system, with its decoder. */
 export interface SocketPort<E> {
-  readonly descriptor: number; // the descriptor, for the poll
-  /** The most datagrams that one `receive()` takes; fewer mean that the queue was empty. */
+  readonly descriptor: number; // the descriptor to poll
+  /** The most datagrams that one `receive()` takes; if it takes fewer, the queue is empty. */
   readonly batch: number;
   /** Receives without blocking, decodes, and appends the events. Returns the number of datagrams. */
   receive(events: E[]): number;
   /**
-   * Called after a receive that took nothing (`revents` 0), and before the first receive of a wake-up
-   * with the `revents` of the poll. Appends an event if messages were lost. Returns whether there may
-   * be more to receive.
+   * Called with `revents` 0 after a receive that took nothing, and with the `revents` of the poll before
+   * the first receive of a wake-up. Appends an event if messages were lost. Returns whether there may be
+   * more to receive.
    *
    * @throws {Error} if the socket is lost
    */
@@ -65,7 +65,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     return { events, drained: false };
   }
 
-  /** The events of the next slice; none after `wake()` of the watch. */
+  /** The events of the next slice; an empty list after `wake()` of the watch. */
   async next(): Promise<IteratorResult<E[], undefined>> {
     const events: E[] = [];
     if (this.#more) {
@@ -75,7 +75,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
       const revents = await this.watch.ready();
       if (revents === null) return { done: true, value: undefined };
       if (revents === 0) {
-        // what woke the watch may do so again, in a chain of microtasks that never ends
+        // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
         await macrotask();
         return { done: false, value: events };
       }
@@ -100,7 +100,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   }
 
   #countEmptyWakeUps(events: number): void {
-    // drain() may have taken between two wake-ups what this one was for
+    // between two wake-ups, drain() may have taken the datagrams that caused this one
     const empty = events === 0 && this.#received === 0;
     this.#received = 0;
     this.#emptyWakeUps = empty ? this.#emptyWakeUps + 1 : 0;
@@ -111,7 +111,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
 }
 
 /**
- * The canary: a question whose answer must come through the event socket and the poll. Without the answer the
+ * The canary: a question whose answer must come through the event socket and the poll. If no answer comes, the
  * socket is deaf, however healthy it looks (net-tools#158). One question at a time.
  */
 export class Canary {
@@ -140,8 +140,8 @@ export class Canary {
   }
 
   /**
-   * An answer arrived. Only one that came through the poll proves that events do: an answer drained
-   * without a wake-up is followed by another question.
+   * Handles an answer. Only one that came through the poll proves that events come through it, too: after
+   * an answer that was drained without a wake-up, the question is sent again.
    */
   answered(sequence: number, throughPoll: boolean): void {
     if (this.#answer === null || sequence !== this.#sequence) return;
@@ -163,7 +163,7 @@ export class Canary {
 
 type Resumed = SourceEvent & { kind: "resumed" };
 
-/** More sleeps in a row than this are merged into the longest. */
+/** Of the sleeps beyond this many, only the longest is kept. */
 const MOST_RESUMES = 16;
 
 /** Merges events until they are taken; its size is bounded. */
@@ -183,7 +183,7 @@ export class PendingEvents {
     else if (event.sleptMs > this.#resumes.at(-1)!.sleptMs) this.#resumes[MOST_RESUMES - 1] = event;
   }
 
-  /** Takes all of them, the most severe first. An overflow or a resync implies a change. */
+  /** Takes all events, sleeps first, then the most severe. An overflow or a resync implies a change. */
   take(): SourceEvent[] {
     const events: SourceEvent[] = this.#resumes.splice(0);
     for (const kind of ["overflow", "resync", "changed", "clock-stepped"] as const) {

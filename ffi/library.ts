@@ -1,4 +1,4 @@
-// Finds and opens a library of the operating system with the least permission. `Deno.dlopen` is
+// Finds and opens libraries of the operating system with the least permission. `Deno.dlopen` is
 // called here and nowhere else.
 //
 // Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6`
@@ -11,9 +11,9 @@ export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
   what: string; // the library's name in messages, such as `"the C library"`
   sonames: readonly string[]; // names that the dynamic linker searches for, best first
   candidates: readonly string[]; // absolute paths where the library may be, best first
-  /** The absolute path of the library, if the user gave one: no other place is tried. */
+  /** The absolute path of the library, if the user gave one; then no other place is tried. */
   path?: string | undefined;
-  /** For errors about a library that has siblings: the paths to grant, and what to do if it is not found. */
+  /** For errors about one of several libraries: all paths to grant, and what to do if it is not found. */
   advice?: { readonly grant: string; readonly notFound: string } | undefined;
 }
 
@@ -24,7 +24,7 @@ type LibraryPlaces = Omit<LibraryRequest<never>, "symbols">;
  * that is granted or that the user grants at the prompt. The caller closes it.
  *
  * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
- * @throws {Deno.errors.NotFound} if no place holds the library; the message lists the places tried
+ * @throws {Deno.errors.NotFound} if the library is in none of the places, which the message lists
  */
 export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   request: LibraryRequest<S>,
@@ -38,7 +38,7 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
     if (library !== null) return library;
     if (state === "prompt") undecided.push(place);
   }
-  // One at a time: the next one only if the user grants a path that does not exist.
+  // Prompts for one path at a time: for the next only if the user grants one that cannot be opened.
   for (const path of undecided) {
     const { state } = await Deno.permissions.request({ name: "ffi", path });
     if (state !== "granted") break;
@@ -62,7 +62,7 @@ async function ffiPermission(path?: string): Promise<Deno.PermissionState> {
   return (await Deno.permissions.query(descriptor)).state;
 }
 
-/** Where to look. Paths come first that exist, as far as granted read permission shows it. */
+/** Where to look. Paths that exist come first, as far as the read permission allows a check. */
 async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<readonly string[]> {
   if (path !== undefined) return [path];
   if (await ffiPermission() === "granted") return [...sonames, ...candidates];
@@ -75,7 +75,7 @@ async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<r
   return [...existing, ...candidates.filter((path) => !existing.includes(path))];
 }
 
-/** Null if the library is not there, or is not the one that the symbols belong to. */
+/** Opens a library; null if it is not there, or lacks one of the symbols. */
 function open<S extends Deno.ForeignLibraryInterface>(
   name: string,
   request: LibraryRequest<S>,
@@ -109,25 +109,25 @@ function notFound({ advice, path, what }: LibraryPlaces, failures: readonly stri
 }
 
 /**
- * Who comes back to a `Refcounted` within so many microtasks, as a loop over single reads does, finds it still loaded. A
- * timer would outlive a test that looks for leaks.
+ * For this many microtasks an unused `Refcounted` stays loaded, so that a loop of single reads does not load it each
+ * time. A timer would outlive the test that uses it and be reported as a leak.
  */
 const GRACE_TURNS = 32;
 
 /**
- * What all monitors of an isolate share: loaded by the first user, given back with the last. Counts the users, by
- * the path that it was loaded from.
+ * Something that all monitors of an isolate share: loaded by the first user, disposed of by the last. Counts the
+ * users for each path of the library.
  */
 export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
   readonly #loaded = new Map<string | undefined, { users: number; readonly system: Promise<S> }>();
 
-  /** Nothing is loaded before it is wanted. */
+  /** Loads nothing until the first `acquire()`. */
   constructor(load: (path: string | undefined) => Promise<S>) {
     this.#load = load;
   }
 
-  /** Loads it, or shares what is loaded. Every success needs one `release()`. */
+  /** Loads it unless it is loaded. Every successful call needs one `release()`. */
   async acquire(path: string | undefined): Promise<S> {
     const counted = this.#loaded.get(path) ?? { users: 0, system: this.#load(path) };
     this.#loaded.set(path, counted);
@@ -140,12 +140,12 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
     }
   }
 
-  /** Whether somebody has it loaded, so that no permission is needed any more. */
+  /** Whether it is loaded already, so that no permission is needed. */
   has(path: string | undefined): boolean {
     return this.#loaded.has(path);
   }
 
-  /** Gives it back; the last one unloads it. */
+  /** Gives up its use; the last user unloads it. */
   async release(path: string | undefined): Promise<void> {
     const counted = this.#loaded.get(path);
     if (counted === undefined || --counted.users > 0) return;

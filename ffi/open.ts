@@ -46,14 +46,14 @@ interface SystemSource {
  */
 export async function openSource(options: OpenSourceOptions): Promise<OpenedSource> {
   const { source } = options;
-  if (typeof source === "object") return held(source);
+  if (typeof source === "object") return opened(source);
   if (source === "polling") return await polling(options, null);
   const reason = source === "auto" ? await reasonToPoll(options) : null;
   if (reason !== null) return await polling(options, reason);
   try {
     const events = await openEvents(options);
     return {
-      ...held(events),
+      ...opened(events),
       clock: events.clock,
       dispose: async () => await events[Symbol.asyncDispose](),
     };
@@ -63,7 +63,7 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
 }
 
-function held(source: NetworkSource): OpenedSource {
+function opened(source: NetworkSource): OpenedSource {
   return { source, reason: null, polling: false, dispose: () => Promise.resolve() };
 }
 
@@ -71,10 +71,10 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
   const { PollingSource } = await import("./polling.ts");
   const { clock, pollingIntervalMs } = options;
   const source = new PollingSource({ clock, intervalMs: pollingIntervalMs });
-  return { ...held(source), reason, polling: true };
+  return { ...opened(source), reason, polling: true };
 }
 
-/** Opens the event source of this system and checks that the kernel gives it its sockets. */
+/** Opens the event source of this system and checks that the kernel lets it open its sockets. */
 async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
   const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
   if (system === undefined) {
@@ -104,7 +104,7 @@ const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SystemSource>>
   linux: async () => (await import("./linux/source.ts")).LinuxSource,
   windows: async () => (await import("./windows/source.ts")).WindowsSource,
 };
-/** Kept, since an import takes a turn of the event loop each time. */
+/** Cached, since each `import()` takes a turn of the event loop. */
 let loaded: Promise<SystemSource> | undefined;
 
 async function canPoll(): Promise<boolean> {
@@ -112,7 +112,7 @@ async function canPoll(): Promise<boolean> {
   return state === "granted";
 }
 
-/** Why to poll without trying events: a program that may poll is not prompted for more. */
+/** Why to poll without trying events, else null: a program that may poll is not prompted for more. */
 async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
   if (!(await canPoll())) return null;
   const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());

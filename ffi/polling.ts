@@ -1,4 +1,4 @@
-// The fallback without FFI: polls `Deno.networkInterfaces()`, which knows names and addresses only and
+// The fallback without FFI: polls `Deno.networkInterfaces()`, which reports only names and addresses and
 // leaves out interfaces without an address.
 import type { Clock, NetworkSource, Reading, SourceEvent, Subscription } from "../state/ports.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
@@ -12,7 +12,7 @@ const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: fals
 interface PollingSourceOptions {
   intervalMs: number; // milliseconds between two polls
   clock: Clock; // where the timer comes from
-  networkInterfaces?: () => Deno.NetworkInterfaceInfo[]; // what is polled; else `Deno.networkInterfaces()`
+  networkInterfaces?: () => Deno.NetworkInterfaceInfo[]; // the function to poll; default: `Deno.networkInterfaces()`
 }
 
 /** A source that polls instead of listening. Needs `--allow-sys=networkInterfaces`. */
@@ -76,7 +76,7 @@ export class PollingSource implements NetworkSource {
   }
 }
 
-/** Converts a poll, with neutral values for what it does not tell. */
+/** Converts the result of a poll, with neutral values for the fields that it lacks. */
 function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
   const interfaces = new Map<string, Interface & { addresses: Address[] }>();
   for (const info of infos) {

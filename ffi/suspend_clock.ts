@@ -1,27 +1,27 @@
-// Detects that the machine slept, from two kernel clocks: one counts the time asleep, the other does
-// not, so their difference grows by it (net-tools#205: a monotonic clock alone never sees a sleep;
+// Detects that the machine slept, from two kernel clocks: only one counts the time asleep, so each sleep
+// adds its length to their difference (net-tools#205: a monotonic clock alone never sees a sleep;
 // tailscale#11519: a busy or stopped program is not a sleep).
 import type { SourceEvent } from "../state/ports.ts";
 
 /** Differences below this are measurement error, in milliseconds. */
 const PRECISION_MS = 100;
-/** Two readings of one clock this close together bracket the reading of the other. */
+/** A reading of one clock is exact if those of the other before and after it are this close, in milliseconds. */
 const BRACKET_MS = 0.1;
 const MOST_READINGS = 10;
 
 /** The two clocks, in milliseconds; null if the system has none. */
 export interface SleepClocks {
   monotonic(): number | null; // stops while the machine sleeps
-  bootTime(): number | null; // goes on while the machine sleeps
+  bootTime(): number | null; // keeps counting while the machine sleeps
 }
 
-/** The clocks of an isolate, with those who want to know of a sleep. */
+/** The clocks of an isolate, and the listeners to notify of a sleep. */
 export class SuspendClock {
   readonly #clocks: SleepClocks;
   readonly #listeners = new Set<(event: SourceEvent) => void>();
   #difference: number | null;
 
-  /** Starts from the clocks as they are. */
+  /** Starts from the current readings of the clocks. */
   constructor(clocks: SleepClocks) {
     this.#clocks = clocks;
     this.#difference = readDifference(clocks);
@@ -32,21 +32,21 @@ export class SuspendClock {
     const difference = readDifference(this.#clocks);
     if (difference === null || this.#difference === null) return null;
     const grown = difference - this.#difference;
-    // Small growth is not carried along: both clocks have the same rate, so it is the error of the reading.
+    // A small difference does not move the baseline: both clocks run at the same rate, so it is a reading error.
     if (Math.abs(grown) < PRECISION_MS) return null;
     this.#difference = difference;
     return grown < 0 ? null : Math.round(grown);
   }
 
-  /** Calls the listener after a sleep and when the wall clock was set. Returns what ends that. */
+  /** Calls the listener after a sleep and when the wall clock was set. Returns a function that ends this. */
   listen(listener: (event: SourceEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
   /**
-   * Compares the clocks now. `wasSet`: the kernel says that the wall clock was set, which it also does
-   * on resume. While nobody listens, as between two sockets, a sleep is kept for the next listener.
+   * Compares the clocks now. `wasSet`: the kernel reported that the wall clock was set, as it also does on
+   * resume. While nobody listens, such as between two sockets, a sleep is kept for the next listener.
    */
   check(wasSet: boolean): void {
     if (this.#listeners.size === 0) return;
@@ -59,7 +59,7 @@ export class SuspendClock {
   }
 }
 
-/** Boot time minus monotonic time, read M, B, M so that a pause in between is noticed. */
+/** Boot time minus monotonic time, which is read before and after so that a pause in between is noticed. */
 function readDifference(clocks: SleepClocks): number | null {
   let difference: number | null = null;
   for (let i = 0, closest = Infinity; i < MOST_READINGS && closest > BRACKET_MS; i++) {

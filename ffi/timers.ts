@@ -1,23 +1,23 @@
-// Timers that the blocked poll carries in its timeout: the first timer of the runtime loads `node:timers`, 8 ms and
-// 4 MiB, and each one that was cancelled wakes the event loop all the same. And work in slices, between which the
-// event loop has its turn.
+// Timers built on the timeout of the blocking poll: the first timer of the runtime loads `node:timers` (8 ms, 4 MiB),
+// and each of the runtime's timers wakes the event loop even after it was cancelled. Also work in slices, between
+// which the event loop can run.
 import type { Clock, Timer } from "../state/ports.ts";
 
-/** Timers called in one turn of the event loop; the others follow in the next. */
+/** The most timers called in one turn of the event loop; the others follow in the next. */
 const MOST_AT_ONCE = 32;
 
 interface Entry {
   readonly call: () => void;
   readonly everyMs: number | null;
-  at: number; // of `performance.now()`
+  at: number; // when it is due, by `performance.now()`
   ref: boolean;
 }
 
 /** A timer that can be set again and again. */
 export interface Alarm extends Timer {
-  /** Whether it is going to call. */
+  /** Whether a call is pending. */
   readonly isSet: boolean;
-  /** Calls once after this many milliseconds, unless set again before; with null not at all. */
+  /** Sets it to call after this many milliseconds, replacing the time set before; null cancels it. */
   set(ms: number | null): void;
 }
 
@@ -27,7 +27,7 @@ export class PollTimers implements Clock {
   readonly #onChange: () => void;
   #closed = false;
 
-  /** `onChange` runs when the timeout of the poll, or what keeps the process alive, may have changed. */
+  /** `onChange` runs when the timeout of the poll may have changed, or whether a timer keeps the process alive. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -74,26 +74,26 @@ export class PollTimers implements Clock {
     };
   }
 
-  /** Whether one of them keeps the process alive. */
+  /** Whether a timer keeps the process alive. */
   get isRefd(): boolean {
     for (const { ref } of this.#entries) if (ref) return true;
     return false;
   }
 
-  /** When the next one is due, on the monotonic clock; Infinity if there is none. */
+  /** When the next timer is due, on the monotonic clock; Infinity if there is none. */
   get nextAt(): number {
     let next = Infinity;
     for (const { at } of this.#entries) if (at < next) next = at;
     return next;
   }
 
-  /** Calls those that are due. */
+  /** Calls the timers that are due. */
   fire(): void {
     const now = performance.now();
     const due = Array.from(this.#entries).filter(({ at }) => at <= now);
     due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MOST_AT_ONCE);
     for (const entry of due) {
-      if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set anew by one before
+      if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set again by an earlier call
       if (entry.everyMs === null) this.#entries.delete(entry);
       else entry.at = now + entry.everyMs;
       try {
@@ -104,7 +104,7 @@ export class PollTimers implements Clock {
     }
   }
 
-  /** Cancels all. A timer set later is never called. */
+  /** Cancels all timers. One set later is never called. */
   close(): void {
     this.#closed = true;
     this.#entries.clear();
@@ -117,13 +117,13 @@ function started(alarm: Alarm, ms: number): Alarm {
   return alarm;
 }
 
-/** A guard that is set earlier by less than this stays as it is. */
+/** A guard is not set again if it would fire at most this much later than asked for. */
 const SLACK_MS = 5_000;
-/** The longest that timers of the runtime allow. */
+/** The longest delay that timers of the runtime allow. */
 const LONGEST_MS = 2_147_483_647;
 
 /**
- * Calls the timers of the poll loop when the poll does not come back: a program may keep all threads of Deno's
+ * Calls the timers of the poll loop if the poll does not return: a program may keep all threads of Deno's
  * pool busy (32 file operations that hang), and then no poll begins. It need not be punctual.
  */
 export class PollGuard {
@@ -132,12 +132,12 @@ export class PollGuard {
   #isRefd = true;
   #cancel = (): void => {};
 
-  /** What to call. */
+  /** `call` runs when the guard fires. */
   constructor(call: () => void) {
     this.#call = call;
   }
 
-  /** Calls once at about this time of `performance.now()`; with Infinity not at all. */
+  /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
   set(at: number, isRefd: boolean): void {
     const isKept = at !== Infinity && isRefd === this.#isRefd && this.#at < at + SLACK_MS;
     if (isKept) return;
@@ -148,7 +148,7 @@ export class PollGuard {
     if (at === Infinity) return;
     const ms = Math.ceil(Math.min(Math.max(at - performance.now(), 0), LONGEST_MS));
     if (isRefd) {
-      // unlike `setTimeout()` it does not load `node:timers`; its listener keeps the process alive
+      // unlike `setTimeout()`, this does not load `node:timers`; the listener keeps the process alive
       const signal = AbortSignal.timeout(ms);
       signal.addEventListener("abort", this.#fire);
       this.#cancel = () => signal.removeEventListener("abort", this.#fire);
@@ -167,10 +167,10 @@ export class PollGuard {
 
 /** The length of a slice. */
 export const SLICE_MS = 8;
-/** The first one of a read: short reads need no pause, since the first timer of a process takes 8 ms to load. */
+/** The first slice of a read is longer, so that short reads need no pause: a process's first timer takes 8 ms. */
 const FIRST_SLICE_MS = 16;
 
-/** Long work in slices, so that it holds the event loop no longer than a slice at a time. */
+/** Splits long work into slices, so that it blocks the event loop for no longer than a slice at a time. */
 export class TimeSlice {
   #end = performance.now() + FIRST_SLICE_MS;
 

@@ -1,35 +1,35 @@
-// The only maker of states. What did not change is taken from the state before, so that an event about one of
-// thousands of interfaces costs little: then even walking them is memory latency.
+// The only place where states are made. Unchanged parts are taken from the previous state, so an event about one of
+// thousands of interfaces costs little: with so many, even walking the list is bound by memory latency.
 import { addressesOf, compareInterfaces, type InterfaceAddresses, LISTS } from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
 import { assumeNormal, normalizeInterface, normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./ports.ts";
 import type { DefaultRoute, DefaultRoutes, Interface, State } from "./types.ts";
 
-/** The interfaces of a state in order, and what follows from them. */
+/** The interfaces of a state in order, and everything derived from them. */
 export interface Lists {
   /** By name, frozen. It has no prototype, since any name is allowed (`__proto__` too). */
   readonly record: State["interfaces"];
   /** By index, then name. */
   readonly sorted: readonly Interface[];
-  /** The same as the source said them, before the rules about host-only interfaces. */
+  /** The same interfaces as the source reported them, before the host-only rules. */
   readonly given: readonly Interface[];
-  /** There is neither a physical interface nor a tunnel that is up: the program lives in a container. */
+  /** There is neither a physical interface nor a tunnel that is up: the program runs in a container. */
   readonly isContainer: boolean;
-  /** Of these only the names of the interfaces count. */
+  /** Only the interface names of these routes matter here. */
   readonly defaultRoute: DefaultRoutes;
-  /** Of the sorted interfaces: looking each up costs ten times as much. */
+  /** Parallel to `sorted`: looking each one up costs ten times as much. */
   readonly addresses: readonly InterfaceAddresses[];
   readonly loopback: Texts;
   readonly global: Texts;
   readonly usableIpv4: number; // how many usable addresses there are
   readonly usableIpv6: number;
   readonly localAddresses: State["localAddresses"];
-  /** Where it differs from the lists of the state before if only objects were replaced; kept for one state. */
+  /** The places that differ from the previous lists, if interfaces were only replaced; kept for one state. */
   step: { readonly before: Lists; readonly places: readonly number[] } | null;
 }
 
-/** What the other lists follow from. */
+/** The fields from which all others are derived. */
 type Given = Pick<Lists, "given" | "isContainer" | "defaultRoute">;
 
 /** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
@@ -38,18 +38,18 @@ interface Texts {
   readonly counts: Uint32Array; // how many are of each interface
 }
 
-/** Interfaces of which a rule cleared `hostOnly`, by what the source said: states share them. */
+/** Interfaces with `hostOnly` cleared by a rule, keyed by the interface as reported: states share them. */
 const CLEARED = new WeakMap<Interface, Interface>();
 
-/** More interfaces, or addresses of one, than this are as quick to collect again. */
+/** Beyond this many interfaces, or addresses of one interface, collecting all of them again is as quick. */
 const MOST_REPLACED = 256;
 
 /**
- * Builds the state of a reading and the last wake-up: interfaces in normal form, each name once, derived
+ * Builds the state from a reading and the last resume: interfaces in normal form, each name once, derived
  * fields filled in, deeply frozen. The reading's objects are neither frozen nor changed. A default
- * route through an interface that the reading does not list stays as it is. Of two interfaces with one name
- * the higher index stays: the other one was renamed or is gone. Interfaces that equal those of the state
- * before are its objects, and if all do, so is the record.
+ * route through an interface that the reading does not list is kept. Of two interfaces with the same name,
+ * the one with the higher index is kept: the other was renamed or removed. Interfaces that equal those of
+ * the previous state are the same objects, and if all of them are, so is the record.
  *
  * @throws {TypeError} if an address cannot be parsed or a number of an interface is not an integer.
  * @throws {RangeError} if a prefix length does not fit its family.
@@ -92,8 +92,8 @@ export function buildState(
 }
 
 /**
- * Whether packets leave through the route: without a source address a connection attempt fails at once, and
- * routers forward nothing from fe80::/10 (RFC 4291, 2.5.6), as while an IPv6 router announces no prefix.
+ * Whether packets leave through the route: without a source address a connection attempt fails at once, and routers
+ * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix.
  */
 function leadsOut(route: DefaultRoute | null, interfaces: State["interfaces"]): boolean {
   if (route === null || route.source === null) return false;
@@ -119,7 +119,7 @@ function listsOf(
     replaced = before && replacedIn(before.given, interfaces);
   }
   const given = replaced?.given ?? normalizeAll(interfaces, before?.given ?? []);
-  const isContainer = !given.some(leadsOutside);
+  const isContainer = !given.some(isHardwareOrTunnel);
   const { ipv4, ipv6 } = defaultRoute;
   const isSame = before?.isContainer === isContainer &&
     before.defaultRoute.ipv4?.interface === ipv4?.interface &&
@@ -131,8 +131,8 @@ function listsOf(
 }
 
 /**
- * The interfaces in normal form, and the places at which they differ from the list of the state before; null if
- * they are other interfaces. Mostly this compares references: with thousands of them anything else takes longer.
+ * The interfaces in normal form, and the places where they differ from the previous list; null if indexes or names
+ * differ. Mostly this compares references: with thousands of interfaces, anything else takes longer.
  */
 function replacedIn(
   known: readonly Interface[],
@@ -158,7 +158,7 @@ function isSorted(interfaces: readonly Interface[]): boolean {
   return interfaces.every((nic, i) => i === 0 || compareInterfaces(interfaces[i - 1]!, nic) <= 0);
 }
 
-/** Sorted interfaces in normal form: those of the sorted list of the state before where they are equal. */
+/** Sorted interfaces in normal form; one that equals its counterpart in the previous list is the same object. */
 function normalizeAll(
   interfaces: readonly Interface[],
   known: readonly Interface[],
@@ -175,20 +175,20 @@ function uniqueByName(interfaces: readonly Interface[]): Interface[] {
   return [...new Map(sorted.map((nic) => [nic.name, nic])).values()];
 }
 
-/** Orders different interfaces of one name and index, so that no choice depends on their order. */
+/** Orders different interfaces with the same name and index, so that the choice does not depend on input order. */
 function compareTwins(a: Interface, b: Interface): number {
   if (a === b) return 0;
   return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
-/** `tunl0` and `sit0` are in every container, but down. */
-function leadsOutside({ kind, up }: Interface): boolean {
+/** A tunnel counts only if it is up: every container has `tunl0` and `sit0`, but they are down. */
+function isHardwareOrTunnel({ kind, up }: Interface): boolean {
   return kind === "ethernet" || kind === "wifi" || kind === "cellular" || kind === "tunnel" && up;
 }
 
 /**
- * Applies the rules about host-only interfaces to one in normal form. They only ever clear `hostOnly`, so
- * applying them to the result again changes nothing.
+ * Applies the host-only rules to an interface in normal form. They only ever clear `hostOnly`, so applying
+ * them again changes nothing.
  */
 function applyRules(nic: Interface, { isContainer, defaultRoute }: Given): Interface {
   if (!nic.hostOnly || nic.kind === "loopback") return nic;
@@ -200,8 +200,8 @@ function applyRules(nic: Interface, { isContainer, defaultRoute }: Given): Inter
 }
 
 /**
- * The lists of sorted interfaces; null if a name occurs twice. With places, all but these stay as they were in
- * the state before.
+ * Makes the lists from sorted interfaces; null if a name occurs twice. If `places` is given, only the interfaces
+ * at those places differ from `before`.
  */
 function makeLists(
   from: Given,
@@ -210,7 +210,7 @@ function makeLists(
 ): Lists | null {
   const { given } = from;
   const step = before && places ? { before, places } : null;
-  const known = (step === null && before?.sorted) || []; // looking up the addresses of each costs more
+  const known = (step === null && before?.sorted) || []; // reused: looking up the addresses of each costs more
   let i = 0;
   const sorted = step === null ? given.slice() : step.before.sorted.slice();
   const addresses = step === null ? [] : step.before.addresses.slice();
@@ -236,12 +236,12 @@ function makeLists(
   const made = { record, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
   const lists: Lists = { ...from, ...made, localAddresses, step };
   LISTS.set(record, lists);
-  if (step !== null) step.before.step = null; // or each state would keep all before it
+  if (step !== null) step.before.step = null; // otherwise each state would keep all previous ones alive
   Object.freeze(record);
   return lists;
 }
 
-/** The texts of a scope. Those before are used again if few differ. */
+/** The addresses of one scope as text. The previous ones are reused if few differ. */
 function textsOf(
   addresses: readonly InterfaceAddresses[],
   scope: "loopback" | "global",
@@ -277,7 +277,7 @@ function collectTexts(
   const all: string[] = [];
   const counts = new Uint32Array(addresses.length);
   addresses.forEach(({ [scope]: texts }, i) => {
-    // flatMap() and spreading into push() take ten times as long, and long lists overflow the stack
+    // flatMap() and spreading into push() take ten times as long, and a long list overflows the stack
     for (let j = 0; j < texts.length; j++) all.push(texts[j]!);
     counts[i] = texts.length;
   });
@@ -285,7 +285,7 @@ function collectTexts(
 }
 
 /**
- * `regular` falls back on unique-local IPv6 and then on link-local IPv4 if there is nothing better: Cloud Run
+ * `regular` falls back to unique-local IPv6 and then to link-local IPv4 if there is nothing better: Cloud Run
  * translates the former, Lambda and Azure App Service the latter.
  */
 function localAddressesOf(

@@ -1,4 +1,4 @@
-// Interface names: from bytes to text, without loss, and the kind of interface that they suggest.
+// Interface names: lossless decoding from bytes to text, and the kind of interface that a name suggests.
 import type { InterfaceKind } from "./types.ts";
 
 /** A backslash that `interfaceName()` could have written itself. */
@@ -72,7 +72,7 @@ const PATTERNS: readonly (readonly [InterfaceKind, RegExp])[] = [
   ["ethernet", /^(Ethernet|Local Area Connection)\b/],
 ];
 
-/** The kind of interface that a name suggests: a heuristic, used if the system says nothing better. */
+/** The kind of interface that a name suggests: a heuristic, used if the system does not report it. */
 export function kindByName(name: string): InterfaceKind {
   return PATTERNS.find(([, pattern]) => pattern.test(name))?.[0] ?? "unknown";
 }
@@ -89,7 +89,7 @@ const HOST_ONLY: readonly RegExp[] = [
   /^(vEthernet|VMware Network Adapter|VirtualBox Host-Only)\b/,
 ];
 
-/** Whether an interface is host-only as its kind and name tell, where the system does not tell its topology. */
+/** Whether kind and name suggest a host-only interface; used where the system does not report the topology. */
 export function hostOnlyByName(kind: InterfaceKind, name: string): boolean {
   return kind === "loopback" ||
     (kind === "bridge" || kind === "virtual") && HOST_ONLY.some((pattern) => pattern.test(name));

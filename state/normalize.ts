@@ -1,5 +1,5 @@
 // The normal form of interfaces, addresses and default routes inside a state: copied, validated, sorted
-// and frozen. What equals the value in the state before is that object, so that comparing two
+// and frozen. A value that equals the one in the previous state is that same object, so comparing two
 // states mostly means comparing references.
 import { compareBytes, formatIp, type IpBytes, parseIp } from "./ip.ts";
 import { escapeText } from "./format.ts";
@@ -17,16 +17,16 @@ export const FIELDS = [
   "mtu",
 ] as const;
 
-/** What this module made. Addresses are left out: a weak set of many small objects slows down the GC. */
+/** Objects made by this module. Addresses are left out: a weak set of many small objects slows down the GC. */
 const NORMAL = new WeakSet<Interface | DefaultRoute>();
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 const ZERO_MAC = "00:00:00:00:00:00";
 
 /**
- * A frozen copy of the interface with its addresses sorted, or `known` if that is equal. An address with
- * its prefix length occurs once: of several (Linux allows `10.0.0.1 peer 10.0.0.2` beside
- * `10.0.0.1 peer 10.0.0.3`) the one with the lowest peer stays, none before any, whatever their order.
+ * A frozen copy of the interface with its addresses sorted, or `known` if that is equal. Each pair of address
+ * and prefix length occurs once: of several (Linux allows `10.0.0.1 peer 10.0.0.2` beside
+ * `10.0.0.1 peer 10.0.0.3`), the one without a peer is kept, else the one with the lowest, in any input order.
  *
  * @throws {TypeError} if the name is not a string, a number is not an integer, or an address cannot be parsed.
  * @throws {RangeError} if a prefix length does not fit its family.
@@ -49,7 +49,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
     kind: nic.kind,
     up: nic.up,
     running: nic.running,
-    hostOnly: nic.kind === "loopback" || nic.hostOnly === true, // a source in JavaScript may not say it
+    hostOnly: nic.kind === "loopback" || nic.hostOnly === true, // a source in JavaScript may omit it
     flags: nic.flags,
     mac: normalizeMac(nic.mac),
     mtu: nic.mtu,
@@ -61,7 +61,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
 }
 
 /**
- * A frozen copy of the address. Its family, text and CIDR follow from its bytes. Errors name the interface.
+ * A frozen copy of the address. Family, text and CIDR are derived from the parsed bytes. Errors name the interface.
  *
  * @throws {TypeError} if the address or its peer cannot be parsed.
  * @throws {RangeError} if the prefix length does not fit the family.
@@ -80,7 +80,7 @@ export function normalizeAddress(address: Address, interfaceName: string): Addre
   return makeAddress(bytes, { ...address, peer });
 }
 
-/** An address in normal form from its 4 or 16 bytes; a `peer` must be as `formatIp()` writes it. */
+/** An address in normal form from its 4 or 16 bytes; a `peer` must have the form that `formatIp()` writes. */
 export function makeAddress(
   bytes: IpBytes,
   fields: Pick<Address, "prefixLength"> & Partial<Address>,
@@ -102,8 +102,8 @@ export function makeAddress(
 }
 
 /**
- * Freezes an interface whose addresses are in normal form, sorted, and each CIDR once, and marks it as
- * normal. A source that keeps its addresses so saves the check: 20 ms for 10,000 addresses.
+ * Freezes an interface whose addresses are in normal form, sorted and without duplicate CIDRs, and marks it
+ * as normal. A source that keeps its addresses this way saves the check: 20 ms for 10,000 addresses.
  */
 export function assumeNormal(nic: Interface): Interface {
   NORMAL.add(nic);
@@ -136,7 +136,7 @@ export function compareAddresses(a: Address, b: Address): number {
   return sortKey(a) < sortKey(b) ? -1 : 1;
 }
 
-/** Visits the items of two sorted lists in pairs, without those that are one object; undefined where a list lacks it. */
+/** Visits the items of two sorted lists in pairs, undefined where one list lacks it. Skips identical objects. */
 export function pairSorted<T>(
   from: readonly T[],
   to: readonly T[],
@@ -204,7 +204,7 @@ function sortKey({ address, family, prefixLength }: Address): string {
   return key + String.fromCharCode(prefixLength);
 }
 
-/** Orders addresses of one CIDR: the one to keep comes first. */
+/** Orders addresses with the same CIDR: the one to keep comes first. */
 function compareTwins(a: Address, b: Address): number {
   if (a.peer === b.peer) return JSON.stringify(a) <= JSON.stringify(b) ? -1 : 1;
   if (a.peer === null || b.peer === null) return a.peer === null ? -1 : 1;

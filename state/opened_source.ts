@@ -1,4 +1,4 @@
-// What `ffi/` hands to `actor/`.
+// The interface between `ffi/` and `actor/`: an opened source.
 import type { Clock, NetworkSource } from "./ports.ts";
 
 /** A source that is ready to be subscribed to. */
@@ -9,7 +9,7 @@ export interface OpenedSource {
   readonly reason: string | null;
   /** Whether it polls: then `health.status` is never better than `polling`. */
   readonly polling: boolean;
-  /** Timers of the source that cost less than those of the runtime. They end with `dispose()`. */
+  /** The source's own timers, which cost less than the runtime's. They end with `dispose()`. */
   readonly clock?: Clock | undefined;
   /** Releases what the source holds: called once, after close or when opening fails. */
   dispose(): Promise<void>;

@@ -5,14 +5,14 @@ import type { Cause, Health, Metrics, Snapshot, State } from "../../state/types.
 import type { Outcome } from "../clock.ts";
 import type { ResolvedOptions } from "../options.ts";
 
-export const READ_LIMIT_MS = 5_000; // the longest that a read or a subscribe may take
+export const READ_LIMIT_MS = 5_000; // the time limit of a read and of `subscribe()`
 
 export interface Now {
   readonly wall: number; // epoch milliseconds, for snapshots and health
   readonly monotonic: number; // monotonic milliseconds, for every decision
 }
 
-/** What stays the same for the life of a monitor; `source` is the name. */
+/** Constant for the life of a monitor; `source` is the name of its source. */
 export type Config =
   & { readonly source: string }
   & Pick<OpenedSource, "polling" | "reason">
@@ -23,25 +23,25 @@ export type Resume = Pick<Extract<SourceEvent, { kind: "resumed" }>, "at" | "sle
 /** The one subscription that delivers events. */
 export interface Socket {
   readonly id: number;
-  readonly since: number; // monotonic milliseconds of the subscription
+  readonly since: number; // when it began, in monotonic milliseconds
   readonly synced: boolean; // a full read was adopted, so its view can be published
-  readonly verified: boolean; // it is the monitor's first, or has answered a canary
+  readonly verified: boolean; // the monitor's first subscription, or it has answered a canary
   readonly probing: boolean; // a canary is under way
 }
 
-/** A full read that is wanted. */
+/** A full read that was requested. */
 export interface ReadRequest {
-  readonly causes: readonly Cause[]; // the causes of a publication that follows from it
+  readonly causes: readonly Cause[]; // the causes of the publication that results from it
   readonly tokens: readonly number[]; // the `refresh()` calls that wait for it
   readonly base: number | null; // the subscription that adopts it
-  readonly check: boolean; // reconcile: it is compared with the table
+  readonly check: boolean; // reconcile: the result is compared with the table
 }
 
 /** A full read that is under way. */
 export interface ReadInFlight extends ReadRequest {
   readonly id: number;
-  readonly since: number; // monotonic milliseconds of its beginning
-  readonly events: number; // `metrics.events` and `metrics.published` at its beginning
+  readonly since: number; // when it began, in monotonic milliseconds
+  readonly events: number; // `metrics.events` and `metrics.published` at that moment
   readonly published: number;
 }
 
@@ -53,17 +53,17 @@ export interface Observation {
 
 export interface Read extends ReadInFlight, Observation {}
 
-/** A view that is being taken: for a publication, or after a read that was adopted or is compared with it. */
+/** A view being taken: for a publication, or after a read that was adopted or will be compared with the view. */
 export interface View {
-  readonly since: number; // monotonic milliseconds of its beginning
+  readonly since: number; // when it began, in monotonic milliseconds
   readonly read: Read | undefined;
   readonly adopts: boolean;
 }
 
-/** A comparison of table and kernel state that is not over yet. */
+/** A comparison of the table with the kernel's state that is still in progress. */
 export interface Check {
   readonly rounds: number; // how many comparisons found a difference
-  /** The records that differed in the same way each time: key and words for the log. */
+  /** The records that differed in the same way each time: their keys, and their descriptions for the log. */
   readonly suspects: ReadonlyMap<string, string>;
   readonly events: number; // `metrics.events` at the last comparison
 }
@@ -102,7 +102,7 @@ export type Effect = Readonly<
   | { kind: "publish"; publication: Publication }
   /** Resolves `refresh()` calls with the current snapshot, or rejects them if there is an error. */
   | { kind: "settle"; tokens: readonly number[]; error?: unknown }
-  | { kind: "fail"; error: unknown } // nothing was published yet
+  | { kind: "fail"; error: unknown } // opening fails: nothing was published yet
   | { kind: "log"; level: keyof Logger; message: string }
 >;
 
@@ -111,29 +111,29 @@ export class Model {
   readonly config: Config;
   socket: Socket | null = null;
   retrying = false; // a lost socket waits for the retry timer
-  lastId = 0; // the id given last to a subscription or a read
-  attempt = 0; // failed attempts to subscribe since a subscription last lived long
+  lastId = 0; // the last id given to a subscription or a read
+  attempt = 0; // failed attempts to subscribe since the last long-lived subscription
   socketFault: string | null = null; // why events may be missing; null if the socket is verified
   reading: ReadInFlight | null = null;
   nextRead: ReadRequest | null = null; // the read after the one in flight
-  nextReadAt: number | null = null; // monotonic milliseconds for which its timer is armed
-  /** When the last read ended, in monotonic milliseconds, and how long the last that succeeded took. */
+  nextReadAt: number | null = null; // when its timer fires, in monotonic milliseconds
+  /** When the last read ended, in monotonic milliseconds, and how long the last successful one took. */
   lastRead: { readonly endedAt: number; readonly ms: number } = { endedAt: -Infinity, ms: 0 };
   readFailures = 0; // reads that failed in a row
   viewing: View | null = null; // the view that is being taken
   viewsFrom = -Infinity; // monotonic milliseconds before which no view begins
   check: Check | null = null;
-  mayBeStale = false; // events came during the read that was adopted, which may be older
+  mayBeStale = false; // events came during the adopted read, so the table may be older than they are
   tableless = false; // the source's last view was null: it keeps no table
   changePending = false; // an event came, and no view or read has begun since
   newest: State | null = null; // the newest state that a view or a read has shown, without resume
   published: State | null = null; // the state published last
   publishedAt = -Infinity; // monotonic milliseconds of the last publication
-  window = false; // the window timer runs
+  window = false; // the timer of the coalescing window runs
   causes: readonly Cause[] = []; // causes gathered since the last publication
   awaiting: readonly number[] = []; // the `refresh()` calls that wait for the next publication
   resumed: Resume | null = null; // the resume in the state published last
-  resumes: readonly Resume[] = []; // those to be published, each with a publication of its own
+  resumes: readonly Resume[] = []; // resumes still to be published, each in its own publication
   readonly health: Writable<Health>;
   readonly metrics: Writable<Metrics> = {
     events: 0,

@@ -1,5 +1,5 @@
-// `step(model, input)` returns the next model and the effects to perform. Pure; the runner performs them. Here is
-// what follows from each input, and the life of the one subscription: synced by a full read, verified by a
+// `step(model, input)` returns the next model and the effects to perform. It is pure: the runner performs the effects.
+// This module handles each input, and the life of the one subscription: synced by a full read, verified by a
 // canary, lost, replaced.
 import { errorText } from "../../state/format.ts";
 import type { Logger, SourceEvent } from "../../state/ports.ts";
@@ -36,16 +36,16 @@ import {
   syncedSocket,
 } from "./reads.ts";
 
-const LONG_LIFE_MS = 30_000; // a subscription that lived so long restarts the backoff when it is lost
-const FIRST_BACKOFF_MS = 50; // the waits before a lost socket is opened again
+const LONG_LIFE_MS = 30_000; // losing a subscription that lived this long restarts the backoff
+const FIRST_BACKOFF_MS = 50; // the first and the longest wait before a lost socket is reopened
 const LONGEST_BACKOFF_MS = 30_000;
-const FAILURES_MAX = 2; // reads that fail in a row until the monitor is degraded
+const FAILURES_MAX = 2; // this many failed reads in a row degrade the monitor
 
-/** The model after an input, and what is to be done, in order. The model before is not changed. */
+/** Returns the model after an input, and the effects in order. Does not change the given model. */
 export function step(model: Readonly<Model>, input: Input, now: Now): [Model, readonly Effect[]] {
   const health = { ...model.health };
   const metrics = { ...model.metrics };
-  // one copy: the next model keeps time and effects of this step, and the step after it replaces both
+  // one copy: the next model still carries this step's time and effects, and the next step replaces both
   const draft: Draft = { ...model, health, metrics, now, effects: [] };
   (INPUTS[input.kind] as (draft: Draft, input: Input) => void)(draft, input);
   return [draft, draft.effects];
@@ -55,7 +55,7 @@ type InputOf<Kind> = Extract<Input, { readonly kind: Kind }>;
 
 const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<Kind>) => void } = {
   open: subscribe,
-  // it delivers events, so a read that begins from now on misses none
+  // the subscription delivers events now, so a read that begins from now on misses none
   subscribed: (draft, { id }) => {
     const first = draft.published === null;
     const since = draft.now.monotonic;
@@ -75,8 +75,8 @@ const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<
   read: (draft, { id, outcome }) => onRead(draft, id, outcome),
   probed: (draft, { id, outcome }) => onProbed(draft, id, outcome),
   timer: (draft, { timer }) => TIMERS[timer](draft),
-  // comparison and canary, side by side. The read begins first: it drains the event socket, and an answer of the
-  // canary that does not come through the poll costs another question
+  // comparison and canary run side by side. The read begins first because it drains the event socket: a canary's
+  // answer taken by that drain would not have come through the poll, and the canary would have to be sent again
   tick: (draft) => {
     retryNow(draft);
     startCheck(draft);
@@ -110,7 +110,7 @@ function onEvent(draft: Draft, id: number, event: SourceEvent): void {
   switch (event.kind) {
     case "changed":
       draft.changePending = true;
-      // before a read is adopted there is no table to view: the read under way shows the change
+      // before a read is adopted there is no table to view: the read under way will show the change
       if (socket.synced) considerPublication(draft, "event");
       return;
     case "overflow":
@@ -143,7 +143,7 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
   const { adopts, read } = viewing;
   const synced = syncedSocket(draft);
   const socket = synced?.id === id ? synced : null;
-  const view = socket && state; // nothing that a lost socket showed counts
+  const view = socket && state; // the view of a lost socket does not count
   if (socket !== null) draft.tableless = view === null;
   if (view !== null) draft.changePending = false;
   if (read !== undefined) {
@@ -152,7 +152,7 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
     const drift = compare(draft, read, view);
     return drift === undefined ? undefined : onDrift(draft, socket, read, drift);
   }
-  // without a table a change is found by a read; until then the newest reading is the state
+  // without a table, a change is found only by a read; until then, the newest reading is the state
   if (view === null && draft.changePending && synced !== null) {
     requestRead(draft, { causes: ["event"], base: synced.id });
   }
@@ -162,7 +162,7 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
 
 function onRead(draft: Draft, id: number, outcome: Outcome<Observation>): void {
   const { now, reading, socket } = draft;
-  if (reading?.id !== id) return; // it is over already
+  if (reading?.id !== id) return; // that read has already ended
   draft.reading = null;
   const ms = outcome.ok ? now.monotonic - reading.since : draft.lastRead.ms;
   draft.lastRead = { endedAt: now.monotonic, ms };
@@ -191,7 +191,7 @@ function onReadFailed(draft: Draft, read: ReadInFlight, error: unknown): void {
   updateStatus(draft);
   if (read.tokens.length > 0) draft.effects.push({ kind: "settle", tokens: read.tokens, error });
   if (read.check) endCheck(draft);
-  // the table lacks what this read was to bring, so a new socket begins with another one
+  // the table lacks what this read should have added, so a new socket starts over with a read of its own
   if (read.base !== null) loseSocket(draft, read.base, error);
   beginNextRead(draft);
 }
@@ -209,7 +209,7 @@ function loseSocket(draft: Draft, id: number, error: unknown): void {
   if (text !== null) replaceSocket(draft, socket, `The socket was lost: ${text}`, undefined, true);
 }
 
-/** Opens another subscription, at once unless this one was not verified yet. */
+/** Replaces the subscription: at once if it was verified, else after a wait. */
 function replaceSocket(
   draft: Draft,
   socket: Socket,
@@ -235,16 +235,16 @@ function retryNow(draft: Draft): void {
   subscribe(draft);
 }
 
-/** The reading replaces the table of the subscription, and what then differs is published. */
+/** Replaces the subscription's table with the reading; any difference is then published. */
 function adopt(draft: Draft, socket: Socket, read: Read): void {
   draft.socket = { ...socket, synced: true };
   draft.effects.push({ kind: "adopt", id: socket.id, reading: read.reading });
   requestView(draft, socket, read, true);
   endCheck(draft);
-  // an event that came during the read may be newer than it, and its change is overwritten now
+  // an event that came during the read may be newer than the read, which now overwrites its change
   draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
   if (draft.mayBeStale) recheckLater(draft, newCheck(draft));
-  // without a table no view shows what came during this first read
+  // without a table, no view shows changes that came during this first read
   if (!socket.synced && draft.tableless && draft.changePending) {
     requestRead(draft, { causes: ["event"], base: socket.id });
   }
@@ -289,7 +289,7 @@ function setStatus({ health, now }: Draft, status: Health["status"], reason: str
   health.reason = reason;
 }
 
-/** Keeps the error for `health` and returns its text; null before the first publication, which then fails. */
+/** Keeps the error for `health` and returns its text; before the first publication, opening fails instead: null. */
 function noteError(draft: Draft, error: unknown): string | null {
   draft.health.lastError = errorText(error);
   if (draft.published !== null) return draft.health.lastError;
@@ -302,8 +302,8 @@ function log(draft: Draft, level: keyof Logger, message: string): void {
 }
 
 /**
- * Milliseconds before an attempt to subscribe, of which so many have failed: 50 ms, doubling up to 30 s, less a random
- * part of at most half, so that the monitors of one machine do not all come back at the same moment.
+ * The wait in milliseconds after this many failed attempts to subscribe: 50 ms, doubling up to 30 s, minus a random
+ * part of at most half, so that the monitors of one machine do not all retry at the same moment.
  */
 export function backoffMs(attempt: number, random: number): number {
   const longest = Math.min(FIRST_BACKOFF_MS * 2 ** attempt, LONGEST_BACKOFF_MS);
@@ -315,10 +315,10 @@ function retryLater(draft: Draft): void {
   draft.effects.push({ kind: "retry", attempt: draft.attempt++ });
 }
 
-/** The table misses what no event announced. */
+/** The table lacks changes that no event had announced. */
 function onDrift(draft: Draft, socket: Socket, read: Read, drift: string): void {
   if (draft.mayBeStale) {
-    // the view just taken may have drained newer events than this read shows: it counts as raced
+    // the view just taken may include events newer than this read, so the read counts as raced
     return adopt(draft, socket, { ...read, causes: ["reconcile"], events: -1 });
   }
   draft.metrics.driftsFound++;

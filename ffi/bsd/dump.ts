@@ -203,8 +203,8 @@ function publishedAddress(
 }
 
 /**
- * Selects the default route of each family, as it is published. Routes with a flag of `unusable` (RTF_*)
- * do not count, nor do those to the machine itself.
+ * Selects the default route of each family, as it is published. Routes with any flag in `unusable` (RTF_*)
+ * do not count, nor do routes to the machine itself.
  */
 export function findDefaultRoutes(
   routes: readonly Route[],
@@ -222,7 +222,7 @@ export function findDefaultRoutes(
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
     const { gateway, source } = route;
-    // For IPv6 the kernel usually states the link-local address, which it would not send from.
+    // For IPv6 the kernel usually states the link-local address, although it would send from another one.
     const isStated = source !== null && !(family === "IPv6" && isLinkLocal(source));
     return {
       interface: nic.name,
@@ -234,7 +234,7 @@ export function findDefaultRoutes(
   return { ipv4: find("IPv4"), ipv6: find("IPv6") };
 }
 
-/** The longest of the routes that cover the address; several of one length are a multipath route. */
+/** The longest routes that cover the address; several of the same length form a multipath route. */
 function hopsTo(probe: string, routes: readonly Route[]): { prefixLength: number; hops: Route[] } {
   const first = parseIp(probe)![0]!; // no prefix here is longer than a byte
   const covering = routes.filter(({ destination, prefixLength }) =>

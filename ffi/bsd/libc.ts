@@ -1,6 +1,6 @@
-// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and the event sockets that
-// they open. errno is read right after a synchronous call, and is a hint only: the garbage collector may have run
-// in between.
+// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and the event sockets opened
+// with them. errno is read right after a synchronous call and is only a hint: the garbage collector may have run in
+// between.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
@@ -41,9 +41,9 @@ const LIBC_SYMBOLS = {
   },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" }, // clock, timespec*
   /**
-   * fd, request, argument, padding, the argument again. The only variadic function here: Apple's arm64 looks for
-   * variadic arguments on the stack ("Writing ARM64 code for Apple platforms"), where the ninth is the first.
-   * Everywhere else the third counts, and the callee ignores the rest.
+   * fd, request, argument, padding, the argument again. The only variadic function here: Apple's arm64 passes
+   * variadic arguments on the stack ("Writing ARM64 code for Apple platforms"), where the ninth parameter comes
+   * first. Everywhere else the callee reads the third parameter and ignores the rest.
    */
   ioctl: {
     parameters: ["i32", "u64", "buffer", "u64", "u64", "u64", "u64", "u64", "buffer"],
@@ -59,7 +59,7 @@ const LIBC_SYMBOLS = {
   __error: { parameters: [], result: "pointer" },
   /**
    * Copies from a pointer into a buffer. Deno refuses its own pointer classes when the FFI permission
-   * covers a single library (denoland/deno#15511).
+   * covers only a single library (denoland/deno#15511).
    */
   copy_from: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -69,7 +69,7 @@ type Symbols = typeof LIBC_SYMBOLS;
 export type LibcFunctions = Deno.DynamicLibrary<Symbols>["symbols"];
 
 const PLACES = {
-  // Not a file since macOS 11: the loader finds it in its cache, under this path alone.
+  // Not a file since macOS 11: the loader finds it in its cache, under this path only.
   darwin: { sonames: [], candidates: ["/usr/lib/libSystem.B.dylib"] },
   freebsd: { sonames: ["libc.so.7"], candidates: ["/lib/libc.so.7", "/usr/lib/libc.so.7"] },
 } as const;
@@ -83,12 +83,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Routing messages and kernel events are shorter than 2 KiB. */
 const BUFFER_BYTES = 16_384;
-/** A table may grow between the two calls, repeatedly while a storm lasts. */
+/** The most attempts to read a table: it may grow between the two calls, repeatedly in a storm. */
 const MOST_SYSCTLS = 8;
-/** Room for what is added between the two calls. */
+/** Room for records that are added between the two calls. */
 const SLACK_BYTES = 1_024;
 
-/** The calls that need more than their numbers. */
+/** The system calls that take more than plain numbers, as typed functions. */
 export class Syscalls {
   readonly libc: LibcFunctions; // they must stay loaded while this is used
   readonly #os: C.BsdSystemName;
@@ -102,7 +102,7 @@ export class Syscalls {
     this.#os = os;
   }
 
-  /** Makes an error for the log: of an error number, or of the call just made. */
+  /** Makes an error from an error number, by default from that of the call just made. */
   error(operation: string, code: number = this.errno()): SystemCallError {
     return new SystemCallError(operation, code, errnoName(this.#os, code));
   }
@@ -128,12 +128,12 @@ export class Syscalls {
   }
 
   /**
-   * Receives one datagram without blocking; null on failure, which EINTR is too. The result is valid until
-   * the next call.
+   * Receives one datagram without blocking; null on failure, EINTR included. The result is valid until the
+   * next call.
    */
   receive(descriptor: number): Uint8Array | null {
     const length = this.libc.recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), C.MSG_DONTWAIT);
-    // 0 is the end of a socket: no datagram is empty.
+    // 0 means the end of the socket: no datagram is empty.
     return length > 0 ? this.#buffer.subarray(0, length) : null;
   }
 
@@ -149,8 +149,8 @@ export class Syscalls {
   }
 
   /**
-   * Reads a whole table of sysctl's routing branch: its size, then the table, again with more room while it
-   * grows in between. Throws SystemCallError.
+   * Reads a whole table of sysctl's routing branch: its size, then the table; again with more room if it has
+   * grown in between. Throws SystemCallError.
    */
   routeTable(operation: string, request: number): Bytes {
     const name = Int32Array.of(C.CTL_NET, C.PF_ROUTE, 0, 0, request, 0);
@@ -194,7 +194,7 @@ type Trace = EventSourceOptions["trace"];
 /**
  * A descriptor that becomes readable when the network changes. On macOS the routing socket does not report an
  * unplugged cable, a new interface, the end of duplicate address detection or a second address in a subnet, and
- * overflows silently, so there are two more. If the system refuses one, reconcile finds what no source reports.
+ * overflows silently, so there are two more ports. If the system refuses one, reconcile finds what none reports.
  */
 export interface BsdPort extends SocketPort<BsdEvent> {
   readonly name: string; // as in `health.listeners`
@@ -208,7 +208,7 @@ export function openRouteSocket(
   system: C.BsdSystem,
   { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
 ): BsdPort {
-  // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with one (raw_input()).
+  // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with a protocol (raw_input()).
   const descriptor = syscalls.libc.socket(C.PF_ROUTE, C.SOCK_RAW | system.socketFlags, 0);
   if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
   for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes >>= 1) {
@@ -249,7 +249,7 @@ function datagramPort(
       return 1;
     },
     // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
-    // failed receive takes the error with it; its errno is only a hint, worth no more than a change.
+    // failed receive clears the error, and its errno is only a hint, so it counts as a change, not an overflow.
     checkErrors(revents, events) {
       if (revents === 0 && syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
       const state = revents || syscalls.pollNow(descriptor);
@@ -264,8 +264,8 @@ function datagramPort(
 }
 
 /**
- * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, which may be an error,
- * and so the answer proves that ours is not deaf. RTM_GET needs no privilege. Returns its sequence number.
+ * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, even if it is an error,
+ * so the answer proves that ours is not deaf. RTM_GET needs no privilege. Returns its sequence number.
  */
 export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: number): number {
   const sequence = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
@@ -277,11 +277,11 @@ export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: 
   view.setInt32(addresses, 1 << C.RTAX_DST, true);
   view.setInt32(at, sequence, true);
   bytes.set([C.SOCKADDR_IN_SIZE, C.AF_INET], size);
-  libc.write(descriptor, bytes, BigInt(bytes.length)); // fails if there is no such route: only the echo counts
+  libc.write(descriptor, bytes, BigInt(bytes.length)); // may fail for lack of a route: only the echo counts
   return sequence;
 }
 
-/** Registers with the notification centre of macOS; null where there is none or it refuses. */
+/** Registers with the notification centre of macOS; null if there is none or it refuses. */
 export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | null {
   const { notify_cancel: cancel, notify_register_file_descriptor: register } = syscalls.libc;
   const [fileDescriptor, token] = [new Int32Array(1), new Int32Array(1)];
@@ -292,8 +292,8 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
     name: "network_change",
     descriptor,
     batch: 1,
-    // notifyd closes its end of a full pipe for good, so the pipe is drained whole. The tokens in it say
-    // only that the notification was posted.
+    // notifyd closes its end of a full pipe for good, so the pipe is drained completely. The tokens in it
+    // say only that the notification was posted.
     receive(events) {
       if (!isReadable() || syscalls.read(descriptor) <= 0) return 0;
       events.push({ kind: "changed" });
@@ -301,7 +301,7 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
       return 1;
     },
     checkErrors: isReadable,
-    close: () => void cancel(token[0]!), // which closes the descriptor: it is libnotify's
+    close: () => void cancel(token[0]!), // also closes the descriptor, which is libnotify's
   };
 }
 

@@ -1,13 +1,13 @@
 // Routing messages (net/route.h, net/if.h) of sockets and of sysctl's dumps: framing, sockaddrs, the content of
-// routes, links and addresses, and the events that they are; and the kernel events of macOS. What decodes here
-// throws DecodeError if a message is too short or contradicts itself; byte arrays of what it returns are copies,
+// routes, links and addresses, and the event that each message means. Also the kernel events of macOS. The decoders
+// throw DecodeError if a message is too short or contradicts itself; the byte arrays that they return are copies,
 // often empty.
 import { DecodeError } from "../../state/errors.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./systems.ts";
 
-/** Each message of each system begins with its length (u16), its version and its type. */
+/** On all systems, each message begins with its length (u16), its version and its type. */
 const COMMON_SIZE = 4;
 export const VERSION = 2;
 export const TYPE = 3;
@@ -38,7 +38,7 @@ export interface Route {
 /** The content of a link message. */
 export interface Link {
   readonly index: number;
-  readonly name: Uint8Array; // empty in what a socket delivers
+  readonly name: Uint8Array; // empty in messages from a socket
   readonly flags: number; // IFF_*
   readonly type: number; // IFT_*
   readonly mtu: number;
@@ -58,9 +58,9 @@ export interface InterfaceAddress {
 /**
  * An event, without its content: the kernels do not report everything, so each change is a reason to read.
  *
- * - `removed`: an address goes, but the kernel may list it for another moment.
- * - `joined`: a multicast group, which is news only on an interface that is not known yet.
- * - `answer`: to a program's RTM_GET, perhaps to our canary.
+ * - `removed`: an address is being removed, but the kernel may still list it for a moment.
+ * - `joined`: an interface joined a multicast group, which is news only if the interface is not known yet.
+ * - `answer`: the answer to a program's RTM_GET, perhaps to our canary.
  */
 export type BsdEvent =
   | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
@@ -71,8 +71,8 @@ export type BsdEvent =
 export type LinkSockaddr = Pick<Link, "index" | "name" | "address">;
 
 /**
- * Visits the messages of a datagram or a dump (views, not copies), up to one whose length is impossible. Zeros at
- * the end are padding.
+ * Visits the messages of a datagram or a dump (views, not copies). Throws DecodeError at one whose length is
+ * impossible. Zeros at the end are padding.
  */
 export function forEachMessage(bytes: Uint8Array, visit: (message: Uint8Array) => void): void {
   for (let at = 0, length = 0; at < bytes.length; at += length) {
@@ -84,7 +84,7 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: Uint8Array) =
   }
 }
 
-/** Looks up the layout of a message, which has all its fields; null if its type or version is unknown. */
+/** Looks up the layout of a message; null if its type or version is unknown. Throws DecodeError if it is cut short. */
 export function headerOf(message: Uint8Array, layout: C.Layout): C.Header | null {
   const header = message[VERSION] === layout.version ? layout.headers[message[TYPE]!] : undefined;
   if (header === undefined) return null;
@@ -102,8 +102,8 @@ export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
     case "chatter":
       return NOISE;
     case "group":
-      // AWDL joins groups all day (tailscale#1514), but macOS announces a new interface by nothing else
-      // than the groups that it joins.
+      // AWDL joins groups all day (tailscale#1514), but on macOS nothing announces a new interface
+      // except the groups that it joins.
       return { kind: "joined", index: u16(message, header.index) };
     case "route": {
       if (type === C.RTM_GET) {
@@ -165,7 +165,7 @@ export function formatMessage(message: Uint8Array, layout: C.Layout): string {
   }
 }
 
-/** Decodes a route message; null for a family other than IP and, `defaultsOnly`, what cannot be a default route. */
+/** Decodes a route message; null if it is not IP or, with `defaultsOnly`, if it cannot be a default route. */
 export function decodeRoute(
   message: Uint8Array,
   header: C.RouteHeader,
@@ -189,7 +189,7 @@ export function decodeRoute(
     family,
     destination,
     prefixLength,
-    // Without RTF_GATEWAY an IP address there is our own (point-to-point links, OpenBSD).
+    // Without RTF_GATEWAY, an IP address in RTAX_GATEWAY is our own (point-to-point links, OpenBSD).
     gateway: (flags & C.RTF_GATEWAY) === 0 ? null : decodeIp(message, gateway, layout),
     // The echo of a request has no index (golang/net, pull request 220).
     index: u16(message, header.index) ||
@@ -260,8 +260,8 @@ export function sockaddrsOf(
 
 /**
  * Decodes an IP address: 4 or 16 bytes; null if it is absent or of another family. A sockaddr may be cut short,
- * down to no byte at all: the rest is zero (golang/go#70528, golang/go#71557). Not for masks, since their family
- * byte is junk.
+ * even to nothing: the missing bytes are zero (golang/go#70528, golang/go#71557). Not for masks, since their
+ * family byte is junk.
  */
 export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8Array | null {
   const family = sockaddrFamily(bytes, at);
@@ -279,9 +279,9 @@ export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr 
   if (length === 0 || sockaddrFamily(bytes, at) !== C.AF_LINK) return null;
   const { sdl_alen, sdl_data, sdl_index, sdl_nlen } = C.SOCKADDR_DL;
   const index = length < sdl_index + 2 ? 0 : u16(bytes, at + sdl_index);
-  // It can be longer than its struct, and shorter: captures show 14 bytes.
+  // A sockaddr_dl can be longer or shorter than its struct: captures show 14 bytes.
   if (length < sdl_data) return { ...NO_LINK, index };
-  // All ones mean absent, as golang/net decodes them.
+  // A length of all ones means absent, as in golang/net.
   const name = at + sdl_data;
   const address = name + bytes[at + sdl_nlen]! % 0xff;
   const end = address + bytes[at + sdl_alen]! % 0xff;
@@ -290,9 +290,9 @@ export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr 
 }
 
 /**
- * Counts the leading ones of a mask; all of them if it is absent. The radix tree cuts masks after their last
- * significant byte and fills what precedes the address with 0xff, the family byte too: hence the family of the
- * address that the mask belongs to.
+ * Counts the leading ones of a mask; the full length if it is absent. The radix tree cuts masks after their last
+ * significant byte and fills the bytes before the address with 0xff, the family byte included: so the caller
+ * passes the family of the address that the mask belongs to.
  */
 export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family): number {
   if (at === ABSENT) return family === "IPv4" ? 32 : 128;
@@ -304,7 +304,7 @@ export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family
   return ones;
 }
 
-/** AF_*; 0 if it is absent. The kernel may write a family beside a length of zero. */
+/** AF_*; 0 if it is absent. The kernel may write a family although the length is zero. */
 function sockaddrFamily(bytes: Uint8Array, at: number): number {
   return at === ABSENT || bytes[at] === 1 || at + 1 >= bytes.length ? 0 : bytes[at + 1]!;
 }

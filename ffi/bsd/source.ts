@@ -1,8 +1,8 @@
-// macOS and FreeBSD as a source (`AF_ROUTE`), and what all monitors of an isolate share there.
+// The source of macOS and FreeBSD (`AF_ROUTE`), and the runtime that all monitors of an isolate share.
 //
 // This code has not run on either system. Its numbers are checked against the systems' headers, it decodes
-// captures of them and of a NetBSD kernel, and it runs on a model of their kernels and, through
-// `Deno.dlopen`, on a C library with Darwin's names and layouts.
+// captures from them and from a NetBSD kernel, and it runs against a model of their kernels and, through
+// `Deno.dlopen`, against a C library with Darwin's names and layouts.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
@@ -27,7 +27,7 @@ import { type BsdSystemName, SYSTEMS } from "./systems.ts";
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
 const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
-/** When to read again: xnu lists an address a moment longer than it announces (inctl_ifaddr(), in.c). */
+/** Delay of the second read: xnu announces a removed address a moment before it unlists it (inctl_ifaddr(), in.c). */
 const RECHECK_MS = 50;
 
 const CHANGED: SourceEvent = { kind: "changed" };
@@ -68,7 +68,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return this.#subscription?.listening ?? [];
   }
 
-  /** Throws SystemCallError if the kernel does not let this process ask, or listen: sandboxes refuse. */
+  /** Throws SystemCallError if the kernel refuses reads or, if `listens`, a routing socket, as sandboxes do. */
   check(listens: boolean): void {
     const { syscalls, system } = this.#runtime;
     if (listens) openRouteSocket(syscalls, system).close();
@@ -106,9 +106,9 @@ class BsdSubscription implements Subscription {
   readonly #runtime: BsdRuntime;
   readonly #counters: Counters;
   readonly #port: BsdPort; // the routing socket
-  readonly #socket: EventSocket<BsdEvent>; // the same
+  readonly #socket: EventSocket<BsdEvent>; // drains `#port`
   readonly #listening = new Map<string, EventSocket<BsdEvent>>(); // by name
-  readonly #loops: Promise<void>[] = []; // over the sources other than the routing socket
+  readonly #loops: Promise<void>[] = []; // over the wake-up sources other than the routing socket
   readonly #pending = new PendingEvents();
   readonly #canary: Canary;
   readonly #stopClock: () => void;
@@ -144,7 +144,7 @@ class BsdSubscription implements Subscription {
     }
   }
 
-  /** Drains, so that the actor learns of what has arrived; the state comes from `read()`. */
+  /** Drains the socket, so that the actor gets the events that have arrived; the state comes from `read()`. */
   view(): Reading | null {
     this.#take(this.#socket.drain().events, false);
     return null;
@@ -154,7 +154,7 @@ class BsdSubscription implements Subscription {
     this.#knownIndexes = new Set(interfaces.map((nic) => nic.index));
   }
 
-  /** Asks for a route. Every routing socket receives the answer, ours too unless it is deaf. */
+  /** Asks for a route. Every routing socket receives the answer, including ours unless it is deaf. */
   async probe(signal: AbortSignal): Promise<boolean> {
     return this.#disposed === null && await this.#canary.probe(signal);
   }
@@ -230,14 +230,14 @@ class BsdSubscription implements Subscription {
       this.#knownIndexes.add(event.index);
       return !isKnown;
     }
-    // Without a table nothing is out of step: a malformed message is worth no more than a change.
+    // There is no table that could be wrong, so a malformed message counts only as a change.
     if (event.kind === "malformed") this.#counters.malformed++;
     if (event.kind === "removed" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
     return event.kind !== "noise" && event.kind !== "answer";
   }
 }
 
-/** What the monitors of an isolate share. */
+/** The system calls, poll loop and clocks that the monitors of an isolate share. */
 type BsdRuntime = ReturnType<typeof makeRuntime>;
 
 /** By the path of the C library. */
@@ -257,7 +257,7 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
     throw error;
   }
   const [reader, writer] = [pipe[0]!, pipe[1]!];
-  let woken = false; // the pipe blocks, and a poll that fails does not empty it
+  let woken = false; // a byte is in the pipe: a full pipe would block, and a failed poll does not empty it
   const pollLoop = new PollLoop({
     poll: libc.poll_blocking,
     wakeDescriptor: reader,
@@ -267,7 +267,7 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
       woken = false;
     },
   }, () => clocks.check(false));
-  /** Checked after each poll, at the latest when the next canary ends it: no event reports a resume. */
+  /** Checked after each poll, at the latest when the next canary ends the poll: no event reports a resume. */
   const clocks = new SuspendClock({
     monotonic: () => syscalls.clock(system.awakeClock),
     bootTime: () => syscalls.clock(system.bootClock),

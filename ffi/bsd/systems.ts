@@ -1,5 +1,5 @@
 // macOS and FreeBSD as data, so that no other code knows a system by name: numbers under their C names, which
-// `deno task layouts` compares with the systems' own headers, and what the two make of them. Every machine that
+// `deno task layouts` compares with the systems' own headers, and how each system uses them. Every machine that
 // Deno is built for is little-endian.
 
 // sys/socket.h
@@ -185,12 +185,12 @@ export interface Layout {
   readonly version: number; // RTM_VERSION
   readonly inet6: number; // AF_INET6
   readonly rounding: number; // sockaddrs are padded to a multiple of this power of 2
-  /** RTF_* of routes that are never a default: to one host, to nobody, or to the machine itself. */
+  /** RTF_* of routes that are never a default: to one host, broadcast, multicast, or to the machine itself. */
   readonly neverDefault: number;
   readonly headers: Readonly<Record<number, Header>>; // by message type, as far as known
 }
 
-/** Makes `Layout.headers` of pairs of a header and the types that have it. */
+/** Makes `Layout.headers` from pairs of a header and the message types that have it. */
 export function headersByType(...rows: [Header, number[]][]): Record<number, Header> {
   return Object.fromEntries(rows.flatMap(([header, types]) => types.map((type) => [type, header])));
 }
@@ -225,7 +225,7 @@ const darwin = {
   ),
   socketFlags: 0, // or'ed into the type of a socket
   listRequest: DARWIN.NET_RT_IFLIST2,
-  overflowOption: null, // of a socket: makes an overflow an error; here it is silent
+  overflowOption: null, // a socket option that turns an overflow into an error; here overflows are silent
   hasWakeupSources: true, // a notification centre and kernel events
   /** IFT_* by the `InterfaceKind` that they determine, net/if_types.h. utun calls itself "other". */
   linkTypes: {
@@ -274,11 +274,11 @@ const freebsd = {
     cellular: { IFT_MBIM: 0xf9 }, // umb(4), since 15
   },
   unusableRoute: UNUSABLE,
-  // Their bits mean something else here: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
+  // On FreeBSD these bits mean something else: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
   optimisticAddress: 0,
   leasedAddress: 0,
-  // One and the same clock where CLOCK_MONOTONIC does not count sleep yet (before review D39270): a
-  // sleep goes unreported there, and reconcile finds what changed meanwhile.
+  // Before review D39270 CLOCK_MONOTONIC does not count sleep, so these two are the same clock: a sleep
+  // goes unreported there, and reconcile finds what changed meanwhile.
   awakeClock: FREEBSD.CLOCK_UPTIME,
   bootClock: FREEBSD.CLOCK_MONOTONIC,
 };

@@ -11,15 +11,15 @@ export const AF_NETLINK = 16; // netlink sockets
 export const SOCK_RAW = 3; // the type of a netlink socket
 export const SOCK_CLOEXEC = 0x80000; // or'ed into the type: not inherited by child processes
 export const SOL_SOCKET = 1; // level of the options below
-export const SO_ERROR = 4; // i32: the pending error, cleared by asking; ENOBUFS after an overflow
+export const SO_ERROR = 4; // i32: the pending error, cleared by reading it; ENOBUFS after an overflow
 export const SO_RCVBUF = 8; // i32: receive buffer in bytes, doubled, up to net.core.rmem_max
 export const SO_ATTACH_FILTER = 26; // struct sock_fprog: a classic BPF program
 export const SO_RCVBUFFORCE = 33; // as SO_RCVBUF without that limit; needs CAP_NET_ADMIN
 export const SO_MEMINFO = 55; // u32 array, read only: SK_MEMINFO_* (4.12, linux/sock_diag.h)
 export const SK_MEMINFO_DROPS = 8; // messages dropped because the receive buffer was full
-export const SK_MEMINFO_VARS = 9; // how many there are at least
+export const SK_MEMINFO_VARS = 9; // the least number of entries
 export const SO_COOKIE = 57; // u64, read only: no other socket ever has the same (4.12)
-export const MSG_TRUNC = 0x20; // asked for: the real length. Answered: the datagram was cut
+export const MSG_TRUNC = 0x20; // in a call: return the real length. In msg_flags: the datagram was cut
 export const MSG_DONTWAIT = 0x40; // do not block in this call
 
 // Clocks and timers (linux/time.h, linux/timerfd.h).
@@ -31,7 +31,7 @@ export const TFD_TIMER_CANCEL_ON_SET = 2; // ECANCELED after a step of the clock
 export const TFD_NONBLOCK = 0x800; // timerfd_create: never block
 export const TFD_CLOEXEC = 0x80000; // timerfd_create: not inherited by child processes
 
-// Error numbers that a decision hangs on (asm-generic/errno-base.h, errno.h).
+// Error numbers that decisions depend on (asm-generic/errno-base.h, errno.h).
 export const ENOBUFS = 105; // the receive buffer overflowed
 
 // Sizes in bytes of the structs on the wire and in calls (64-bit, generic ABI).
@@ -47,7 +47,7 @@ export const RTNEXTHOP_SIZE = 8; // struct rtnexthop: len 0:2, flags 2, index 4:
 // Netlink (linux/netlink.h): protocol, socket options.
 export const NETLINK_ROUTE = 0; // the protocol of links, addresses, routes and rules
 export const SOL_NETLINK = 270; // level of the options below
-export const NETLINK_LIST_MEMBERSHIPS = 9; // u32 bit set: the groups heard
+export const NETLINK_LIST_MEMBERSHIPS = 9; // u32 bit set: the groups joined
 export const NETLINK_EXT_ACK = 11; // errors carry a text
 export const NETLINK_GET_STRICT_CHK = 12; // strict requests, filtered dumps
 
@@ -60,12 +60,12 @@ export const NLMSG_DONE = 3; // the end of a dump
 export const NLM_F_REQUEST = 0x1; // a request
 export const NLM_F_MULTI = 0x2; // part of a dump, which NLMSG_DONE ends
 export const NLM_F_ACK = 0x4; // answer with an acknowledgement
-export const NLM_F_DUMP_INTR = 0x10; // the dump is torn, something changed meanwhile: ask again
+export const NLM_F_DUMP_INTR = 0x10; // a change interrupted the dump: ask again
 export const NLM_F_DUMP = 0x300; // request: everything
 export const NLM_F_CAPPED = 0x100; // in NLMSG_ERROR: only the header of the request is repeated
 export const NLM_F_ACK_TLVS = 0x200; // in NLMSG_ERROR: attributes follow
 export const NLMSGERR_ATTR_MSG = 1; // attribute of NLMSG_ERROR: the error in words
-export const NLA_TYPE_MASK = 0x3fff; // without the bits for nested and network byte order
+export const NLA_TYPE_MASK = 0x3fff; // masks the bits for nested and network byte order out
 
 // Multicast groups (linux/rtnetlink.h).
 export const RTNLGRP_LINK = 1; // links
@@ -94,14 +94,14 @@ export const RTM_NEWRULE = 32; // a policy rule
 export const RTM_DELRULE = 33; // a policy rule is gone
 export const RTM_NEWNEXTHOP = 104; // a nexthop object
 export const RTM_DELNEXTHOP = 105; // a nexthop object is gone
-export const RTM_NEWNEXTHOPBUCKET = 116; // of a resilient nexthop group, which has up to 65,536
+export const RTM_NEWNEXTHOPBUCKET = 116; // a bucket of a resilient nexthop group, which has up to 65,536
 export const RTM_DELNEXTHOPBUCKET = 117;
 
 // Neighbours (linux/neighbour.h): flag, and states that follow each other while a neighbour ages.
 export const NTF_ROUTER = 0x80; // the neighbour is an IPv6 router
 export const NUD_STALE = 0x04; // reachable some time ago
-export const NUD_DELAY = 0x08; // about to be asked
-export const NUD_PROBE = 0x10; // being asked
+export const NUD_DELAY = 0x08; // about to be probed
+export const NUD_PROBE = 0x10; // being probed
 
 // Interface flags (linux/if.h).
 export const IFF_UP = 0x1; // administratively up
@@ -122,17 +122,17 @@ export const IFLA_LINK_NETNSID = 37; // s32: IFLA_LINK is in another namespace
 export const IFLA_EXT_MASK = 29; // u32 in requests: RTEXT_FILTER_*
 export const RTEXT_FILTER_SKIP_STATS = 0x8; // linux/rtnetlink.h: leave the counters out
 export const IF_OPER_TESTING = 4; // being tested: carrier but no traffic
-export const IF_OPER_DORMANT = 5; // waits, as for 802.1X: carrier but no traffic
+export const IF_OPER_DORMANT = 5; // waiting, such as for 802.1X: carrier but no traffic
 
 // Hardware types (linux/if_arp.h).
-export const ARPHRD_ETHER = 1; // ethernet, Wi-Fi too
+export const ARPHRD_ETHER = 1; // Ethernet, Wi-Fi too
 export const ARPHRD_PPP = 512; // PPP
 export const ARPHRD_TUNNEL = 768; // IPIP tunnel
 export const ARPHRD_TUNNEL6 = 769; // IPv6 tunnel
 export const ARPHRD_SIT = 776; // IPv6 in IPv4
 export const ARPHRD_IPGRE = 778; // GRE over IPv4
 export const ARPHRD_IP6GRE = 823; // GRE over IPv6
-export const ARPHRD_NONE = 0xfffe; // no link layer header, as tun and wireguard have it
+export const ARPHRD_NONE = 0xfffe; // no link layer header, such as tun and wireguard
 
 // Address attributes and flags (linux/if_addr.h).
 export const IFA_ADDRESS = 1; // the address; with a peer, the peer
@@ -156,7 +156,7 @@ export const RTA_CACHEINFO = 12; // struct rta_cacheinfo: expires is an i32 at 8
 export const RTA_VIA = 18; // u16 family and the next hop, of another family (RFC 5549)
 export const RTA_EXPIRES = 23; // u32: seconds; u64 clock ticks in multicast routes
 export const RTA_NH_ID = 30; // u32: a nexthop object
-export const RTN_BLACKHOLE = 6; // dropped without a word
+export const RTN_BLACKHOLE = 6; // dropped silently
 export const RTN_UNREACHABLE = 7; // answered with unreachable
 export const RTN_PROHIBIT = 8; // answered with prohibited
 export const RTM_F_LOOKUP_TABLE = 0x1000; // asks for the table of the route; IPv4 only

@@ -22,7 +22,7 @@ const GROUP_MASK = [
   C.RTNLGRP_NEXTHOP,
 ].reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
-/** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and routers. */
+/** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and neighbours. */
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
   readonly batch = RECEIVE_BATCH;
@@ -37,7 +37,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   constructor(syscalls: Syscalls, receiveBufferBytes = 1_048_576) {
     this.#syscalls = syscalls;
     this.descriptor = syscalls.openNetlink(GROUP_MASK);
-    // The first needs CAP_NET_ADMIN and has no limit, the second stops at net.core.rmem_max.
+    // SO_RCVBUFFORCE needs CAP_NET_ADMIN and has no limit; SO_RCVBUF is limited to net.core.rmem_max.
     if (!syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUFFORCE, receiveBufferBytes)) {
       syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUF, receiveBufferBytes);
       this.mostPauseMs = 8;
@@ -59,8 +59,8 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 
   /**
-   * errno decides nothing. A failed receive clears the pending error, so an overflow shows in the
-   * kernel's count of dropped messages, too.
+   * No decision depends on errno. A failed receive clears the pending error, so the kernel's count of
+   * dropped messages is checked for an overflow, too.
    */
   checkErrors(revents: number, events: KernelEvent[]): boolean {
     if (revents !== 0 && (revents & POLLERR) === 0) return false;
@@ -91,8 +91,8 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 
   /**
-   * Closes the socket. No poll may be watching it. If somebody else closed it, the number may belong to
-   * another file by now and is left alone.
+   * Closes the socket. No poll may be watching it. If somebody else closed it, the descriptor may belong
+   * to another file by now and is left alone.
    */
   close(): void {
     if (this.#isOurs()) this.#syscalls.close(this.descriptor);
@@ -114,7 +114,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 }
 
-/** Appends the events of a datagram; what cannot be decoded is one `malformed`. */
+/** Appends the events of a datagram; the part that cannot be decoded becomes one `malformed` event. */
 function decodeDatagram(datagram: Uint8Array | null, events: KernelEvent[]): void {
   if (datagram === null) return void events.push({ kind: "malformed" });
   try {
@@ -134,8 +134,8 @@ const BPF_RET_K = 0x06; // BPF_RET | BPF_K
 const WHOLE_DATAGRAM = 0xffffffff;
 const NOTHING = 0;
 
-// Single bytes are loaded, since BPF loads longer values in network order. nlmsg_type is at 4; a route
-// message goes on with rtm_family and rtm_dst_len (linux/rtnetlink.h).
+// Single bytes are loaded, since BPF loads longer values in network order. nlmsg_type is at 4; after the
+// header, a route message begins with rtm_family and rtm_dst_len (linux/rtnetlink.h).
 const TYPE_LOW = 4;
 const TYPE_HIGH = 5;
 const FAMILY = C.NLMSGHDR_SIZE;
@@ -145,9 +145,9 @@ const DESTINATION_LENGTH = C.NLMSGHDR_SIZE + 1;
 type Instruction = [code: number, yes: number, no: number, k: number];
 
 /**
- * Passes everything but routes to more than a default route, and neighbours that say nothing of a router, as
- * `decodeEvent()` does for kernels that refuse it: a router that takes a million BGP routes wakes nobody
- * (tailscale#7621: 150 to 300 % CPU).
+ * Drops routes that cannot be default routes, and neighbours that say nothing about a router, by the same rules
+ * as `decodeEvent()`, which applies them if the kernel refuses the filter: a router that takes a million BGP
+ * routes wakes nobody (tailscale#7621: 150 to 300 % CPU).
  */
 const PROGRAM: readonly Instruction[] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
@@ -173,7 +173,7 @@ const PROGRAM: readonly Instruction[] = [
   [BPF_RET_K, 0, 0, WHOLE_DATAGRAM],
 ];
 
-/** Installs the program on a socket. If the kernel refuses it, there are more events, which mean nothing. */
+/** Installs the program on a socket. If the kernel refuses it, more events arrive, which are ignored. */
 export function attachFilter(syscalls: Syscalls, socket: number): void {
   // struct sock_filter { u16 code; u8 jt; u8 jf; u32 k; }, linux/filter.h
   const words = PROGRAM.flatMap(([code, yes, no, k]) => [code | (yes << 16) | (no << 24), k]);
@@ -181,6 +181,6 @@ export function attachFilter(syscalls: Syscalls, socket: number): void {
   // struct sock_fprog { u16 len; (pad) struct sock_filter *filter; }
   const program = BigUint64Array.of(BigInt(PROGRAM.length), syscalls.addressOf(instructions));
   syscalls.setOption(socket, C.SOL_SOCKET, C.SO_ATTACH_FILTER, program);
-  // The kernel has copied the program by now; until then the buffer must not be collected.
+  // Keeps the buffer from being collected until here: by now the kernel has copied the program.
   instructions.fill(0);
 }

@@ -1,5 +1,5 @@
-// The links and addresses that messages keep up to date, so that one event costs the same with 10
-// interfaces and with 10,000.
+// A table of links and addresses that messages keep up to date, so that an event costs the same with 10
+// interfaces as with 10,000.
 import { compareBytes, formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
@@ -13,8 +13,8 @@ const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAIL
 const ADDRESSES_PER_STEP = 256;
 
 /**
- * An address of a link; its text is made when an interface is built. One that is gone keeps its place until they are
- * half of the list: moving thousands for each address takes as long as all the rest.
+ * An address of a link; its text is made when an interface is built. Removed entries keep their place until they are
+ * half of the list: moving thousands for each removal takes as long as all the rest.
  */
 interface Entry {
   readonly message: AddressMessage;
@@ -27,14 +27,14 @@ interface Row {
   link: LinkMessage | null;
   kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
-  gone: number; // how many of them are gone
+  gone: number; // how many of them are removed
   built: Interface | null; // as published; null if something that it shows has changed since
 }
 
 /** Links by index, never by name: a name can pass to another link. */
 export class LinkTable {
   readonly #rows = new Map<number, Row>();
-  // Indexes of the topology: the search for hardware does not visit 10,000 veths.
+  // The topology, so that the search for hardware does not visit 10,000 veths.
   readonly #physical = new Set<number>();
   readonly #tunnels = new Set<number>(); // those that are up
   readonly #children = new Map<number, Set<number>>(); // by parent
@@ -43,7 +43,7 @@ export class LinkTable {
   #isTopologyStale = false;
   #live: LinkTable | null;
 
-  /** A table that is filled from a dump takes what is the same from `live`, the table that events keep. */
+  /** A table that is filled from a dump reuses equal records of `live`, the table kept by events. */
   constructor(live: LinkTable | null = null) {
     this.#live = live;
   }
@@ -141,10 +141,10 @@ export class LinkTable {
    * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
    * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards), and addresses
    * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `announced` changed
-   * while the dump was read, so it may be older.
+   * while the dump was read, so the dump may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    let newer: LinkTable | null = null; // made when it is needed: mostly nothing is tentative
+    let newer: LinkTable | null = null; // made only if needed: mostly nothing is tentative
     let merged = false;
     for (const [index, { entries }] of dump.#rows) {
       if (this.nameOf(index) === null) continue;
@@ -229,7 +229,7 @@ export class LinkTable {
     if (!this.#isTopologyStale) return;
     this.#isTopologyStale = false;
     const found = new Set(this.#physical);
-    for (const index of found) { // grows while it is walked; each link once, whatever loops there are
+    for (const index of found) { // the set grows during the walk; each link once, even in a loop
       const master = this.#rows.get(index)?.link?.master ?? null;
       if (master !== null && this.nameOf(master) !== null) found.add(master);
       for (const child of this.#children.get(index) ?? []) found.add(child);
@@ -248,8 +248,8 @@ export class LinkTable {
 
   /**
    * A bridge or virtual link leads out of the host if it sits on hardware, or if there is neither hardware nor a
-   * tunnel that is up, as in a container. The state has the same rule: applied here, it need not copy the
-   * interfaces of a container. The kernel does not say which links an Open vSwitch bridge forwards to.
+   * tunnel that is up, as in a container. `buildState()` has the same rule; applying it here saves it a copy of
+   * a container's interfaces. The kernel does not say which links an Open vSwitch bridge forwards to.
    */
   #isHostOnly(link: LinkMessage, kind: InterfaceKind): boolean {
     return kind === "loopback" ||
@@ -282,7 +282,7 @@ export class LinkTable {
   }
 }
 
-/** Where an address belongs among the entries, and its entry if it is there. A dump has most of them in order. */
+/** Where an address belongs, and its entry if it is there. Tries the end first: dumps are mostly in order. */
 function findEntry(
   entries: readonly Entry[],
   message: AddressMessage,
@@ -317,7 +317,7 @@ function compareKeys(a: AddressMessage, b: AddressMessage): number {
   return a.prefixLength - b.prefixLength || compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES);
 }
 
-/** Whether two messages with the same key are published alike. */
+/** Whether two messages with the same key yield the same published address. */
 function sameAddress(a: AddressMessage, b: AddressMessage): boolean {
   return ((a.flags ^ b.flags) & PUBLISHED_FLAGS) === 0 && a.prefixLength === b.prefixLength &&
     compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES) === 0;
@@ -331,7 +331,7 @@ function sameLink(a: LinkMessage, b: LinkMessage): boolean {
   return sameKind(a, b) && a.mtu === b.mtu && a.mac === b.mac && steadyFlags(a) === steadyFlags(b);
 }
 
-/** Whether `linkKind()` finds the same: it takes longer than the rest of an event. */
+/** Whether `linkKind()` would return the same: calling it takes longer than the rest of an event. */
 function sameKind(a: LinkMessage, b: LinkMessage): boolean {
   return a.name === b.name && a.kind === b.kind && a.hardwareType === b.hardwareType &&
     ((a.flags ^ b.flags) & C.IFF_LOOPBACK) === 0;
@@ -343,9 +343,9 @@ function isTentative({ flags }: AddressMessage): boolean {
 }
 
 /**
- * The flags as the kernel last announced them. A dump reads carrier (`IFF_LOWER_UP`) live, while its
- * message waits up to a second in the link watch queue (net/core/link_watch.c) and comes with
- * `IFF_RUNNING`: without this a dump would differ from the table before the event.
+ * The flags as the kernel last announced them. A dump shows carrier (`IFF_LOWER_UP`) live, while the message
+ * about it waits up to a second in the link watch queue (net/core/link_watch.c) and arrives together with
+ * `IFF_RUNNING`: without this function, a dump would differ from the table until that event.
  */
 function steadyFlags({ flags, operstate }: LinkMessage): number {
   if (flags & C.IFF_RUNNING) return (flags | C.IFF_LOWER_UP) >>> 0;

@@ -1,5 +1,5 @@
-// The messages of NETLINK_ROUTE (linux/rtnetlink.h): links, addresses and routes, decoded; the event that each
-// means; and the requests for them, whose sequence number is set when they are sent.
+// Decodes the links, addresses and routes in messages of NETLINK_ROUTE (linux/rtnetlink.h), determines the event that
+// each message means, and encodes requests for them, whose sequence numbers are set on sending.
 import { DecodeError } from "../../state/errors.ts";
 import { escapeText } from "../../state/format.ts";
 import { interfaceName, kindByName } from "../../state/interface_name.ts";
@@ -20,23 +20,23 @@ import {
   u32,
 } from "./netlink.ts";
 
-/** What a link message says (struct ifinfomsg and IFLA_*, linux/if_link.h). */
+/** The content of a link message (struct ifinfomsg and IFLA_*, linux/if_link.h). */
 export interface LinkMessage {
-  family: number; // AF_UNSPEC; AF_BRIDGE where the message is about the port of a bridge
+  family: number; // AF_UNSPEC; AF_BRIDGE if the message is about a bridge port
   hardwareType: number; // ARPHRD_*
   index: number; // the interface index
   flags: number; // IFF_*
   name: string; // the name; empty where the message has none
-  mac: string | null; // the hardware address, when it is of 6 bytes and not all zero
+  mac: string | null; // the hardware address; null unless it has 6 bytes, not all zero
   mtu: number; // the MTU in bytes; 0 where the message has none
-  operstate: number; // IF_OPER_*; 0, which is unknown, where the message has none
+  operstate: number; // IF_OPER_*; 0 (unknown) if the message has none
   kind: string | null; // the kind of a virtual link, such as `"veth"`; null for hardware
   master: number | null; // the index of the bridge, bond or VRF that it belongs to
   /** The index of the link that it sits on (VLAN, macvlan, veth); null if that is in another namespace. */
   parent: number | null;
 }
 
-/** What an address message says (struct ifaddrmsg and IFA_*, linux/if_addr.h). */
+/** The content of an address message (struct ifaddrmsg and IFA_*, linux/if_addr.h). */
 export interface AddressMessage {
   family: "IPv4" | "IPv6";
   index: number; // the index of the interface
@@ -47,27 +47,27 @@ export interface AddressMessage {
   peer: IpBytes | null;
 }
 
-/** What a route message says (struct rtmsg and RTA_*, linux/rtnetlink.h). */
+/** The content of a route message (struct rtmsg and RTA_*, linux/rtnetlink.h). */
 export interface RouteMessage {
   family: number; // AF_INET or AF_INET6; others occur
   destinationLength: number; // how many bits of the destination count; 0 for a default route
   type: number; // RTN_*
-  flags: number; // RTM_F_*, and RTNH_F_* of a route with one way
+  flags: number; // RTM_F_*, and RTNH_F_* of a route with a single next hop
   outInterface: number | null; // the index of the interface to send from
   /** The next hop, 4 or 16 bytes, perhaps of the other family (RFC 5549): a copy. */
   gateway: IpBytes | null;
   source: IpBytes | null; // the address to send from: a copy
   metric: number | null; // lower is better
   /**
-   * Seconds until it vanishes without a message, in steps of 0.01; 0 when it should have; null where it
-   * stays. Of answers to `encodeRouteQuery()` only those with `fibMatch` say so.
+   * Seconds until it disappears without a message, in steps of 0.01; 0 if overdue; null if it does not
+   * expire. Of the answers to `encodeRouteQuery()`, only those with `fibMatch` contain it.
    */
   expiresInSeconds: number | null;
-  nexthops: Nexthop[]; // the ways of a route with several; else empty
-  nexthopId: number | null; // the nexthop object that holds the ways
+  nexthops: Nexthop[]; // the next hops of a multipath route; else empty
+  nexthopId: number | null; // the nexthop object that holds the next hops
 }
 
-/** One way of a route with several. */
+/** One next hop of a multipath route. */
 export type Nexthop = Pick<RouteMessage, "outInterface" | "gateway" | "flags">;
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
@@ -93,7 +93,7 @@ export function decodeLink(body: Uint8Array): LinkMessage {
   };
 }
 
-/** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: those are no MAC addresses. */
+/** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: these are not MAC addresses. */
 function formatMac(bytes: Uint8Array | null): string | null {
   if (bytes?.length !== 6) return null;
   let mac = "";
@@ -109,7 +109,7 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
   const prefixLength = body[1]!;
   if (prefixLength > (family === C.AF_INET ? 32 : 128)) throw new DecodeError("ifa_prefixlen", 1);
   const found = new Attributes(body, C.IFADDRMSG_SIZE);
-  // With a peer IFA_LOCAL is ours and IFA_ADDRESS the peer's; without one IPv4 has both, equal, and
+  // With a peer, IFA_LOCAL is ours and IFA_ADDRESS the peer's; without one, IPv4 sends both, equal, and
   // IPv6 only IFA_ADDRESS (inet_fill_ifaddr(), inet6_fill_ifaddr()). An IPv4 peer of 0.0.0.0 is absent.
   const address = found.address(C.IFA_ADDRESS, family, "IFA_ADDRESS");
   const local = found.address(C.IFA_LOCAL, family, "IFA_LOCAL") ?? address;
@@ -124,7 +124,7 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
   };
 }
 
-/** Of struct rta_cacheinfo, in USER_HZ, which is 100 wherever Deno runs (asm-generic/param.h). */
+/** USER_HZ, the unit of struct rta_cacheinfo: 100 wherever Deno runs (asm-generic/param.h). */
 const CLOCK_TICKS_PER_SECOND = 100;
 
 /** Decodes the body of RTM_NEWROUTE or RTM_DELROUTE. Throws DecodeError. */
@@ -147,7 +147,7 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
   };
 }
 
-/** RTA_VIA names its family; null where that is no IP, as MPLS over Ethernet has. */
+/** RTA_VIA states its own family; null if that is not IP, such as for MPLS over Ethernet. */
 function gatewayOf(found: Attributes, family: number): IpBytes | null {
   const via = found.value(C.RTA_VIA, 2, "RTA_VIA");
   if (via === null) return found.address(C.RTA_GATEWAY, family, "RTA_GATEWAY");
@@ -158,9 +158,9 @@ function gatewayOf(found: Attributes, family: number): IpBytes | null {
 function expiryOf(found: Attributes): number | null {
   const seconds = found.value(C.RTA_EXPIRES);
   const cached = found.value(C.RTA_CACHEINFO, 12, "rta_cacheinfo");
-  // Multicast routes have clock ticks since the last packet here, as a u64.
+  // In multicast routes, RTA_EXPIRES is a u64: the clock ticks since the last packet.
   if (seconds?.length === 4) return u32(seconds, 0);
-  // 0 is never, less is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
+  // 0 means never, less than 0 is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
   const ticks = cached === null ? 0 : i32(cached, 8);
   return ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND;
 }
@@ -186,12 +186,12 @@ function isIp(family: number): boolean {
   return family === C.AF_INET || family === C.AF_INET6;
 }
 
-/** A decoded message, or what became of one. */
+/** A decoded message, or the reason why there is none. */
 export type KernelEvent =
   | { kind: "link"; link: LinkMessage }
   | { kind: "link-gone"; index: number }
   | { kind: "address" | "address-gone"; address: AddressMessage }
-  | { kind: "routes" } // nothing in the link table, but the default route may have changed
+  | { kind: "routes" } // nothing for the link table, but the default route may have changed
   | { kind: "acknowledgement"; sequence: number } // the answer to a canary
   | { kind: "noise" } // says nothing about the state
   | { kind: "malformed" } // of an unknown type or not decodable: the state must be read again
@@ -221,11 +221,11 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
     }
     case C.RTM_NEWROUTE:
     case C.RTM_DELROUTE:
-      // struct rtmsg: family, destination length. The BPF filter decides the same where it is installed.
+      // struct rtmsg: family, destination length. The BPF filter, if installed, applies the same rule.
       return body.length < 2 || canBeDefault(body[0]!, body[1]!) ? ROUTES : NOISE;
     case C.RTM_NEWRULE:
     case C.RTM_DELRULE:
-      // Multicast routing has rules of families of its own (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
+      // The rules of multicast routing have their own families (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
       return body[0] === C.AF_INET || body[0] === C.AF_INET6 ? ROUTES : NOISE;
     case C.RTM_NEWNEXTHOP:
     case C.RTM_DELNEXTHOP:
@@ -251,8 +251,8 @@ export const NDM_FLAGS = 10;
 export const AGEING: number = C.NUD_STALE | C.NUD_DELAY | C.NUD_PROBE;
 
 /**
- * Whether a change of a neighbour can change the default route: the neighbour is a router, and its new
- * state is more than the ageing of a reachable one. `body` is a struct ndmsg.
+ * Whether a change of a neighbour can change the default route: it is a router, and its new state is not
+ * just a stage in the ageing of a reachable neighbour. `body` is a struct ndmsg.
  */
 export function isRouterChange(body: Uint8Array): boolean {
   return body.length > NDM_FLAGS && (body[NDM_FLAGS]! & C.NTF_ROUTER) !== 0 &&
@@ -314,15 +314,15 @@ export function encodeLinkRequest(index: number | null): Uint8Array {
 
 /** Asks for all addresses of both families. */
 export function encodeAddressDump(): Uint8Array {
-  // All zero: AF_UNSPEC is any family, and strict checking refuses anything else than a family and an
+  // All zero: AF_UNSPEC is any family, and strict checking refuses anything other than a family and an
   // interface in the header (inet_valid_dump_ifaddr_req()).
   const header = new Uint8Array(C.IFADDRMSG_SIZE);
   return encodeMessage(C.RTM_GETADDR, C.NLM_F_REQUEST | C.NLM_F_DUMP, header);
 }
 
 /**
- * Asks which way the kernel would send to one destination of 4 or 16 bytes, or with `fibMatch` which
- * route of which table decides that; `outInterface` allows only ways through that interface.
+ * Asks for the next hop to one destination of 4 or 16 bytes or, with `fibMatch`, for the route that
+ * decides it and its table; `outInterface` allows only next hops through that interface.
  */
 export function encodeRouteQuery(
   destination: IpBytes,
@@ -332,8 +332,8 @@ export function encodeRouteQuery(
   const header = new Uint8Array(C.RTMSG_SIZE);
   header[0] = size === 4 ? C.AF_INET : C.AF_INET6;
   header[1] = size * 8;
-  // IPv6 always answers with the table where it found the route, and refuses the flag under strict
-  // checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
+  // IPv6 always answers with the table where it found the route, and refuses RTM_F_LOOKUP_TABLE under
+  // strict checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
   const lookup = size === 4 ? C.RTM_F_LOOKUP_TABLE : 0;
   setU32(header, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
   const body = [...header, ...encodeAttribute(C.RTA_DST, destination)];
@@ -350,7 +350,7 @@ export function canBeDefault(family: number, destinationLength: number): boolean
   return destinationLength <= LONGEST_DEFAULT[family === C.AF_INET ? "IPv4" : "IPv6"];
 }
 
-/** `IFLA_INFO_KIND`, as the drivers' `rtnl_link_ops.kind` has it. */
+/** By `IFLA_INFO_KIND`, which is the `rtnl_link_ops.kind` of the driver. */
 const KINDS = new Map<string | null, InterfaceKind>(
   ([
     ["bridge", "bridge openvswitch"],
@@ -372,15 +372,15 @@ const TUNNEL_TYPES: readonly number[] = [
   C.ARPHRD_IP6GRE,
 ];
 
-/** The flag decides loopback, not the address (denoland/std#5933), then the driver, then the name. */
+/** The loopback flag decides first (not the address: denoland/std#5933), then the driver, then the name. */
 export function linkKind(link: LinkMessage): InterfaceKind {
   const { flags, hardwareType, kind, name } = link;
   if (flags & C.IFF_LOOPBACK) return "loopback";
   const known = KINDS.get(kind);
   if (known !== undefined) return known;
-  // No radio begins with "e": eth0 and enp3s0 are not held against 25 patterns, 1 ms in a first read.
+  // No Wi-Fi or cellular name begins with "e": eth0 and enp3s0 skip the patterns, which saves a first read 1 ms.
   const named = name.startsWith("e") ? "ethernet" : kindByName(name);
-  // A modem without a driver of its own shows as a raw IP link: its name is the better word.
+  // A modem without a driver of its own appears as a raw IP link: its name is the better hint.
   if (named === "wifi" || named === "cellular") return named;
   if (TUNNEL_TYPES.includes(hardwareType)) return "tunnel";
   return hardwareType === C.ARPHRD_ETHER ? "ethernet" : "unknown";

@@ -8,15 +8,15 @@ import * as C from "./constants.ts";
 export interface NetlinkMessage {
   type: number; // NLMSG_* or RTM_*
   flags: number; // NLM_F_*
-  /** Of the request that it answers; of somebody else's request in a multicast message. */
+  /** The number of the request that it answers; in a multicast message, of somebody else's request. */
   sequence: number;
   body: Uint8Array; // what follows the header: a view of the datagram, not a copy
 }
 
 /**
- * Visits the messages of a datagram in order. Throws DecodeError at the first header that is cut, says
- * less than its own size or reaches beyond the end; those before it were visited. Fewer than 16 zero
- * bytes after a message are padding. What `visit` throws goes through.
+ * Visits the messages of a datagram in order. Throws DecodeError at the first header that is cut short, or
+ * whose length is less than its own size or reaches beyond the end; the messages before it were visited.
+ * Fewer than 16 zero bytes after a message are padding. Errors that `visit` throws are passed on.
  */
 export function forEachMessage(
   datagram: Uint8Array,
@@ -41,8 +41,8 @@ export function forEachMessage(
 
 /**
  * The error number in an NLMSG_ERROR, positive, with its text if the socket asked for it (NETLINK_EXT_ACK); 0 for an
- * acknowledgement. NLMSG_DONE has one, too, because a dump can fail on its way (netlink_dump_done() in
- * net/netlink/af_netlink.c). Throws DecodeError.
+ * acknowledgement. NLMSG_DONE carries an error number, too, because a dump can fail half-way (netlink_dump_done()
+ * in net/netlink/af_netlink.c). Throws DecodeError.
  */
 export function decodeNetlinkError(
   message: NetlinkMessage,
@@ -58,7 +58,7 @@ export function decodeNetlinkError(
   return { code: 0 - error, text: text && new TextDecoder().decode(text) };
 }
 
-/** Where attributes follow the repeated request, of which NLM_F_CAPPED left only the header. */
+/** Where the attributes begin, after the repeated request: only its header if NLM_F_CAPPED is set. */
 function endOfEcho({ flags, body }: NetlinkMessage): number {
   if ((flags & C.NLM_F_CAPPED) !== 0) return C.NLMSGERR_SIZE;
   const length = u32(body, 4);
@@ -66,7 +66,7 @@ function endOfEcho({ flags, body }: NetlinkMessage): number {
   return 4 + align4(length);
 }
 
-/** A message of its own, as a request carries it: port 0, padded to a multiple of 4. */
+/** Encodes a single message as in a request: port 0, padded to a multiple of 4. */
 export function encodeMessage(
   type: number,
   flags: number,
@@ -82,7 +82,7 @@ export function encodeMessage(
   return bytes;
 }
 
-/** One attribute with its padding. */
+/** Encodes one attribute with its padding. */
 export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Array {
   const length = C.RTATTR_SIZE + value.length;
   const bytes = new Uint8Array(align4(length));
@@ -91,7 +91,7 @@ export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Ar
   return bytes;
 }
 
-/** Up to the next multiple of 4, as NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN do. */
+/** Rounds up to the next multiple of 4, like NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN. */
 export function align4(length: number): number {
   return (length + 3) & ~3;
 }
@@ -116,20 +116,20 @@ export function setU32(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (8 * i);
 }
 
-/** The types that are kept: hostile ones of up to 16,383 would make an array sparse, and slow. */
+/** Types below this are kept: a hostile one of up to 16,383 would make the array sparse and slow. */
 const TYPES = 64;
 
 /**
- * The attributes of a message (struct rtattr, linux/rtnetlink.h). They are found once and read in place,
- * because a link message has forty, of which eight are used. Where a type occurs twice, the last one counts.
+ * The attributes of a message (struct rtattr, linux/rtnetlink.h). They are located once and read in place,
+ * because a link message has forty, of which eight are used. If a type occurs twice, the last one counts.
  */
 export class Attributes {
   readonly #bytes: Uint8Array;
   readonly #places = new Array<number | undefined>(TYPES);
 
   /**
-   * Throws DecodeError where a header or a length reaches beyond `end`, or a length is less than the
-   * header, which would be an endless loop.
+   * Throws DecodeError if a header or a length reaches beyond `end`, or if a length is less than that of the
+   * header, which would cause an endless loop.
    */
   constructor(bytes: Uint8Array, start: number, end: number = bytes.length) {
     this.#bytes = bytes;
@@ -142,7 +142,7 @@ export class Attributes {
     }
   }
 
-  /** Where an attribute begins, with its header. */
+  /** The offset of an attribute's header. */
   at(type: number): number | undefined {
     return this.#places[type];
   }
@@ -156,7 +156,7 @@ export class Attributes {
     return this.#bytes.subarray(at + C.RTATTR_SIZE, at + length);
   }
 
-  /** A u32; longer values are cut, as the kernel does. Throws DecodeError. */
+  /** A u32; longer values are truncated, as in the kernel. Throws DecodeError. */
   u32(type: number, what: string): number | null {
     const at = this.#places[type];
     if (at === undefined) return null;
@@ -172,7 +172,7 @@ export class Attributes {
   }
 
   /**
-   * An address after `skipped` bytes: a copy. Throws DecodeError if it has not the length of its family;
+   * An address after `skipped` bytes: a copy. Throws DecodeError if its length does not match its family;
    * families other than IPv4 and IPv6 have addresses of any length.
    */
   address(type: number, family: number, what: string, skipped = 0): IpBytes | null {

@@ -1,5 +1,5 @@
 // Requests to the kernel and their answers: dumps of links and addresses, and route lookups. Netlink answers
-// in the very call that asks, and produces a dump while it is read, so only the pauses between slices wait.
+// within the call that sends, and produces a dump as it is read, so nothing waits but the pauses between slices.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Knows } from "../../state/types.ts";
@@ -19,10 +19,10 @@ import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from 
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** The datagrams of a dump received in one call: for each of up to 32 KiB the kernel may wait for its rtnl lock. */
+/** The datagrams of a dump to receive per call: for each, up to 32 KiB, the kernel may wait for its rtnl lock. */
 const DUMP_BATCH = 1;
 
-/** A netlink socket for requests. Each throws SystemCallError if the kernel refuses or does not answer. */
+/** A netlink socket for requests. Each request throws SystemCallError if the kernel refuses or does not answer. */
 export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
@@ -39,7 +39,7 @@ export class RequestSocket {
     }
   }
 
-  /** Sends route queries in one datagram. Returns their answers; null for an error: there is no route. */
+  /** Sends route queries in one datagram. Returns their answers; null for an error, since there is no route. */
   askRoutes(queries: readonly Uint8Array[]): (RouteMessage | null)[] {
     const first = this.#send(queries);
     const answers = queries.map((): RouteMessage | null => null);
@@ -58,7 +58,7 @@ export class RequestSocket {
 
   /**
    * Sends one request and reads its answer in slices, because it may be a dump. Returns false if a change
-   * interrupted the dump, so that it must be read again. One slice serves several dumps, which may be short.
+   * interrupted the dump, so that it must be read again. Several dumps share a slice, because they may be short.
    */
   async ask(
     operation: string,
@@ -105,7 +105,7 @@ export class RequestSocket {
     return first;
   }
 
-  /** Visits the messages that are queued, at least one datagram of the kernel. */
+  /** Visits the queued messages: those of at least one datagram from the kernel. */
   #receive(operation: string, visit: (message: NetlinkMessage) => void, most?: number): void {
     for (let fromKernel = 0; fromKernel === 0;) {
       const received = this.#syscalls.receive(this.#socket, most);
@@ -121,7 +121,7 @@ export class RequestSocket {
   }
 }
 
-/** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed on its way. */
+/** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */
 function isLast(operation: string, message: NetlinkMessage): boolean {
   if (message.type !== C.NLMSG_ERROR && message.type !== C.NLMSG_DONE) {
     return (message.flags & C.NLM_F_MULTI) === 0;
@@ -136,14 +136,14 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
 export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: true, routes: true });
 
 /**
- * A dump that a change interrupted (NLM_F_DUMP_INTR, vishvananda/netlink#1018) is read again, this often
- * at most. Under a storm that never ends the last one has to do: what it lacks is in the events.
+ * The most attempts to read a dump, which is read again if a change interrupts it (NLM_F_DUMP_INTR,
+ * vishvananda/netlink#1018). In an endless storm the last dump has to do: the events bring what it lacks.
  */
 const MOST_DUMPS = 8;
 
 /** The kernel's state at one moment. */
 export interface Dump extends Reading {
-  readonly table: LinkTable; // what the reading was made of; events can be applied to it
+  readonly table: LinkTable; // the table that the reading was made from; events can be applied to it
   readonly routes: DefaultRouteAnswer;
 }
 
@@ -151,8 +151,8 @@ export interface Dump extends Reading {
 const LOOKUP = new RouteLookup();
 
 /**
- * Reads everything, in slices. Nobody else may use the socket meanwhile. Interfaces that are as in `live`, the
- * table that events keep, are the same objects. Throws the reason of the signal, if it aborts.
+ * Reads everything, in slices. Nobody else may use the socket meanwhile. Interfaces that equal those in `live`,
+ * the table kept by events, are the same objects. Throws the reason of the signal, if it aborts.
  */
 export async function readDump(
   socket: RequestSocket,
@@ -175,6 +175,6 @@ export async function readDump(
   lookup.invalidate();
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
   const interfaces = table.interfaces();
-  if (slice.isOver) await slice.pause(signal); // what follows takes long, too
+  if (slice.isOver) await slice.pause(signal); // the caller's next steps take long, too
   return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
 }

@@ -1,4 +1,4 @@
-// Linux as a source (`NETLINK_ROUTE`), and what all monitors of an isolate share there.
+// The source of Linux (`NETLINK_ROUTE`), and the runtime that all monitors of an isolate share.
 import type { Clock, NetworkSource, Reading, Subscription } from "../../state/ports.ts";
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
@@ -14,7 +14,7 @@ import { libcRequest, Syscalls } from "./syscalls.ts";
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
 
-/** A single read is quicker without it. Kept, since an import takes a turn of the event loop each time. */
+/** Loaded on demand: a single read is quicker without. Cached: each `import()` takes a turn of the event loop. */
 let listening: Promise<typeof import("./subscription.ts")> | undefined;
 
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
@@ -49,14 +49,14 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return new LinuxSource(runtime, options, () => runtimes.release(libc));
   }
 
-  /** Timers that the poll carries; there once `check()` was called for events. */
+  /** The timers of the poll loop, available once `check()` was called with `listens`. */
   get clock(): Clock | undefined {
     return this.#runtime.wakeups?.pollLoop.timers;
   }
 
   /**
-   * Throws SystemCallError unless the kernel lets this process ask and, if it `listens`, listen, which
-   * sandboxes and Android refuse (golang/go#40569).
+   * Throws SystemCallError if the kernel refuses requests or, with `listens`, the event socket, as sandboxes
+   * and Android do (golang/go#40569).
    */
   async check(listens: boolean): Promise<void> {
     const { receiveBufferBytes } = this.#options;
@@ -118,7 +118,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     const released = this.#release();
-    if (this.#subscription !== null) await released; // a read does not wait for others to come
+    if (this.#subscription !== null) await released; // a single read does not wait for the delayed unloading
   }
 }
 

@@ -1,13 +1,13 @@
-// The system calls that netwatch makes on Linux, and where distributions keep the C library. errno is read
-// right after a synchronous call and serves messages only: the garbage collector may have run in between.
+// The system calls that netwatch makes on Linux, and where distributions keep the C library. errno is read right
+// after a synchronous call and is used only in messages: the garbage collector may have run in between.
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { LibraryRequest } from "../library.ts";
 import * as C from "./constants.ts";
 
 /**
- * Deno compiles a trampoline for each function, 0.2 ms apiece, but none for one that takes a struct. A
- * struct of one integer is passed like that integer (System V ABI for x86-64, 3.2.3; AAPCS64, 6.8.2).
+ * Deno compiles a trampoline for each function (0.2 ms apiece) unless it takes a struct. A struct of one
+ * integer is passed like that integer (System V ABI for x86-64, 3.2.3; AAPCS64, 6.8.2).
  */
 const I32 = { struct: ["i32"] } as const;
 const USIZE = { struct: ["usize"] } as const;
@@ -53,8 +53,8 @@ export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
 
 /**
  * Deno can call only the C library that it is linked to. musl brings its own thread state, so its
- * functions crash a glibc process. musl does not export `gnu_get_libc_version`: `Deno.dlopen` fails
- * before anything is called, also when the file name does not say musl.
+ * functions crash a glibc process. musl does not export `gnu_get_libc_version`, so `Deno.dlopen` fails
+ * before anything is called, even if the file name does not say musl.
  */
 const GLIBC_SYMBOLS = {
   ...LIBC_SYMBOLS,
@@ -63,7 +63,7 @@ const GLIBC_SYMBOLS = {
 
 /**
  * How to open the C library that this build of Deno is linked to: at the path of the option `libc`, if given.
- * Throws TypeError if that names musl and Deno is built for glibc.
+ * Throws TypeError if that path names musl and Deno is built for glibc.
  */
 export function libcRequest(
   path: string | undefined,
@@ -112,10 +112,10 @@ const MSG_LEN = 14;
 
 /** The most datagrams that one call receives. */
 export const RECEIVE_BATCH = 32;
-/** The kernel fills at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
+/** The kernel puts at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
-// Where datagrams arrive, for all sockets: what one `receive()` brought is decoded before the next.
+// The receive buffers, shared by all sockets: the datagrams of one `receive()` are decoded before the next.
 const SLOTS = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
 const SENDERS = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
 const IOVECS = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
@@ -123,7 +123,7 @@ const HEADERS = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
 
 type Bytes = ArrayBufferView<ArrayBuffer>;
 
-/** The bytes of a struct of one integer; synchronous calls cannot overlap. */
+/** The bytes of a struct of one integer, reused: synchronous calls cannot overlap. */
 const INT = new Int32Array(1);
 const ZERO = new BigUint64Array(1);
 
@@ -145,7 +145,7 @@ export class Syscalls {
     this.#libc = libc;
     // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
     const pointers = new BigUint64Array(HEADERS.buffer);
-    if (pointers[0] !== 0n) return; // by an earlier one
+    if (pointers[0] !== 0n) return; // filled in by an earlier instance
     const [slot, sender, iovec] = [SLOTS, SENDERS, IOVECS]
       .map(({ buffer }) => this.addressOf(new Uint8Array(buffer)));
     for (let i = 0; i < RECEIVE_BATCH; i++) {
@@ -209,13 +209,13 @@ export class Syscalls {
     return length === this.#memory.byteLength ? this.#memory[C.SK_MEMINFO_DROPS]! : null;
   }
 
-  /** Sends to the peer of the socket: the kernel. Throws SystemCallError if it is not sent whole. */
+  /** Sends to the socket's peer, the kernel. Throws SystemCallError if not everything is sent. */
   send(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
     const sent = this.#libc.send(int(descriptor), bytes, BigInt(bytes.length), C.MSG_DONTWAIT);
     if (sent !== bytes.length) throw this.error("send");
   }
 
-  /** Receives without blocking. Returns how many datagrams `datagram()` has until the next call. */
+  /** Receives without blocking. Returns how many datagrams `datagram()` can return until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
     for (let i = 0; i < most; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
     const received = this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null);
@@ -233,7 +233,7 @@ export class Syscalls {
   /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
   isFromKernel(i: number): boolean {
     return HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
-      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // its port
+      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // the sender's port: the kernel's is 0
   }
 
   /** `poll(2)` on a thread of the pool. */

@@ -1,5 +1,5 @@
-// The system's whole state: the adapters with their addresses, and the default route of each family. That is
-// what Windows answers for a packet to nowhere in particular, or where it does not answer that (Wine), the best
+// The system's whole state: the adapters with their addresses, and the default route of each family. The latter is
+// the route that Windows would use for an arbitrary destination or, where it does not answer that (Wine), the best
 // row of the routing table.
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
@@ -52,7 +52,7 @@ export async function readDump(
   };
 }
 
-/** Where the system has no function for that (Wine 10: error 50), its routing table answers. */
+/** Asks the system for routes or, if it lacks the function (Wine 10: error 50), its routing table. */
 function askSystem(
   syscalls: Pick<Syscalls, "bestRoute" | "routeTable">,
   listed: readonly Listed[],
@@ -80,7 +80,7 @@ function askSystem(
   };
 }
 
-/** A lifetime that does not end, in seconds. */
+/** The lifetime in seconds that means for ever. */
 const INFINITE = 0xffffffff;
 
 const KINDS: Readonly<Record<number, InterfaceKind>> = {
@@ -93,10 +93,10 @@ const KINDS: Readonly<Record<number, InterfaceKind>> = {
   [C.IF_TYPE_PROP_VIRTUAL]: "tunnel", // Wintun, WireGuard, OpenVPN DCO
 };
 
-/** Lead to virtual machines of this host, unless a default route uses them (an external Hyper-V switch). */
+/** Adapters to virtual machines of this host, unless a default route uses them (an external Hyper-V switch). */
 const VIRTUAL = /^(Hyper-V Virtual|VirtualBox Host-Only|VMware Virtual|WSL\b)/;
 
-/** Drivers that call themselves Ethernet. */
+/** Drivers whose adapters have the type Ethernet. */
 const KINDS_BY_DESCRIPTION: readonly (readonly [InterfaceKind, RegExp])[] = [
   ["virtual", VIRTUAL],
   [
@@ -170,10 +170,10 @@ function publishedAddress(
   };
 }
 
-/** What Wine says of an interface without one. */
+/** Wine's value for an interface without a metric. */
 const UNKNOWN_METRIC = 0xffffffff;
 
-/** An adapter, and the interface as which it is published. */
+/** An adapter, and the interface that is published for it. */
 export interface Listed {
   readonly adapter: Adapter;
   readonly nic: Interface;
@@ -186,7 +186,7 @@ export interface RouteAnswer {
   readonly source: Uint8Array | null;
 }
 
-/** Answers for a destination: its route, null if there is none. */
+/** Returns the route to a destination; null if there is none. */
 export type AskRoute = (destination: IpBytes) => RouteAnswer | null;
 
 interface Found extends NextHops {
@@ -212,7 +212,7 @@ export function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): Def
   return { ipv4: find("IPv4"), ipv6: find("IPv6") };
 }
 
-/** The first of the probes that is not routed by a longer prefix of its own. */
+/** The next hops of the first probe that no more specific route covers. */
 function nextHops(probes: readonly string[], ask: AskRoute): Found | null {
   for (const probe of probes) {
     const answer = ask(parseIp(probe)!);
@@ -241,7 +241,7 @@ export function askTable(routes: readonly Route[], listed: readonly Listed[]): A
   };
 }
 
-/** The interface of a route, and the sum of both their metrics, which `route print` shows, too. */
+/** The interface of a route, and the sum of their metrics, as `route print` shows it. */
 function exitOf(
   { destination, index, metric }: Route,
   listed: readonly Listed[],

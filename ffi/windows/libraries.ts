@@ -1,5 +1,5 @@
-// The functions of the system libraries that netwatch calls on Windows. A HANDLE, a SOCKET and a pointer
-// are `usize`: Deno refuses its own pointer classes when the FFI permission covers single libraries.
+// The functions of the system libraries that netwatch calls on Windows. Every HANDLE, SOCKET and pointer is
+// a `usize`: Deno refuses its own pointer classes when the FFI permission covers only single libraries.
 import type { LibraryRequest } from "../library.ts";
 
 const KERNEL32 = {

@@ -1,4 +1,4 @@
-// The notifications of the system, which all monitors of an isolate share: Windows waits for 64 events at
+// The notifications of the system, which all monitors of an isolate share: Windows can wait for 64 events at
 // most, and each monitor would need several.
 import type { PollLoop, Watch } from "../poll_loop.ts";
 import type { Syscalls } from "./syscalls.ts";
@@ -7,7 +7,7 @@ import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./tri
 /** How long a registration may take to confirm, less than a canary may take (1 s). */
 const CONFIRM_MS = 500;
 
-/** Somebody who wants to know of changes. */
+/** A receiver of changes. */
 export interface Subscriber {
   readonly isRef: boolean; // whether it keeps the process alive
   /** Called at every change, with the name of the listener. */
@@ -16,11 +16,11 @@ export interface Subscriber {
   lost(): void;
 }
 
-/** Listens with registrations; with operations, too, where a registration is refused or does not confirm. */
+/** Listens with registrations; with operations, too, if a registration is refused or does not confirm. */
 export class Notifications {
   readonly #context: ListenerContext;
   readonly #subscribers = new Set<Subscriber>();
-  /** All that are open. */
+  /** All open listeners. */
   readonly #listeners = new Set<Listener>();
   /** The registrations that have confirmed. */
   readonly #registered = new Map<TriggerKind, Listener>();
@@ -28,17 +28,17 @@ export class Notifications {
   #renewing: Promise<boolean> | null = null;
   #disposed = false;
 
-  /** Listens to nothing before `renew()`. */
+  /** Listens to nothing until `renew()`. */
   constructor(context: ListenerContext) {
     this.#context = context;
   }
 
-  /** What listens at this moment. */
+  /** The names of the open listeners. */
   get listening(): string[] {
     return [...new Set(Array.from(this.#listeners, ({ kind }) => kind.name))];
   }
 
-  /** Adds a subscriber. Returns what removes it. */
+  /** Adds a subscriber. Returns a function that removes it. */
   subscribe(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
     this.updateRef();
@@ -54,9 +54,9 @@ export class Notifications {
   }
 
   /**
-   * Replaces every registration by a new one. A registration confirms: it sets its event without a change,
-   * which proves that the notifications, the wait and the event loop work. Operations stand in for the
-   * registrations that do not. Resolves to false if fewer registrations confirm than before.
+   * Replaces every registration with a new one. A new registration confirms: it sets its event at once, without
+   * a change, which proves that the notifications, the wait and the event loop work. Operations stand in for
+   * registrations that do not confirm. Resolves to false if fewer registrations confirm than before.
    *
    * @throws {SystemCallError} if nothing listens
    */
@@ -64,7 +64,7 @@ export class Notifications {
     return this.#renewing ??= this.#renew().finally(() => this.#renewing = null);
   }
 
-  /** Ends all listeners. When this resolves the system sets no event any more. */
+  /** Ends all listeners. Once this resolves, the system sets no more events. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     await Promise.all(Array.from(this.#listeners, (listener) => this.#close(listener)));
@@ -100,7 +100,7 @@ export class Notifications {
     if (old !== undefined) await this.#close(old);
   }
 
-  /** null if the system refuses. */
+  /** Opens a listener; null if the system refuses. */
   #open(kind: TriggerKind): Listener | null {
     if (this.#disposed) return null;
     try {
@@ -130,18 +130,18 @@ export class Notifications {
   }
 
   #isRef(): boolean {
-    // nobody has subscribed yet: the caller waits for the first confirmation
+    // while nobody has subscribed yet, the caller waits for the first confirmation
     return this.#subscribers.size === 0 || [...this.#subscribers].some(({ isRef }) => isRef);
   }
 }
 
-/** What a listener needs of its runtime. */
+/** The part of the runtime that a listener needs. */
 interface ListenerContext {
   readonly syscalls: Syscalls;
   readonly pollLoop: PollLoop;
 }
 
-/** Listens to one trigger: an event in the shared wait, with what sets it. */
+/** Listens to one trigger, which sets an event that the shared wait watches. */
 class Listener {
   readonly kind: TriggerKind;
   /** Resolves to true when the trigger has confirmed, to false if it is closed before. */
@@ -186,7 +186,7 @@ class Listener {
     else this.#watch.unref();
   }
 
-  /** Ends the trigger. When this resolves the system does not use the event any more. */
+  /** Ends the trigger. Once this resolves, the system no longer uses the event. */
   close(): Promise<void> {
     return this.#closed ??= this.#close();
   }

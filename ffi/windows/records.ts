@@ -1,5 +1,5 @@
-// Decodes what Windows fills in: the adapters of `GetAdaptersAddresses`, the routes of `GetBestRoute2` and
-// `GetIpForwardTable2`. All of it is memory of a 64-bit system: the shorter records of a 32-bit one are refused.
+// Decodes memory that Windows fills in: the adapters of `GetAdaptersAddresses`, the routes of `GetBestRoute2` and
+// `GetIpForwardTable2`. It must come from a 64-bit system: the shorter records of a 32-bit one are refused.
 import { DecodeError } from "../../state/errors.ts";
 import { type IpBytes, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
@@ -34,7 +34,7 @@ export interface AdapterAddress {
   readonly prefixLength: number;
   readonly suffixOrigin: number; // NL_SUFFIX_ORIGIN
   readonly dadState: number; // NL_DAD_STATE
-  readonly validLifetime: number; // in seconds; 2 ** 32 - 1: for ever
+  readonly validLifetime: number; // in seconds; 2 ** 32 - 1 means for ever
 }
 
 /**
@@ -66,7 +66,7 @@ export function decodeAdapters(
   return adapters;
 }
 
-/** The first record is at the start of the buffer. */
+/** Visits the adapter records; the first is at the start of the buffer. */
 function* records(image: MemoryImage): Generator<number, void> {
   yield 0;
   yield* image.list(
@@ -185,9 +185,9 @@ export function decodeRoute(bytes: Uint8Array): Route {
 }
 
 /**
- * How long a table is, from its first bytes.
+ * The size of a table in bytes, as its header says.
  *
- * @throws {DecodeError} if they are too few
+ * @throws {DecodeError} if the header is cut short
  */
 export function tableSize(header: Uint8Array): number {
   if (header.length < TABLE.Table) throw new DecodeError("MIB_IPFORWARD_TABLE2", header.length);
@@ -254,15 +254,15 @@ export function encodeSocketAddress(address: IpBytes): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a copy of memory that C filled, with the address where it was: the pointers in it are absolute. No read
- * goes beyond it.
+ * Reads a copy of native memory, given the address of the original, since the pointers in it are absolute. No read
+ * goes beyond the copy.
  */
 export class MemoryImage {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #base: bigint;
 
-  /** `base` is the address of the first byte. */
+  /** `base` is the address that the first byte had. */
   constructor(bytes: Uint8Array, base: bigint) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -279,7 +279,7 @@ export class MemoryImage {
     return this.#view.getUint8(offset);
   }
 
-  /** Two bytes, little-endian like all that follow. */
+  /** Two bytes, little-endian like all numbers here. */
   u16(offset: number): number {
     return this.#view.getUint16(offset, true);
   }
@@ -289,7 +289,7 @@ export class MemoryImage {
     return this.#view.getUint32(offset, true);
   }
 
-  /** A part of it, not copied. */
+  /** A part of the memory: a view, not a copy. */
   bytes(offset: number, length: number): Uint8Array {
     return this.#bytes.subarray(offset, offset + length);
   }
@@ -297,7 +297,7 @@ export class MemoryImage {
   /**
    * Follows a pointer to something of this size; null for a null pointer.
    *
-   * @throws {DecodeError} if it leads out of the copy
+   * @throws {DecodeError} if it points outside the copy
    */
   follow(offset: number, size: number, what: string): number | null {
     const pointer = this.#view.getBigUint64(offset, true);
@@ -323,9 +323,9 @@ export class MemoryImage {
   }
 
   /**
-   * The UTF-16 string that a pointer leads to; empty for a null pointer. Lone surrogates become U+FFFD.
+   * The UTF-16 string at the target of a pointer; empty for a null pointer. Lone surrogates become U+FFFD.
    *
-   * @throws {DecodeError} if the string does not end in the copy
+   * @throws {DecodeError} if the string does not end within the copy
    */
   wideString(offset: number, what: string): string {
     const start = this.follow(offset, 2, what);

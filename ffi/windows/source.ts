@@ -1,7 +1,7 @@
-// Windows as a source (`iphlpapi.dll`), and what all monitors of an isolate share there.
+// The source of Windows (`iphlpapi.dll`), and the runtime that all monitors of an isolate share.
 //
-// This code has run under Wine 10, which has no more of the registrations than the first notification, and
-// with a stand-in for iphlpapi.dll that has all of them. It has not run on Windows itself.
+// This code has run under Wine 10, whose registrations send only the first notification, and with a stand-in
+// for iphlpapi.dll that sends all of them. It has not run on Windows itself.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
@@ -60,13 +60,13 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     return new WindowsSource(runtime, options, () => windowsRuntimes.release(iphlpapi));
   }
 
-  /** What listens at this moment. */
+  /** The names of the open listeners. */
   get listeners(): readonly string[] {
     return this.#subscription?.listening ?? [];
   }
 
   /**
-   * Checks that the system lets this process listen and ask.
+   * Checks that the system lets this process read and, if `listens`, register for notifications.
    *
    * @param listens Whether events are wanted, too.
    * @throws {SystemCallError} if it does not
@@ -134,11 +134,11 @@ export interface WindowsCounters {
   readonly spoofed: 0; // only the system can set our events
 }
 
-/** What a subscription needs of its source. */
+/** The parts of its source that a subscription needs. */
 export interface SubscriptionContext {
   readonly runtime: WindowsRuntime; // the system calls and the suspend clock
-  readonly notifications: Notifications; // the notifications, which listen already
-  /** Gives the notifications back. */
+  readonly notifications: Notifications; // the notifications, which are already listening
+  /** Releases the notifications. */
   readonly release: () => Promise<void>;
   /** Receives one line of text per notification. */
   readonly trace?: ((line: string) => void) | undefined;
@@ -169,7 +169,7 @@ export class WindowsSubscription implements Subscription, Subscriber {
     return this.#isRef;
   }
 
-  /** What listens at this moment. */
+  /** The names of the open listeners. */
   get listening(): readonly string[] {
     return this.#disposed === null ? this.#context.notifications.listening : [];
   }
@@ -205,7 +205,7 @@ export class WindowsSubscription implements Subscription, Subscriber {
     // There is no table.
   }
 
-  /** Registers anew, which the system confirms. */
+  /** Replaces the registrations, which the system confirms. */
   async probe(): Promise<boolean> {
     return this.#disposed === null && await this.#context.notifications.renew();
   }
@@ -237,13 +237,13 @@ export class WindowsSubscription implements Subscription, Subscriber {
   }
 }
 
-/** What the monitors of an isolate share. */
+/** The system calls, poll loop, clocks and notifications that the monitors of an isolate share. */
 export class WindowsRuntime {
   readonly syscalls: Syscalls; // the system calls
-  readonly pollLoop: PollLoop; // the one wait
+  readonly pollLoop: PollLoop; // waits for all events
   /** Checked after each wait and at each read: Windows signals no resume. */
   readonly clocks: SuspendClock;
-  /** There while somebody subscribes; the path means nothing. */
+  /** Loaded while there are subscriptions; the path is always undefined. */
   readonly notifications: Refcounted<Notifications>;
   readonly #port: HandlePort;
   readonly #unload: () => void;
@@ -296,16 +296,16 @@ async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
   }
 }
 
-/** What the port needs of Windows. */
+/** The system calls that the port needs. */
 export type HandleSyscalls = Pick<
   Syscalls,
   "closeEvent" | "createEvent" | "isSet" | "resetEvent" | "setEvent" | "wait"
 >;
 
 /**
- * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: a `pollfd` has 32 bits, which is
- * what Windows uses of a handle. The events stay set until they are reset, so nothing is lost between two waits.
- * Windows allows 64 in one wait; the notifications of an isolate are nine at most.
+ * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: the descriptor of a `pollfd` has 32
+ * bits, and Windows uses no more of a handle. Events stay set until they are reset, so none is lost between two
+ * waits. Windows allows 64 events in one wait; the notifications of an isolate need nine at most.
  */
 export class HandlePort implements PollPort {
   readonly wakeDescriptor: number;

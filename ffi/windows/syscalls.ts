@@ -8,9 +8,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const WINSOCK_2_2 = 0x0202;
 const INVALID_SOCKET = 2n ** 64n - 1n;
-/** As the documentation of GetAdaptersAddresses recommends. */
+/** The initial size that the documentation of GetAdaptersAddresses recommends. */
 const ADAPTERS_BYTES = 16_384;
-/** The list may grow between two calls, repeatedly while a storm lasts. */
+/** The most attempts to read the list: it may grow between two calls, repeatedly in a storm. */
 const MOST_ADAPTER_CALLS = 8;
 
 /** The functions with a callback `void f(PVOID context, row *, MIB_NOTIFICATION_TYPE)`. */
@@ -20,7 +20,7 @@ export const CALLBACKS = [
   "NotifyRouteChange2",
 ] as const;
 
-/** Memory that the system wrote, and where. */
+/** A copy of memory that the system filled in, and the address of the original. */
 export interface CopiedMemory {
   readonly bytes: Bytes;
   readonly address: bigint;
@@ -49,7 +49,7 @@ export class Syscalls {
     if (this.#setEvent === 0n) throw this.error("GetProcAddress of SetEvent");
   }
 
-  /** Makes an error with the name and the text of its code; that of GetLastError() is a hint only. */
+  /** Makes an error with the name and text of a code. The default, GetLastError(), is only a hint. */
   error(operation: string, code: number = this.#kernel32.GetLastError()): SystemCallError {
     return new SystemCallError(operation, code, errorName(code), { detail: this.#text(code) });
   }
@@ -96,7 +96,7 @@ export class Syscalls {
   }
 
   /**
-   * Lets the system set an event at every change, and at once. Returns the registration.
+   * Lets the system set an event at once and then at every change. Returns the registration.
    *
    * @throws {SystemCallError} if the system refuses
    */
@@ -108,7 +108,7 @@ export class Syscalls {
     return handle[0]!;
   }
 
-  /** Ends a registration. When this resolves, no callback runs. */
+  /** Ends a registration. Once this resolves, no callback runs any more. */
   async cancel(registration: bigint): Promise<void> {
     await this.#iphlpapi.CancelMibChangeNotify2(registration);
   }
@@ -118,7 +118,7 @@ export class Syscalls {
     return this.#iphlpapi.NotifyAddrChange(handle, overlapped);
   }
 
-  /** Ends such a wait. */
+  /** Ends a wait that `notifyAddrChange()` started. */
   cancelAddrChange(overlapped: bigint): void {
     this.#iphlpapi.CancelIPChangeNotify(overlapped);
   }
@@ -164,10 +164,10 @@ export class Syscalls {
   }
 
   /**
-   * Memory for what the system writes later: a buffer of JavaScript is freed when its Worker is terminated,
-   * and the system would go on to write there.
+   * Allocates memory for the system to write to later: a JavaScript buffer is freed when its Worker is
+   * terminated, but the system would still write to it.
    *
-   * @throws {SystemCallError} if there is none
+   * @throws {SystemCallError} if there is no memory
    */
   allocate(size: number): bigint {
     const address = this.#kernel32.LocalAlloc(C.LPTR, BigInt(size));
@@ -243,13 +243,13 @@ export class Syscalls {
     }
   }
 
-  /** The time since the system started without the time asleep, in milliseconds. */
+  /** The time since the system started, in milliseconds, excluding the time asleep. */
   awakeMs(): number | null {
     const { QueryUnbiasedInterruptTime } = this.#kernel32;
     return QueryUnbiasedInterruptTime(this.#u64) === 0 ? null : Number(this.#u64[0]!) / 10_000;
   }
 
-  /** The time since the system started with the time asleep, in milliseconds. */
+  /** The time since the system started, in milliseconds, including the time asleep. */
   uptimeMs(): number {
     return Number(this.#kernel32.GetTickCount64());
   }
@@ -264,7 +264,7 @@ export class Syscalls {
   }
 }
 
-/** A handle is extended by its sign. */
+/** A handle as 64 bits: it is sign-extended. */
 function handleOf(event: number): bigint {
   return BigInt.asUintN(64, BigInt(event));
 }

@@ -1,5 +1,5 @@
-// What sets an event when the network changes: a registration with a callback, or an overlapped operation
-// that completes at the next change.
+// Triggers, which set an event when the network changes: registrations with a callback, and overlapped
+// operations that complete at the next change.
 import * as C from "./constants.ts";
 import { CALLBACKS, type Syscalls } from "./syscalls.ts";
 
@@ -8,9 +8,9 @@ const CANCEL_MS = 1_000;
 
 /** Something that sets an event at every change. */
 export interface Trigger {
-  /** Called when the event was set and is reset again, before the read that follows. False if it is lost. */
+  /** Called after the event was set and reset, before the read that follows. False if the trigger is lost. */
   rearm(): boolean;
-  /** Ends it. When this resolves the event may be closed. */
+  /** Ends the trigger. Once this resolves, the event may be closed. */
   cancel(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export const REGISTRATIONS: readonly TriggerKind[] = CALLBACKS.map((name) => ({
   confirms: true,
   open(syscalls, event) {
     const registration = syscalls.register(name, event);
-    // Wine 10 accepts, sets no event later and has nothing to cancel.
+    // Wine 10 accepts the call, but later sets no event and has nothing to cancel.
     if (registration === 0n) throw syscalls.error(name, C.ERROR_NOT_SUPPORTED);
     return { rearm: () => true, cancel: () => syscalls.cancel(registration) };
   },
@@ -75,9 +75,9 @@ function addressList(name: string, family: number): TriggerKind {
 }
 
 interface Operation {
-  /** Starts it, and returns the error code. `out` has room for a pointer. */
+  /** Starts the operation. Returns the error code. `out` has room for a pointer. */
   start(overlapped: bigint, out: bigint): number;
-  /** Lets it complete now; called once. */
+  /** Makes the operation complete now; called once. */
   stop(overlapped: bigint): void;
 }
 
@@ -97,7 +97,7 @@ function openOverlapped(
   const rearm = (): boolean => {
     const bytes = new Uint8Array(C.OVERLAPPED_SIZE);
     const view = new DataView(bytes.buffer);
-    // Windows writes this too, Wine 10 does not for a socket
+    // Windows writes this itself, but Wine 10 does not for a socket
     view.setBigUint64(C.OVERLAPPED.Internal, BigInt(C.STATUS_PENDING), true);
     view.setBigInt64(C.OVERLAPPED.hEvent, BigInt(event), true);
     syscalls.copyTo(overlapped, bytes);
@@ -105,7 +105,7 @@ function openOverlapped(
     if (code === C.ERROR_IO_PENDING || (code === C.ERROR_SUCCESS && syscalls.isSet(event))) {
       return true;
     }
-    // refused; without an error code it may be under way all the same
+    // refused; if there is no error code, it may be under way all the same
     if (code !== C.ERROR_SUCCESS) syscalls.copyTo(overlapped, new Uint8Array(C.OVERLAPPED_SIZE));
     return false;
   };
@@ -113,7 +113,7 @@ function openOverlapped(
     syscalls.resetEvent(event);
     stop(overlapped);
     if (isPending()) await syscalls.wait([event], CANCEL_MS);
-    // else the system may still write there
+    // while it is pending, the system may still write there
     if (!isPending()) syscalls.free(overlapped);
   };
   if (rearm()) return { rearm, cancel };

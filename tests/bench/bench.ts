@@ -76,7 +76,7 @@ async function measure(options: BenchOptions): Promise<Results> {
   return results;
 }
 
-/** Fetches what the programs import: in their namespace there is no network. */
+/** Fetches the programs' imports: their namespace has no network. */
 async function loadModules(): Promise<void> {
   showProgress("loading modules");
   const { success } = await new Deno.Command(Deno.execPath(), {
@@ -91,7 +91,7 @@ async function save(path: string, results: Results): Promise<void> {
   await Deno.writeTextFile(path, JSON.stringify(results, null, 2) + "\n");
 }
 
-/** One line on a terminal, which the next replaces. */
+/** Prints a line; on a terminal, the next one replaces it. */
 function showProgress(text: string): void {
   if (!Deno.stderr.isTerminal()) {
     if (text !== "") console.error(text);

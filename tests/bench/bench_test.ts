@@ -1,5 +1,5 @@
 /**
- * The pure parts of the benchmark suite, and that the published figures are those of `results.json`.
+ * Tests the pure parts of the benchmark suite, and that the published figures match `results.json`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a flood of RTM_MISS costs on a simulated Mac (tailscale#19324): 100,000 of them in batches of a
- * thousand. The simulated kernel's own work is in the figure.
+ * The cost of a flood of RTM_MISS on a simulated Mac (tailscale#19324): 100,000 of them in batches of a
+ * thousand. The figure includes the work of the simulated kernel.
  *
  *     deno run tests/bench/bsd_miss.ts [COUNT]
  *

@@ -105,7 +105,7 @@ function drawPanel({ bars, title }: Panel, top: number): string {
   return [`<text class="title" x="0" y="${top + 20}">${title}</text>`, ...rows].join("\n");
 }
 
-/** What is less than this is drawn as this: a logarithm has no zero. */
+/** Smaller values are drawn as this one, since a logarithmic scale has no zero. */
 const FLOOR = 0.01;
 
 /** Text for SVG, without Markdown. */

@@ -1,6 +1,6 @@
 /**
- * What `createFetch()` is for, on a real kernel: the address is replaced as by DHCP while requests are under way.
- * Shows that the global `fetch` hangs, how soon the one of netwatch answers, that a POST is sent once, and that
+ * The purpose of `createFetch()` on a real kernel: the address is replaced, as by DHCP, while requests are under
+ * way. Shows that the global `fetch` hangs, how soon netwatch's `fetch` answers, that a POST is sent once, and that
  * many requests at the same time are neither lost nor wrongly repeated. Takes 30 seconds.
  *
  *     unshare -rn deno run -A tests/bench/fetch.ts

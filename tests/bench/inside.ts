@@ -27,7 +27,7 @@ const bench = new Bench(
 await scenario.run(bench);
 Deno.exit();
 
-/** Lets other load on the machine matter less, if root: kernels share the cores among sessions (sched(7)). */
+/** As root, reduces the influence of other load: the kernel shares the cores among sessions (sched(7)). */
 function raisePriority(): void {
   try {
     setPriority(-20);

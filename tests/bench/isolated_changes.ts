@@ -1,5 +1,5 @@
 /**
- * Measures what isolated changes cost a program: how long each takes to arrive, CPU time, wake-ups.
+ * Measures the cost of isolated changes for a program: the time until each arrives, CPU time, wake-ups.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the suite runs on.
+ * The machine that the suite runs on.
  *
  * @module
  */

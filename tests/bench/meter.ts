@@ -1,10 +1,10 @@
 /**
- * What a process costs, read from outside it (proc(5)).
+ * The cost of a process, measured from outside (proc(5)).
  *
  * @module
  */
 
-/** A reading; differences of two readings are what the process cost meanwhile. */
+/** A reading; the difference of two readings is the cost of the process in between. */
 export interface Cost {
   /** User and system time of all threads. */
   cpuMs: number;
@@ -12,7 +12,7 @@ export interface Cost {
   wakeUps: number;
 }
 
-/** Reads what one process costs. A thread that ended counts with its last reading: read now and then. */
+/** Reads the cost of one process. A thread that ended counts with its last reading, so read now and then. */
 export class Meter {
   readonly #pid: number;
   readonly #threads = new Map<string, Cost>();

@@ -1,5 +1,5 @@
 /**
- * The network of a scenario: made, changed and compared with what programs believe.
+ * The network of a scenario: makes it, changes it, and compares it with the programs' states.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export async function growNetwork(from: number, to: number): Promise<void> {
 
 /**
  * Makes isolated changes from another process, and returns when, in nanoseconds of `CLOCK_MONOTONIC`. Their
- * count is even: a last address that stays makes the first change for the next program none.
+ * number is even: if the address stayed at the end, the first change for the next program would change nothing.
  */
 export async function makeChanges(count: number, apartMs = APART_MS): Promise<number[]> {
   if (count % 2 !== 0) throw new RangeError(`The count of changes must be even, not ${count}`);
@@ -63,7 +63,7 @@ export async function writeBatch(commands: readonly string[]): Promise<string> {
   return path;
 }
 
-/** Runs it as fast as `ip` goes. Returns how long it took and when it ended, as `CLOCK_MONOTONIC`. */
+/** Runs the file as fast as `ip` can. Returns how long it took and when it ended, as `CLOCK_MONOTONIC`. */
 export async function runBatch(path: string): Promise<{ wallMs: number; endNs: number }> {
   const start = monotonicNs();
   const { success } = await new Deno.Command("ip", {

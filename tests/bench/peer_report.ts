@@ -1,5 +1,5 @@
 /**
- * What a program prints at its end; see `peers/README.md`.
+ * The output of a program at its end; see `peers/README.md`.
  *
  * @module
  */

@@ -51,7 +51,7 @@ export function replaceSection(text: string, section: string): string {
   return text.replace(pattern, (_, begin, end) => `${begin}\n${section}\n\n${end}`);
 }
 
-/** What one look at the README should show. */
+/** The figures for the README, to be taken in at a glance. */
 export function readmeSection(results: Results): string {
   return [
     "![Latency and CPU time of netwatch and other monitors](docs/bench.svg)",

@@ -101,7 +101,7 @@ export function idleTable(results: Results): string | null {
   ]);
 }
 
-/** Scenarios in which something is many: netwatch, beside the floor where it was measured. */
+/** Scenarios with large numbers of something: netwatch, and the floor if it was measured. */
 export function sizeTable(figures: Figures): string | null {
   const names = Object.keys(figures)
     .filter((name) => /^(interfaces|addresses|routes|subscribers|monitors) /.test(name));

@@ -75,7 +75,7 @@ function summary(rounds: readonly number[][]): Summary {
   };
 }
 
-/** Four digits say more than such measurements know. */
+/** More digits would exceed the precision of such measurements. */
 function round(value: number): number {
   return Number(value.toPrecision(4));
 }

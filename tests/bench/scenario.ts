@@ -1,5 +1,5 @@
 /**
- * What a scenario is, and what it is given.
+ * The types of a scenario and its context.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Scenario {
   run(bench: Bench): Promise<void>;
 }
 
-/** What the command line asks for. */
+/** The requests of the command line. */
 export interface Request {
   /** How often each program is measured. */
   rounds: number;

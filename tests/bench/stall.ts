@@ -4,8 +4,8 @@
  *
  *     unshare -n deno run -A tests/bench/stall.ts [SECONDS] [SCENARIO]
  *
- * As root, so that the receive buffer has its full size. Next to the longest delay stands the most CPU time
- * between two calls of the timer, which says what of it is ours on a machine that is busy otherwise.
+ * Run it as root, so that the receive buffer has its full size. Next to the longest delay it prints the most CPU
+ * time between two calls of the timer: on a machine that is busy with other work, that is our share of the delay.
  *
  * @module
  */
@@ -29,7 +29,7 @@ interface Scenario {
   faulty?: boolean;
 }
 
-/** `addr add` or `addr del` of so many addresses. */
+/** `addr add` or `addr del` of this many addresses. */
 function addresses(verb: "add" | "del", first: number, count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const n = first + i;

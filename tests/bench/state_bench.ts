@@ -1,6 +1,6 @@
 /**
- * What one event costs: a state built from a reading in which one thing changed and the rest is shared, and
- * its difference to the state before. The groups compare many interfaces, and many addresses, with few.
+ * The cost of one event: building a state from a reading in which one thing changed and the rest is shared, and
+ * its difference from the previous state. The groups compare many interfaces, and many addresses, with few.
  *
  * @module
  */
@@ -54,7 +54,7 @@ for (const text of ["192.0.2.1", "2001:db8::211:22ff:fe33:4455"]) {
   });
 }
 
-/** What a publication computes. */
+/** The computation of one publication. */
 function publish(previous: State, given: Reading): State {
   const next = buildState(given, null, previous);
   if (diffStates(previous, next).length > 0) isMajorChange(previous, next);

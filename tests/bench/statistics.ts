@@ -1,5 +1,5 @@
 /**
- * Statistics of few values.
+ * Statistics of a few values.
  *
  * @module
  */

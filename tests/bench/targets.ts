@@ -1,5 +1,5 @@
 /**
- * What netwatch is meant to reach, and whether a run shows it.
+ * The targets of netwatch, and whether a run reaches them.
  *
  * @module
  */

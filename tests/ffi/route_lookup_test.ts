@@ -142,13 +142,13 @@ const ROWS: Row[] = [
   },
   {
     name: "none when one half is a blackhole and the other no true default",
-    routes: [{ to: LOW4, dev: 4 }, { to: HIGH4, type: BLACKHOLE, tells: true }],
+    routes: [{ to: LOW4, dev: 4 }, { to: HIGH4, type: BLACKHOLE, returned: true }],
   },
   ...[UNREACHABLE, BLACKHOLE, PROHIBIT].flatMap((type): Row[] => [
     { name: `none when type ${type} is answered with an error`, routes: [{ to: ALL4, type }] },
     {
       name: `none if the answer has type ${type}`,
-      routes: [{ to: [ALL4, ALL6], type, dev: 2, tells: true }],
+      routes: [{ to: [ALL4, ALL6], type, dev: 2, returned: true }],
     },
   ]),
   { name: "none through lo", routes: [{ to: [ALL4, ALL6], dev: 1 }] },

@@ -35,7 +35,7 @@ export class Actions {
   #opening = true;
   #closed = false;
 
-  /** No monitor is open yet. */
+  /** Starts without an open monitor. */
   constructor(world: World) {
     this.#world = world;
     this.#publications = new Publications(world);
@@ -107,7 +107,7 @@ export class Actions {
     if (this.#world.source.closing && this.#monitor !== null) await this.close("close");
   }
 
-  /** Ends all faults; then the state has to equal the network. */
+  /** Ends all faults, then checks that the state equals the network. */
   async heal(): Promise<void> {
     const { faults, plan, readLimitMs, source } = this.#world;
     faults.end();
@@ -130,7 +130,7 @@ export class Actions {
     if (this.#world.sleptMs - found >= 100) this.#world.fail("A sleep was not found");
   }
 
-  /** Closes the monitor. Then nothing of it may run any more. */
+  /** Closes the monitor, and checks that nothing of it runs any more. */
   async close(by: "close" | "signal" | "predicate"): Promise<void> {
     const { clock, source, network } = this.#world;
     if (this.#closed) return;

@@ -1,5 +1,5 @@
 /**
- * The planted bugs. Each was made in the field or is one edit away from the code.
+ * The planted bugs. Each has occurred in practice or is one edit away from the code.
  *
  * @module
  */

@@ -5,13 +5,13 @@
  */
 import type { Clock, Timer } from "../../state/ports.ts";
 
-/** What the wall clock shows when a run begins. */
+/** The wall clock when a run begins. */
 const EPOCH = 1_700_000_000_000;
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
- * Who runs a task. The kernel runs its own at any time; timers and I/O callbacks of the program wait while the
- * event loop is blocked.
+ * Who runs a task. The kernel runs its own tasks at any time; timers and I/O callbacks of the program wait while
+ * the event loop is blocked.
  */
 export type TaskKind = "kernel" | "timer" | "io";
 
@@ -26,7 +26,7 @@ interface Task {
 
 /** Virtual clocks and timers. Time passes only in `advance()`, `block()`, `spend()` and `sleep()`. */
 export class VirtualClock implements Clock {
-  /** Delays that were asked for and that a timer of the runtime would not keep. */
+  /** Requested delays that a timer of the runtime could not keep. */
   readonly badTimers: number[] = [];
   readonly #tasks: Task[] = [];
   #monotonic = 0;
@@ -62,7 +62,7 @@ export class VirtualClock implements Clock {
     return this.#start("timer", f, ms, ms);
   }
 
-  /** Schedules a task. Returns what cancels it. */
+  /** Schedules a task. Returns a function that cancels it. */
   later(kind: TaskKind, ms: number, f: () => void): () => void {
     const timer = this.#start(kind, f, ms, null);
     return () => timer.cancel();

@@ -22,14 +22,14 @@ export class Convergence {
   #metrics: Metrics | null = null;
   /** Reads that failed in a row, by the metrics. */
   #failures = 0;
-  /** When drift was found last, in monotonic milliseconds. */
+  /** When drift was last found, in monotonic milliseconds. */
   #driftAt = -Infinity;
   /** Since when the published state has differed from the network, in monotonic milliseconds. */
   #differsSince: number | null = null;
   #publication = 0;
   #compared: { state: State; revision: number; equal: boolean } | null = null;
 
-  /** Nothing is checked yet. */
+  /** Checks nothing until `check()`. */
   constructor(world: World, publications: Publications) {
     this.#world = world;
     this.#publications = publications;
@@ -47,14 +47,14 @@ export class Convergence {
     this.#checkMetrics(monitor.metrics);
     if (busy) return;
     this.#checkHealth(monitor);
-    const equal = this.#isTrue(monitor.current.state);
+    const equal = this.#equalsNetwork(monitor.current.state);
     this.#checkLag(monitor.current.state, equal);
     this.#checkDrift(equal);
     this.#checkHealed(monitor, equal);
   }
 
   /** Whether the state equals the network. */
-  #isTrue(state: State): boolean {
+  #equalsNetwork(state: State): boolean {
     const { network } = this.#world;
     const { revision } = network;
     if (this.#compared?.state === state && this.#compared.revision === revision) {
@@ -163,10 +163,10 @@ export class Convergence {
     const { lagMs, ledger, restMs } = this.#world;
     // lost messages lead to a read, after the one in flight and the rest that follows it
     const isLost = ledger.counts.has("overflow") || ledger.counts.has("resync");
-    return this.#heardLagMs() + (isLost ? 3 * lagMs + restMs : 0);
+    return this.#eventLagMs() + (isLost ? 3 * lagMs + restMs : 0);
   }
 
-  #heardLagMs(): number {
+  #eventLagMs(): number {
     const { lagMs, plan, restMs } = this.#world;
     switch (plan.shape.flavour) {
       case "journal":

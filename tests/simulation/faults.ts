@@ -16,7 +16,7 @@ export type Fault =
   | { fault: "reorder"; count: number }
   /** Messages of a sort arrive late, after newer ones of other sorts. */
   | { fault: "late"; about: Sort; count: number; ms: number }
-  /** The socket goes deaf without an error; a lying one still answers its canary. */
+  /** The socket goes deaf without an error; if `lying`, it still answers its canary. */
   | { fault: "deaf"; lying: boolean }
   /** The next sockets are deaf from the start. */
   | { fault: "born-deaf"; count: number; lying: boolean }
@@ -114,7 +114,7 @@ export class Faults {
     return this.#canaries.shift() ?? null;
   }
 
-  /** Disarms all faults. Those that have begun go on. */
+  /** Disarms all faults. Those that have begun continue. */
   end(): void {
     Object.assign(this, new Faults());
     this.#subscribes.length = this.#reads.length = this.#canaries.length = 0;
@@ -133,9 +133,9 @@ export class Ledger {
   lastAt = -Infinity;
   /** When the last fault of reads or tables ended, in monotonic milliseconds. */
   lastOfReadsAt = -Infinity;
-  /** The number of faults that go on. */
+  /** The number of current faults. */
   active = 0;
-  /** The number of faults of reads or tables that go on. */
+  /** The number of current faults of reads or tables. */
   activeOfReads = 0;
   /** How often each fault happened, by name. */
   readonly counts = new Map<string, number>();
@@ -152,7 +152,7 @@ export class Ledger {
     this.#mark(name, 0);
   }
 
-  /** A fault begins. Returns what ends it. */
+  /** A fault begins. Returns a function that ends it. */
   begin(name: string): () => void {
     this.happened(name);
     this.#mark(name, 1);

@@ -46,7 +46,7 @@ export class History {
     if (text !== null) this.#add(this.#known, key, text);
   }
 
-  /** The record would have had this text, had another one not covered it. */
+  /** The record would have this text if another one did not cover it. */
   cover(key: string, text: string): void {
     this.#add(this.#covered, key, text);
   }

@@ -116,7 +116,7 @@ export function sourceOf(link: Link, family: "IPv4" | "IPv6"): string | null {
   return publishedAddresses(link).find(isSource)?.address ?? null;
 }
 
-/** What it sits on. */
+/** Its position: the links that it sits on. */
 export function positionOf(link: Link): Position {
   const { index, master, parent, up } = link;
   return { index, master, parent, up, kind: (SLOTS[link.slot] as Slot).kind };

@@ -1,5 +1,5 @@
 /**
- * What hosts-only, usable, online and major mean, worked out by the rules of the test instead of those of the
+ * The meanings of host-only, usable, online and major, by the test's own rules instead of those of the
  * module.
  *
  * @module
@@ -50,7 +50,7 @@ export function usable(nic: Interface | undefined): string[] {
     .map((it) => it.cidr);
 }
 
-/** What is wrong with the derived fields of a state; null if nothing is. */
+/** Describes an error in the derived fields of a state; null if there is none. */
 export function wrongMeaning(state: State): string | null {
   const nics = Object.values(state.interfaces);
   const routes = [state.defaultRoute.ipv4, state.defaultRoute.ipv6];

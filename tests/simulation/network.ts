@@ -35,13 +35,13 @@ export type Subject = number | "routes";
 /** An address family, as a key of `State.defaultRoute`. */
 export type Family = "ipv4" | "ipv6";
 
-/** One change of the network, or a message without a change. One that is impossible does nothing. */
+/** One change of the network, or a message without a change. An impossible change does nothing. */
 export type Mutation =
   | { do: "link-add" | "link-remove" | "link-again"; slot: number }
   | { do: "link-up" | "carrier"; slot: number; on: boolean }
   | { do: "mtu"; slot: number; mtu: number }
   | { do: "rename"; slot: number; name: number }
-  /** It becomes a port of, or sits on, the link in the other slot; null: of none. */
+  /** The interface becomes a port of, or sits on, the link in the other slot; null: of none. */
   | { do: "master" | "parent"; slot: number; other: number | null }
   | { do: "address-set"; slot: number; spec: number; flags: number }
   | { do: "address-remove" | "address-again"; slot: number; spec: number }
@@ -248,7 +248,7 @@ export class Network {
     this.#tellLink(link, name);
   }
 
-  /** Its ports and what sits on it are announced first, as netdev_upper_dev_unlink() does. */
+  /** Its ports and the links on top of it are announced first, as by netdev_upper_dev_unlink(). */
   #remove(link: Link, name: string): void {
     for (const other of this.#links.values()) {
       if (other.master !== link.index && other.parent !== link.index) continue;
@@ -332,7 +332,7 @@ export class Network {
   }
 }
 
-/** An interface has an IPv6 address only once: its peer can change, its prefix length cannot. */
+/** An interface has an IPv6 address only once: the peer of the address can change, its prefix length cannot. */
 function ipv6Twin(link: Link, spec: number): number | null {
   const wanted = ADDRESSES[spec];
   if (wanted?.family !== "IPv6") return null;

@@ -89,7 +89,7 @@ export function makePlan(seed: number): Plan {
   return shape.flavour === "plain" ? withoutTwins(plan) : plan;
 }
 
-/** A change that a table without a journal missed can hide behind a twin, where no comparison of states finds it. */
+/** If a table without a journal missed a change, a twin can hide it from every comparison of states. */
 function withoutTwins(plan: Plan): Plan {
   const steps = plan.steps.map(({ wait, operation: it }): Step => {
     if (it.op === "mutate") {
@@ -117,7 +117,7 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
     const share = random.pick([0.2, 0.5, 0.9]);
     return all.flatMap((it) => random.chance(share) ? Array<T>(random.between(1, 4)).fill(it) : []);
   };
-  // only a source with a journal learns of unannounced addresses from reads, and without one a table can miss
+  // only a source with a journal learns of unannounced addresses from reads; without a journal, a table can miss
   // a port that matters only later
   const known = MUTATIONS.filter((it) =>
     shape.flavour === "journal" || it !== "address-hidden" &&
@@ -187,7 +187,7 @@ function losesSocket(operation: Operation): boolean {
   return operation.op === "fault" && operation.fault.fault === "end";
 }
 
-/** A change that races with the first read of the next socket, which is opened within 50 ms, and one much later. */
+/** A change that races with the first read of the next socket (opened within 50 ms), and another one much later. */
 function makeRace(random: Random, swarm: Swarm): Step[] {
   const waits = [random.below(random.pick([80, 80, 400])), random.below(LONGEST_PAUSE_MS)];
   return waits.map((wait) => ({

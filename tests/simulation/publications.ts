@@ -25,7 +25,7 @@ export class Publications {
   #resumes = 0;
   #over = false;
 
-  /** Nothing is published yet. */
+  /** Starts without a publication. */
   constructor(world: World) {
     this.#world = world;
     this.#records = new Records(world);

@@ -55,7 +55,7 @@ export class Reader {
     if (how === "eager") this.read();
   }
 
-  /** Whether a read is pending, which the end of the stream has to end. */
+  /** Whether a read is pending, which must end when the stream ends. */
   get isWaiting(): boolean {
     return !this.#ended && this.#pendingSince !== null;
   }
@@ -75,7 +75,7 @@ export class Reader {
     });
   }
 
-  /** Releases the lock, which gives up a pending read, takes the stream again and reads after a rest. */
+  /** Releases the lock, which drops a pending read; then locks the stream again and reads after a rest. */
   release(restMs: number): void {
     if (this.#reader === null || this.#ended) return;
     const gaveUp = this.#pendingSince !== null;
@@ -83,7 +83,7 @@ export class Reader {
     this.#reader.releaseLock();
     this.#reader = this.#stream.getReader();
     if (restMs === 0 && this.#how === "eager") return this.read();
-    // what was queued for the read that was given up has grown stale by then
+    // by then, the snapshot queued for the dropped read has become stale
     if (gaveUp) this.#world.clock.later("io", restMs, () => this.read());
   }
 

@@ -22,7 +22,7 @@ export class Records {
   /** The version published last by key, if it is certain. */
   readonly #published = new Map<string, number>();
 
-  /** Nothing is published yet. */
+  /** Starts without a publication. */
   constructor(world: World) {
     this.#world = world;
   }
@@ -43,8 +43,8 @@ export class Records {
   }
 
   /**
-   * Whether the table has to equal the network: nothing was lost, and messages take no time. Then a whole record
-   * is one that the network had since the publication before, and never older than a published one.
+   * Whether the table has to equal the network: nothing was lost, and messages take no time. Then a whole record is
+   * one that the network had since the previous publication, and never older than a published one.
    */
   get #isStrict(): boolean {
     const { subscription } = this.#world.source;
@@ -100,7 +100,7 @@ export class Records {
     }
     if (subscription?.suspects.has(index) || subscription?.hidden.has(index)) return;
     if (this.#world.ledger.counts.size > 0 || this.#world.blockedMs > 0) return;
-    // a change that such a table missed uncovers older addresses for a while
+    // a change that the table missed uncovers older addresses for a while
     if (this.#world.plan.shape.flavour === "plain") return;
     const since: Since = { time: before.time - 2 * this.#world.lagMs };
     // reads and messages in flight can show an address without the one that covered it

@@ -20,7 +20,7 @@ export interface Result {
   readonly faults: ReadonlyMap<string, number>;
 }
 
-/** The run that goes on, for unhandled rejections. */
+/** The current run, for unhandled rejections. */
 let current: World | null = null;
 let listening = false;
 

@@ -1,5 +1,5 @@
 /**
- * Shortens the plan of a failing run: leaves out what the failure does not need.
+ * Shortens the plan of a failing run: leaves out all items that the failure does not need.
  *
  * @module
  */

@@ -14,7 +14,7 @@ import { shrink } from "./shrink.ts";
 /** How many seeds the ordinary tests run. */
 const SEEDS = 400;
 
-/** What these find is found soon: the whole table is printed by `deno task simulate:planted`. */
+/** Bugs that are found within a few seeds; `deno task simulate:planted` prints the whole table. */
 const SOON_FOUND = ["no drain", "no reconcile", "states compared without flags"];
 
 Deno.test(`simulation holds its invariants for ${SEEDS} seeds`, async () => {

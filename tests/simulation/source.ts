@@ -1,6 +1,6 @@
 /**
- * The simulated source. It answers for links, addresses and routes at different moments, as a kernel does, and
- * has its faults.
+ * The simulated source. Like a kernel, it reads links, addresses and routes at different moments, and it has a
+ * kernel's faults.
  *
  * @module
  */
@@ -24,11 +24,11 @@ export interface SourceShape {
    * `tableless`: it keeps no table, and every view is null.
    */
   readonly flavour: "journal" | "plain" | "tableless";
-  /** The longest time of a healthy message to the socket, in milliseconds. */
+  /** The longest time that a healthy message takes to the socket, in milliseconds. */
   readonly flightMs: number;
-  /** The longest time from a message or an answer to the event loop, in milliseconds. */
+  /** The longest time until the event loop sees a message or an answer, in milliseconds. */
   readonly wakeMs: number;
-  /** The longest time of each of the three steps of a read, in milliseconds. */
+  /** The longest time that each of the three steps of a read takes, in milliseconds. */
   readonly stageMs: number;
   /** How long a view blocks the event loop, in milliseconds. */
   readonly viewMs: number;
@@ -43,9 +43,9 @@ export interface SourceContext {
   readonly random: Random;
   readonly shape: SourceShape;
   readonly parts: Parts;
-  /** An invariant of the port is broken. */
+  /** Reports a broken invariant of the port. */
   readonly broken: (what: string) => void;
-  /** For the trace. */
+  /** Adds a line to the trace. */
   readonly trace: (what: () => string) => void;
 }
 
@@ -63,7 +63,7 @@ export class SimulatedSource implements NetworkSource {
   readonly name = "simulated";
   /** The newest subscription; null before the first one. */
   subscription: SimulatedSubscription | null = null;
-  /** Subscriptions that are not released. */
+  /** Subscriptions not yet released. */
   readonly open = new Set<SimulatedSubscription>();
   /** The monitor is closing: it may release subscriptions without a reason. */
   closing = false;
@@ -77,7 +77,7 @@ export class SimulatedSource implements NetworkSource {
   readonly #delivery: Delivery;
   /** When the last view ended, in monotonic milliseconds. */
   #viewedAt = -Infinity;
-  /** When the last read ended, in monotonic milliseconds, and how long the last took that succeeded. */
+  /** When the last read ended, in monotonic milliseconds, and how long the last successful one took. */
   #lastRead = { endedAt: -Infinity, ms: 0 };
   #reading = false;
   #moment = 0;
@@ -159,7 +159,7 @@ export class SimulatedSource implements NetworkSource {
   spendView(): void {
     const { broken, clock, shape } = this.#context;
     const now = clock.monotonic();
-    // up to two views belong to a read: one to compare with, and one of the table that it mended
+    // up to two views belong to a read: one to compare it with, and one of the table that it corrected
     const isOfRead = this.#lastRead.endedAt >= now - shape.viewMs;
     if (!isOfRead && now < this.#viewedAt + 3 * shape.viewMs) broken("A view followed too soon");
     clock.spend(shape.viewMs);

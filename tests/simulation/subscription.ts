@@ -24,9 +24,9 @@ export class SimulatedSubscription implements Subscription {
   released = false;
   /** It has adopted a reading. */
   synced = false;
-  /** Subjects that its table may have wrong because of a fault: since when, and whether the source reported it. */
+  /** Subjects about which a fault may have made its table wrong: since when, and whether the source reported it. */
   readonly suspects = new Map<Subject, { moment: number; reported: boolean }>();
-  /** It is the first one, or has answered a canary. */
+  /** It is the first subscription, or has answered a canary. */
   isVerified: boolean;
   /** Subjects that changed without a message, so its table does not show them. */
   readonly hidden = new Set<Subject>();
@@ -44,7 +44,7 @@ export class SimulatedSubscription implements Subscription {
   readonly #losses = new Set<"overflow" | "resync">();
   #waking = false;
 
-  /** A subscription that has adopted nothing yet. */
+  /** Starts without an adopted reading. */
   constructor(source: SimulatedSource, context: SourceContext, now: number) {
     this.isVerified = source.subscription === null;
     this.#source = source;
@@ -57,7 +57,7 @@ export class SimulatedSubscription implements Subscription {
     return !this.released && !this.finished;
   }
 
-  /** Whether the source reported everything that its table may have wrong. */
+  /** Whether the source reported everything about which its table may be wrong. */
   get isTrusted(): boolean {
     return [...this.suspects.values()].every(({ reported }) => reported);
   }
@@ -187,11 +187,11 @@ export class SimulatedSubscription implements Subscription {
     this.hidden.add(subject);
   }
 
-  /** The published state equals the network: what the table lacks cannot do harm any more. */
+  /** The published state equals the network: gaps in the table can do no more harm. */
   clearSuspects(): void {
     this.suspects.delete("routes");
     this.hidden.delete("routes");
-    // an older message in flight may remove again what no message announces
+    // an older message in flight may again remove a record that no message announces
     if (this.#context.shape.flightMs === 0) this.hidden.clear();
   }
 

@@ -32,7 +32,7 @@ export class World {
   readonly lines: string[] = [];
   /** The first broken invariant. */
   violation: string | null = null;
-  /** The event loop is blocked, or has not caught up yet. */
+  /** Whether the event loop is blocked, or has not caught up yet. */
   busy = false;
   /** When the event loop was last blocked, in monotonic milliseconds. */
   busyAt = -Infinity;
@@ -79,7 +79,7 @@ export class World {
     return Math.max(1, 3 * this.lagMs);
   }
 
-  /** The longest time of a healthy source from a change to its event plus a read. */
+  /** The longest time that a healthy source takes from a change to its event, plus a read. */
   get lagMs(): number {
     const { flightMs, wakeMs, stageMs } = this.plan.shape;
     return flightMs + wakeMs + 3 * stageMs;

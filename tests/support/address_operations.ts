@@ -28,7 +28,7 @@ function addAddress(world: World, random: Random): string | null {
   return link && assign(world, random, family, someAddress(family, random), link);
 }
 
-/** IPv4 keeps an address once for each prefix length and peer, IPv6 replaces them in place. */
+/** The same address again: IPv4 keeps one for each prefix length and peer, IPv6 only one. */
 function addTwin(world: World, random: Random): string | null {
   if (world.addresses.length === 0) return null;
   const { address, family, link } = random.pick(world.addresses);

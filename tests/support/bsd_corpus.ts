@@ -85,7 +85,7 @@ export const OWN_SAMPLES: readonly Sample[] = [
   { name: "kernel event", layout: LAYOUTS.darwin, bytes: encodeKernelEvent(2, 13) },
 ];
 
-/** The captures of other projects, beside the checkout. */
+/** The captures of other projects, in a folder beside the checkout. */
 export const THIRD_PARTY: URL = new URL("../../../shared/fixtures/", import.meta.url);
 
 const THIRD_PARTY_FOLDERS: Readonly<Record<string, BsdName>> = {

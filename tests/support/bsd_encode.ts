@@ -146,8 +146,8 @@ function wholeMask(os: EncodedOs, prefixLength: number, isIpv4: boolean): Uint8A
 }
 
 /**
- * A mask of xnu: cut after its last significant byte, with 0xff for a family; none is left of /0. Live
- * messages make those of IPv6 28 bytes long.
+ * A mask of xnu: cut after its last significant byte, with 0xff for a family; empty for /0. In live
+ * messages, IPv6 masks are 28 bytes long.
  */
 function cutMask(prefixLength: number, isIpv4: boolean, live: boolean): Uint8Array {
   if (prefixLength === 0) return new Uint8Array(0);
@@ -250,8 +250,8 @@ export function encodeAddress(
 }
 
 /**
- * A route message: RTM_ADD 1, RTM_DELETE 2, RTM_CHANGE 3, RTM_GET 4, RTM_MISS 7. IFA is in dumps alone, and
- * in answers to those who asked for it.
+ * A route message: RTM_ADD 1, RTM_DELETE 2, RTM_CHANGE 3, RTM_GET 4, RTM_MISS 7. IFA is only in dumps, and
+ * in answers to requests for it.
  */
 export function encodeRoute(
   os: EncodedOs,
@@ -278,7 +278,7 @@ export function encodeRoute(
   const isDone = origin === "request" || origin === "answer" ||
     (live && (os === "freebsd" || type === 7));
   const view = new DataView(bytes.buffer);
-  // Nobody fills the index of a request in.
+  // Nobody fills in the index of a request.
   view.setUint16(4, origin === "request" ? 0 : index, true);
   view.setInt32(8, route.flags | (isDone ? RTF.done : 0), true);
   view.setInt32(16, request.pid ?? 0, true);

@@ -1,7 +1,7 @@
 /**
- * Layouts of NetBSD and OpenBSD, amd64, beside those of the product. Deno is not built for these systems;
- * captures of theirs show that the decoder knows no system by name. `tests/layouts/` compares the numbers
- * with the systems' own headers.
+ * Layouts of NetBSD and OpenBSD, amd64, in addition to those of the product. Deno is not built for these
+ * systems; their captures show that the decoder knows no system by name. `tests/layouts/` compares the
+ * numbers with the systems' own headers.
  *
  * @module
  */
@@ -129,8 +129,8 @@ const openbsd: Layout = {
 };
 
 /**
- * RTM_GET2, of the dump NET_RT_DUMP2 that the product does not ask for: struct rt_msghdr2 counts references
- * where the other has pid, seq and errno, and has zeros at 24.
+ * RTM_GET2, of the dump NET_RT_DUMP2 that the product does not request: struct rt_msghdr2 counts references
+ * where struct rt_msghdr has pid, seq and errno, and has zeros at 24.
  */
 const darwin: Layout = {
   ...SYSTEMS.darwin,

@@ -1,5 +1,5 @@
 /**
- * Where a state differs from what iproute2 says.
+ * Compares a state with the output of iproute2.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { DefaultRoute, Interface, State } from "../../state/types.ts";
 import { type Expected, type ExpectedInterface, KNOWN_FLAGS } from "./iproute2.ts";
 import type { ExpectedRoute } from "./iproute2_routes.ts";
 
-/** One line for each difference; none where the state is as expected. */
+/** One line for each difference; none if the state is as expected. */
 export function differences(expected: Expected, state: State): string[] {
   const { ipv4, ipv6 } = expected.defaultRoute;
   return compare("", expected, {
@@ -23,7 +23,7 @@ export function differences(expected: Expected, state: State): string[] {
   });
 }
 
-/** What iproute2 does not tell is left out. */
+/** Leaves out what iproute2 does not show. */
 function comparableInterface(
   { name: _, ...nic }: Interface,
   expected: ExpectedInterface | undefined,
@@ -35,7 +35,7 @@ function comparableInterface(
   };
 }
 
-/** A source that cannot be foretold must at least be ours. */
+/** A source address that cannot be predicted must at least be one of the machine's. */
 function comparableRoute(
   route: DefaultRoute | null,
   expected: ExpectedRoute | null,

@@ -1,6 +1,6 @@
 /**
- * The system calls of Linux over a kernel that a test plays: without links and routes, and with as many events as
- * it queues.
+ * The system calls of Linux on a simulated kernel: it has no links and routes, and sends the events that a test
+ * queues.
  *
  * @module
  */
@@ -24,7 +24,7 @@ interface Datagram {
 export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   /** The polls. */
   readonly port = new FakePollPort();
-  /** Whether it gives a receive buffer above its limit. */
+  /** Whether it grants a receive buffer above the limit. */
   grantsBuffer = true;
   /** Whether a change interrupts every dump. */
   interruptsDumps = false;
@@ -34,7 +34,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   readonly options: [option: number, value: number][] = [];
   /** The open netlink sockets. */
   readonly open = new Set<number>();
-  /** Called before each answer to a request, with the number of that. */
+  /** Called before each answer to a request, with the sequence number of the request. */
   onAnswer = (_isDump: boolean, _sequence: number): void => {};
   readonly #queues = new Map<number, Datagram[]>([[EVENT_SOCKET, []]]); // by descriptor
   #received: Datagram[] = [];

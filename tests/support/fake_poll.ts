@@ -1,5 +1,5 @@
 /**
- * A `poll(2)` that a test plays by hand.
+ * A fake `poll(2)` that a test controls by hand.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface FakePoll {
 
 /** The port: every poll waits until the test, or `wake()`, lets it return. */
 export class FakePollPort implements PollPort {
-  /** As of an eventfd. */
+  /** Stands for an eventfd. */
   readonly wakeDescriptor = 99;
   /** All calls so far. */
   readonly polls: FakePoll[] = [];
@@ -34,7 +34,7 @@ export class FakePollPort implements PollPort {
   cleared = 0;
   /** How often a running poll was woken. */
   woken = 0;
-  /** False: a wake-up is on its way for as long as the test says. */
+  /** If false, `wake()` does not end the poll: the test has to. */
   answersWake = true;
   #called = Promise.withResolvers<void>();
 
@@ -50,7 +50,7 @@ export class FakePollPort implements PollPort {
     return this.polls.filter((poll) => !poll.returned).length;
   }
 
-  /** Resolves when so many polls have begun. */
+  /** Resolves when this many polls have begun. */
   async begun(count: number): Promise<FakePoll> {
     // It also keeps the test alive: the waiter's own timers may be unref'd.
     const giveUp = setTimeout(() => {
@@ -96,13 +96,13 @@ export class FakePollPort implements PollPort {
     if (this.answersWake && this.running > 0) this.current.ready({ [this.wakeDescriptor]: 1 });
   }
 
-  /** Counts. */
+  /** Counts the call. */
   clearWakeUp(): void {
     this.cleared++;
   }
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Runs everything that waits only for promises. */
 export async function microtasks(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }

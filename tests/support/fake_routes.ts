@@ -10,28 +10,28 @@ import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 
 /** A route as it is written in a test. */
 export interface FakeRoute {
-  /** `0.0.0.0/0`, or a list of which all get the same route. */
+  /** A prefix such as `0.0.0.0/0`, or several with the same route. */
   to: string | string[];
-  /** The index of the interface; none for unreachable and its kind. */
+  /** The index of the interface; none for unreachable and similar types. */
   dev?: number;
   /** The next hop, of either family. */
   via?: string;
-  /** Several ways instead. */
+  /** Several next hops instead. */
   hops?: { dev: number; via?: string; dead?: boolean }[];
-  /** RTN_*; 1, unicast, if left out. The kernel answers a question about types from 6 on with an error. */
+  /** RTN_*; 1 (unicast) if left out. The kernel answers a query with an error if the type is 6 or above. */
   type?: number;
   /** A nexthop object with these hops: the match names it and no hop (nexthop_compat_mode=0). */
   object?: number;
   /** The match names the hops of the nexthop object too (nexthop_compat_mode=1). */
   compat?: boolean;
-  /** What the kernel would send from. */
+  /** The address that the kernel would send from. */
   source?: string;
   /** The metric; the lowest wins among the same prefix. */
   metric?: number;
-  /** Seconds. */
+  /** Seconds until the route expires. */
   expires?: number;
-  /** The kernel tells of it, though its type is unreachable, blackhole or prohibit. */
-  tells?: boolean;
+  /** The kernel returns the route although its type is unreachable, blackhole or prohibit. */
+  returned?: boolean;
 }
 
 /** One question. */
@@ -40,7 +40,7 @@ export interface AskedRoute {
   to: string;
   /** RTM_F_FIB_MATCH is asked for. */
   fibMatch: boolean;
-  /** Only through this interface. */
+  /** The interface that the route must go through; null for any. */
   dev: number | null;
 }
 
@@ -75,7 +75,7 @@ export class FakeRoutes {
       .sort((a, b) => b.length - a.length || (a.route.metric ?? 0) - (b.route.metric ?? 0));
     if (best === undefined) return null;
     const { length, route } = best;
-    if ((route.type ?? 1) >= 6 && route.tells !== true) return null;
+    if ((route.type ?? 1) >= 6 && route.returned !== true) return null;
     const hops = (route.hops ?? []).map((hop) => ({
       outInterface: hop.dev,
       gateway: hop.via === undefined ? null : parseIp(hop.via),

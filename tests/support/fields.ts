@@ -5,7 +5,7 @@
  */
 import { assert } from "@std/assert";
 
-/** Asserts that the value equals a copy, and no longer once any one of the other fields replaces its own. */
+/** Asserts that the value equals a copy, but not one in which any field is replaced by that of `others`. */
 export function assertEveryFieldCounts<T extends object>(
   value: T,
   others: Partial<T>,

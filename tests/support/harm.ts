@@ -35,7 +35,7 @@ const NO_NEW_ADDRESS_PASSES: Instruction[] = [
 ];
 const ALL_PASSES: Instruction[] = [[RETURN, 0, 0, 0xffffffff]];
 
-/** Harms descriptors that it is given, from beside the product. */
+/** Harms the descriptors that it is given, independently of the product. */
 export class Harm implements Disposable {
   /** The functions. */
   readonly libc: RealLibc;
@@ -50,7 +50,7 @@ export class Harm implements Disposable {
     this.#close = close;
   }
 
-  /** It leaves the groups of links and IPv4 addresses. */
+  /** Makes the socket leave the groups of links and IPv4 addresses. */
   leaveGroups(descriptor: number): void {
     for (const group of [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR]) {
       const left = this.#kernel.setOption(descriptor, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group);
@@ -58,24 +58,24 @@ export class Harm implements Disposable {
     }
   }
 
-  /** Whatever is sent to it is lost, without an error. */
+  /** Drops every message to the socket, without an error. */
   swallowEverything(descriptor: number): void {
     this.#filter(descriptor, NOTHING_PASSES);
   }
 
-  /** New addresses are lost, all else is heard. */
+  /** Drops messages about new addresses; all others arrive. */
   swallowNewAddresses(descriptor: number): void {
     this.#filter(descriptor, NO_NEW_ADDRESS_PASSES);
   }
 
-  /** Nothing is lost any more. */
+  /** Stops dropping messages. */
   letEverythingPass(descriptor: number): void {
     this.#filter(descriptor, ALL_PASSES);
   }
 
   /**
-   * Takes the queued messages before their reader, until it has taken one of this type. The event loop
-   * stands still meanwhile. The kernel announces an IPv6 address from a workqueue, after `ip` has ended
+   * Takes the queued messages before their reader can, until it has taken one of this type. This blocks the
+   * event loop. The kernel announces an IPv6 address from a workqueue, after `ip` has ended
    * (net/ipv6/addrconf.c: addrconf_dad_work).
    */
   steal(descriptor: number, type: number): void {
@@ -108,7 +108,7 @@ export class Harm implements Disposable {
     this.#sendTo(name, bytes);
   }
 
-  /** Closes it under its reader's feet. */
+  /** Closes the descriptor while its reader uses it. */
   close(descriptor: number): void {
     this.#kernel.close(descriptor);
   }
@@ -142,12 +142,12 @@ export class Harm implements Disposable {
     if (!this.#kernel.setOption(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, program)) {
       throw this.#kernel.error("SO_ATTACH_FILTER");
     }
-    // The kernel has copied it by now; until then it must not be collected.
+    // Keeps the buffer from being collected until here: by now the kernel has copied the program.
     code.fill(0);
   }
 }
 
-/** Runs `ip` while the event loop stands still: nobody can read what it makes the kernel say. */
+/** Runs `ip` and blocks the event loop: nobody can read the messages that it causes. */
 export function ipBlocking(command: string): void {
   const { success, stderr } = new Deno.Command("ip", {
     args: command.split(" "),

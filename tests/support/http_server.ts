@@ -20,7 +20,7 @@ export interface Arrival {
 export class HttpServer implements AsyncDisposable {
   /** All that arrived so far. */
   readonly arrivals: Arrival[] = [];
-  /** How many more requests to other paths than these are never answered. */
+  /** How many more requests to any other path are never answered. */
   hangs = 0;
   /** The URL without a path. */
   readonly url: string;
@@ -42,13 +42,13 @@ export class HttpServer implements AsyncDisposable {
     return this.arrivals.filter((arrival) => arrival.path === path).length;
   }
 
-  /** Resolves when so many requests to this path have arrived. */
+  /** Resolves when this many requests to this path have arrived. */
   async until(path: string, count = 1): Promise<Arrival> {
     while (this.count(path) < count) await this.#arrived.promise;
     return this.arrivals.filter((arrival) => arrival.path === path)[count - 1]!;
   }
 
-  /** Ends what hangs, and closes the server. */
+  /** Ends the requests that hang, and closes the server. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
     await this.#server.shutdown();
@@ -81,7 +81,7 @@ function half(ended: AbortSignal): ReadableStream<Uint8Array> {
         try {
           controller.close();
         } catch {
-          // the reader has gone
+          // the reader has disconnected
         }
       });
     },

@@ -1,5 +1,5 @@
 /**
- * Addresses as numbers: a second reading of them, for what is compared with the code under test.
+ * Addresses as numbers: a second implementation, to compare with the code under test.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What iproute2 says of the network: a second witness, against which the monitor is compared. It is
- * read with `ip -j` and judged here, with nothing of the code under test but the escaping of names.
+ * The network according to iproute2, for comparison with the monitor. It is read with `ip -j` and
+ * evaluated here, using nothing of the code under test except the escaping of names.
  *
  * @module
  */
@@ -23,27 +23,27 @@ export interface IpLink {
   link_type: string;
   /** The hardware address, in the notation of its type. */
   address?: string;
-  /** The driver, where the link is virtual. */
+  /** The driver, if the link is virtual. */
   linkinfo?: { info_kind?: string };
   /** The name of the bridge, bond or VRF that it is a port of. */
   master?: string;
   /** The name of the link that it sits on, in this namespace. */
   link?: string;
-  /** The addresses in the order of the kernel, which the choice of a source hangs on. */
+  /** The addresses in the order of the kernel, which determines the choice of a source. */
   addr_info: IpAddress[];
 }
 
-/** An address, as `ip -j addr show` prints it. What is set is there, whatever its value. */
+/** An address, as `ip -j addr show` prints it. A flag that is present is set, whatever its value. */
 export interface IpAddress {
   /** The family. */
   family: "inet" | "inet6";
-  /** Ours; it is missing where an entry has no address at all. */
+  /** The interface's own address; missing if an entry has no address at all. */
   local: string;
-  /** The peer's, when it differs. */
+  /** The peer's address, if it differs. */
   address?: string;
-  /** Of the peer, where there is one. */
+  /** The prefix length; that of the peer, if there is one. */
   prefixlen: number;
-  /** Where it is valid. */
+  /** The scope in which it is valid. */
   scope: string;
   /** IFA_F_SECONDARY of IPv4. */
   secondary?: boolean;
@@ -61,13 +61,13 @@ export interface IpAddress {
   dynamic?: boolean;
 }
 
-/** An interface as the monitor should show it, in so far as `ip` tells. */
+/** An interface as the monitor should show it, as far as `ip` shows it. */
 export type ExpectedInterface = Omit<Interface, "kind" | "name"> & {
-  /** null where the kind is a matter of taste. */
+  /** null if the kind is a matter of taste. */
   kind: InterfaceKind | null;
 };
 
-/** The state of the network, in so far as `ip` tells. */
+/** The state of the network, as far as `ip` shows it. */
 export interface Expected {
   /** By name. */
   interfaces: Record<string, ExpectedInterface>;
@@ -97,7 +97,7 @@ const FLAGS: Record<string, number> = {
 };
 /** `IFF_RUNNING`, which `ip` shows as the lack of `NO-CARRIER`. */
 const RUNNING = 0x40;
-/** What `expectedFlags()` can know. */
+/** The flags that `expectedFlags()` can determine. */
 export const KNOWN_FLAGS = Object.values(FLAGS).reduce((mask, bit) => mask | bit, RUNNING);
 
 const KINDS: Record<string, InterfaceKind> = {
@@ -107,7 +107,7 @@ const KINDS: Record<string, InterfaceKind> = {
   tun: "tunnel",
 };
 
-/** Asks iproute2. The answers are of slightly different moments. */
+/** Asks iproute2. The answers come from slightly different moments. */
 export async function askIproute2(): Promise<Expected> {
   const [links, [rules4, routes4], [rules6, routes6]] = await Promise.all([
     ipJson(["-d", "addr", "show"], ""),
@@ -132,7 +132,7 @@ export async function askIproute2(): Promise<Expected> {
   };
 }
 
-/** Bridges and virtual links through which nothing leaves; in a container, where no link is physical, none. */
+/** Whether nothing leaves through a bridge or virtual link; never in a container, where no link is physical. */
 function isHostOnly(
   link: IpLink,
   all: readonly IpLink[],
@@ -185,7 +185,7 @@ function expectedMac(text: string | undefined): string | null {
     : null;
 }
 
-/** In the order of the API; of several peers of one address and prefix length the lowest, none first. */
+/** In the order of the API; each CIDR once, with the lowest of several peers or, if possible, with none. */
 function expectedAddresses(link: IpLink): Address[] {
   const order = (a: string | null, b: string | null) =>
     a === null || b === null ? Number(a !== null) - Number(b !== null) : compareIp(a, b);
@@ -214,7 +214,7 @@ function expectedAddress(address: IpAddress, index: number): Address {
   };
 }
 
-/** Runs `ip -j`; one value for each command. */
+/** Runs `ip -j`. Returns one value for each command. */
 async function ipJson(args: readonly string[], input: string): Promise<unknown[]> {
   const child = new Deno.Command("ip", {
     args: ["-j", ...args],
@@ -223,7 +223,7 @@ async function ipJson(args: readonly string[], input: string): Promise<unknown[]
     stderr: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  // A command that reads no input may be gone before it is closed.
+  // A command that reads no input may have ended before its input is closed.
   await writer.write(new TextEncoder().encode(input)).catch(() => {});
   await writer.close().catch(() => {});
   const { success, stdout, stderr } = await child.output();
@@ -232,8 +232,8 @@ async function ipJson(args: readonly string[], input: string): Promise<unknown[]
 }
 
 /**
- * One value for each line. Names are any bytes, and iproute2 prints them nearly as they are: each byte
- * becomes a character here, so that what is no UTF-8 survives until `interfaceName()`.
+ * Returns one value for each line. Names can contain any bytes, and iproute2 prints them nearly unchanged:
+ * each byte becomes a character here, so that bytes that are not UTF-8 survive until `interfaceName()`.
  */
 export function parseIpJson(bytes: Uint8Array): unknown[] {
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")

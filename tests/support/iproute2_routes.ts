@@ -19,21 +19,21 @@ export interface IpRoute {
   scope: string;
   /** Missing for 0 of IPv4. */
   metric?: number;
-  /** The address to send from, where the route says so. */
+  /** The address to send from, if the route states one. */
   prefsrc?: string;
-  /** The ways of a route with several. */
+  /** The next hops of a multipath route. */
   nexthops?: IpHop[];
-  /** The only way of other routes. */
+  /** The interface of other routes. */
   dev?: string;
-  /** The next hop of the only way. */
+  /** The gateway of other routes. */
   gateway?: string;
-  /** The same, of the other family. */
+  /** The same, if it is of the other family. */
   via?: { host: string };
-  /** RTNH_F_* of the only way. */
+  /** RTNH_F_* of other routes. */
   flags: string[];
 }
 
-/** One way of a route with several. */
+/** One next hop of a multipath route. */
 export type IpHop = Pick<IpRoute, "dev" | "gateway" | "via" | "flags">;
 
 /** A policy rule, as `ip -j -d rule show` prints it. */
@@ -48,21 +48,21 @@ export interface IpRule {
   dst?: string;
   /** How many bits of the destination count. */
   dstlen?: number;
-  /** There when the rule is for what does not match. */
+  /** Present if the rule applies to packets that do not match. */
   not?: null;
   /** Hexadecimal. */
   fwmark?: string;
-  /** What came in by this interface; `lo` stands for what this machine sends. */
+  /** For packets that came in through this interface; `lo` stands for those that this machine sends. */
   iif?: string;
   /** For sockets bound to this interface. */
   oif?: string;
-  /** Where to look. */
+  /** The table to look in. */
   table?: string;
   /** Routes of at most this length do not count. */
   suppress_prefixlen?: number;
   /** What to do instead of looking in a table. */
   action?: string;
-  /** The priority to go on at. */
+  /** The priority to continue at. */
   goto?: number;
 }
 
@@ -72,13 +72,13 @@ export interface ExpectedRoute {
   interface: string;
   /** The next hop. */
   gateway: string | null;
-  /** undefined: some address of the machine, or none. */
+  /** undefined for any address of the machine, or none. */
   source: string | null | undefined;
   /** The metric. */
   metric: number | null;
 }
 
-/** An alive way of a match. */
+/** A next hop of a match, if it is alive. */
 interface Hop {
   link: IpLink;
   gateway: string | null;
@@ -104,7 +104,7 @@ const RULE_KEYS: readonly string[] = [
   ...["unresolved", "nop", "protocol"],
 ];
 
-/** The default route of a family: one way for both halves of the address space, asked by probes. */
+/** The default route of a family, from the routes to probes in both halves of the address space. */
 export function expectedRoute(
   family: "ipv4" | "ipv6",
   rules: readonly IpRule[],
@@ -115,14 +115,14 @@ export function expectedRoute(
     probes.map((probe) => lookUp(probe, rules, routes, links))
       .find((match) => match !== null && match.length <= LONGEST_DEFAULT[family]) ?? null
   );
-  const way = choose(low ?? null, high ?? null);
-  const hop = way?.hops[0];
-  if (way === null || hop === undefined) return null;
+  const match = choose(low ?? null, high ?? null);
+  const hop = match?.hops[0];
+  if (match === null || hop === undefined) return null;
   return {
     interface: hop.link.ifname,
     gateway: hop.gateway,
-    source: expectedSource(family, way, hop, links),
-    metric: way.route.metric ?? null,
+    source: expectedSource(family, match, hop, links),
+    metric: match.route.metric ?? null,
   };
 }
 
@@ -130,12 +130,12 @@ function choose(low: Match | null, high: Match | null): Match | null {
   const [one, other] = [low, high].filter((match) => match !== null && match.hops.length > 0);
   if (!one) return null;
   if (!other) return one.length === 0 ? one : null;
-  const ways = ({ hops }: Match) =>
+  const keyOf = ({ hops }: Match) =>
     JSON.stringify(hops.map(({ link, gateway }) => [link.ifindex, gateway]));
-  return ways(one) !== ways(other) && other.length < one.length ? other : one;
+  return keyOf(one) !== keyOf(other) && other.length < one.length ? other : one;
 }
 
-/** The match that decides where a packet of this machine goes; null where it is refused. */
+/** The match that decides where a packet of this machine goes; null if it is refused. */
 function lookUp(
   destination: string,
   rules: readonly IpRule[],
@@ -164,7 +164,7 @@ function lookUp(
   return null;
 }
 
-/** A packet without mark and source, of a socket bound to nothing: fib_rule_match(), fib4_rule_match(). */
+/** For a packet without mark and source, from an unbound socket: fib_rule_match(), fib4_rule_match(). */
 function ruleMatches(rule: IpRule, destination: string): boolean {
   const unknown = Object.keys(rule).filter((key) => !RULE_KEYS.includes(key));
   if (unknown.length > 0) throw new Error(`Unknown in a rule: ${unknown.join()}`);
@@ -174,7 +174,7 @@ function ruleMatches(rule: IpRule, destination: string): boolean {
   return matches !== ("not" in rule);
 }
 
-/** The longest match, of those the lowest metric, that has a way which is alive. */
+/** The longest match, then the lowest metric, among routes with a next hop that is alive. */
 function lookUpInTable(
   destination: string,
   routes: readonly IpRoute[],
@@ -194,7 +194,7 @@ function lookUpInTable(
   return null;
 }
 
-/** By index, then gateway; what goes to the loopback interface goes nowhere. */
+/** By index, then gateway, without those through the loopback interface, which lead nowhere. */
 function hopsOf(hops: readonly IpHop[], links: readonly IpLink[]): Hop[] {
   return hops
     .flatMap(({ dev, gateway, via }): Hop[] => {
@@ -210,7 +210,7 @@ function hopsOf(hops: readonly IpHop[], links: readonly IpLink[]): Hop[] {
     );
 }
 
-/** IPv6 chooses its source by RFC 6724; what IPv4 does is simple enough to do again. */
+/** undefined if it cannot be predicted: IPv6 follows RFC 6724. The choice of IPv4 is simple enough to repeat. */
 function expectedSource(
   family: "ipv4" | "ipv6",
   { route, hops }: Match,
@@ -223,7 +223,7 @@ function expectedSource(
   return selectAddress(route, hop, links);
 }
 
-/** inet_select_addr() in net/ipv4/devinet.c: one that faces the gateway, else the first of the link, else any. */
+/** inet_select_addr() in net/ipv4/devinet.c: one in the gateway's subnet, else the first of the link, else any. */
 function selectAddress(route: IpRoute, hop: Hop, links: readonly IpLink[]): string | null {
   const candidates = ({ addr_info }: IpLink) =>
     addr_info.filter(({ family, secondary, scope }) =>

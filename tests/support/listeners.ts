@@ -1,10 +1,10 @@
 /**
- * Signals that count who listens.
+ * Signals that count their listeners.
  *
  * @module
  */
 
-/** A signal that outlives whatever it is given to, and how many listeners it has now. */
+/** A signal that outlives its users, and the number of its current listeners. */
 export function countedSignal(): { signal: AbortSignal; listeners: () => number } {
   const { signal } = new AbortController();
   let count = 0;

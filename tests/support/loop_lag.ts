@@ -8,7 +8,7 @@ const INTERVAL_MS = 10;
 
 /**
  * A 10 ms timer that remembers its longest delay, and the most CPU time that the thread used between two
- * calls: on a machine that is busy otherwise the second tells our share of the first.
+ * calls: on a machine that is busy with other work, the latter is our share of the former.
  */
 export class LoopLag {
   /** The longest delay so far, in milliseconds. */

@@ -1,5 +1,5 @@
 /**
- * What the tests of the netlink codec share: captures as data, and ways to spoil them.
+ * Shared by the tests of the netlink codec: captures as data, and functions that spoil them.
  *
  * @module
  */
@@ -37,14 +37,14 @@ export interface LinuxFixture {
   after: string;
   /** The bytes. */
   hex: string;
-  /** What they say, according to another decoder. */
+  /** Their content, according to another decoder. */
   messages: readonly ExpectedMessage[];
 }
 
-/** What one message says. */
+/** The content of one message. */
 export interface ExpectedMessage extends Omit<NetlinkMessage, "body">, Content {}
 
-/** What the body of a message says: one of these, none for a type that is not decoded. */
+/** The content of a message's body: one of these fields, none for a type that is not decoded. */
 export interface Content {
   /** Of RTM_NEWLINK and RTM_DELLINK. */
   link?: LinkMessage;
@@ -175,7 +175,7 @@ function legibleRoute(route: RouteMessage): Legible<RouteMessage> {
   };
 }
 
-/** Families other than the two have addresses that are no IP addresses: those stay as numbers. */
+/** Addresses of families other than these two are not IP addresses: they stay numbers. */
 function ipOrNull(bytes: IpBytes | null): string | null {
   if (bytes === null) return null;
   return bytes.length === 4 || bytes.length === 16

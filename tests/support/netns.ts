@@ -14,7 +14,7 @@ const INSIDE = "inside-namespace";
 export interface NamespaceTestOptions {
   /** The child is killed after this many milliseconds, scaled. Default: 120_000. */
   deadlineMs?: number;
-  /** Needs in addition to iproute2 and unshare. */
+  /** What the test needs in addition to iproute2 and unshare. */
   needs?: readonly ("gcc" | "chromium" | "tun")[];
   /** The child's configuration file. Default: `deno.json`. */
   config?: string;

@@ -1,6 +1,6 @@
 /**
- * Random operations on a network, as commands of `ip`. The same seed gives the same commands, whatever
- * the kernel makes of them: it may refuse some.
+ * Random operations on a network, as commands of `ip`. The same seed gives the same commands, even if the
+ * kernel refuses some.
  *
  * @module
  */
@@ -39,7 +39,7 @@ const LINK_OPERATIONS: readonly Weighted[] = [
   [5, setMaster],
 ];
 
-/** Endless commands; with `rules` also such that change policy rules. */
+/** Endless commands; with `rules`, also some that change policy rules. */
 export function* operations(
   random: Random,
   world: World,
@@ -78,7 +78,7 @@ function addLink(world: World, random: Random): string | null {
   return `link add ${name}${kind === "macvlan" ? ` link ${link.other}` : ""} type ${kind}`;
 }
 
-/** On some machines the device is for root alone; another kind of link takes its place there. */
+/** On some machines only root may use the device; another kind of link takes its place there. */
 function hasTun(): boolean {
   try {
     Deno.openSync("/dev/net/tun", { read: true, write: true }).close();
@@ -153,7 +153,7 @@ function setFlag(world: World, random: Random): string | null {
   return name && `link set ${name} ${flag} ${random.pick(["on", "off"])}`;
 }
 
-/** Never both ends of a veth pair, nor a macvlan: a loop of bridges is a storm that takes the machine. */
+/** Never both ends of a veth pair, nor a macvlan: a loop of bridges causes a storm that stops the machine. */
 function setMaster(world: World, random: Random): string | null {
   const name = someLink(world, random);
   if (name === null) return null;

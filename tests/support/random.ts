@@ -62,7 +62,7 @@ export class Random {
     return copy;
   }
 
-  /** So many random bytes. */
+  /** This many random bytes. */
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     for (let i = 0; i < length; i++) bytes[i] = this.uint32() & 0xff;
@@ -71,8 +71,8 @@ export class Random {
 }
 
 /**
- * Runs the body so many times, each time with the generator of the next seed. When one throws, the
- * error says which seed it was: `forSeeds({ runs: 1, seed }, body)` repeats that run alone.
+ * Runs the body `runs` times, each time with a generator of the next seed. If a run throws, the error
+ * names its seed: `forSeeds({ runs: 1, seed }, body)` repeats that run alone.
  */
 export function forSeeds(
   options: { runs: number; seed: number },

@@ -45,7 +45,7 @@ const KINDS: readonly InterfaceKind[] = [
   "unknown",
 ];
 
-/** A few addresses only, so that the same one is met again, and one sort of each. */
+/** One address of each sort, and only a few, so that the same ones occur again. */
 const ADDRESSES: readonly string[] = [
   "10.0.0.1",
   "10.0.0.2",

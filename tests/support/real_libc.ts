@@ -1,6 +1,6 @@
 /**
- * The C library as tests use it beside the product: to queue datagrams, to close descriptors and to send
- * from another socket.
+ * The C library for tests themselves: to queue datagrams, to close descriptors and to send from another
+ * socket.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export function socketPair(libc: RealLibc): [number, number] {
   return [pair[0]!, pair[1]!];
 }
 
-/** Sends; throws when it is not taken whole. */
+/** Sends a message; throws unless all of it is accepted. */
 export function send(libc: RealLibc, descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
   const MSG_DONTWAIT = 0x40;
   const sent = libc.send_to_peer(descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
@@ -86,7 +86,7 @@ export class CountingSyscalls extends Syscalls {
   }
 }
 
-/** A runtime of its own over system calls of this class, beside the one that is shared. */
+/** A separate runtime on system calls of this class, in addition to the shared one. */
 export function openRuntime<S extends Syscalls>(
   make: (libc: RealLibc) => S,
 ): { runtime: LinuxRuntime; syscalls: S; libc: RealLibc } {

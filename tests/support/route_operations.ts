@@ -15,14 +15,14 @@ const MARK = "0xca6c";
 const NEXTHOP_IDS = [1, 2, 3, 4, 5, 6];
 const GROUP_IDS = [11, 12];
 const RULE_PRIORITIES = [50, 100, 150, 200];
-/** Which default a split default covers, finer parts of it, and what holds some of the probes only. */
+/** The halves of a split default route, finer parts of it, and prefixes that hold only some of the probes. */
 interface Destinations {
   readonly halves: readonly string[];
   readonly parts: readonly string[];
   readonly probes: readonly string[];
 }
 
-/** Never all probes of a half, for then it has no default. */
+/** `probes` never holds all probes of a half: then the half would have no default. */
 const DESTINATIONS: Record<Family, Destinations> = {
   "-4": {
     halves: ["0.0.0.0/1", "128.0.0.0/1"],
@@ -48,10 +48,10 @@ const RULE_OPERATIONS: readonly Weighted[] = [
 ];
 
 /**
- * The operations. With `rules` also those on policy rules and on the table that they lead to, and on
- * parts of a half, but not on
+ * The operations. With `rules`, also those on policy rules and on the table that they lead to, and on
+ * parts of a half, but not those on
  *
- * - single probes: which probe speaks for a half would then matter, and routes longer than a default are
+ * - single probes: it would then matter which probe stands for a half, and routes longer than a default are
  *   not announced to the monitor;
  * - nexthop objects: they outlive IPv6 on their link, and rules then pass over the whole table
  *   (__fib6_rule_action() in net/ipv6/fib6_rules.c), of which iproute2 shows nothing.
@@ -70,23 +70,23 @@ export function routeOperations({ rules }: { rules: boolean }): Weighted[] {
 
 function addDefault(world: World, random: Random, rules: boolean): string | null {
   const family = someFamily(random);
-  const way = someWay(world, family, random);
-  if (way === null) return null;
+  const hop = someHop(world, family, random);
+  if (hop === null) return null;
   const source = random.chance(0.1) ? ` src ${someAddress(family, random)}` : "";
-  return addRoute(world, family, random, `default${someTable(random, rules)}`, `${way}${source}`);
+  return addRoute(world, family, random, `default${someTable(random, rules)}`, `${hop}${source}`);
 }
 
 function addTo(world: World, random: Random, what: keyof Destinations): string | null {
   const family = someFamily(random);
-  const way = someWay(world, family, random);
-  return way && addRoute(world, family, random, random.pick(DESTINATIONS[family][what]), way);
+  const hop = someHop(world, family, random);
+  return hop && addRoute(world, family, random, random.pick(DESTINATIONS[family][what]), hop);
 }
 
 function addMultipath(world: World, random: Random): string | null {
   const family = someFamily(random);
   const links = [usableLink(world, random), usableLink(world, random)];
   if (links.includes(null)) return null;
-  // IPv6 takes no ways without a gateway here.
+  // IPv6 accepts no next hops without a gateway here.
   const hops = links
     .map((link) => `nexthop via ${gatewayOf(family, random)} dev ${link} onlink`)
     .join(" ");
@@ -100,18 +100,18 @@ function addRejecting(world: World, random: Random, rules: boolean): string {
   return addRoute(world, family, random, words, "");
 }
 
-/** The metric stands before the way, for what follows `nexthop` belongs to it. */
+/** The metric comes before the next hops, since everything after `nexthop` belongs to it. */
 function addRoute(
   world: World,
   family: Family,
   random: Random,
   destination: string,
-  way: string,
+  hop: string,
 ): string {
   const metric = random.chance(0.3) ? "" : ` metric ${random.pick(METRICS)}`;
   world.routes.push({ family, words: `${destination}${metric}` });
   const verb = random.pick(["add", "replace", "replace"]);
-  return `${family} route ${verb} ${destination}${metric} ${way}`.trimEnd();
+  return `${family} route ${verb} ${destination}${metric} ${hop}`.trimEnd();
 }
 
 function deleteRoute(world: World, random: Random): string | null {
@@ -119,8 +119,8 @@ function deleteRoute(world: World, random: Random): string | null {
   return route && `${route.family} route del ${route.words}`;
 }
 
-/** `onlink`: the gateway need not be in a prefix of the link. IPv4 may go by an IPv6 gateway. */
-function someWay(world: World, family: Family, random: Random): string | null {
+/** `onlink`: the gateway need not be in a prefix of the link. IPv4 may use an IPv6 gateway. */
+function someHop(world: World, family: Family, random: Random): string | null {
   const link = usableLink(world, random);
   if (link === null) return null;
   const gateway = random.below(10);
@@ -129,7 +129,7 @@ function someWay(world: World, family: Family, random: Random): string | null {
   return `via ${gatewayOf(family, random)} dev ${link} onlink`;
 }
 
-/** The kernel refuses ways through a link that is down: a few attempts are enough. */
+/** The kernel refuses next hops through a link that is down: a few attempts are enough. */
 function usableLink(world: World, random: Random): string | null {
   const usable = [...world.links.keys()].filter((name) => hasCarrier(world, name));
   return usable.length > 0 && random.chance(0.9) ? random.pick(usable) : someLink(world, random);
@@ -155,12 +155,12 @@ function addNexthop(world: World, random: Random): string | null {
   const known = world.nexthops.get(id);
   const family = known?.family ?? someFamily(random);
   if (known === undefined) world.nexthops.set(id, { family, group: false, used: false });
-  const way = random.chance(0.1)
+  const hop = random.chance(0.1)
     ? "blackhole"
     : random.chance(0.3)
     ? `dev ${link}`
     : `via ${gatewayOf(family, random)} dev ${link} onlink`;
-  return `${family} nexthop ${known === undefined ? "add" : "replace"} id ${id} ${way}`;
+  return `${family} nexthop ${known === undefined ? "add" : "replace"} id ${id} ${hop}`;
 }
 
 function addGroup(world: World, random: Random): string | null {
@@ -193,9 +193,9 @@ function addByNexthop(world: World, random: Random): string | null {
 }
 
 /**
- * An IPv6 object serves one route only: the kernel answers a question about a route from a cache that it
- * keeps with the object, so that of two routes with one object it names either, or none after the one
- * was deleted (rt6_get_pcpu_route() in net/ipv6/route.c; seen on Linux 6.18).
+ * An IPv6 object is used for one route only: the kernel answers a route query from a cache that it keeps
+ * with the object. If two routes share an object, it names either of them or, after one was deleted, none
+ * (rt6_get_pcpu_route() in net/ipv6/route.c; seen on Linux 6.18).
  */
 function usableNexthops({ nexthops }: World): [number, Nexthop][] {
   return [...nexthops].filter(([, { family, used }]) => family === "-4" || !used);
@@ -212,7 +212,7 @@ function ruleBody(world: World, family: Family, random: Random): string {
   const probe = random.pick(DESTINATIONS[family].probes);
   return random.pick([
     `lookup ${TABLE}`,
-    // What wg-quick does.
+    // As wg-quick does.
     `not fwmark ${MARK} lookup ${TABLE}`,
     "lookup main suppress_prefixlength 0",
     `lookup main suppress_prefixlength ${random.between(0, 4)}`,
@@ -231,7 +231,7 @@ function ruleBody(world: World, family: Family, random: Random): string {
 
 function deleteRule(world: World, random: Random): string | null {
   if (random.chance(0.1)) {
-    // Not of IPv6, which heeds it only once another rule was added (fib6_rule_lookup()).
+    // Not for IPv6, which applies it only once another rule was added (fib6_rule_lookup()).
     return `-4 rule ${random.pick(["del", "add", "add"])} pref 32766 lookup main`;
   }
   const rule = takeOne(world.rules, random);

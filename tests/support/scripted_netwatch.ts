@@ -21,7 +21,7 @@ const source = new ScriptedSource(homeNetwork);
 
 const CHANGES: Readonly<Record<string, Scene>> = {
   ...scenes,
-  /** The machine sleeps, too short for connections to die of it. */
+  /** The machine sleeps, but not long enough for connections to die. */
   nap: (source, clock) => Promise.resolve(source.sleep(1_000, clock)),
   /** A second interface has an address. */
   cable: (source) =>

@@ -1,17 +1,17 @@
 /**
- * The seed of a random test: fixed, so that a failure is nobody's luck, and replaced to look further.
+ * The seed of a random test: fixed, so that failures do not depend on luck, and replaceable, to search further.
  *
  * @module
  */
 
 const VARIABLE = "NETWATCH_SEED";
 
-/** The number in the environment variable `NETWATCH_SEED`, where it may be read, else this one. */
+/** The number in the environment variable `NETWATCH_SEED`, if it may be read, else this one. */
 export function testSeed(fallback: number): number {
   return integerOf(VARIABLE, fallback);
 }
 
-/** How many seeds to try: the number in `NETWATCH_RUNS`, where it may be read, else this one. */
+/** How many seeds to try: the number in `NETWATCH_RUNS`, if it may be read, else this one. */
 export function testRuns(fallback: number): number {
   return integerOf("NETWATCH_RUNS", fallback);
 }

@@ -1,28 +1,28 @@
 /**
- * Time in place of the runtime's, until the end of a test, and the turns of its event loop.
+ * Replaces the runtime's clock and timers until the end of a test, and counts turns of the event loop.
  *
  * @module
  */
 
-/** Replaces `performance.now()` by a time that only the test moves. */
+/** Replaces `performance.now()` with a time that only the test moves. */
 export class SimulatedTime implements Disposable {
   readonly #now = performance.now;
   /** The monotonic time, in milliseconds. */
   ms: number;
 
-  /** Begins at this time. */
+  /** Starts at this time. */
   constructor(ms = 1_000) {
     this.ms = ms;
     performance.now = () => this.ms;
   }
 
-  /** Brings the runtime's clock back. */
+  /** Restores the runtime's clock. */
   [Symbol.dispose](): void {
     performance.now = this.#now;
   }
 }
 
-/** Replaces `setTimeout()` by one that waits for a turn of the event loop only, and keeps what was asked for. */
+/** Replaces `setTimeout()` with one that waits only for a turn of the event loop, and records the times. */
 export class InstantTimeouts implements Disposable {
   readonly #setTimeout = globalThis.setTimeout; // loaded now: microtasks run meanwhile
   /** The times that were asked for, in milliseconds. */
@@ -36,7 +36,7 @@ export class InstantTimeouts implements Disposable {
     }) as typeof setTimeout;
   }
 
-  /** Brings the runtime's timers back. */
+  /** Restores the runtime's timers. */
   [Symbol.dispose](): void {
     globalThis.setTimeout = this.#setTimeout;
   }

@@ -1,5 +1,5 @@
 /**
- * A Windows whose events, registrations and operations a test plays.
+ * A simulated Windows, whose events, registrations and operations a test controls.
  *
  * @module
  */
@@ -13,13 +13,13 @@ const ERROR_IO_PENDING = 997;
 const INTERNAL = 0;
 const EVENT = 24;
 
-/** What is used of the system calls, without what a test does not play. */
+/** The system calls in use, except those that are not simulated. */
 type Played = Omit<
   { [K in keyof Syscalls]: Syscalls[K] },
   "notifyAddrChange" | "cancelAddrChange" | "bestRoute"
 >;
 
-/** Plays the system calls. */
+/** Simulates the system calls. */
 export class SimulatedWindows implements Played {
   /** The events that are open, and whether they are set. */
   readonly events = new Map<number, boolean>();

@@ -1,6 +1,6 @@
 /**
- * Tests that need something that a machine may lack. Without it they are ignored and the reason is
- * printed; they never pass silently.
+ * Tests with needs that a machine may lack. They are then ignored and the reason is printed; they never
+ * pass silently.
  *
  * @module
  */
@@ -62,7 +62,7 @@ const COMMANDS: Record<Command, readonly [string, ...string[]]> = {
 
 const commandReasons = new Map<string, string | null>();
 
-/** Registers the test. If something that it needs is missing, it is ignored and the reason is printed. */
+/** Registers the test. If one of its needs is missing, it is ignored and the reason is printed. */
 export function skippable({ needs, ...test }: SkippableTest): void {
   const reason = missing(needs);
   if (reason !== null) console.log(`skipped: ${test.name}: ${reason}`);

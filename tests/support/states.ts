@@ -16,7 +16,7 @@ export interface ReadingParts {
   ipv4?: DefaultRoute | null;
   /** The IPv6 default route; none when left out. */
   ipv6?: DefaultRoute | null;
-  /** What the source knows; everything, where left out. */
+  /** What the source knows; everything when left out. */
   knows?: Partial<Knows>;
 }
 
@@ -52,7 +52,7 @@ export function reading(parts: ReadingParts = {}): Reading {
   };
 }
 
-/** The state of such a reading, by default without a wake-up from sleep. */
+/** The state built from such a reading, by default without a wake-up from sleep. */
 export function state(
   parts: ReadingParts = {},
   resumed: { at: number; sleptMs: number } | null = null,

@@ -1,5 +1,5 @@
 /**
- * Counts reads, where the cost of something has to be shown without a clock.
+ * Counts property reads, to show the cost of something without a clock.
  *
  * @module
  */

@@ -10,7 +10,7 @@ const TUNSETIFF = 0x400454ca;
 const MODES = { tun: 0x1001, tap: 0x1002 };
 const O_RDWR = 2;
 
-/** Creates the interface, which goes when it is disposed. Needs root, or write access to /dev/net/tun. */
+/** Creates the interface, which disposing removes. Needs root, or write access to /dev/net/tun. */
 export function openTunTap(name: string, mode: "tun" | "tap"): Disposable {
   const [soname] = libcRequest(undefined).sonames;
   const library = Deno.dlopen(soname!, {

@@ -1,6 +1,6 @@
 /**
- * Two network namespaces, joined by a link: a client whose address is replaced, and a server at the far end. What is
- * called here must run in a network namespace of its own.
+ * Two network namespaces, joined by a link: a client whose address is replaced, and a server at the far end. The
+ * caller must run in a network namespace of its own.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export class FarServer implements AsyncDisposable {
   }
 
   /**
-   * Replaces the client's address as a DHCP client does: the old one goes, and with it the default route; there is
-   * none for some milliseconds.
+   * Replaces the client's address as a DHCP client does: the old one is removed, and with it the default route, so
+   * for some milliseconds there is none.
    */
   async renumber(): Promise<void> {
     await ip(`addr del 10.0.0.${this.#host++}/16 dev eth0`);
@@ -46,14 +46,14 @@ export class FarServer implements AsyncDisposable {
     await ip("route add default via 10.0.0.1");
   }
 
-  /** How often each request came, by method and path. Asked on a connection of its own. */
+  /** How often each request arrived, by method and path. Asks on a separate connection. */
   async counts(): Promise<Record<string, number>> {
     using client = Deno.createHttpClient({});
     const signal = AbortSignal.timeout(scaled(20_000));
     return await (await fetch(`${this.url}/counts`, { client, signal })).json();
   }
 
-  /** Resolves when a request has come; throws after 20 s, scaled. */
+  /** Resolves when a request has arrived; throws after 20 s, scaled. */
   async until(key: string): Promise<void> {
     const end = performance.now() + scaled(20_000);
     for (let counts = await this.counts(); !counts[key]; counts = await this.counts()) {
@@ -62,20 +62,20 @@ export class FarServer implements AsyncDisposable {
     }
   }
 
-  /** Ends the server. The link goes with its namespace. */
+  /** Ends the server. The link disappears with its namespace. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#program[Symbol.asyncDispose]();
   }
 }
 
-/** What became of many requests at the same time. */
+/** The results of many requests at the same time. */
 export interface Burst {
   /** Requests that were answered, and those that rejected with `NetworkChangedError`. */
   answered: number;
   cutOff: number;
-  /** Those that came to nothing else, by error. */
+  /** Requests that failed in other ways, by error. */
   lost: string[];
-  /** Requests that must not be repeated and came more than once. */
+  /** Requests that must not be repeated but arrived more than once. */
   repeated: string[];
 }
 

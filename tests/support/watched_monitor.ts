@@ -1,5 +1,5 @@
 /**
- * A monitor on the real kernel, with its socket at hand and a log of what became of its health.
+ * A monitor on the real kernel, with access to its socket and a log of its health.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import type { EventSourceOptions } from "../../ffi/open.ts";
 import { WatchedSource } from "./watched_source.ts";
 import { scaled } from "./timing.ts";
 
-/** A warning or an information of the monitor, with the status that it had then. */
+/** A warning or info message of the monitor, with its status at that moment. */
 export interface LogEntry {
-  /** Which of the two. */
+  /** Which of the two it is. */
   level: "warn" | "info";
-  /** What it said. */
+  /** The text. */
   message: string;
   /** The status at that moment. */
   status: Health["status"] | null;
 }
 
-/** The monitor with all that belongs to it. */
+/** The monitor, its source and its records. */
 export class WatchedMonitor implements AsyncDisposable {
-  /** What it logged, without what the network did. */
+  /** Its log, without the changes of the network. */
   readonly log: LogEntry[] = [];
   /** Every snapshot that it published. */
   readonly snapshots: Snapshot[] = [];
@@ -61,7 +61,7 @@ export class WatchedMonitor implements AsyncDisposable {
     return this.#monitor!;
   }
 
-  /** The descriptor of the socket that hears now. */
+  /** The descriptor of the current event socket. */
   get descriptor(): number {
     return this.source.last.port.descriptor;
   }
@@ -85,7 +85,7 @@ export class WatchedMonitor implements AsyncDisposable {
     );
   }
 
-  /** Looks every few milliseconds until it is so; throws after 10 s, scaled. */
+  /** Checks every few milliseconds until the condition holds; throws after 10 s, scaled. */
   async until(what: string, isSo: () => boolean): Promise<void> {
     const end = performance.now() + scaled(10_000);
     while (!isSo()) {
@@ -96,7 +96,7 @@ export class WatchedMonitor implements AsyncDisposable {
     }
   }
 
-  /** What it says of itself, for messages. */
+  /** Its health, metrics and log, for error messages. */
   describe(): { health: Health; metrics: Metrics; log: LogEntry[] } {
     const { health, metrics } = this.monitor;
     return { health, metrics, log: this.log };
@@ -114,7 +114,7 @@ export class WatchedMonitor implements AsyncDisposable {
   }
 }
 
-/** How much each counter rose, without those that did not. */
+/** How much each counter rose, leaving out those that did not. */
 export function risen(before: Metrics, after: Metrics): Partial<Metrics> {
   const keys = Object.keys(after) as (keyof Metrics)[];
   return Object.fromEntries(

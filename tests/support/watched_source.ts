@@ -1,5 +1,5 @@
 /**
- * The Linux source with its subscriptions remembered, so that a test can get at their sockets.
+ * The Linux source, which remembers its subscriptions, so that a test can reach their sockets.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { NetworkSource, Reading, SourceCounters, Subscription } from "../..
 
 /** The source of Linux, watched. */
 export class WatchedSource implements NetworkSource, AsyncDisposable {
-  /** As of what it watches. */
+  /** The name of the watched source. */
   readonly name: string;
-  /** As of what it watches. */
+  /** The counters of the watched source. */
   readonly counters: SourceCounters;
-  /** All that were made, the newest last. */
+  /** All subscriptions so far, the newest last. */
   readonly subscriptions: LinuxSubscription[] = [];
-  /** How often everything was read. */
+  /** The number of full reads. */
   reads = 0;
   readonly #source: LinuxSource;
 

@@ -1,5 +1,5 @@
 /**
- * Inputs for mutation tests of the Windows decoders: what Wine filled in, and images of our own.
+ * Inputs for mutation tests of the Windows decoders: memory filled in by Wine, and images of our own.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Memory as Windows fills it: adapters and routes of a test's own.
+ * Memory as Windows would fill it in, with adapters and routes that a test chooses.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { encodeSocketAddress } from "../../ffi/windows/records.ts";
 /** The address of every image. */
 export const BASE = 0x7fff_0000_1000n;
 
-/** An adapter; what is left out is 0. */
+/** An adapter; fields left out are 0. */
 export interface AdapterImage {
   name: string;
   description?: string;
@@ -36,7 +36,7 @@ export interface AdapterImage {
   addresses?: AddressImage[];
 }
 
-/** An address; preferred and for ever if left out. */
+/** An address; by default preferred, with an infinite lifetime. */
 export interface AddressImage {
   address: string;
   prefixLength: number;
@@ -45,7 +45,7 @@ export interface AddressImage {
   validLifetime?: number;
 }
 
-/** What GetAdaptersAddresses fills in at `BASE`. */
+/** The memory that GetAdaptersAddresses fills in at `BASE`. */
 export function encodeAdapters(adapters: readonly AdapterImage[]): Uint8Array<ArrayBuffer> {
   const image = new Image();
   let link: number | null = null;

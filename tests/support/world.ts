@@ -1,19 +1,19 @@
 /**
- * What random operations know of the network that they work on, without asking it.
+ * The network as far as random operations know it, without asking the kernel.
  *
  * @module
  */
 import type { Random } from "./random.ts";
 
-/** What the operations so far have made, had the kernel agreed to all of them. */
+/** The network that the operations so far would have made if the kernel had accepted all of them. */
 export interface World {
   /** Links by name; `lo` is not among them. */
   readonly links: Map<string, Link>;
-  /** Each by its family, its link and the words between `addr del` and `dev`. */
+  /** Addresses: family, link, and the words between `addr del` and `dev`. */
   readonly addresses: { family: Family; address: string; link: string; words: string }[];
-  /** Each by its family and the words after `route del`. */
+  /** Routes: family, and the words after `route del`. */
   readonly routes: { family: Family; words: string }[];
-  /** Each by its family and the words after `rule del`. */
+  /** Rules: family, and the words after `rule del`. */
   readonly rules: { family: Family; words: string }[];
   /** Nexthop objects by number. */
   readonly nexthops: Map<number, Nexthop>;
@@ -22,29 +22,29 @@ export interface World {
 /** The option of `ip` for an address family. */
 export type Family = "-4" | "-6";
 
-/** What is known of a nexthop object. */
+/** A nexthop object, as far as known. */
 export interface Nexthop {
-  /** Of its gateway, or of the members of a group. */
+  /** The family of its gateway, or of the members of a group. */
   family: Family;
-  /** Whether it is a group of others. */
+  /** Whether it is a group of other objects. */
   group: boolean;
   /** Whether a route or a group has used it. */
   used: boolean;
 }
 
-/** What is known of a link. */
+/** A link, as far as known. */
 export interface Link {
-  /** The driver; tun and tap are two. */
+  /** The driver; tun and tap count as two. */
   kind: "veth" | "bridge" | "macvlan" | "tun" | "tap";
   /** Administratively up. */
   up: boolean;
-  /** The other end of a veth pair, which goes with it; the lower link of a macvlan, likewise. */
+  /** The other end of a veth pair, or the lower link of a macvlan: this link is deleted along with it. */
   other: string | null;
   /** Whether it is the port of a bridge. */
   port: boolean;
 }
 
-/** Makes a command without the leading `ip`; null where there is nothing to do it to. */
+/** Makes a command without the leading `ip`; null if there is nothing to apply it to. */
 export type Operation = (world: World, random: Random) => string | null;
 
 /** An operation and how often it is chosen. */
@@ -62,12 +62,12 @@ export function someLink({ links }: World, random: Random): string | null {
   return names.length === 0 ? null : random.pick(names);
 }
 
-/** Takes one out. */
+/** Removes one of the items and returns it. */
 export function takeOne<T>(items: T[], random: Random): T | null {
   return items.length === 0 ? null : items.splice(random.below(items.length), 1)[0]!;
 }
 
-/** An address that many operations use, so that they meet. */
+/** One of a few addresses, so that operations often use the same one. */
 export function someAddress(family: Family, random: Random): string {
   const host = random.between(1, 4);
   if (family === "-4") {
