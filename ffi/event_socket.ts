@@ -164,7 +164,7 @@ export class Canary {
 type Resumed = SourceEvent & { kind: "resumed" };
 
 /** Of the sleeps beyond this many, only the longest is kept. */
-const MOST_RESUMES = 16;
+const MAX_RESUMES = 16;
 
 /** Merges events until they are taken; its size is bounded. */
 export class PendingEvents {
@@ -179,8 +179,8 @@ export class PendingEvents {
   /** Adds an event. */
   add(event: SourceEvent): void {
     if (event.kind !== "resumed") this.#kinds.add(event.kind);
-    else if (this.#resumes.length < MOST_RESUMES) this.#resumes.push(event);
-    else if (event.sleptMs > this.#resumes.at(-1)!.sleptMs) this.#resumes[MOST_RESUMES - 1] = event;
+    else if (this.#resumes.length < MAX_RESUMES) this.#resumes.push(event);
+    else if (event.sleptMs > this.#resumes.at(-1)!.sleptMs) this.#resumes[MAX_RESUMES - 1] = event;
   }
 
   /** Takes all events, sleeps first, then the most severe. An overflow or a resync implies a change. */

@@ -29,7 +29,7 @@ const FAILURE_PAUSE_MS = 50;
  */
 const GRACE_TURNS = 32;
 /** The most watches woken in one turn of the event loop: 500 monitors would block it for 160 ms. */
-const MOST_AT_ONCE = 32;
+const MAX_AT_ONCE = 32;
 /** Wake-ups closer together than this belong to a storm; from the third on the loop pauses. */
 const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
@@ -266,7 +266,7 @@ export class PollLoop {
       const revents = view.getInt16((i + 1) * POLLFD_SIZE + 6, true);
       if (revents === 0 || entry.waiting === null) continue;
       resolveReady(entry, revents);
-      if (++woken % MOST_AT_ONCE === 0) await macrotask();
+      if (++woken % MAX_AT_ONCE === 0) await macrotask();
     }
     if (woken === 0) return;
     const now = performance.now();

@@ -7,7 +7,7 @@ import type { SourceEvent } from "../state/ports.ts";
 const PRECISION_MS = 100;
 /** A reading of one clock is exact if those of the other before and after it are this close, in milliseconds. */
 const BRACKET_MS = 0.1;
-const MOST_READINGS = 10;
+const MAX_READINGS = 10;
 
 /** The two clocks, in milliseconds; null if the system has none. */
 export interface SleepClocks {
@@ -62,7 +62,7 @@ export class SuspendClock {
 /** Boot time minus monotonic time, which is read before and after so that a pause in between is noticed. */
 function readDifference(clocks: SleepClocks): number | null {
   let difference: number | null = null;
-  for (let i = 0, closest = Infinity; i < MOST_READINGS && closest > BRACKET_MS; i++) {
+  for (let i = 0, closest = Infinity; i < MAX_READINGS && closest > BRACKET_MS; i++) {
     const before = clocks.monotonic();
     const boot = clocks.bootTime();
     const after = clocks.monotonic();

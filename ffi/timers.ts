@@ -4,7 +4,7 @@
 import type { Clock, Timer } from "../state/ports.ts";
 
 /** The most timers called in one turn of the event loop; the others follow in the next. */
-const MOST_AT_ONCE = 32;
+const MAX_AT_ONCE = 32;
 
 interface Entry {
   readonly call: () => void;
@@ -91,7 +91,7 @@ export class PollTimers implements Clock {
   fire(): void {
     const now = performance.now();
     const due = Array.from(this.#entries).filter(({ at }) => at <= now);
-    due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MOST_AT_ONCE);
+    due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MAX_AT_ONCE);
     for (const entry of due) {
       if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set again by an earlier call
       if (entry.everyMs === null) this.#entries.delete(entry);

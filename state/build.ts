@@ -26,7 +26,7 @@ export interface Lists {
   readonly usableIpv6: number;
   readonly localAddresses: State["localAddresses"];
   /** The places that differ from the previous lists, if interfaces were only replaced; kept for one state. */
-  step: { readonly before: Lists; readonly places: readonly number[] } | null;
+  delta: { readonly before: Lists; readonly places: readonly number[] } | null;
 }
 
 /** The fields from which all others are derived. */
@@ -42,7 +42,7 @@ interface Texts {
 const CLEARED = new WeakMap<Interface, Interface>();
 
 /** Beyond this many interfaces, or addresses of one interface, collecting all of them again is as quick. */
-const MOST_REPLACED = 256;
+const MAX_REPLACED = 256;
 
 /**
  * Builds the state from a reading and the last resume: interfaces in normal form, each name once, derived
@@ -209,15 +209,15 @@ function makeLists(
   places: readonly number[] | null,
 ): Lists | null {
   const { given } = from;
-  const step = before && places ? { before, places } : null;
-  const known = (step === null && before?.sorted) || []; // reused: looking up the addresses of each costs more
+  const delta = before && places ? { before, places } : null;
+  const known = (delta === null && before?.sorted) || []; // reused: looking up the addresses of each costs more
   let i = 0;
-  const sorted = step === null ? given.slice() : step.before.sorted.slice();
-  const addresses = step === null ? [] : step.before.addresses.slice();
-  let usableIpv4 = step?.before.usableIpv4 ?? 0;
-  let usableIpv6 = step?.before.usableIpv6 ?? 0;
-  for (let n = 0; n < (step?.places ?? given).length; n++) {
-    const place = step?.places[n] ?? n;
+  const sorted = delta === null ? given.slice() : delta.before.sorted.slice();
+  const addresses = delta === null ? [] : delta.before.addresses.slice();
+  let usableIpv4 = delta?.before.usableIpv4 ?? 0;
+  let usableIpv6 = delta?.before.usableIpv6 ?? 0;
+  for (let n = 0; n < (delta?.places ?? given).length; n++) {
+    const place = delta?.places[n] ?? n;
     const nic = sorted[place] = applyRules(given[place]!, from);
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
     const last = addresses[place];
@@ -227,16 +227,16 @@ function makeLists(
   }
   const record: Record<string, Interface> = Object.create(null);
   for (const nic of sorted) {
-    if (step === null && record[nic.name] !== undefined) return null;
+    if (delta === null && record[nic.name] !== undefined) return null;
     record[nic.name] = nic;
   }
-  const loopback = textsOf(addresses, "loopback", step);
-  const global = textsOf(addresses, "global", step);
-  const localAddresses = localAddressesOf(addresses, loopback, global, step?.before);
+  const loopback = textsOf(addresses, "loopback", delta);
+  const global = textsOf(addresses, "global", delta);
+  const localAddresses = localAddressesOf(addresses, loopback, global, delta?.before);
   const made = { record, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
-  const lists: Lists = { ...from, ...made, localAddresses, step };
+  const lists: Lists = { ...from, ...made, localAddresses, delta };
   LISTS.set(record, lists);
-  if (step !== null) step.before.step = null; // otherwise each state would keep all previous ones alive
+  if (delta !== null) delta.before.delta = null; // otherwise each state would keep all previous ones alive
   Object.freeze(record);
   return lists;
 }
@@ -245,18 +245,18 @@ function makeLists(
 function textsOf(
   addresses: readonly InterfaceAddresses[],
   scope: "loopback" | "global",
-  step: Lists["step"],
+  delta: Lists["delta"],
 ): Texts {
-  if (step === null) return collectTexts(addresses, scope);
-  const { addresses: known, [scope]: before } = step.before;
-  const changed = step.places.filter((place) => {
+  if (delta === null) return collectTexts(addresses, scope);
+  const { addresses: known, [scope]: before } = delta.before;
+  const changed = delta.places.filter((place) => {
     const from = known[place]![scope];
     const to = addresses[place]![scope];
     return from.length !== to.length || from.some((text, i) => text !== to[i]);
   });
   if (changed.length === 0) return before;
-  const isLong = changed.some((place) => addresses[place]![scope].length > MOST_REPLACED);
-  if (isLong || changed.length > MOST_REPLACED) return collectTexts(addresses, scope);
+  const isLong = changed.some((place) => addresses[place]![scope].length > MAX_REPLACED);
+  if (isLong || changed.length > MAX_REPLACED) return collectTexts(addresses, scope);
   const all = before.all.slice();
   const counts = before.counts.slice();
   let start = 0;

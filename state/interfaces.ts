@@ -59,9 +59,9 @@ export function pairInterfaces(
   if (previous.interfaces === next.interfaces) return [];
   const before = list(previous);
   const after = list(next);
-  const step = LISTS.get(next.interfaces)?.step;
-  if (step && step.before === LISTS.get(previous.interfaces)) {
-    return step.places.map((place) => ({ from: before[place], to: after[place] }))
+  const delta = LISTS.get(next.interfaces)?.delta;
+  if (delta && delta.before === LISTS.get(previous.interfaces)) {
+    return delta.places.map((place) => ({ from: before[place], to: after[place] }))
       .filter(({ from, to }) => from !== to);
   }
   const removed = new Map<string, Interface>();

@@ -20,7 +20,7 @@ export type Config =
 
 export type Resume = Pick<Extract<SourceEvent, { kind: "resumed" }>, "at" | "sleptMs">;
 
-/** The one subscription that delivers events. */
+/** The event socket: the one subscription that delivers events. */
 export interface Socket {
   readonly id: number;
   readonly since: number; // when it began, in monotonic milliseconds

@@ -39,7 +39,7 @@ import {
 const LONG_LIFE_MS = 30_000; // losing a subscription that lived this long restarts the backoff
 const FIRST_BACKOFF_MS = 50; // the first and the longest wait before a lost socket is reopened
 const LONGEST_BACKOFF_MS = 30_000;
-const FAILURES_MAX = 2; // this many failed reads in a row degrade the monitor
+const MAX_FAILURES = 2; // this many failed reads in a row degrade the monitor
 
 /** Returns the model after an input, and the effects in order. Does not change the given model. */
 export function step(model: Readonly<Model>, input: Input, now: Now): [Model, readonly Effect[]] {
@@ -276,7 +276,7 @@ function onProbed(draft: Draft, id: number, outcome: Outcome<void>): void {
 function updateStatus(draft: Draft): void {
   const { config, health, readFailures } = draft;
   const fault = draft.socketFault ??
-    (readFailures >= FAILURES_MAX ? `Reads fail: ${health.lastError}` : null);
+    (readFailures >= MAX_FAILURES ? `Reads fail: ${health.lastError}` : null);
   if (fault !== null) return setStatus(draft, "degraded", fault);
   if (health.status === "degraded") log(draft, "info", `Recovered from: ${health.reason}`);
   if (config.polling) setStatus(draft, "polling", config.reason);

@@ -84,7 +84,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Routing messages and kernel events are shorter than 2 KiB. */
 const BUFFER_BYTES = 16_384;
 /** The most attempts to read a table: it may grow between the two calls, repeatedly in a storm. */
-const MOST_SYSCTLS = 8;
+const MAX_SYSCTLS = 8;
 /** Room for records that are added between the two calls. */
 const SLACK_BYTES = 1_024;
 
@@ -154,7 +154,7 @@ export class Syscalls {
    */
   routeTable(operation: string, request: number): Bytes {
     const name = Int32Array.of(C.CTL_NET, C.PF_ROUTE, 0, 0, request, 0);
-    for (let attempt = 0; attempt < MOST_SYSCTLS; attempt++) {
+    for (let attempt = 0; attempt < MAX_SYSCTLS; attempt++) {
       // Twice the room each time, for a table that grows faster than it is read.
       const table = new Uint8Array((this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt);
       const length = this.#sysctl(name, table);
@@ -185,7 +185,7 @@ export class Syscalls {
 
 const RECEIVE_BUFFER_BYTES = 262_144; // by default
 /** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
-const LEAST_BUFFER_BYTES = 8_192;
+const MIN_BUFFER_BYTES = 8_192;
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = new TextEncoder().encode("com.apple.system.config.network_change\0");
 
@@ -211,7 +211,7 @@ export function openRouteSocket(
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with a protocol (raw_input()).
   const descriptor = syscalls.libc.socket(C.PF_ROUTE, C.SOCK_RAW | system.socketFlags, 0);
   if (descriptor < 0) throw syscalls.error("socket(PF_ROUTE)");
-  for (let bytes = receiveBufferBytes; bytes > LEAST_BUFFER_BYTES; bytes >>= 1) {
+  for (let bytes = receiveBufferBytes; bytes > MIN_BUFFER_BYTES; bytes >>= 1) {
     if (syscalls.setOption(descriptor, C.SO_RCVBUF, bytes)) break;
   }
   // FreeBSD 13 refuses: an overflow is silent there, as on macOS.

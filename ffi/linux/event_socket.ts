@@ -26,7 +26,7 @@ const GROUP_MASK = [
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
   readonly batch = RECEIVE_BATCH;
-  readonly mostPauseMs: number = Infinity; // in a storm, so that a small receive buffer does not overflow
+  readonly maxPauseMs: number = Infinity; // in a storm, so that a small receive buffer does not overflow
   readonly #syscalls: Syscalls;
   readonly #cookie: string;
   readonly #memberships: string;
@@ -40,7 +40,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     // SO_RCVBUFFORCE needs CAP_NET_ADMIN and has no limit; SO_RCVBUF is limited to net.core.rmem_max.
     if (!syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUFFORCE, receiveBufferBytes)) {
       syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUF, receiveBufferBytes);
-      this.mostPauseMs = 8;
+      this.maxPauseMs = 8;
     }
     attachFilter(syscalls, this.descriptor);
     this.#cookie = this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8);

@@ -139,7 +139,7 @@ export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: tru
  * The most attempts to read a dump, which is read again if a change interrupts it (NLM_F_DUMP_INTR,
  * vishvananda/netlink#1018). In an endless storm the last dump has to do: the events bring what it lacks.
  */
-const MOST_DUMPS = 8;
+const MAX_DUMPS = 8;
 
 /** The kernel's state at one moment. */
 export interface Dump extends Reading {
@@ -168,7 +168,7 @@ export async function readDump(
     // Links first: an address without its link is not shown, a link without addresses is valid.
     const isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
       await dump("RTM_GETADDR", encodeAddressDump());
-    if (isConsistent || attempt === MOST_DUMPS) break;
+    if (isConsistent || attempt === MAX_DUMPS) break;
     table = new LinkTable(live);
   }
   for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);

@@ -18,7 +18,7 @@ import type { Syscalls } from "./syscalls.ts";
 export { NetlinkEventSocket };
 
 /** A view is taken again if events arrive meanwhile, but at most this many times in all. */
-const MOST_VIEWS = 3;
+const MAX_VIEWS = 3;
 /** Events kept while a dump is read; more of them count as an overflow. */
 const LONGEST_JOURNAL = 4_096;
 /** A route is looked up this long after its expiry, when the kernel has noticed it. */
@@ -69,7 +69,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { port, runtime, stormPauseMs = Infinity } = context;
     this.port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, port.mostPauseMs));
+    this.#watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, port.maxPauseMs));
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
@@ -106,7 +106,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       const changes = this.#changes;
       const isNew = answer !== this.#defaults;
       const drained = !isNew || this.#drain();
-      if (this.#changes !== changes && drained && attempt < MOST_VIEWS) continue;
+      if (this.#changes !== changes && drained && attempt < MAX_VIEWS) continue;
       if (isNew) this.#onRoutes(answer, this.table);
       const interfaces = this.table.interfaces();
       return { interfaces, defaultRoute: answer.routes, knows: LINUX_KNOWS };

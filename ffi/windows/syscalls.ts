@@ -11,7 +11,7 @@ const INVALID_SOCKET = 2n ** 64n - 1n;
 /** The initial size that the documentation of GetAdaptersAddresses recommends. */
 const ADAPTERS_BYTES = 16_384;
 /** The most attempts to read the list: it may grow between two calls, repeatedly in a storm. */
-const MOST_ADAPTER_CALLS = 8;
+const MAX_ADAPTER_CALLS = 8;
 
 /** The functions with a callback `void f(PVOID context, row *, MIB_NOTIFICATION_TYPE)`. */
 export const CALLBACKS = [
@@ -208,7 +208,7 @@ export class Syscalls {
         const code = await GetAdaptersAddresses(C.AF_UNSPEC, flags, 0n, address, size);
         if (code === C.ERROR_SUCCESS) return { bytes: this.copyFrom(address, room), address };
         if (code === C.ERROR_NO_DATA) return { bytes: new Uint8Array(), address };
-        if (code !== C.ERROR_BUFFER_OVERFLOW || attempt === MOST_ADAPTER_CALLS) {
+        if (code !== C.ERROR_BUFFER_OVERFLOW || attempt === MAX_ADAPTER_CALLS) {
           throw this.error("GetAdaptersAddresses", code);
         }
         const needed = new DataView(this.copyFrom(size, 4).buffer).getUint32(0, true);

@@ -38,7 +38,7 @@ const NET_RT_DUMP = 1;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The largest receive buffer (kern.ipc.maxsockbuf). */
-const MOST_RECEIVE_BYTES = 8 * 1024 * 1024;
+const MAX_RECEIVE_BYTES = 8 * 1024 * 1024;
 
 /** Which system, and what is wrong with it. */
 export interface SimulatedKernelOptions {
@@ -247,7 +247,7 @@ export class SimulatedKernel {
     const descriptor = this.#descriptor(fd);
     const number = new DataView(value.buffer).getInt32(0, true);
     if (option === SO.rcvbuf) {
-      if (number > MOST_RECEIVE_BYTES) return this.#fail(ERRNO.enobufs);
+      if (number > MAX_RECEIVE_BYTES) return this.#fail(ERRNO.enobufs);
       descriptor.capacity = number;
       return 0;
     }

@@ -22,7 +22,7 @@ const UNREF_SLICE_MS = 100;
 const SETTLE_MS = 300;
 const LONGEST_PAUSE_MS = 50;
 /** Polls that one settling takes at most, failures included. */
-const MOST_POLLS = 40;
+const MAX_POLLS = 40;
 
 interface Call {
   readonly set: DataView;
@@ -218,7 +218,7 @@ class World implements PollPort {
       this.advance(10);
     } while (this.now < until);
     await turns();
-    assert(this.polls - polls <= MOST_POLLS, `${this.polls - polls} polls in ${SETTLE_MS} ms`);
+    assert(this.polls - polls <= MAX_POLLS, `${this.polls - polls} polls in ${SETTLE_MS} ms`);
     for (const [i, it] of this.#sockets.entries()) {
       const { closed, closing, pending, readable, woken } = it;
       const isTold = it.told > (told[i] ?? 0); // it may have asked again without draining

@@ -25,7 +25,7 @@ console.log(`differential_test: ${replay(SEED)}`);
 const SETTLE_MS = scaled(3_000);
 const LOOK_AGAIN_MS = 5;
 /** Fewer would mean that the operations miss what is there. */
-const LEAST_ACCEPTED = 0.5;
+const MIN_ACCEPTED = 0.5;
 
 namespaceTest(
   import.meta.url,
@@ -66,7 +66,7 @@ async function operateAndCompare(most: number, options: { rules: boolean }): Pro
     { fullReads, malformed, reconciles, spoofed },
     { fullReads: 1 + overflows, malformed: 0, reconciles: 0, spoofed: 0 },
   );
-  assert(accepted > steps * LEAST_ACCEPTED, `${replay(SEED)}: only ${accepted} were accepted`);
+  assert(accepted > steps * MIN_ACCEPTED, `${replay(SEED)}: only ${accepted} were accepted`);
   assert(
     routesSeen.size > fewer(5),
     `${replay(SEED)}: only ${routesSeen.size} different default routes`,

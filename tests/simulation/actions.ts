@@ -17,7 +17,7 @@ import type { World } from "./world.ts";
 const LONG_MS = 40_000;
 
 /** The most sleeps of one run. A source without a subscription merges further ones, so that its memory does not grow. */
-const MOST_SLEEPS = 12;
+const MAX_SLEEPS = 12;
 
 /** The reason of aborted signals. */
 const ENOUGH = new Error("Simulated: enough");
@@ -212,7 +212,7 @@ export class Actions {
 
   #sleep({ ms, then }: Operation & { op: "sleep" }): void {
     const { clock, network, source } = this.#world;
-    if (source.sleeps.length >= MOST_SLEEPS) return;
+    if (source.sleeps.length >= MAX_SLEEPS) return;
     clock.sleep(ms);
     this.#world.sleptMs += ms;
     for (const mutation of then) network.apply(mutation);

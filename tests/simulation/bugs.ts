@@ -140,7 +140,7 @@ export const BUGS: readonly PlantedBug[] = [
     '"warn");\n  offer(draft, read.state, ["reconcile"]);': '"warn");',
   }),
   edit("degraded by no failure of reads", "actor/machine/step.ts", {
-    "const FAILURES_MAX = 2;": "const FAILURES_MAX = 1e9;",
+    "const MAX_FAILURES = 2;": "const MAX_FAILURES = 1e9;",
   }),
   edit("degraded for ever by failed reads", "actor/machine/step.ts", {
     "  draft.readFailures = 0;\n": "",

@@ -11,7 +11,7 @@ import { makePlan } from "./plan.ts";
 import { run } from "./run.ts";
 
 /** The most seeds for one bug. */
-const MOST_SEEDS = 10_000;
+const MAX_SEEDS = 10_000;
 
 /** The first failure that a bug causes. */
 export interface Finding {
@@ -22,10 +22,10 @@ export interface Finding {
 }
 
 /** Runs seeds from 1 on against the code with the bug until one fails. */
-export async function find(bug: PlantedBug, mostSeeds: number): Promise<Finding> {
+export async function find(bug: PlantedBug, maxSeeds: number): Promise<Finding> {
   await using code = await copyCode(bug.edits ?? []);
   const parts = await loadParts(code.root, bug.quirks);
-  for (let seed = 1; seed <= mostSeeds; seed++) {
+  for (let seed = 1; seed <= maxSeeds; seed++) {
     const { violation } = await run(makePlan(seed), parts);
     if (violation !== null) return { seed, violation };
   }
@@ -37,14 +37,14 @@ async function main(): Promise<void> {
   const wanted = Deno.args;
   for (const bug of BUGS) {
     if (wanted.length > 0 && !wanted.includes(bug.name)) continue;
-    const { seed, violation } = await find(bug, MOST_SEEDS);
+    const { seed, violation } = await find(bug, MAX_SEEDS);
     if (seed === null) survivors++;
     const needed = seed === null ? "survived" : String(seed);
     const words = (violation ?? "").split("\n")[0]?.slice(0, 90);
     console.log(`${bug.name.padEnd(34)} ${needed.padStart(8)}  ${words}`);
   }
   if (survivors > 0) {
-    console.log(`${survivors} of the bugs survived ${MOST_SEEDS} seeds`);
+    console.log(`${survivors} of the bugs survived ${MAX_SEEDS} seeds`);
     Deno.exit(1);
   }
 }

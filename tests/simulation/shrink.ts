@@ -8,7 +8,7 @@ import type { Plan } from "./plan.ts";
 import { run } from "./run.ts";
 
 /** The most runs of one shrinking. */
-const MOST_RUNS = 3_000;
+const MAX_RUNS = 3_000;
 
 /** The lists that are shortened, one after the other. */
 const LISTS = ["steps", "initial", "opening"] as const;
@@ -21,7 +21,7 @@ export async function shrink(plan: Plan, parts: Parts, violation: string): Promi
   const wanted = kindOf(violation);
   let runs = 0;
   const fails = async (candidate: Plan): Promise<boolean> => {
-    if (++runs > MOST_RUNS) return false;
+    if (++runs > MAX_RUNS) return false;
     const result = await run(candidate, parts);
     return result.violation !== null && kindOf(result.violation) === wanted;
   };

@@ -9,7 +9,7 @@ import type { Random } from "./random.ts";
 import { routeOperations } from "./route_operations.ts";
 import { type Link, someLink, type Weighted, type World } from "./world.ts";
 
-const MOST_LINKS = 9;
+const MAX_LINKS = 9;
 /** Few, so that a name is soon taken over by another link. */
 const NAMES = [
   "a0",
@@ -56,7 +56,7 @@ export function* operations(
 }
 
 function addLink(world: World, random: Random): string | null {
-  if (world.links.size >= MOST_LINKS) return null;
+  if (world.links.size >= MAX_LINKS) return null;
   const [name, other] = random.shuffle(freeNames(world));
   if (name === undefined || other === undefined) return null;
   const kind = random.pick(["veth", "veth", "bridge", "macvlan", "tun", "tap"] as const);

@@ -16,7 +16,7 @@ const STATELESS = ["floor", "naive", "poll", "ip"];
 const SETTLE_MS = 700;
 const QUIET_MS = 300;
 /** netmon looks a second after it looked last. */
-const LEAST_MS = 1_200;
+const MIN_MS = 1_200;
 /** A program that is not done by then counts with what it has used. */
 const LONGEST_MS = 20_000;
 const BLOCK = 2_000;
@@ -68,7 +68,7 @@ async function measureStorm(bench: Bench, name: string, commands: string[]): Pro
 /** Waits until the program has nothing left to do. */
 async function untilQuiet(meter: Meter): Promise<Cost> {
   const end = performance.now() + LONGEST_MS;
-  await sleep(LEAST_MS);
+  await sleep(MIN_MS);
   for (let before = meter.read();;) {
     await sleep(QUIET_MS);
     const now = meter.read();
