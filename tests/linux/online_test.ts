@@ -287,6 +287,9 @@ namespaceTest(
     const { state } = value!;
     assertEquals(reasons(value!), ["address-unusable eth0 192.0.2.7/24"]);
     assertEquals([state.online, state.interfaces["eth0"]?.running], [false, false]);
+    // the kernel keeps the default route through eth0
+    assertEquals(state.defaultRouteInterface, "eth0");
+    assertEquals(primaryAddress(state)?.cidr, "10.9.0.2/24");
     // the socket stays: the cable may be back in a second
     assertEquals(affects(BOUND, it.snapshots[0]!.state, state), false);
   },
