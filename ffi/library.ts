@@ -13,18 +13,18 @@ export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
   candidates: readonly string[]; // absolute paths where the library may be, best first
   /** The absolute path of the library, if the user gave one; then no other place is tried. */
   path?: string | undefined;
-  /** For errors about one of several libraries: all paths to grant, and what to do if it is not found. */
+  /** For error messages, if several libraries are needed: all paths to grant, and what to do if one is missing. */
   advice?: { readonly grant: string; readonly notFound: string } | undefined;
 }
 
 type LibraryPlaces = Omit<LibraryRequest<never>, "symbols">;
 
 /**
- * Opens a library: `path` if given; by soname if every path is granted; else the first candidate
- * that is granted or that the user grants at the prompt. The caller closes it.
+ * Opens a library: at `path` if given; by soname if every path is granted; else at the first candidate
+ * that is granted, or that the user grants at the prompt. The caller closes it.
  *
  * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
- * @throws {Deno.errors.NotFound} if the library is in none of the places, which the message lists
+ * @throws {Deno.errors.NotFound} if the library cannot be opened; the message lists the places tried
  */
 export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   request: LibraryRequest<S>,
@@ -38,7 +38,7 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
     if (library !== null) return library;
     if (state === "prompt") undecided.push(place);
   }
-  // Prompts for one path at a time: for the next only if the user grants one that cannot be opened.
+  // Prompts for one path at a time, and for the next only if the granted one cannot be opened.
   for (const path of undecided) {
     const { state } = await Deno.permissions.request({ name: "ffi", path });
     if (state !== "granted") break;
@@ -62,7 +62,7 @@ async function ffiPermission(path?: string): Promise<Deno.PermissionState> {
   return (await Deno.permissions.query(descriptor)).state;
 }
 
-/** Where to look. Paths that exist come first, as far as the read permission allows a check. */
+/** Where to look. Paths known to exist come first; checking that takes the read permission. */
 async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<readonly string[]> {
   if (path !== undefined) return [path];
   if (await ffiPermission() === "granted") return [...sonames, ...candidates];
@@ -109,14 +109,14 @@ function notFound({ advice, path, what }: LibraryPlaces, failures: readonly stri
 }
 
 /**
- * For this many microtasks an unused `Refcounted` stays loaded, so that a loop of single reads does not load it each
+ * An unused value stays loaded for this many microtasks, so that a loop of single reads does not load it again each
  * time. A timer would outlive the test that uses it and be reported as a leak.
  */
 const GRACE_TURNS = 32;
 
 /**
- * Something that all monitors of an isolate share: loaded by the first user, disposed of by the last. Counts the
- * users for each path of the library.
+ * A value that all monitors of an isolate share: loaded by the first user, disposed of by the last. Users are counted
+ * per library path.
  */
 export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
@@ -127,7 +127,7 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
     this.#load = load;
   }
 
-  /** Loads it unless it is loaded. Every successful call needs one `release()`. */
+  /** Loads it unless it is already loaded. Every successful call needs one `release()`. */
   async acquire(path: string | undefined): Promise<S> {
     const counted = this.#loaded.get(path) ?? { users: 0, system: this.#load(path) };
     this.#loaded.set(path, counted);
@@ -145,7 +145,7 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
     return this.#loaded.has(path);
   }
 
-  /** Gives up its use; the last user unloads it. */
+  /** Ends one use; the last one unloads the value. */
   async release(path: string | undefined): Promise<void> {
     const counted = this.#loaded.get(path);
     if (counted === undefined || --counted.users > 0) return;

@@ -9,7 +9,7 @@ export interface OpenedSource {
   readonly reason: string | null;
   /** Whether it polls: then `health.status` is never better than `polling`. */
   readonly polling: boolean;
-  /** The source's own timers, which cost less than the runtime's. They end with `dispose()`. */
+  /** A clock with the source's own timers, which cost less than the runtime's. They end with `dispose()`. */
   readonly clock?: Clock | undefined;
   /** Releases what the source holds: called once, after close or when opening fails. */
   dispose(): Promise<void>;

@@ -1,9 +1,9 @@
-// Views and full reads: when they begin, when what they show is published, and how reconcile compares them.
+// Views and full reads: when they begin, when their results are published, and how reconcile compares them.
 //
-// A window of `coalesceMs` begins with each publication; the next one waits for its end. Events do not restart the
-// window (it would never end in a storm), so a storm is published every `coalesceMs`. An event that changes nothing
-// begins no window and delays no later change. Reconcile compares the table that events keep with the kernel state,
-// whatever the events said (net-tools#158: a missed event froze a process on an old address for good).
+// Each publication starts a window of `coalesceMs`, and the next publication waits until it ends. Events do not restart
+// the window (it would never end in a storm), so a storm is published every `coalesceMs`. An event that changes nothing
+// starts no window and delays no later change. Reconcile compares the kernel state with the table that events update,
+// even if no event came (net-tools#158: a missed event left a process stuck on an old address for good).
 import { diffInterfaces, diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
@@ -36,7 +36,7 @@ const LONGEST_REST_MS = 3_000; // work may only seem to take long, as when the p
 /**
  * How long to rest after work that took `tookMs`. Views and reads take at most a quarter of the time. A rest lasts at
  * least a millisecond, so it ends with a timer, and the program's own timers and I/O get their turn. Work that took
- * no time by the clock needs no rest: the clock is a manual one.
+ * no time by the clock needs no rest: that clock is a manual one.
  */
 export function restMs(tookMs: number): number {
   return tookMs > 0 ? Math.min(Math.max(3 * tookMs, 1), LONGEST_REST_MS) : 0;
@@ -57,8 +57,8 @@ export function considerPublication(draft: Draft, ...causes: readonly Cause[]): 
 }
 
 /**
- * Publishes the state if it differs from the publication before, now or at the end of the window. The causes are
- * added to those gathered since then; the tokens are the `refresh()` calls that it answers.
+ * Publishes the state if it differs from the previous publication, now or at the end of the window. The causes are
+ * added to those gathered since then; the tokens are the `refresh()` calls that this state answers.
  */
 export function offer(
   draft: Draft,
@@ -138,7 +138,7 @@ function addCauses(draft: Draft, causes: readonly Cause[]): void {
   draft.causes = [...new Set([...draft.causes, ...causes])];
 }
 
-/** Nothing waits for a publication any more. */
+/** Settles every `refresh()` call that waits for a publication, and clears the causes. */
 function settleAll(draft: Draft): void {
   settle(draft, draft.awaiting);
   draft.awaiting = [];
@@ -180,7 +180,7 @@ export function beginNextRead(draft: Draft): void {
 
 function begin(draft: Draft, request: ReadRequest): void {
   const socket = syncedSocket(draft);
-  // without a table this read shows what an event announced, so its failure has to count
+  // without a table this read serves a pending event too: if it fails, the subscription must be replaced
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
   const { check, causes } = request;
@@ -228,7 +228,7 @@ export function newCheck({ metrics }: Draft): Check {
   return { rounds: 0, suspects: new Map(), events: metrics.events };
 }
 
-/** The comparison is complete, or its table is gone. */
+/** Ends the comparison: it is complete, or its table is gone. */
 export function endCheck(draft: Draft): void {
   if (draft.check !== null) draft.effects.push({ kind: "disarm", timer: "recheck" });
   draft.check = null;
@@ -255,7 +255,7 @@ export function offerRead(draft: Draft, read: Read): void {
 /**
  * Compares a read with the view taken right after it; the view is null if the source keeps no table. A read sees a
  * change before its message arrives, so a single mismatch is not drift; a mismatch that persists across rounds
- * with no event in between is. Returns drift in words.
+ * with no event in between is. Returns a description of the drift.
  */
 export function compare(draft: Draft, read: Read, view: State | null): string | undefined {
   countReconcile(draft);
@@ -275,11 +275,11 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   const { events } = draft.metrics;
   const quiet = before.rounds > 0 && before.events === events;
   const found = differences(table, read.state);
-  // without a table every change that no event announced counts, not only one that stays the same
+  // without a table every unannounced change counts, not only one that persists
   const afresh = before.rounds === 0 || (quiet && view === null);
   const suspects = new Map([...found].filter(([key]) => afresh || before.suspects.has(key)));
   if (draft.mayBeStale && suspects.size === 0 && found.size > 0) {
-    // there may be no event for these: keep comparing until the table that a read overwrote is correct
+    // adopting the read may have undone events, which do not come again: compare until the table is correct
     return void recheckLater(draft, { rounds: 1, suspects: found, events });
   }
   const check = { rounds: before.rounds + 1, suspects, events };
@@ -304,7 +304,7 @@ export function countReconcile(draft: Draft): void {
   draft.health.lastReconcileAt = draft.now.wall;
 }
 
-/** The records and fields in which the table differs from the kernel state: key, and words for the log. */
+/** Where the table differs from the kernel state: a key per record or field, with a description for the log. */
 function differences(table: State, kernel: State): Map<string, string> {
   const changes = diffInterfaces(table, kernel);
   return new Map(

@@ -1,4 +1,4 @@
-// Scenes (typical network changes that a test can play by name), and short ways to make interfaces, addresses and
+// Scenes (typical network changes that a test can play by name), and helpers that make interfaces, addresses and
 // routes.
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
@@ -11,7 +11,7 @@ import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts
  * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its name,
  * and `hostOnly` from both.
  *
- * @param name The name.
+ * @param name Its name, such as `"wlan0"`.
  * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
  * @param fields Fields that differ from the defaults.
  * @returns The interface.
@@ -101,7 +101,7 @@ export function scriptedRoute(
   return { interface: name, gateway, source: null, metric: null, ...fields };
 }
 
-/** The options of a source for the scenes: a laptop that is online through Wi-Fi, with IPv4 and IPv6. */
+/** Source options for the scenes: a laptop that is online through Wi-Fi, with IPv4 and IPv6. */
 export const homeNetwork: ScriptedSourceOptions = {
   interfaces: [
     scriptedInterface("lo", ["127.0.0.1/8", "::1/128"], { index: 1, mtu: 65536 }),
@@ -116,7 +116,7 @@ export const homeNetwork: ScriptedSourceOptions = {
   },
 };
 
-/** Changes the network of the source. Ends when a monitor with default options has published the changes. */
+/** Changes the network of the source. Resolves once a monitor with default options has published the changes. */
 export type Scene = (source: ScriptedSource, clock: ManualClock) => Promise<void>;
 
 /** The names of the scenes. */
@@ -136,18 +136,18 @@ export type SceneName =
 const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
 
 /**
- * The scenes. Each takes a source that was created with `homeNetwork` and the clock of the monitor, and can follow
- * another scene.
+ * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. One scene can follow
+ * another.
  *
  * - `wifiToCable`: eth0 appears and takes over both default routes; wlan0 stays.
- * - `cablePulled`: the interface of the IPv4 default route loses its carrier; its default routes go, its addresses stay.
- * - `dhcpRenumber`: that interface gets another IPv4 address and gateway: 192.168.2.8 instead of 192.168.1.7.
- * - `loseIpv6`: all IPv6 addresses but link-local ones go, and so does the IPv6 default route.
+ * - `cablePulled`: the interface of the IPv4 default route loses carrier; its default routes go, its addresses stay.
+ * - `dhcpRenumber`: the same interface gets another gateway and IPv4 address: 192.168.2.8 instead of 192.168.1.7.
+ * - `loseIpv6`: the IPv6 default route goes, and all IPv6 addresses except loopback and link-local ones.
  * - `vpnUp`, `vpnDown`: tun0 takes over the default routes, and gives them back.
  * - `dockerStart`: docker0 and a container's veth appear.
  * - `sleep`: the machine sleeps for eight hours.
  * - `storm`: two hundred veths come and go within a second, and the receive buffer overflows.
- * - `deafSocket`: the subscription goes deaf, then IPv6 goes; reconcile finds both.
+ * - `deafSocket`: the subscription goes deaf, then IPv6 is lost; reconcile detects both.
  *
  * @example A program that must survive a VPN
  * ```ts
@@ -246,9 +246,9 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
       interfaces: interfaces.map((it) => it.name === nic.name ? { ...nic, addresses } : it),
       defaultRoute: { ...defaultRoute, ipv6: null },
     });
-    await pass(clock, 16_000); // the default of reconcileIntervalMs, and a second
+    await pass(clock, 16_000); // the default of reconcileIntervalMs, plus a second
     source.canary = "answers";
-    await pass(clock, 31_000); // the longest backoff, and a second
+    await pass(clock, 31_000); // the longest backoff, plus a second
   },
 };
 

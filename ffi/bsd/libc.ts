@@ -42,8 +42,8 @@ const LIBC_SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" }, // clock, timespec*
   /**
    * fd, request, argument, padding, the argument again. The only variadic function here: Apple's arm64 passes
-   * variadic arguments on the stack ("Writing ARM64 code for Apple platforms"), where the ninth parameter comes
-   * first. Everywhere else the callee reads the third parameter and ignores the rest.
+   * variadic arguments on the stack ("Writing ARM64 code for Apple platforms"), where the ninth parameter is the first.
+   * Everywhere else the callee reads the third parameter and ignores the rest.
    */
   ioctl: {
     parameters: ["i32", "u64", "buffer", "u64", "u64", "u64", "u64", "u64", "buffer"],
@@ -83,9 +83,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Routing messages and kernel events are shorter than 2 KiB. */
 const BUFFER_BYTES = 16_384;
-/** The most attempts to read a table: it may grow between the two calls, repeatedly in a storm. */
+/** The most attempts to read a table: in a storm it may keep growing after its size was read. */
 const MAX_SYSCTLS = 8;
-/** Room for records that are added between the two calls. */
+/** Room for records that are added after the size was read. */
 const SLACK_BYTES = 1_024;
 
 /** The system calls that take more than plain numbers, as typed functions. */
@@ -102,7 +102,7 @@ export class Syscalls {
     this.#os = os;
   }
 
-  /** Makes an error from an error number, by default from that of the call just made. */
+  /** Makes an error from an error number, by default the errno of the call just made. */
   error(operation: string, code: number = this.errno()): SystemCallError {
     return new SystemCallError(operation, code, errnoName(this.#os, code));
   }
@@ -128,7 +128,7 @@ export class Syscalls {
   }
 
   /**
-   * Receives one datagram without blocking; null on failure, EINTR included. The result is valid until the
+   * Receives one datagram without blocking; null on failure, including EINTR. The result is valid until the
    * next call.
    */
   receive(descriptor: number): Uint8Array | null {
@@ -144,7 +144,7 @@ export class Syscalls {
 
   /** Returns `revents` of one descriptor at this moment. */
   pollNow(descriptor: number): number {
-    const set = Int32Array.of(descriptor, POLLIN); // struct pollfd: events, then revents in the high half
+    const set = Int32Array.of(descriptor, POLLIN); // struct pollfd; second word: events low, revents high
     return this.libc.poll_now(set, 1, 0) > 0 ? set[1]! >> 16 : 0;
   }
 
@@ -175,7 +175,7 @@ export class Syscalls {
     return ioctl(descriptor, request, argument, 0n, 0n, 0n, 0n, 0n, argument) === 0;
   }
 
-  /** Returns the size of the value, or how many bytes were written; negative on failure. */
+  /** Returns the number of bytes written, or the size of the value if `into` is null; negative on failure. */
   #sysctl(name: Int32Array<ArrayBuffer>, into: Bytes | null): number {
     const size = BigUint64Array.of(BigInt(into?.length ?? 0));
     const result = this.libc.sysctl(name, name.length, into, size, null, 0n);
@@ -183,8 +183,8 @@ export class Syscalls {
   }
 }
 
-const RECEIVE_BUFFER_BYTES = 262_144; // by default
-/** The default of the systems (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
+const RECEIVE_BUFFER_BYTES = 262_144; // the default of `receiveBufferBytes`
+/** The systems' own default (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const MIN_BUFFER_BYTES = 8_192;
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
 const NETWORK_CHANGE = new TextEncoder().encode("com.apple.system.config.network_change\0");
@@ -194,7 +194,7 @@ type Trace = EventSourceOptions["trace"];
 /**
  * A descriptor that becomes readable when the network changes. On macOS the routing socket does not report an
  * unplugged cable, a new interface, the end of duplicate address detection or a second address in a subnet, and
- * overflows silently, so there are two more ports. If the system refuses one, reconcile finds what none reports.
+ * overflows silently, so there are two more ports. If the system refuses one, reconcile finds what goes unreported.
  */
 export interface BsdPort extends SocketPort<BsdEvent> {
   readonly name: string; // as in `health.listeners`
@@ -224,7 +224,7 @@ export function openRouteSocket(
   });
 }
 
-/** The port of a socket of datagrams; `decode` appends the events, and may throw DecodeError. */
+/** A port for a datagram socket; `decode` appends the events, and may throw DecodeError. */
 function datagramPort(
   syscalls: Syscalls,
   descriptor: number,
@@ -248,8 +248,8 @@ function datagramPort(
       }
       return 1;
     },
-    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A
-    // failed receive clears the error, and its errno is only a hint, so it counts as a change, not an overflow.
+    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A failed
+    // receive clears the error, and errno is only a hint, so ENOBUFS there counts as a change, not an overflow.
     checkErrors(revents, events) {
       if (revents === 0 && syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
       const state = revents || syscalls.pollNow(descriptor);
@@ -264,7 +264,7 @@ function datagramPort(
 }
 
 /**
- * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, even if it is an error,
+ * Writes RTM_GET for 0.0.0.0. Every routing socket of the machine receives the answer, even an error,
  * so the answer proves that ours is not deaf. RTM_GET needs no privilege. Returns its sequence number.
  */
 export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: number): number {
@@ -281,7 +281,7 @@ export function sendCanary({ libc }: Syscalls, system: C.BsdSystem, descriptor: 
   return sequence;
 }
 
-/** Registers with the notification centre of macOS; null if there is none or it refuses. */
+/** Registers with notifyd, the notification server of macOS; null if there is none or it refuses. */
 export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | null {
   const { notify_cancel: cancel, notify_register_file_descriptor: register } = syscalls.libc;
   const [fileDescriptor, token] = [new Int32Array(1), new Int32Array(1)];
@@ -301,7 +301,7 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
       return 1;
     },
     checkErrors: isReadable,
-    close: () => void cancel(token[0]!), // also closes the descriptor, which is libnotify's
+    close: () => void cancel(token[0]!), // also closes the descriptor, which libnotify owns
   };
 }
 

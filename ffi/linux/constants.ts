@@ -12,47 +12,47 @@ export const SOCK_RAW = 3; // the type of a netlink socket
 export const SOCK_CLOEXEC = 0x80000; // or'ed into the type: not inherited by child processes
 export const SOL_SOCKET = 1; // level of the options below
 export const SO_ERROR = 4; // i32: the pending error, cleared by reading it; ENOBUFS after an overflow
-export const SO_RCVBUF = 8; // i32: receive buffer in bytes, doubled, up to net.core.rmem_max
+export const SO_RCVBUF = 8; // i32: receive buffer in bytes; capped at net.core.rmem_max, then doubled
 export const SO_ATTACH_FILTER = 26; // struct sock_fprog: a classic BPF program
 export const SO_RCVBUFFORCE = 33; // as SO_RCVBUF without that limit; needs CAP_NET_ADMIN
-export const SO_MEMINFO = 55; // u32 array, read only: SK_MEMINFO_* (4.12, linux/sock_diag.h)
+export const SO_MEMINFO = 55; // u32 array, read only: SK_MEMINFO_* (linux/sock_diag.h; since 4.12)
 export const SK_MEMINFO_DROPS = 8; // messages dropped because the receive buffer was full
-export const SK_MEMINFO_VARS = 9; // the least number of entries
-export const SO_COOKIE = 57; // u64, read only: no other socket ever has the same (4.12)
-export const MSG_TRUNC = 0x20; // in a call: return the real length. In msg_flags: the datagram was cut
+export const SK_MEMINFO_VARS = 9; // the minimum number of entries
+export const SO_COOKIE = 57; // u64, read only: unique to this socket, never reused (since 4.12)
+export const MSG_TRUNC = 0x20; // in a call: return the real length. In msg_flags: the datagram was truncated
 export const MSG_DONTWAIT = 0x40; // do not block in this call
 
 // Clocks and timers (linux/time.h, linux/timerfd.h).
-export const CLOCK_REALTIME = 0; // wall clock: steps
+export const CLOCK_REALTIME = 0; // wall clock, which can step
 export const CLOCK_MONOTONIC = 1; // stops while the machine sleeps
 export const CLOCK_BOOTTIME = 7; // counts while the machine sleeps
 export const TFD_TIMER_ABSTIME = 1; // timerfd_settime: the time is absolute
-export const TFD_TIMER_CANCEL_ON_SET = 2; // ECANCELED after a step of the clock or a sleep
+export const TFD_TIMER_CANCEL_ON_SET = 2; // reads fail with ECANCELED after a clock step or a sleep
 export const TFD_NONBLOCK = 0x800; // timerfd_create: never block
 export const TFD_CLOEXEC = 0x80000; // timerfd_create: not inherited by child processes
 
-// Error numbers that decisions depend on (asm-generic/errno-base.h, errno.h).
+// Error numbers that netwatch acts on (asm-generic/errno-base.h, errno.h).
 export const ENOBUFS = 105; // the receive buffer overflowed
 
-// Sizes in bytes of the structs on the wire and in calls (64-bit, generic ABI).
+// Sizes in bytes of structs, with their fields as offset:size, or offset alone for one byte (64-bit, generic ABI).
 export const SOCKADDR_NL_SIZE = 12; // struct sockaddr_nl: family 0:2, pad 2:2, pid 4:4, groups 8:4
 export const NLMSGHDR_SIZE = 16; // struct nlmsghdr: len 0:4, type 4:2, flags 6:2, seq 8:4, pid 12:4
 export const NLMSGERR_SIZE = 20; // struct nlmsgerr: error 0:4 (negative), request header 4:16
-export const RTATTR_SIZE = 4; // struct rtattr: len 0:2 with this header, type 2:2
+export const RTATTR_SIZE = 4; // struct rtattr: len 0:2 (includes this header), type 2:2
 export const IFINFOMSG_SIZE = 16; // struct ifinfomsg: family 0, type 2:2, index 4:4, flags 8:4
 export const IFADDRMSG_SIZE = 8; // struct ifaddrmsg: family 0, prefixlen 1, flags 2, index 4:4
 export const RTMSG_SIZE = 12; // struct rtmsg: family 0, dst_len 1, table 4, type 7, flags 8:4
-export const RTNEXTHOP_SIZE = 8; // struct rtnexthop: len 0:2, flags 2, index 4:4, attributes 8
+export const RTNEXTHOP_SIZE = 8; // struct rtnexthop: len 0:2, flags 2, index 4:4, attributes from 8
 
 // Netlink (linux/netlink.h): protocol, socket options.
 export const NETLINK_ROUTE = 0; // the protocol of links, addresses, routes and rules
 export const SOL_NETLINK = 270; // level of the options below
 export const NETLINK_LIST_MEMBERSHIPS = 9; // u32 bit set: the groups joined
-export const NETLINK_EXT_ACK = 11; // errors carry a text
+export const NETLINK_EXT_ACK = 11; // errors carry a text message
 export const NETLINK_GET_STRICT_CHK = 12; // strict requests, filtered dumps
 
 // Netlink control messages (linux/netlink.h).
-export const NLMSG_NOOP = 1; // nothing
+export const NLMSG_NOOP = 1; // no operation
 export const NLMSG_ERROR = 2; // an error, or an acknowledgement
 export const NLMSG_DONE = 3; // the end of a dump
 
@@ -61,11 +61,11 @@ export const NLM_F_REQUEST = 0x1; // a request
 export const NLM_F_MULTI = 0x2; // part of a dump, which NLMSG_DONE ends
 export const NLM_F_ACK = 0x4; // answer with an acknowledgement
 export const NLM_F_DUMP_INTR = 0x10; // a change interrupted the dump: ask again
-export const NLM_F_DUMP = 0x300; // request: everything
+export const NLM_F_DUMP = 0x300; // in a request: return every object
 export const NLM_F_CAPPED = 0x100; // in NLMSG_ERROR: only the header of the request is repeated
 export const NLM_F_ACK_TLVS = 0x200; // in NLMSG_ERROR: attributes follow
 export const NLMSGERR_ATTR_MSG = 1; // attribute of NLMSG_ERROR: the error in words
-export const NLA_TYPE_MASK = 0x3fff; // masks the bits for nested and network byte order out
+export const NLA_TYPE_MASK = 0x3fff; // masks out the bits for nested and network byte order
 
 // Multicast groups (linux/rtnetlink.h).
 export const RTNLGRP_LINK = 1; // links
@@ -94,10 +94,10 @@ export const RTM_NEWRULE = 32; // a policy rule
 export const RTM_DELRULE = 33; // a policy rule is gone
 export const RTM_NEWNEXTHOP = 104; // a nexthop object
 export const RTM_DELNEXTHOP = 105; // a nexthop object is gone
-export const RTM_NEWNEXTHOPBUCKET = 116; // a bucket of a resilient nexthop group, which has up to 65,536
+export const RTM_NEWNEXTHOPBUCKET = 116; // one of up to 65,536 buckets of a resilient nexthop group
 export const RTM_DELNEXTHOPBUCKET = 117;
 
-// Neighbours (linux/neighbour.h): flag, and states that follow each other while a neighbour ages.
+// Neighbours (linux/neighbour.h): a flag, and the states that a neighbour passes through as it ages.
 export const NTF_ROUTER = 0x80; // the neighbour is an IPv6 router
 export const NUD_STALE = 0x04; // reachable some time ago
 export const NUD_DELAY = 0x08; // about to be probed
@@ -118,14 +118,14 @@ export const IFLA_MASTER = 10; // u32: the index of the bridge, bond or VRF it b
 export const IFLA_OPERSTATE = 16; // u8: IF_OPER_*
 export const IFLA_LINKINFO = 18; // nested: IFLA_INFO_*
 export const IFLA_INFO_KIND = 1; // in IFLA_LINKINFO: the kind, such as `veth`
-export const IFLA_LINK_NETNSID = 37; // s32: IFLA_LINK is in another namespace
+export const IFLA_LINK_NETNSID = 37; // s32: the namespace of IFLA_LINK, present only if it is another one
 export const IFLA_EXT_MASK = 29; // u32 in requests: RTEXT_FILTER_*
 export const RTEXT_FILTER_SKIP_STATS = 0x8; // linux/rtnetlink.h: leave the counters out
 export const IF_OPER_TESTING = 4; // being tested: carrier but no traffic
 export const IF_OPER_DORMANT = 5; // waiting, such as for 802.1X: carrier but no traffic
 
 // Hardware types (linux/if_arp.h).
-export const ARPHRD_ETHER = 1; // Ethernet, Wi-Fi too
+export const ARPHRD_ETHER = 1; // Ethernet and Wi-Fi
 export const ARPHRD_PPP = 512; // PPP
 export const ARPHRD_TUNNEL = 768; // IPIP tunnel
 export const ARPHRD_TUNNEL6 = 769; // IPv6 tunnel
@@ -135,14 +135,14 @@ export const ARPHRD_IP6GRE = 823; // GRE over IPv6
 export const ARPHRD_NONE = 0xfffe; // no link layer header, such as tun and wireguard
 
 // Address attributes and flags (linux/if_addr.h).
-export const IFA_ADDRESS = 1; // the address; with a peer, the peer
+export const IFA_ADDRESS = 1; // the address; if there is a peer, the peer's
 export const IFA_LOCAL = 2; // our address
 export const IFA_FLAGS = 8; // u32: all flags, of which the header holds the low 8 bits
 export const IFA_F_TEMPORARY = 0x1; // IPv6: a privacy address (RFC 8981). IPv4: IFA_F_SECONDARY
 export const IFA_F_OPTIMISTIC = 0x4; // usable before duplicate address detection is done (RFC 4429)
 export const IFA_F_DADFAILED = 0x8; // another host has it
 export const IFA_F_DEPRECATED = 0x20; // not for new connections
-export const IFA_F_TENTATIVE = 0x40; // duplicate address detection runs
+export const IFA_F_TENTATIVE = 0x40; // duplicate address detection is in progress
 export const IFA_F_PERMANENT = 0x80; // has no lifetime
 
 // Route attributes, types, tables and flags (linux/rtnetlink.h).

@@ -21,12 +21,12 @@ export { NetlinkEventSocket };
 const MAX_VIEWS = 3;
 /** Events kept while a dump is read; more of them count as an overflow. */
 const LONGEST_JOURNAL = 4_096;
-/** A route is looked up this long after its expiry, when the kernel has noticed it. */
+/** A route is looked up this long after it expires; by then the kernel has noticed. */
 const EXPIRY_MARGIN_MS = 250;
 /**
  * The kernel announces that a link went down before it removes the routes, and does not announce those
  * (fib_sync_down_dev() runs after the notifier), so they are looked up again: after 50 ms, and, while the
- * default route still uses a link that is down, after 100, 200 and 400 ms.
+ * default route still uses a link that is down, after another 100, 200 and 400 ms.
  */
 const FIRST_RECHECK_MS = 50;
 const LAST_RECHECK_MS = 400;
@@ -37,7 +37,7 @@ const CHANGED: SourceEvent = { kind: "changed" };
 export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription
-  counters: Counters; // incremented
+  counters: Counters; // incremented by the subscription
 }
 
 /** A subscription to the kernel's events. */
@@ -55,12 +55,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #expiry: Alarm;
   readonly #recheck: Alarm;
   #recheckMs = FIRST_RECHECK_MS;
-  #defaults = NO_DEFAULTS; // looked up last
-  table: LinkTable | null = null; // kept by events; null until a reading is adopted
+  #defaults = NO_DEFAULTS; // the last answer
+  table: LinkTable | null = null; // kept up to date by events; null until a reading is adopted
   /** Events since the last dump began; null if no dump is being read. */
   #journal: KernelEvent[] | null = null;
-  #changes = 0; // rises with each event that may change the state
-  #isDrained = false; // the last slice left nothing behind, and no view has been taken since
+  #changes = 0; // counts the events that may have changed the state
+  #isDrained = false; // a slice was just received, so the next view need not drain
   #disposed: Promise<void> | null = null;
 
   /** Watches the socket, on which the kernel already queues events. */
@@ -131,7 +131,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#journal = [];
   }
 
-  /** A dump was read: takes from it what the kernel does not announce. */
+  /** A dump was read: merges what the kernel does not announce into the table. */
   mergeTentative({ routes, table }: Dump): void {
     if (this.table === null) return;
     this.#onRoutes(routes, this.table);
@@ -261,7 +261,7 @@ const NEVER_SECONDS = 7_258_118_400n;
  */
 export class Wakeups implements PollPort {
   readonly pollLoop: PollLoop = new PollLoop(this); // the one blocked poll
-  readonly clock: SuspendClock; // notices sleeps and a wall clock that is set
+  readonly clock: SuspendClock; // notices sleeps and changes to the wall clock
   readonly wakeDescriptor: number;
   readonly #syscalls: Syscalls;
   readonly #expirations = new Uint8Array(8);
@@ -285,15 +285,15 @@ export class Wakeups implements PollPort {
     return this.#syscalls.poll(descriptors, count, timeoutMs);
   }
 
-  /** Lets the timer expire at once, by a time in the past. */
+  /** Makes the timer expire at once, by arming it for a time in the past. */
   wake(): void {
     if (!this.#syscalls.armTimer(this.wakeDescriptor, 1n)) this.#clockSet = true;
   }
 
   /**
-   * After our own wake-up the read returns an expiry; setting the clock cancels the timer, and the read fails.
-   * While a cancellation is pending, arming the timer fails with ECANCELED, yet arms it (see the manual page
-   * of `timerfd_settime`), so this failure, too, means that the clock was set.
+   * After our own wake-up the read returns 8 bytes; after the clock was set, which cancels the timer, it fails.
+   * While a cancellation is pending, `timerfd_settime` fails with ECANCELED, yet arms the timer (see its manual
+   * page), so this failure, too, means that the clock was set.
    */
   clearWakeUp(): void {
     const expired = this.#syscalls.read(this.wakeDescriptor, this.#expirations) === 8;
@@ -310,7 +310,7 @@ export class Wakeups implements PollPort {
   }
 }
 
-/** The wake-ups of a runtime. */
+/** The wake-up sources of a runtime, opened on first use. */
 export function wakeupsOf(runtime: LinuxRuntime): Wakeups {
   return runtime.wakeups ??= new Wakeups(runtime.syscalls);
 }

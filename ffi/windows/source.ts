@@ -1,4 +1,4 @@
-// The source of Windows (`iphlpapi.dll`), and the runtime that all monitors of an isolate share.
+// The source for Windows (`iphlpapi.dll`), and the runtime that all monitors of an isolate share.
 //
 // This code has run under Wine 10, whose registrations send only the first notification, and with a stand-in
 // for iphlpapi.dll that sends all of them. It has not run on Windows itself.
@@ -19,7 +19,7 @@ export interface WindowsSourceOptions {
   iphlpapi?: string | undefined; // for tests: the absolute path of a stand-in for iphlpapi.dll
 }
 
-/** Windows as a source. Holds the system libraries until it is disposed. */
+/** The source for Windows. Keeps the system libraries loaded until it is disposed. */
 export class WindowsSource implements NetworkSource, AsyncDisposable {
   readonly name = "iphlpapi";
   /** Counts over all subscriptions. */
@@ -89,7 +89,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     return await this.#read();
   }
 
-  /** Closes what is open, and releases the libraries when no read is in progress any more. */
+  /** Closes the subscription, waits for reads in progress, then releases the libraries. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
   }
@@ -129,7 +129,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
 /** Live counts over all subscriptions of a source. */
 export interface WindowsCounters {
   events: number; // notifications received
-  readonly ignored: 0; // every notification is about the state
+  readonly ignored: 0; // every notification counts as a change
   malformed: number; // records that could not be decoded
   readonly spoofed: 0; // only the system can set our events
 }
@@ -137,12 +137,12 @@ export interface WindowsCounters {
 /** The parts of its source that a subscription needs. */
 export interface SubscriptionContext {
   readonly runtime: WindowsRuntime; // the system calls and the suspend clock
-  readonly notifications: Notifications; // the notifications, which are already listening
+  readonly notifications: Notifications; // already listening
   /** Releases the notifications. */
   readonly release: () => Promise<void>;
   /** Receives one line of text per notification. */
   readonly trace?: ((line: string) => void) | undefined;
-  readonly counters: WindowsCounters; // incremented
+  readonly counters: WindowsCounters; // incremented by the subscription
 }
 
 /** A subscription to the notifications of the system. */
@@ -182,7 +182,7 @@ export class WindowsSubscription implements Subscription, Subscriber {
     this.#post({ kind: "changed" });
   }
 
-  /** Nothing listens any more: the iteration ends. */
+  /** No listener is left: ends the iteration. */
   lost(): void {
     this.#isLost = true;
     this.#woken.resolve();
@@ -205,7 +205,7 @@ export class WindowsSubscription implements Subscription, Subscriber {
     // There is no table.
   }
 
-  /** Replaces the registrations, which the system confirms. */
+  /** Replaces the registrations: new ones confirm at once, which proves that notifications arrive. */
   async probe(): Promise<boolean> {
     return this.#disposed === null && await this.#context.notifications.renew();
   }
@@ -241,9 +241,9 @@ export class WindowsSubscription implements Subscription, Subscriber {
 export class WindowsRuntime {
   readonly syscalls: Syscalls; // the system calls
   readonly pollLoop: PollLoop; // waits for all events
-  /** Checked after each wait and at each read: Windows signals no resume. */
+  /** Checked after each wait and at each read, because Windows does not signal a resume. */
   readonly clocks: SuspendClock;
-  /** Loaded while there are subscriptions; the path is always undefined. */
+  /** Loaded while there are subscriptions. `Refcounted` counts per path; here it is always undefined. */
   readonly notifications: Refcounted<Notifications>;
   readonly #port: HandlePort;
   readonly #unload: () => void;
@@ -269,7 +269,7 @@ export class WindowsRuntime {
   }
 }
 
-/** The runtime of the isolate, by the path of a stand-in for iphlpapi.dll. */
+/** The runtimes of the isolate, by the path of a stand-in for iphlpapi.dll; undefined for the real one. */
 export const windowsRuntimes: Refcounted<WindowsRuntime> = new Refcounted(loadRuntime);
 
 async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
@@ -296,15 +296,15 @@ async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
   }
 }
 
-/** The system calls that the port needs. */
+/** The system calls that `HandlePort` needs. */
 export type HandleSyscalls = Pick<
   Syscalls,
   "closeEvent" | "createEvent" | "isSet" | "resetEvent" | "setEvent" | "wait"
 >;
 
 /**
- * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop: the descriptor of a `pollfd` has 32
- * bits, and Windows uses no more of a handle. Events stay set until they are reset, so none is lost between two
+ * `WaitForMultipleObjects` in the shape of `poll(2)`, for the shared poll loop. A handle fits the 32-bit descriptor of
+ * a `pollfd`: Windows uses only its low 32 bits. Events stay set until they are reset, so none is lost between two
  * waits. Windows allows 64 events in one wait; the notifications of an isolate need nine at most.
  */
 export class HandlePort implements PollPort {
@@ -327,7 +327,7 @@ export class HandlePort implements PollPort {
     const first = await this.#syscalls.wait(events, timeoutMs);
     if (first === null || first < 0) return first ?? 0;
     let ready = 0;
-    // the wait names only the first of the events that are set
+    // the wait returns only the first of the events that are set
     for (let i = first; i < count; i++) {
       if (i > first && !this.#syscalls.isSet(events[i]!)) continue;
       view.setInt16(i * 8 + 6, POLLIN, true);
