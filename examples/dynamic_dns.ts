@@ -18,10 +18,8 @@ let published: string | undefined;
 for await (const { state } of monitor.snapshots({ settleMs: 1_000 })) {
   const address = publicAddress(state);
   if (address === undefined || address === published) continue;
-  await retry(() => update(address), { maxAttempts: 5 }).then(
-    () => published = address,
-    (error) => console.error(`Cannot publish ${address}:`, error.cause ?? error),
-  );
+  // until it succeeds: if the network returns to this state meanwhile, no snapshot follows
+  await retry(publish, { maxAttempts: Number.MAX_SAFE_INTEGER, maxTimeout: 15_000 });
 }
 
 /** A temporary address (RFC 8981) is for outgoing connections: it changes every day. */
@@ -30,9 +28,18 @@ function publicAddress(state: State): string | undefined {
     .find(({ address, temporary }) => !temporary && !isPrivateAddress(address))?.address;
 }
 
-async function update(address: string): Promise<void> {
-  const response = await fetch(url + encodeURIComponent(address));
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`The server answered ${response.status}`);
-  console.log("Published", address);
+/** Publishes the current address, which may be newer than that of the snapshot. */
+async function publish(): Promise<void> {
+  const address = publicAddress(monitor.current.state);
+  if (address === published) return;
+  try {
+    if (address === undefined) throw new Error("This machine has none now");
+    const response = await fetch(url + encodeURIComponent(address));
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`The server answered ${response.status}`);
+    console.log("Published", published = address);
+  } catch (error) {
+    console.error("Cannot publish the address:", error);
+    throw error;
+  }
 }

@@ -82,7 +82,9 @@ function open<S extends Deno.ForeignLibraryInterface>(
   failures: string[],
 ): Deno.DynamicLibrary<S> | null {
   try {
-    return Deno.dlopen(name, request.symbols);
+    const library = Deno.dlopen(name, request.symbols);
+    wasGranted = true;
+    return library;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw notCapable(request, name);
     const message = error instanceof Error ? error.message : String(error);
@@ -91,11 +93,15 @@ function open<S extends Deno.ForeignLibraryInterface>(
   }
 }
 
+let wasGranted = false; // a library was opened before
+
 function notCapable({ advice, what }: LibraryPlaces, path: string): Error {
+  const flag = `--allow-ffi=${advice?.grant ?? path}`;
+  const revoked = ". A program that revokes the permission must keep a monitor open: closing the" +
+    " last one unloads the library";
   return new Deno.errors.NotCapable(
-    `--allow-ffi=${advice?.grant ?? path} is needed to open ${what} (or --allow-ffi, if it is` +
-      " elsewhere). A program that revokes the permission must keep a monitor open: closing the" +
-      " last one unloads the library",
+    `${flag} is needed to open ${what} (or --allow-ffi, if it is elsewhere)` +
+      (wasGranted ? revoked : ""),
   );
 }
 

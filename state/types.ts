@@ -203,7 +203,7 @@ export interface DefaultRoute {
   readonly gateway: string | null;
   /** The source address that the kernel selects. */
   readonly source: string | null;
-  /** The lower, the better; null if the system has no metrics. */
+  /** The lower, the better; null if the route has none: on Linux that is 0, the best. */
   readonly metric: number | null;
 }
 

@@ -79,6 +79,7 @@ skippable({
       const { error, message } = await open(flags);
       assertEquals(error, "NotCapable", message);
       assert(message!.startsWith(`--allow-ffi=${candidates[0]} is needed`), message);
+      assert(message!.endsWith("elsewhere)"), message); // nothing was revoked
     }
   },
 });

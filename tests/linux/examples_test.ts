@@ -124,7 +124,9 @@ namespaceTest(
 namespaceTest(import.meta.url, "dynamic_dns publishes public addresses, each once", async () => {
   await addNetwork();
   const published: string[] = [];
+  let refusals = 2;
   const server = serve(({ url }) => {
+    if (refusals-- > 0) return new Response(null, { status: 503 }); // no snapshot follows
     published.push(new URL(url).search.slice(1));
     return new Response();
   });
