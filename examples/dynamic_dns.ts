@@ -13,13 +13,21 @@ const [url] = Deno.args;
 if (url === undefined) throw new TypeError("The URL that takes an address is missing");
 
 await using monitor = await NetworkMonitor.open();
-let published: string | undefined;
+let published: string | undefined; // undefined while nobody knows what the server has
+let attempts = new AbortController();
 
 for await (const { state } of monitor.snapshots({ settleMs: 1_000 })) {
+  attempts.abort(); // those for the state before
+  attempts = new AbortController();
+  const { signal } = attempts;
   const address = publicAddress(state);
   if (address === undefined || address === published) continue;
-  // until it succeeds: if the network returns to this state meanwhile, no snapshot follows
-  await retry(publish, { maxAttempts: Number.MAX_SAFE_INTEGER, maxTimeout: 15_000 });
+  published = undefined;
+  // until it succeeds: no snapshot follows while the network stays as it is
+  void retry(() => publish(address, signal), {
+    maxAttempts: Number.MAX_SAFE_INTEGER,
+    isRetriable: () => !signal.aborted,
+  }).catch(() => {});
 }
 
 /** A temporary address (RFC 8981) is for outgoing connections: it changes every day. */
@@ -28,18 +36,14 @@ function publicAddress(state: State): string | undefined {
     .find(({ address, temporary }) => !temporary && !isPrivateAddress(address))?.address;
 }
 
-/** Publishes the current address, which may be newer than that of the snapshot. */
-async function publish(): Promise<void> {
-  const address = publicAddress(monitor.current.state);
-  if (address === published) return;
+async function publish(address: string, signal: AbortSignal): Promise<void> {
   try {
-    if (address === undefined) throw new Error("This machine has none now");
-    const response = await fetch(url + encodeURIComponent(address));
+    const response = await fetch(url + encodeURIComponent(address), { signal });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`The server answered ${response.status}`);
     console.log("Published", published = address);
   } catch (error) {
-    console.error("Cannot publish the address:", error);
+    if (!signal.aborted) console.error(`Cannot publish ${address}:`, error);
     throw error;
   }
 }

@@ -33,7 +33,13 @@ await using monitor = await NetworkMonitor.open();
 for await (const { state } of monitor.snapshots({ settleMs: 200 })) {
   const addresses = new Set(usableAddresses(state, { family: "IPv4" }).map((one) => one.address));
   for (const address of presences.keys()) if (!addresses.has(address)) await leave(address);
-  for (const address of addresses) if (!presences.has(address)) await join(address);
+  for (const address of addresses) {
+    if (!presences.has(address)) await join(address).catch(report); // it may be gone again
+  }
+}
+
+function report(error: Error): void {
+  console.error("Cannot announce:", error.cause ?? error);
 }
 
 async function join(address: string): Promise<void> {

@@ -9,7 +9,6 @@
  * @module
  */
 import { affects, NetworkMonitor, primaryAddress, type State } from "@netwatch/netwatch";
-import { retry } from "@std/async/retry";
 
 /** A socket and the state in which it was bound. */
 interface Binding {
@@ -18,16 +17,27 @@ interface Binding {
   state: State;
 }
 
+const RETRY_MS = 200;
+
 await using monitor = await NetworkMonitor.open();
 let binding: Binding | null = null;
 let port = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
-for await (const { state } of monitor.snapshots({ settleMs: 500 })) {
-  if (!mustBind(binding, state)) continue;
-  const old: Binding | null = binding;
-  const backoff = { minTimeout: 50, maxTimeout: 5_000, maxAttempts: Number.MAX_SAFE_INTEGER };
-  binding = await retry(() => bind(monitor.current.state), backoff);
-  old?.socket.close();
+for await (const { state } of monitor.snapshots({ settleMs: 500 })) update(state);
+
+/** Binds if it must. If that fails, it tries again until it succeeds or another state is delivered. */
+function update(state: State): void {
+  clearTimeout(timer);
+  if (!mustBind(binding, state)) return;
+  try {
+    const next = bind(state);
+    binding?.socket.close();
+    binding = next;
+  } catch {
+    timer = setTimeout(update, RETRY_MS, state);
+    return;
+  }
   port = binding?.local.port ?? port;
   console.log(binding ? `Bound to ${binding.local.hostname} port ${port}` : "No address");
 }
