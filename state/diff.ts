@@ -7,14 +7,13 @@ import {
   sortedInterfaces,
 } from "./interfaces.ts";
 import {
-  compareAddresses,
   equalAddresses,
   equalRoutes,
   FIELDS,
   normalizeAddress,
   normalizeInterface,
   normalizeRoute,
-  pairSorted,
+  pairAddresses,
 } from "./normalize.ts";
 import type { Address, Change, DefaultRouteChange, ResumedReason, State } from "./types.ts";
 
@@ -117,7 +116,7 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       if (fields.length > 0) {
         changes.push({ kind: "interface-changed", interface: name, fields, from, to });
       }
-      pairSorted(from.addresses, to.addresses, compareAddresses, (a, b) => {
+      pairAddresses(from.addresses, to.addresses, (a, b) => {
         if (b === undefined) {
           removed.push({ kind: "address-removed", interface: name, address: a! });
         } else if (a === undefined) {

@@ -3,7 +3,7 @@ import { freezeList, majorSleepBetween, pairRoutes, type RoutePair } from "./dif
 import { escapeText } from "./format.ts";
 import { addressesOf, findInterface, isBindable, pairInterfaces } from "./interfaces.ts";
 import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
-import { compareAddresses, pairSorted } from "./normalize.ts";
+import { pairAddresses } from "./normalize.ts";
 import type { Address, Interface, Reason, State } from "./types.ts";
 
 type Ignore = (nic: Interface) => boolean;
@@ -122,7 +122,7 @@ function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[
     const after = counted(to, ignore);
     if (before.length === 0 && after.length === 0) continue;
     const { name } = (to ?? from)!;
-    pairSorted(before, after, compareAddresses, (a, b) => {
+    pairAddresses(before, after, (a, b) => {
       if (b === undefined) lost.push({ kind: "address-unusable", interface: name, address: a! });
       if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
     });

@@ -1,7 +1,7 @@
 // The interfaces of a state in order, those of two states matched by name, and their addresses by use.
 import type { Lists } from "./build.ts";
 import { scopeOf } from "./ip.ts";
-import { normalizeInterface, pairSorted } from "./normalize.ts";
+import { normalizeInterface } from "./normalize.ts";
 import type { Address, DefaultRoute, Interface, State } from "./types.ts";
 
 /** Shared, so that walking thousands of interfaces touches less memory. */
@@ -66,10 +66,16 @@ export function pairInterfaces(
   }
   const removed = new Map<string, Interface>();
   const others: Interface[] = [];
-  pairSorted(before, after, compareInterfaces, (from, to) => {
-    if (from !== undefined) removed.set(from.name, from);
-    if (to !== undefined) others.push(to);
-  });
+  for (let i = 0, j = 0; i < before.length || j < after.length;) {
+    const from = before[i];
+    const to = after[j];
+    const order = from === to ? 0 : !from ? 1 : !to ? -1 : compareInterfaces(from, to);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+    if (from === to) continue;
+    if (order <= 0) removed.set(from!.name, from!);
+    if (order >= 0) others.push(to!);
+  }
   const added: InterfacePair[] = [];
   const kept: InterfacePair[] = [];
   for (const to of others) {

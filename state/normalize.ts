@@ -129,28 +129,30 @@ export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null 
   return copy;
 }
 
-/** Compares addresses in normal form for sorting: by family (IPv4 first), bytes, prefix length. */
-export function compareAddresses(a: Address, b: Address): number {
-  if (a.family !== b.family) return a.family === "IPv4" ? -1 : 1;
-  if (a.cidr === b.cidr) return 0;
-  return sortKey(a) < sortKey(b) ? -1 : 1;
-}
-
-/** Visits the items of two sorted lists in pairs, undefined where one list lacks it. Skips identical objects. */
-export function pairSorted<T>(
-  from: readonly T[],
-  to: readonly T[],
-  compare: (a: T, b: T) => number,
-  visit: (a: T | undefined, b: T | undefined) => void,
+/**
+ * Visits the addresses of two lists in normal form in pairs, by CIDR; undefined if one list lacks it. Skips identical
+ * objects. Those that `to` lacks come last.
+ */
+export function pairAddresses(
+  from: readonly Address[],
+  to: readonly Address[],
+  visit: (a: Address | undefined, b: Address | undefined) => void,
 ): void {
-  for (let i = 0, j = 0; i < from.length || j < to.length;) {
-    const a = from[i];
-    const b = to[j];
-    const order = a === b ? 0 : a === undefined ? 1 : b === undefined ? -1 : compare(a, b);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
-    if (a !== b) visit(order <= 0 ? a : undefined, order >= 0 ? b : undefined);
+  let start = 0;
+  while (start < from.length && from[start] === to[start]) start++;
+  let [fromEnd, toEnd] = [from.length, to.length];
+  for (; Math.min(fromEnd, toEnd) > start && from[fromEnd - 1] === to[toEnd - 1]; fromEnd--) {
+    toEnd--;
   }
+  const unpaired = new Map<string, Address>();
+  for (let i = start; i < fromEnd; i++) unpaired.set(from[i]!.cidr, from[i]!);
+  for (let i = start; i < toEnd; i++) {
+    const b = to[i]!;
+    const a = unpaired.get(b.cidr);
+    unpaired.delete(b.cidr);
+    if (a !== b) visit(a, b);
+  }
+  for (const a of unpaired.values()) visit(a, undefined);
 }
 
 /** Whether two interfaces are equal in every field, addresses included. */
@@ -187,9 +189,6 @@ function equalLists(a: readonly Address[], b: readonly Address[]): boolean {
 }
 
 function sortedUnique(addresses: Address[]): Address[] {
-  if (addresses.every((it, i) => i === 0 || compareAddresses(addresses[i - 1]!, it) < 0)) {
-    return addresses;
-  }
   return addresses
     .map((address) => ({ address, key: sortKey(address) }))
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : compareTwins(a.address, b.address))
