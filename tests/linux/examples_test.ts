@@ -126,7 +126,7 @@ namespaceTest(import.meta.url, "dynamic_dns publishes public addresses, each onc
   const published: string[] = [];
   let refusals = 2;
   const server = serve(({ url }) => {
-    if (refusals-- > 0) return new Response(null, { status: 503 }); // no snapshot follows
+    if (refusals-- > 0) return new Response(null, { status: 503 }); // it tries again
     published.push(new URL(url).search.slice(1));
     return new Response();
   });

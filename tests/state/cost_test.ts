@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
 import { isMajorChange, majorReasons } from "../../state/impact.ts";
-import { assumeNormal, normalizeInterface } from "../../state/normalize.ts";
+import { assumeNormal, makeAddress, normalizeInterface } from "../../state/normalize.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { nic, reading, route } from "../support/states.ts";
 import { Tally } from "../support/tally.ts";
@@ -76,4 +76,23 @@ Deno.test("buildState() looks up no addresses of the others if an interface come
     assertEquals(diffStates(next, last).map(({ kind }) => kind), ["interface-removed"]);
   });
   assertEquals(reads["addresses"], undefined);
+});
+
+Deno.test("a difference of many addresses takes their CIDRs, and parses none", () => {
+  const own = new Tally();
+  const eth0 = (third: number) =>
+    assumeNormal({
+      ...ETH0,
+      addresses: Array.from(
+        { length: 100 },
+        (_, i) => own.of(makeAddress([192, 0, third, i], { prefixLength: 32 })),
+      ),
+    });
+  const before = build([eth0(1)], null);
+  const after = build([eth0(2)], before);
+  const reads = own.namesDuring(() => {
+    assertEquals(diffStates(before, after).length, 200);
+    assertEquals(majorReasons(before, after).length, 200);
+  });
+  assertEquals(reads, { cidr: 600 });
 });
