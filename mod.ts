@@ -33,7 +33,7 @@ import {
   type SnapshotOptions,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
-import { SnapshotStream, type StreamContext } from "./actor/streams.ts";
+import { type ReaderContext, snapshotIterator, snapshotStream } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
 import type { OpenedSource } from "./state/opened_source.ts";
@@ -148,12 +148,13 @@ export class NetworkMonitor extends EventTarget
    */
   snapshots(options?: SnapshotOptions): ReadableStream<Snapshot> {
     const { broadcast } = this.#runner;
-    return new SnapshotStream({ broadcast, options: resolveSnapshotOptions(options) }).readable;
+    return snapshotStream({ broadcast, options: resolveSnapshotOptions(options) });
   }
 
   /** Subscribes with default options. Leaving the loop ends the subscription, not the monitor. */
   [Symbol.asyncIterator](): AsyncIterator<Snapshot> {
-    return this.snapshots()[Symbol.asyncIterator]();
+    const { broadcast } = this.#runner;
+    return snapshotIterator({ broadcast, options: resolveSnapshotOptions() });
   }
 
   /**
@@ -294,18 +295,18 @@ export function watchNetwork(
   const cancelled = new AbortController();
   let runner: Runner | null = null;
   // async, so that a bad option errors the stream like any other failure
-  const open = async (): Promise<StreamContext> => {
+  const open = async (): Promise<ReaderContext> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
     runner = await openRunner({ ...options, signal });
     return { broadcast: runner.broadcast, options: subscription };
   };
   const opening = open();
-  return new SnapshotStream(opening, async (reason) => {
+  return snapshotStream(opening, async (reason) => {
     cancelled.abort(reason);
     await opening.catch(() => {});
     await runner?.closed;
-  }).readable;
+  });
 }
 
 async function openRunner(options?: MonitorOptions): Promise<Runner> {

@@ -6,6 +6,7 @@ import { sortedInterfaces } from "../state/interfaces.ts";
 import type { OpenedSource } from "../state/opened_source.ts";
 import type { Reading, Subscription } from "../state/ports.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
+import { Broadcast } from "./broadcast.ts";
 import { TimerSet } from "./clock.ts";
 import type { EventDispatcher } from "./events.ts";
 import {
@@ -19,7 +20,6 @@ import {
 import { pendingMs } from "./machine/reads.ts";
 import { backoffMs, step } from "./machine/step.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { Broadcast } from "./streams.ts";
 
 const LONG_BUILD_MS = 4;
 const PROBE_LIMIT_MS = 1_000; // how long a subscription may take to answer its canary

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { resolveSnapshotOptions, type SnapshotOptions } from "../../actor/options.ts";
-import { Broadcast, SnapshotStream } from "../../actor/streams.ts";
+import { Broadcast } from "../../actor/broadcast.ts";
+import { snapshotStream } from "../../actor/streams.ts";
 import { ManualClock, scriptedInterface } from "../../actor/testing.ts";
 import { TimerSet } from "../../actor/clock.ts";
 import { diffStates } from "../../state/diff.ts";
@@ -145,7 +146,7 @@ function broadcastOf(): {
     before = next;
   };
   const follow = (options: SnapshotOptions = {}): ReadableStream<Snapshot> =>
-    new SnapshotStream({ broadcast, options: resolveSnapshotOptions(options) }).readable;
+    snapshotStream({ broadcast, options: resolveSnapshotOptions(options) });
   publish("eth0");
   return { broadcast, publish, follow };
 }
@@ -165,7 +166,7 @@ Deno.test("Broadcast holds and visits a stream only while a read is pending", as
 });
 
 skippable({
-  name: "100000 abandoned streams are collected as garbage",
+  name: "100000 abandoned streams and iterators are collected as garbage",
   needs: [read, run],
   async fn() {
     const program = "tests/support/programs/abandoned_streams.ts";

@@ -118,7 +118,7 @@ export function publish(it: OpenSetting, address: string, ...more: Interface[]):
 /** The result of a read that needs no time; null while it waits. */
 export async function poll(
   it: OpenSetting,
-  reading: Promise<ReadableStreamReadResult<Snapshot>>,
+  reading: Promise<{ value?: Snapshot | undefined }>,
 ): Promise<Snapshot | null> {
   let got: Snapshot | null = null;
   void reading.then(({ value }) => got = value ?? null);

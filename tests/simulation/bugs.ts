@@ -51,11 +51,11 @@ export const BUGS: readonly PlantedBug[] = [
     "return key + String.fromCharCode(prefixLength);": "return key;",
   }),
   edit("queue of a stream unbounded", "actor/streams.ts", {
-    "    this.#forgetRead();\n    this.#isNew = false;": "    this.#isNew = false;",
+    "    this.forgetRead();\n    this.#isNew = false;": "    this.#isNew = false;",
   }),
   edit("read given up not noticed", "actor/streams.ts", {
-    "if (!this.readable.locked) this.#forgetRead();": "",
-    "if (held) this.#forgetRead();": "",
+    "if (!stream.locked) reader.forgetRead();": "",
+    "if (held) reader.forgetRead();": "",
   }),
   edit("no second round before drift", "actor/machine/reads.ts", {
     "quiet || check.rounds >= MAX_ROUNDS": "quiet || check.rounds >= 1",
@@ -153,7 +153,7 @@ export const BUGS: readonly PlantedBug[] = [
       "return isUrgent ? 0 : lastRead.endedAt + rest;",
   }),
   edit("closed is not checked after user code", "actor/streams.ts", {
-    "if (!this.#ended) this.#controller.enqueue(snapshot);": "this.#controller.enqueue(snapshot);",
+    "if (!this.ended) this.#sink.deliver(snapshot);": "this.#sink.deliver(snapshot);",
   }, {
     file: "actor/runner.ts",
     from: "this.#options.ignoreInterface?.remember(sortedInterfaces(state));",
@@ -204,7 +204,7 @@ export const BUGS: readonly PlantedBug[] = [
   edit("reason missing", "state/impact.ts", {
     "if (fields.length > 0) {": "if (fields.length > 1) {",
   }),
-  edit("long sleep forgotten after a short one", "actor/streams.ts", {
+  edit("long sleep forgotten after a short one", "actor/broadcast.ts", {
     "if (sleep !== null && ": "if (sleep === undefined && ",
   }),
   edit("route change taken for drift", "state/diff.ts", {

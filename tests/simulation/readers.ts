@@ -23,6 +23,8 @@ export class Reader {
   readonly #options: Omit<SnapshotOptions, "signal">;
   readonly #abort = new AbortController();
   readonly #stream: ReadableStream<Snapshot>;
+  /** What a loop iterates over. */
+  readonly #iterable: AsyncIterable<Snapshot>;
   readonly #how: How;
   #reader: ReadableStreamDefaultReader<Snapshot> | null = null;
   /** The snapshot that changes are compared with. */
@@ -49,6 +51,7 @@ export class Reader {
     this.#options = options;
     this.#how = how;
     this.#stream = monitor.snapshots({ ...options, signal: this.#abort.signal });
+    this.#iterable = Object.keys(options).length === 0 ? monitor : this.#stream;
     if (options.initial === false) this.#last = monitor.current;
     if (how === "loop") void this.#loop();
     else this.#reader = this.#stream.getReader();
@@ -119,7 +122,7 @@ export class Reader {
   async #loop(): Promise<void> {
     this.#begin();
     try {
-      for await (const snapshot of this.#stream) {
+      for await (const snapshot of this.#iterable) {
         this.#take(snapshot);
         if (this.#leaving) throw LEAVING;
         this.#begin();

@@ -1,5 +1,5 @@
 /**
- * Abandons 100,000 streams of a monitor and prints how many bytes of the heap each of them still takes after a
+ * Abandons 100,000 streams and iterators of a monitor and prints how many bytes of the heap each of them still takes after a
  * garbage collection. Run with `--v8-flags=--expose-gc`.
  *
  * @module
@@ -18,6 +18,7 @@ const { signal } = new AbortController();
 
 /** A reader that gets one snapshot, asks for another and leaves. */
 async function abandon(n: number): Promise<void> {
+  if (n % 3 === 0) return void await monitor[Symbol.asyncIterator]().next();
   const stream = monitor.snapshots(n % 100 ? { settleMs: 500 } : { majorOnly: true, signal });
   const reader = stream.getReader();
   await reader.read();
