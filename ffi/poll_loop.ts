@@ -290,9 +290,9 @@ function resolveReady(entry: Entry, revents: number | null): void {
 function encodeSet(wakeDescriptor: number, waiting: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array((waiting.length + 1) * POLLFD_SIZE);
   const view = new DataView(set.buffer);
-  [wakeDescriptor, ...waiting.map((entry) => entry.descriptor)].forEach((descriptor, i) => {
-    view.setInt32(i * POLLFD_SIZE, descriptor, true);
+  for (let i = 0; i <= waiting.length; i++) {
+    view.setInt32(i * POLLFD_SIZE, i === 0 ? wakeDescriptor : waiting[i - 1]!.descriptor, true);
     view.setInt16(i * POLLFD_SIZE + 4, POLLIN, true);
-  });
+  }
   return set;
 }

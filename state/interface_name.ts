@@ -15,7 +15,8 @@ const SEQUENCE =
  * hexadecimal digits in the name itself becomes `\x5c`.
  */
 export function interfaceName(bytes: Uint8Array): string {
-  const text = String.fromCharCode(...bytes);
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
   if (!/[\\\x80-\xff]/.test(text)) return text;
   return text
     .replace(ESCAPE_LOOK_ALIKE, "\\x5c")

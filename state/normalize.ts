@@ -102,13 +102,13 @@ export function makeAddress(
 }
 
 /**
- * Freezes an interface whose addresses are in normal form, sorted and without duplicate CIDRs, and marks it
- * as normal. A source that keeps its addresses this way saves the check: 20 ms for 10,000 addresses.
+ * Freezes a route with addresses in normal form, or an interface whose addresses are, sorted and without duplicate
+ * CIDRs, and marks it as normal. A source that makes them this way saves the check: 20 ms for 10,000 addresses.
  */
-export function assumeNormal(nic: Interface): Interface {
-  NORMAL.add(nic);
-  Object.freeze(nic.addresses);
-  return Object.freeze(nic);
+export function assumeNormal<T extends Interface | DefaultRoute>(value: T): T {
+  NORMAL.add(value);
+  if ("addresses" in value) Object.freeze(value.addresses);
+  return Object.freeze(value);
 }
 
 /**

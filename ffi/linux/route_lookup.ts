@@ -3,6 +3,7 @@
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed: the
 // events after which to look them up are at the end.
 import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
+import { assumeNormal } from "../../state/normalize.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
   compareHops,
@@ -30,7 +31,7 @@ export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 /** The default routes at this moment. */
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
-  gateway: readonly number[] | null; // of the IPv4 route, parsed once: each address of a storm is compared with it
+  gateway: IpBytes | null; // of the IPv4 route: each address of a storm is compared with it
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
@@ -88,7 +89,7 @@ function makeProbe(text: string): Probe {
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */
 export class RouteLookup {
-  current: DefaultRouteAnswer | null = null; // the last answer, while nothing has changed since
+  current: DefaultRouteAnswer | null = null; // the last answer, while it need not be asked for again
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
   readonly #uncovered = new Set<Half>();
   readonly #families = { ipv4: true, ipv6: true }; // those to ask about
@@ -108,9 +109,8 @@ export class RouteLookup {
     this.current = null;
   }
 
-  /** The default routes of both families: the same object if the kernel need not be asked again. */
+  /** Asks for the default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
-    if (this.current !== null) return this.current;
     const halves = HALVES.filter(({ family }) => this.#families[family]);
     if (halves.length === 0) return NO_DEFAULTS;
     const answers = new Map<Uint8Array, RouteMessage | null>();
@@ -145,7 +145,7 @@ export class RouteLookup {
     );
     return this.current = {
       routes: { ipv4, ipv6 },
-      gateway: parseIp(ipv4?.gateway ?? ""),
+      gateway: ipv4 && chosen[0]!.hops[0]!.gateway,
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
       expiresInSeconds: earliest(chosen),
@@ -216,12 +216,12 @@ function publishedRoute(
   const [hop] = hops;
   const name = hop === undefined ? null : links.nameOf(hop.index);
   if (hop === undefined || name === null) return null;
-  return {
+  return assumeNormal({
     interface: name,
     gateway: hop.gateway === null ? null : formatIp(hop.gateway),
     source: source === null ? null : formatIp(source),
     metric: route.metric,
-  };
+  });
 }
 
 /** What to look up after an event. */
@@ -284,10 +284,11 @@ function routeOf({ family }: AddressMessage, { routes }: DefaultRouteAnswer): De
 }
 
 /** Whether the IPv4 address is in the subnet, which is the peer's on a point-to-point link. */
-function isInSubnet(ip: readonly number[], { local, peer, prefixLength }: AddressMessage): boolean {
+function isInSubnet(ip: IpBytes, { local, peer, prefixLength }: AddressMessage): boolean {
   const subnet = peer ?? local;
-  return ip.every((byte, i) => {
+  for (let i = 0; i < ip.length; i++) {
     const bits = Math.min(Math.max(prefixLength - 8 * i, 0), 8);
-    return (byte ^ subnet[i]!) >> (8 - bits) === 0;
-  });
+    if ((ip[i]! ^ subnet[i]!) >> (8 - bits) !== 0) return false;
+  }
+  return true;
 }

@@ -102,7 +102,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     if (!this.#isDrained) this.#drain();
     this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
-      const answer = this.#context.runtime.askRoutes(this.lookup, this.table);
+      const answer = this.lookup.current ??
+        this.#context.runtime.askRoutes(this.lookup, this.table);
       const changes = this.#changes;
       const isNew = answer !== this.#defaults;
       const drained = !isNew || this.#drain();
