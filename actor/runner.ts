@@ -122,19 +122,15 @@ export class Runner {
     }
     this.#refreshes.clear();
     for (const id of [...this.#subscriptions.keys()]) this.#release(id);
-    void this.#releaseAll();
+    // waits for subscriptions that are being disposed, and for no other call of the source
+    void Promise.all(this.#releases)
+      .then(() => this.#attempt("release the source", () => this.#opened.dispose()))
+      .then(this.#released.resolve);
     this.observer?.onHealth(this.health);
     return this.closed;
   }
 
   readonly #onAbort = (): void => void this.close(this.#options.signal?.reason);
-
-  /** Waits for subscriptions that are being disposed, and for no other call of the source. */
-  async #releaseAll(): Promise<void> {
-    await Promise.all(this.#releases);
-    await this.#attempt("release the source", () => this.#opened.dispose());
-    this.#released.resolve();
-  }
 
   /** Runs to completion: an input that comes while effects are performed waits for its turn. */
   #dispatch(input: Input): void {

@@ -112,8 +112,11 @@ export function formatReasons(reasons: readonly Reason[]): string {
 }
 
 /** Formats a default route, as in `eth0 via 192.0.2.254 from 192.0.2.1 metric 100`; null is `none`. */
-export function formatRoute(route: DefaultRoute | null): string {
-  return escapeText(routeText(route));
+export function formatRoute(route: DefaultRoute | null, fields = ROUTE): string {
+  if (route === null) return "none";
+  const parts = fields.filter(([field]) => route[field] !== null)
+    .map(([field, word]) => `${word} ${route[field]}`);
+  return escapeText([formatName(route.interface), ...parts].join(" "));
 }
 
 /** Formats a duration in days and hours, hours and minutes, minutes and seconds, seconds, or milliseconds. */
@@ -210,15 +213,15 @@ function flagsText(from: Address, to: Address): string {
 
 /** Shows only what differs of the previous route. */
 function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason): string {
-  if (to === null) return `${family} has no default route (was ${routeText(from, HOP)})`;
+  if (to === null) return `${family} has no default route (was ${formatRoute(from, HOP)})`;
   const name = formatName(to.interface);
   if (from?.interface !== to.interface) {
-    const was = from && ` (was ${routeText(from, HOP)})`;
-    return `${family} now leaves by ${routeText(to, HOP)}${was ?? ""}`;
+    const was = from && ` (was ${formatRoute(from, HOP)})`;
+    return `${family} now leaves by ${formatRoute(to, HOP)}${was ?? ""}`;
   }
   const differing = ROUTE.filter(([field]) => from[field] !== to[field]);
   if (differing.length === 0) return `${family} leaves by ${name}, which was created again`;
-  const [now, before] = [to, from].map((route) => routeText(route, differing).slice(name.length));
+  const [now, before] = [to, from].map((route) => formatRoute(route, differing).slice(name.length));
   const [field] = differing[0]!;
   const was = differing.length === 1 && to[field] !== null ? from[field] : null;
   const old = was ?? (before?.trim() || "direct");
@@ -232,13 +235,6 @@ export function errorText(error: unknown): string {
   } catch {
     return "An error that cannot be printed";
   }
-}
-
-function routeText(route: DefaultRoute | null, fields = ROUTE): string {
-  if (route === null) return "none";
-  const parts = fields.filter(([field]) => route[field] !== null)
-    .map(([field, word]) => `${word} ${route[field]}`);
-  return [formatName(route.interface), ...parts].join(" ");
 }
 
 /** Quotes a name that could be mistaken for other words: on Windows names contain spaces. */

@@ -3,7 +3,6 @@ import type { Clock, NetworkSource } from "./ports.ts";
 
 /** A source that is ready to be subscribed to. */
 export interface OpenedSource {
-  /** The source. */
   readonly source: NetworkSource;
   /** Why it polls although events were asked for; null otherwise. */
   readonly reason: string | null;

@@ -175,10 +175,6 @@ export function beginNextRead(draft: Draft): void {
   }
   draft.nextReadAt = null;
   draft.nextRead = null;
-  begin(draft, request);
-}
-
-function begin(draft: Draft, request: ReadRequest): void {
   const socket = syncedSocket(draft);
   // without a table this read serves a pending event too: if it fails, the subscription must be replaced
   const covers = draft.changePending && draft.tableless && socket !== null;

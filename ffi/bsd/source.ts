@@ -65,7 +65,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
 
   /** The routing socket and the other wake-up sources, as far as they are open. */
   get listeners(): readonly string[] {
-    return this.#subscription?.listening ?? [];
+    return [...this.#subscription?.listening.keys() ?? []];
   }
 
   /** Throws SystemCallError if the kernel refuses reads or, if `listens`, a routing socket, as sandboxes do. */
@@ -107,7 +107,7 @@ class BsdSubscription implements Subscription {
   readonly #counters: Counters;
   readonly #port: BsdPort; // the routing socket
   readonly #socket: EventSocket<BsdEvent>; // drains `#port`
-  readonly #listening = new Map<string, EventSocket<BsdEvent>>(); // by name
+  readonly listening = new Map<string, EventSocket<BsdEvent>>(); // the open wake-up sources by name
   readonly #loops: Promise<void>[] = []; // over the wake-up sources other than the routing socket
   readonly #pending = new PendingEvents();
   readonly #canary: Canary;
@@ -131,10 +131,6 @@ class BsdSubscription implements Subscription {
       const port = open(syscalls, options.trace);
       if (port !== null) this.#loops.push(this.#listen(port));
     }
-  }
-
-  get listening(): readonly string[] {
-    return this.#disposed === null ? [...this.#listening.keys()] : [];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
@@ -161,12 +157,12 @@ class BsdSubscription implements Subscription {
 
   ref(): void {
     this.#recheck.ref();
-    for (const { watch } of this.#listening.values()) watch.ref();
+    for (const { watch } of this.listening.values()) watch.ref();
   }
 
   unref(): void {
     this.#recheck.unref();
-    for (const { watch } of this.#listening.values()) watch.unref();
+    for (const { watch } of this.listening.values()) watch.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -177,7 +173,8 @@ class BsdSubscription implements Subscription {
     this.#canary.close();
     this.#stopClock();
     this.#recheck.cancel();
-    const closed = Array.from(this.#listening.values(), (socket) => socket.close());
+    const closed = Array.from(this.listening.values(), (socket) => socket.close());
+    this.listening.clear();
     await Promise.all([...closed, ...this.#loops]);
     this.#port.close();
   }
@@ -185,7 +182,7 @@ class BsdSubscription implements Subscription {
   #open(port: BsdPort, stormPauseMs?: number): EventSocket<BsdEvent> {
     const watch = this.#runtime.pollLoop.watch(port.descriptor, stormPauseMs);
     const socket = new EventSocket(port, watch);
-    this.#listening.set(port.name, socket);
+    this.listening.set(port.name, socket);
     return socket;
   }
 
@@ -197,7 +194,7 @@ class BsdSubscription implements Subscription {
     } catch {
       // reconcile finds what it would have reported
     }
-    this.#listening.delete(port.name);
+    this.listening.delete(port.name);
     await socket.close();
     port.close();
   }

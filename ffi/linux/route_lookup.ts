@@ -89,7 +89,8 @@ function makeProbe(text: string): Probe {
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */
 export class RouteLookup {
-  current: DefaultRouteAnswer | null = null; // the last answer, while it need not be asked for again
+  /** The last answer; null once a route may have been removed, or its source changed: then it is asked for again. */
+  current: DefaultRouteAnswer | null = null;
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
   readonly #uncovered = new Set<Half>();
   readonly #families = { ipv4: true, ipv6: true }; // those to ask about
@@ -101,11 +102,6 @@ export class RouteLookup {
    */
   invalidate(): void {
     this.#families.ipv4 = this.#families.ipv6 = true;
-    this.current = null;
-  }
-
-  /** A route may have been removed, or its source changed: asks again about families in which a route matched. */
-  recheck(): void {
     this.current = null;
   }
 

@@ -230,7 +230,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const last = current ?? this.#defaults;
     const { again, ask } = routeEffect(event, table, last, current?.isPlain === true);
     if (ask === "all") lookup.invalidate();
-    else if (ask === "known") lookup.recheck();
+    else if (ask === "known") lookup.current = null;
     if (!again) return;
     this.#recheckMs = FIRST_RECHECK_MS;
     this.#recheck.set(this.#recheckMs);

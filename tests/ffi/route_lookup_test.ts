@@ -291,7 +291,7 @@ Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at fir
   assertEquals(covered.asked.at(-1)?.length, 6); // the first probes alone again
 });
 
-Deno.test("RouteLookup.ask() asks again after recheck(), and about a family without a default route after invalidate()", () => {
+Deno.test("RouteLookup.ask() asks about a family without a default route again only after invalidate()", () => {
   const kernel = new FakeRoutes([{ to: ALL6, ...viaEth0 }]);
   const lookup = new RouteLookup();
   const families = () =>
@@ -300,16 +300,13 @@ Deno.test("RouteLookup.ask() asks again after recheck(), and about a family with
   const answer = lookup.ask(kernel.ask, LINKS);
   assertStrictEquals(lookup.current, answer);
   assertEquals(families(), new Set(["IPv4", "IPv6"]));
-  lookup.recheck();
   assertEquals(lookup.ask(kernel.ask, LINKS), answer);
   assertEquals(families(), new Set(["IPv6"]));
   lookup.invalidate();
   assertEquals(lookup.ask(kernel.ask, LINKS), answer);
   assertEquals(families(), new Set(["IPv4", "IPv6"]));
   const none = new FakeRoutes([]);
-  lookup.recheck();
   lookup.ask(none.ask, LINKS);
-  lookup.recheck();
   none.asked.splice(0);
   assertEquals(lookup.ask(none.ask, LINKS), NO_DEFAULTS);
   assertEquals(none.asked, []);
@@ -325,12 +322,11 @@ Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", ()
   assertEquals(indexes, [2, 3]);
 });
 
-Deno.test("RouteLookup.ask() asks again after recheck() while a route matches that may hide the default route", () => {
+Deno.test("RouteLookup.ask() asks again while a route matches that may hide the default route", () => {
   const low = { to: LOW4, dev: 3 };
   for (const hiding of [[low, { to: HIGH4, type: UNREACHABLE }], [{ to: "23.0.0.0/8", dev: 3 }]]) {
     const lookup = new RouteLookup();
     assertEquals(lookup.ask(new FakeRoutes(hiding).ask, LINKS).routes.ipv4, null);
-    lookup.recheck();
     const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }]);
     assertEquals(lookup.ask(kernel.ask, LINKS).routes.ipv4, eth0);
   }
