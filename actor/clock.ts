@@ -27,7 +27,6 @@ function timer(id: Parameters<typeof Deno.refTimer>[0]): Timer {
  */
 const SLICES = 5;
 
-/** How a call ended. */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T; readonly error?: undefined }
   | { readonly ok: false; readonly error: unknown };
@@ -55,7 +54,6 @@ export class TimerSet {
     this.refd = refd;
   }
 
-  /** Lets the timers keep the process alive, or not. */
   setRefd(refd: boolean): void {
     this.refd = refd;
     for (const timer of this.#timers) refd ? timer.ref() : timer.unref();

@@ -16,7 +16,6 @@ export const PROBES = {
   IPv6: [["2a0f::1", "2c0f::1", "2d00::1"], ["3ffe::1", "3000::1"]],
 } as const;
 
-/** A next hop. */
 export interface Hop {
   readonly index: number; // the index of the interface
   readonly gateway: IpBytes | null; // null if the destination is on the link

@@ -171,12 +171,10 @@ export class PendingEvents {
   readonly #kinds = new Set<SourceEvent["kind"]>();
   readonly #resumes: Resumed[] = [];
 
-  /** Whether there is nothing to take. */
   get isEmpty(): boolean {
     return this.#kinds.size === 0 && this.#resumes.length === 0;
   }
 
-  /** Adds an event. */
   add(event: SourceEvent): void {
     if (event.kind !== "resumed") this.#kinds.add(event.kind);
     else if (this.#resumes.length < MAX_RESUMES) this.#resumes.push(event);

@@ -8,7 +8,6 @@ import type { Address, Interface } from "../state/types.ts";
 
 const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: false, routes: false });
 
-/** How to poll. */
 interface PollingSourceOptions {
   intervalMs: number; // milliseconds between two polls
   clock: Clock; // where the timer comes from

@@ -21,7 +21,6 @@ export class SuspendClock {
   readonly #listeners = new Set<(event: SourceEvent) => void>();
   #difference: number | null;
 
-  /** Starts from the current readings of the clocks. */
   constructor(clocks: SleepClocks) {
     this.#clocks = clocks;
     this.#difference = readDifference(clocks);

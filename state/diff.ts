@@ -71,7 +71,6 @@ export function sameInterfaces(a: State, b: State): boolean {
   return diffInterfaces(a, b).length === 0;
 }
 
-/** Whether two states have equal default routes. */
 export function sameRoutes(a: State, b: State): boolean {
   return pairRoutes(a, b).every(({ from, to }) => equalRoutes(from, to));
 }
@@ -92,7 +91,6 @@ export function pairRoutes(previous: State, next: State): readonly RoutePair[] {
   ];
 }
 
-/** Freezes a list and its items. */
 export function freezeList<T>(list: T[]): readonly T[] {
   if (list.length === 0) return NONE;
   for (const item of list) Object.freeze(item);
@@ -131,18 +129,16 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
 }
 
 /** The wake-up from sleep that lies between two states; null if there is none. */
-function resumeBetween(
-  previous: State,
-  next: State,
-): { readonly at: number; readonly sleptMs: number } | null {
+function resumeBetween(previous: State, next: State): Change & { kind: "resumed" } | null {
   const { resumedAt: at, sleptMs } = next;
   if (at === null || sleptMs === null) return null;
-  return at === previous.resumedAt && sleptMs === previous.sleptMs ? null : { at, sleptMs };
+  const isKnown = at === previous.resumedAt && sleptMs === previous.sleptMs;
+  return isKnown ? null : { kind: "resumed", at, sleptMs };
 }
 
 function pushResumeAndSource(changes: Change[], previous: State, next: State): void {
   const resume = resumeBetween(previous, next);
-  if (resume !== null) changes.push({ kind: "resumed", ...resume });
+  if (resume !== null) changes.push(resume);
   const { knows: { links, addressFlags, routes }, resumedAt, sleptMs } = next;
   const before = previous.knows;
   const isResumeLost = resume === null &&

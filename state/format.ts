@@ -16,7 +16,6 @@ import type {
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** A name that needs no quotes. */
 const PLAIN_NAME = /^[\w.:@+-]+$/;
 
 /** A flag, its adjective, and what to say of an address that got or lost it. */
@@ -28,7 +27,6 @@ const ADDRESS_FLAGS = [
   ["permanent", "", "is permanent", "has a limited lifetime"], // no adjective, because most are
 ] as const;
 
-/** What to say of a changed field of an interface. */
 const FIELD_TEXTS: Readonly<Record<string, (from: Interface, to: Interface) => string>> = {
   kind: (from, to) => `is of kind ${to.kind} (was ${from.kind})`,
   index: (from, to) => `has index ${to.index} (was ${from.index})`,

@@ -33,7 +33,6 @@ export function findInterface(state: State, name: string): Interface | undefined
   return Object.hasOwn(state.interfaces, name) ? state.interfaces[name] : undefined;
 }
 
-/** Compares interfaces for sorting: by index, then name. */
 export function compareInterfaces(a: Interface, b: Interface): number {
   if (a.index !== b.index) return a.index - b.index;
   return a.name === b.name ? 0 : a.name < b.name ? -1 : 1;

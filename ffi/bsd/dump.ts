@@ -22,7 +22,6 @@ import {
 } from "./messages.ts";
 import * as C from "./systems.ts";
 
-/** An interface as the kernel lists it. */
 export interface ListedInterface {
   readonly link: Link;
   readonly addresses: InterfaceAddress[];

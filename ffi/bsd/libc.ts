@@ -65,7 +65,6 @@ const LIBC_SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Symbols = typeof LIBC_SYMBOLS;
-/** The loaded functions. */
 export type LibcFunctions = Deno.DynamicLibrary<Symbols>["symbols"];
 
 const PLACES = {

@@ -129,7 +129,6 @@ export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
   return Object.values(noise).includes(u32(bytes, event_code)) ? NOISE : CHANGED;
 }
 
-/** A kernel event as a line of text. */
 export function formatKernelEvent(bytes: Uint8Array): string {
   return `kernel event ${u32(bytes, kev_subclass)}.${u32(bytes, event_code)}`;
 }
@@ -268,8 +267,9 @@ export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8
   if (family === C.AF_INET) return addressOf(bytes, at, "IPv4");
   if (family !== layout.inet6) return null;
   const address = addressOf(bytes, at, "IPv6");
+  const isLocalMulticast = address[0] === 0xff && [1, 2].includes(address[1]! & 0x0f); // RFC 4291, 2.7
   // KAME embeds the scope; with net.inet6.ip6.in6_embedded_scope=0 it is in sin6_scope_id instead.
-  if (hasScope(address)) address[2] = address[3] = 0;
+  if (isLinkLocal(address) || isLocalMulticast) address[2] = address[3] = 0;
   return address;
 }
 
@@ -307,11 +307,6 @@ export function decodePrefixLength(bytes: Uint8Array, at: number, family: Family
 /** AF_*; 0 if it is absent. The kernel may write a family although the length is zero. */
 function sockaddrFamily(bytes: Uint8Array, at: number): number {
   return at === ABSENT || bytes[at] === 1 || at + 1 >= bytes.length ? 0 : bytes[at + 1]!;
-}
-
-/** fe80::/10, and multicast of interface-local and link-local scope (RFC 4291, 2.7). */
-function hasScope(address: Uint8Array): boolean {
-  return isLinkLocal(address) || (address[0] === 0xff && [1, 2].includes(address[1]! & 0x0f));
 }
 
 /** Copies the address; bytes beyond the end of the sockaddr are zero. */

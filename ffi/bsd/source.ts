@@ -44,7 +44,6 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  /** Uses a loaded runtime; `release` releases it. */
   constructor(runtime: BsdRuntime, options: EventSourceOptions, release: () => Promise<void>) {
     this.#runtime = runtime;
     this.#options = options;

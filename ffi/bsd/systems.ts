@@ -153,7 +153,6 @@ export interface Offsets {
   readonly addresses: number; // i32: which sockaddrs follow
 }
 
-/** A route message. */
 export interface RouteHeader extends Offsets {
   readonly about: "route";
   readonly flags: number; // i32: RTF_*
@@ -162,7 +161,6 @@ export interface RouteHeader extends Offsets {
   readonly error: number; // i32: why the request failed
 }
 
-/** A link message. */
 export interface LinkHeader extends Offsets {
   readonly about: "link";
   readonly flags: number; // i32: IFF_*
@@ -283,7 +281,6 @@ const freebsd = {
   bootClock: FREEBSD.CLOCK_MONOTONIC,
 };
 
-/** The systems that have an event source here. */
 export const SYSTEMS = { darwin, freebsd } as const;
 export type BsdSystemName = keyof typeof SYSTEMS;
 export type BsdSystem = typeof SYSTEMS[BsdSystemName];

@@ -6,7 +6,6 @@ import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import * as C from "./constants.ts";
 import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 
-/** The flags that are published. */
 const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
   C.IFA_F_DEPRECATED | C.IFA_F_TEMPORARY | C.IFA_F_PERMANENT;
 
@@ -22,7 +21,6 @@ interface Entry {
   readonly isGone: boolean;
 }
 
-/** One link with its addresses. */
 interface Row {
   link: LinkMessage | null;
   kind: InterfaceKind; // of the link
@@ -125,7 +123,6 @@ export class LinkTable {
     return known !== null && sameAddress(known.message, message) ? known : null;
   }
 
-  /** An address was removed. */
   deleteAddress(message: AddressMessage): boolean {
     const row = this.#rows.get(message.index);
     if (row === undefined) return false;
@@ -165,7 +162,6 @@ export class LinkTable {
     return findEntry(this.#rows.get(message.index)?.entries ?? [], message).known !== null;
   }
 
-  /** The name of a link. */
   nameOf(index: number): string | null {
     return this.#rows.get(index)?.link?.name ?? null;
   }
@@ -180,7 +176,6 @@ export class LinkTable {
     return ((this.#rows.get(index)?.link?.flags ?? 0) & C.IFF_UP) !== 0;
   }
 
-  /** Whether the link has an address of the family. */
   hasAddress(index: number, family: Address["family"]): boolean {
     const entries = this.#rows.get(index)?.entries ?? [];
     return entries.some(({ isGone, message }) => !isGone && message.family === family);

@@ -4,7 +4,6 @@ import { DecodeError } from "../../state/errors.ts";
 import type { IpBytes } from "../../state/ip.ts";
 import * as C from "./constants.ts";
 
-/** One message of a datagram. */
 export interface NetlinkMessage {
   type: number; // NLMSG_* or RTM_*
   flags: number; // NLM_F_*
@@ -96,22 +95,19 @@ export function align4(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** The u16 at an offset that is known to lie inside. */
+// The offsets given to these functions are known to lie inside.
 export function u16(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8);
 }
 
-/** The u32 at an offset that is known to lie inside. */
 export function u32(bytes: Uint8Array, at: number): number {
   return i32(bytes, at) >>> 0;
 }
 
-/** The i32 at an offset that is known to lie inside. */
 export function i32(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
-/** Writes a u32. */
 export function setU32(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (8 * i);
 }

@@ -28,7 +28,6 @@ export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null
 /** What a lookup needs to know about interfaces. */
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
-/** The default routes at this moment. */
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
   gateway: IpBytes | null; // of the IPv4 route: each address of a storm is compared with it
@@ -105,7 +104,6 @@ export class RouteLookup {
     this.current = null;
   }
 
-  /** Asks for the default routes of both families. */
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
     const halves = HALVES.filter(({ family }) => this.#families[family]);
     if (halves.length === 0) return NO_DEFAULTS;
@@ -139,12 +137,13 @@ export class RouteLookup {
     const [ipv4 = null, ipv6 = null] = chosen.map((it, i) =>
       it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
     );
+    const expiries = chosen.flatMap((it) => it?.route.expiresInSeconds ?? []);
     return this.current = {
       routes: { ipv4, ipv6 },
       gateway: ipv4 && chosen[0]!.hops[0]!.gateway,
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
-      expiresInSeconds: earliest(chosen),
+      expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
     };
   }
 }
@@ -199,11 +198,6 @@ function sourceQuery({ hops, probe }: Found): Uint8Array {
   return encodeRouteQuery(probe.destination, options);
 }
 
-function earliest(routes: readonly (Found | null)[]): number | null {
-  const seconds = routes.flatMap((it) => it?.route.expiresInSeconds ?? []);
-  return seconds.length === 0 ? null : Math.min(...seconds);
-}
-
 function publishedRoute(
   { hops, route }: Found,
   source: IpBytes | null,
@@ -220,7 +214,6 @@ function publishedRoute(
   });
 }
 
-/** What to look up after an event. */
 export interface RouteEffect {
   readonly ask: "nothing" | "known" | "all"; // "known": the default routes found last; "all": also new ones
   readonly again: boolean; // once more a little later: the kernel removes routes after it announces the event

@@ -30,7 +30,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   #checked: NetlinkEventSocket | null = null; // opened by `check()`, for the first subscription
   #disposed: Promise<void> | null = null;
 
-  /** Uses a loaded runtime; `release` releases it. */
   constructor(runtime: LinuxRuntime, options: EventSourceOptions, release: () => Promise<void>) {
     this.#runtime = runtime;
     this.#options = options;
@@ -75,7 +74,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     }
   }
 
-  /** Joins the multicast groups. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     const { LinuxSubscription, NetlinkEventSocket } =
       await (listening ??= import("./subscription.ts"));
@@ -132,7 +130,6 @@ export class LinuxRuntime {
   wakeups: Wakeups | null = null; // the poll and the clocks, while somebody listens
   #idleSocket: RequestSocket | null = null; // an open socket that nobody uses
 
-  /** Uses loaded functions; `unload` unloads them. */
   constructor(syscalls: Syscalls, unload: () => void) {
     this.syscalls = syscalls;
     this.#unload = unload;
@@ -161,7 +158,6 @@ export class LinuxRuntime {
     else socket.close();
   }
 
-  /** Waits for the poll to end and unloads the library. */
   async dispose(): Promise<void> {
     await this.wakeups?.close();
     this.#idleSocket?.close();

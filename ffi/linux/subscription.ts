@@ -40,7 +40,6 @@ export interface SubscriptionContext extends EventSourceOptions {
   counters: Counters; // incremented by the subscription
 }
 
-/** A subscription to the kernel's events. */
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
   readonly port: NetlinkEventSocket; // the event socket
   readonly #context: SubscriptionContext;
@@ -268,7 +267,6 @@ export class Wakeups implements PollPort {
   readonly #expirations = new Uint8Array(8);
   #clockSet = false;
 
-  /** Opens the timer. */
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
     this.clock = new SuspendClock({
@@ -304,7 +302,6 @@ export class Wakeups implements PollPort {
     this.clock.check(true);
   }
 
-  /** Waits for the poll to end. */
   async close(): Promise<void> {
     await this.pollLoop.idle();
     this.#syscalls.close(this.wakeDescriptor);

@@ -48,7 +48,6 @@ export const LIBC_SYMBOLS = {
   __errno_location: { parameters: [], result: USIZE, optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The loaded functions. */
 export type LibcFunctions = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
 
 /**
@@ -132,7 +131,6 @@ function int(value: number): Int32Array<ArrayBuffer> {
   return INT;
 }
 
-/** The system calls of Linux. */
 export class Syscalls {
   readonly #libc: LibcFunctions;
   readonly #length = new Uint32Array(1);
