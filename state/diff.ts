@@ -57,7 +57,19 @@ export function diffStates(previous: State, next: State): readonly Change[] {
   for (const pair of pairRoutes(previous, next)) {
     if (!equalRoutes(pair.from, pair.to)) changes.push({ kind: "default-route-changed", ...pair });
   }
-  pushResumeAndSource(changes, previous, next);
+  const resume = resumeBetween(previous, next);
+  if (resume !== null) changes.push(resume);
+  const { knows: { links, addressFlags, routes }, resumedAt, sleptMs } = next;
+  const before = previous.knows;
+  const isResumeLost = resume === null &&
+    (previous.resumedAt !== resumedAt || previous.sleptMs !== sleptMs);
+  if (
+    isResumeLost || before.links !== links || before.addressFlags !== addressFlags ||
+    before.routes !== routes
+  ) {
+    const knows = Object.freeze({ links, addressFlags, routes });
+    changes.push({ kind: "source-changed", knows, resumedAt, sleptMs });
+  }
   return freezeList(changes);
 }
 
@@ -134,22 +146,6 @@ function resumeBetween(previous: State, next: State): Change & { kind: "resumed"
   if (at === null || sleptMs === null) return null;
   const isKnown = at === previous.resumedAt && sleptMs === previous.sleptMs;
   return isKnown ? null : { kind: "resumed", at, sleptMs };
-}
-
-function pushResumeAndSource(changes: Change[], previous: State, next: State): void {
-  const resume = resumeBetween(previous, next);
-  if (resume !== null) changes.push(resume);
-  const { knows: { links, addressFlags, routes }, resumedAt, sleptMs } = next;
-  const before = previous.knows;
-  const isResumeLost = resume === null &&
-    (previous.resumedAt !== resumedAt || previous.sleptMs !== sleptMs);
-  if (
-    isResumeLost || before.links !== links || before.addressFlags !== addressFlags ||
-    before.routes !== routes
-  ) {
-    const knows = Object.freeze({ links, addressFlags, routes });
-    changes.push({ kind: "source-changed", knows, resumedAt, sleptMs });
-  }
 }
 
 /**

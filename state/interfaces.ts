@@ -139,9 +139,8 @@ export function usableAddresses(
 
 /**
  * The address to show as "my LAN address": the source address of the default route (with a VPN, mostly the
- * tunnel's), IPv4 before IPv6. Without
- * a route whose interface is up and running, the best usable address: physical interfaces first, tunnels last;
- * IPv4 before IPv6; unique-local last.
+ * tunnel's), IPv4 before IPv6. Without a route whose interface is up and running, the best usable address: physical
+ * interfaces first, tunnels last; IPv4 before IPv6; unique-local last.
  *
  * @param state The state.
  * @param options `family` restricts the result to one family; both by default.

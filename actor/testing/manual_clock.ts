@@ -93,10 +93,8 @@ export class ManualClock implements Clock {
   }
 
   /** Waits until every promise that needs no timer, input or output has settled, however long the chain. */
-  settle(): Promise<void> {
-    return new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+  async settle(): Promise<void> {
+    await new Promise(setImmediate);
   }
 
   #start(f: () => void, ms: number, every: number | null, least: number): Timer {
