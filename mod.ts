@@ -151,7 +151,7 @@ export class NetworkMonitor extends EventTarget
     return snapshotStream({ broadcast, options: resolveSnapshotOptions(options) });
   }
 
-  /** Subscribes with default options. Leaving the loop ends the subscription, not the monitor. */
+  /** Subscribes with default options, without a stream. Leaving the loop ends the subscription, not the monitor. */
   [Symbol.asyncIterator](): AsyncIterator<Snapshot> {
     const { broadcast } = this.#runner;
     return snapshotIterator({ broadcast, options: resolveSnapshotOptions() });

@@ -9,8 +9,8 @@ import { EMPTY, type Peer } from "../peers.ts";
 import { Program } from "../program.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 
-/** V8 collects garbage once, 30 s after the start, in a program that calls functions of a library. */
-const SETTLE_MS = 45_000;
+/** V8 collects garbage once, 30 to 60 s after the start, in a program that calls functions of a library. */
+const SETTLE_MS = 75_000;
 /** Deno ends threads of its pool after 10 s: their CPU time has to be read before. */
 const READ_MS = 4_000;
 
