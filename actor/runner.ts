@@ -255,8 +255,9 @@ export class Runner {
   #build(reading: Reading): State {
     const { newest } = this.#model; // states share what did not change
     const state = buildState(reading, null, newest);
-    if (state.interfaces !== newest?.interfaces) {
-      this.#options.ignoreInterface?.remember(sortedInterfaces(state));
+    const interfaces = sortedInterfaces(state);
+    if (newest === null || interfaces !== sortedInterfaces(newest)) {
+      this.#options.ignoreInterface?.remember(interfaces);
     }
     return state;
   }

@@ -1,6 +1,12 @@
 // The only place where states are made. Unchanged parts are taken from the previous state, so an event about one of
 // thousands of interfaces costs little: with so many, even walking the list is bound by memory latency.
-import { addressesOf, compareInterfaces, type InterfaceAddresses, LISTS } from "./interfaces.ts";
+import {
+  addressesOf,
+  compareInterfaces,
+  type InterfaceAddresses,
+  LISTS,
+  listsOf,
+} from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
 import { assumeNormal, normalizeInterface, normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./ports.ts";
@@ -8,8 +14,8 @@ import type { DefaultRoute, DefaultRoutes, Interface, State } from "./types.ts";
 
 /** The interfaces of a state in order, and everything derived from them. */
 export interface Lists {
-  /** By name, frozen. It has no prototype, since any name is allowed (`__proto__` too). */
-  readonly record: State["interfaces"];
+  /** By name, frozen, without a prototype, since any name is allowed (`__proto__` too); null until it is read. */
+  record: State["interfaces"] | null;
   /** By index, then name. */
   readonly sorted: readonly Interface[];
   /** The same interfaces as the source reported them, before the host-only rules. */
@@ -41,6 +47,8 @@ interface Texts {
 /** Interfaces with `hostOnly` cleared by a rule, keyed by the interface as reported: states share them. */
 const CLEARED = new WeakMap<Interface, Interface>();
 
+/** With this many interfaces, making the record takes as long as the rest of an event, so it is made when it is read. */
+const MANY = 256;
 /** Beyond this many interfaces, or addresses of one interface, collecting all of them again is as quick. */
 const MAX_REPLACED = 256;
 
@@ -63,17 +71,17 @@ export function buildState(
     ipv4: normalizeRoute(reading.defaultRoute.ipv4),
     ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
-  const before = previous === null ? undefined : LISTS.get(previous.interfaces);
-  const lists = listsOf(reading.interfaces, defaultRoute, before);
-  const interfaces = lists.record;
+  const before = previous === null ? undefined : listsOf(previous);
+  const lists = makeListsOf(reading.interfaces, defaultRoute, before);
+  const ipv4 = interfaceOf(defaultRoute.ipv4, lists);
+  const ipv6 = interfaceOf(defaultRoute.ipv6, lists);
   const haveIpv4 = lists.usableIpv4 > 0;
   const haveIpv6 = lists.usableIpv6 > 0;
   const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
   const { links, addressFlags, routes } = reading.knows;
-  const isOnline = leadsOut(defaultRoute.ipv4, interfaces) ||
-    leadsOut(defaultRoute.ipv6, interfaces);
-  return Object.freeze({
-    interfaces,
+  const isOnline = leadsOut(defaultRoute.ipv4, ipv4) || leadsOut(defaultRoute.ipv6, ipv6);
+  return freezeState({
+    interfaces: lists.record!,
     defaultRoute,
     defaultRouteInterface: main?.interface ?? null,
     online: isOnline || (!routes && (haveIpv4 || haveIpv6) ? "unknown" : false),
@@ -82,23 +90,42 @@ export function buildState(
     haveIpv6,
     homeRouter: homeRouter(defaultRoute.ipv4),
     // a VPN over a metered link says nothing about that link, so only the interface itself counts
-    isExpensive: main !== null && interfaces[main.interface]?.kind === "cellular"
-      ? true
-      : "unknown",
+    isExpensive: (defaultRoute.ipv4 === null ? ipv6 : ipv4)?.kind === "cellular" ? true : "unknown",
     resumedAt: resumed?.at ?? null,
     sleptMs: resumed?.sleptMs ?? null,
     knows: Object.freeze({ links, addressFlags, routes }),
-  });
+  }, lists);
+}
+
+/** The same state after a resume. Copies the properties themselves, because reading the record would make it. */
+export function withResume(state: State, resume: { at: number; sleptMs: number }): State {
+  const properties = Object.getOwnPropertyDescriptors(state);
+  properties.resumedAt.value = resume.at;
+  properties.sleptMs.value = resume.sleptMs;
+  const copy: State = Object.freeze(Object.defineProperties({} as State, properties));
+  const lists = LISTS.get(state);
+  if (lists !== undefined) LISTS.set(copy, lists);
+  return copy;
+}
+
+function freezeState(state: State, lists: Lists): State {
+  if (lists.record !== null) return Object.freeze(state);
+  LISTS.set(state, lists);
+  return Object.freeze(Object.defineProperty(state, "interfaces", { get: () => recordOf(lists) }));
+}
+
+/** Without the record, which need not be made yet. */
+function interfaceOf(route: DefaultRoute | null, { sorted }: Lists): Interface | undefined {
+  return route === null ? undefined : sorted.find(({ name }) => name === route.interface);
 }
 
 /**
  * Whether packets leave through the route: without a source address a connection attempt fails at once, and routers
  * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix.
  */
-function leadsOut(route: DefaultRoute | null, interfaces: State["interfaces"]): boolean {
+function leadsOut(route: DefaultRoute | null, nic: Interface | undefined): boolean {
   if (route === null || route.source === null) return false;
   if (route.source.includes(":") && scopeOf(route.source) === "linkLocal") return false;
-  const nic = interfaces[route.interface];
   return nic !== undefined && nic.up && nic.running;
 }
 
@@ -108,7 +135,7 @@ function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
   return isPrivate ? Object.freeze({ gateway: route.gateway, source: route.source }) : null;
 }
 
-function listsOf(
+function makeListsOf(
   interfaces: readonly Interface[],
   defaultRoute: DefaultRoutes,
   before: Lists | undefined,
@@ -127,7 +154,7 @@ function listsOf(
   if (isSame && given === before.given) return before;
   const places = isSame && replaced ? replaced.places : null;
   return makeLists({ given, isContainer, defaultRoute }, before, places) ??
-    listsOf(uniqueByName(given), defaultRoute, before);
+    makeListsOf(uniqueByName(given), defaultRoute, before);
 }
 
 /**
@@ -225,20 +252,23 @@ function makeLists(
     usableIpv4 += its.usableIpv4 - (last?.usableIpv4 ?? 0);
     usableIpv6 += its.usableIpv6 - (last?.usableIpv6 ?? 0);
   }
-  const record: Record<string, Interface> = Object.create(null);
-  for (const nic of sorted) {
-    if (delta === null && record[nic.name] !== undefined) return null;
-    record[nic.name] = nic;
-  }
   const loopback = textsOf(addresses, "loopback", delta);
   const global = textsOf(addresses, "global", delta);
   const localAddresses = localAddressesOf(addresses, loopback, global, delta?.before);
-  const made = { record, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
+  const made = { record: null, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
   const lists: Lists = { ...from, ...made, localAddresses, delta };
-  LISTS.set(record, lists);
   if (delta !== null) delta.before.delta = null; // otherwise each state would keep all previous ones alive
-  Object.freeze(record);
-  return lists;
+  if (delta !== null && sorted.length >= MANY) return lists;
+  return Object.keys(recordOf(lists)).length === sorted.length ? lists : null;
+}
+
+/** The record of interfaces by name. */
+function recordOf(lists: Lists): State["interfaces"] {
+  if (lists.record !== null) return lists.record;
+  const record: Record<string, Interface> = Object.create(null);
+  for (const nic of lists.sorted) record[nic.name] = nic;
+  LISTS.set(record, lists);
+  return lists.record = Object.freeze(record);
 }
 
 /** The addresses of one scope as text. The previous ones are reused if few differ. */

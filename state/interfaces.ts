@@ -9,8 +9,13 @@ const NONE: never[] = [];
 
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
 
-/** The lists of each record that `buildState()` made. */
-export const LISTS = new WeakMap<State["interfaces"], Lists>();
+/** The lists of each record that `buildState()` made, and of each state whose record is not made yet. */
+export const LISTS = new WeakMap<State["interfaces"] | State, Lists>();
+
+/** The lists of a state, unless its record is a copy. */
+export function listsOf(state: State): Lists | undefined {
+  return LISTS.get(state) ?? LISTS.get(state.interfaces);
+}
 
 /**
  * The interfaces of a state in normal form, by index, then name. A copied state (JSON, structuredClone)
@@ -18,18 +23,20 @@ export const LISTS = new WeakMap<State["interfaces"], Lists>();
  *
  * @throws {TypeError} if an address in a copied state cannot be parsed.
  */
-export function sortedInterfaces({ interfaces }: State): readonly Interface[] {
-  return LISTS.get(interfaces)?.sorted ??
-    Object.values(interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
+export function sortedInterfaces(state: State): readonly Interface[] {
+  return listsOf(state)?.sorted ??
+    Object.values(state.interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
 }
 
 /** The interfaces as the source reported them, before the rules that clear `hostOnly`. */
 export function givenInterfaces(state: State): readonly Interface[] {
-  return LISTS.get(state.interfaces)?.given ?? sortedInterfaces(state);
+  return listsOf(state)?.given ?? sortedInterfaces(state);
 }
 
 /** The interface of that name, if the state has one; safe for copied states, which have a prototype. */
 export function findInterface(state: State, name: string): Interface | undefined {
+  const lists = LISTS.get(state);
+  if (lists !== undefined) return lists.sorted.find((nic) => nic.name === name);
   return Object.hasOwn(state.interfaces, name) ? state.interfaces[name] : undefined;
 }
 
@@ -55,11 +62,13 @@ export function pairInterfaces(
   next: State,
   list: (state: State) => readonly Interface[] = sortedInterfaces,
 ): readonly InterfacePair[] {
-  if (previous.interfaces === next.interfaces) return [];
+  const from = listsOf(previous);
+  const to = listsOf(next);
+  if (from === undefined ? previous.interfaces === next.interfaces : from === to) return [];
   const before = list(previous);
   const after = list(next);
-  const delta = LISTS.get(next.interfaces)?.delta;
-  if (delta && delta.before === LISTS.get(previous.interfaces)) {
+  const delta = to?.delta;
+  if (delta && delta.before === from) {
     return delta.places.map((place) => ({ from: before[place], to: after[place] }))
       .filter(({ from, to }) => from !== to);
   }

@@ -4,6 +4,7 @@
 // the window (it would never end in a storm), so a storm is published every `coalesceMs`. An event that changes nothing
 // starts no window and delays no later change. Reconcile compares the kernel state with the table that events update,
 // even if no event came (net-tools#158: a missed event left a process stuck on an old address for good).
+import { withResume } from "../../state/build.ts";
 import { diffInterfaces, diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
@@ -70,9 +71,7 @@ export function offer(
   const { published } = draft;
   const isFirst = published === null;
   const resume = draft.resumes[0] ?? draft.resumed;
-  const state = resume === null
-    ? newest
-    : Object.freeze({ ...newest, resumedAt: resume.at, sleptMs: resume.sleptMs });
+  const state = resume === null ? newest : withResume(newest, resume);
   const changes = isFirst ? [] : diffStates(published, state);
   if (!isFirst && changes.length === 0) {
     settle(draft, tokens);

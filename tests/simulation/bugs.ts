@@ -156,8 +156,8 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!this.ended) this.#sink.deliver(snapshot);": "this.#sink.deliver(snapshot);",
   }, {
     file: "actor/runner.ts",
-    from: "this.#options.ignoreInterface?.remember(sortedInterfaces(state));",
-    to: "void sortedInterfaces;",
+    from: "this.#options.ignoreInterface?.remember(interfaces);",
+    to: "",
   }, {
     file: "actor/options.ts",
     from: "answers.get(nic) ?? false,",
