@@ -92,7 +92,10 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /** The interfaces by name. The record has no prototype, and its order means nothing: sort by index. */
+  /**
+   * The interfaces by name. The record has no prototype, and its order means nothing: sort by index. With 256 or more,
+   * this is a getter that makes the record when it is first read.
+   */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;
