@@ -146,7 +146,10 @@ function makeListsOf(
     replaced = before && replacedIn(before.given, interfaces);
   }
   const given = replaced?.given ?? normalizeAll(interfaces, before?.given ?? []);
-  const isContainer = !given.some(isHardwareOrTunnel);
+  const isAlike = replaced?.places.every((i) =>
+    isHardwareOrTunnel(given[i]!) === isHardwareOrTunnel(before!.given[i]!)
+  );
+  const isContainer = isAlike ? before!.isContainer : !given.some(isHardwareOrTunnel);
   const { ipv4, ipv6 } = defaultRoute;
   const isSame = before?.isContainer === isContainer &&
     before.defaultRoute.ipv4?.interface === ipv4?.interface &&
