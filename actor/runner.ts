@@ -280,16 +280,15 @@ export class Runner {
     broadcast.publish(publication);
     if (broadcast.closed) return;
     const { snapshot } = broadcast.newest;
-    if (snapshot.major) queueMicrotask(() => this.#logMajor(snapshot)); // readers first
+    const { logger, reconcileIntervalMs } = this.#options;
+    queueMicrotask(() => { // after the readers
+      const why = formatReasons(snapshot.reasons);
+      if (why !== "") logger.info(`Snapshot ${snapshot.sequence} is major: ${why}`);
+    });
     if (previous !== null) return this.observer?.onPublished(snapshot, previous);
-    const { reconcileIntervalMs } = this.#options;
     const tick = (): void => this.#dispatch({ kind: "tick" });
     if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);
     this.#opening.resolve();
-  }
-
-  #logMajor({ reasons, sequence }: Snapshot): void {
-    this.#options.logger.info(`Snapshot ${sequence} is major: ${formatReasons(reasons)}`);
   }
 
   #arm(timer: TimerName, ms: number): void {

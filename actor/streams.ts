@@ -1,6 +1,5 @@
 // Delivers snapshots to the readers of a monitor, as streams and as async iterators. Nothing is queued: when somebody
-// reads, the difference between the last snapshot delivered and the newest one is computed. Who does not read costs
-// nothing.
+// reads, the difference from the last snapshot delivered is computed. A reader that does not read costs nothing.
 import { isMajorChange, neverAffected } from "../state/impact.ts";
 import type { Snapshot } from "../state/types.ts";
 import type { Broadcast, Published } from "./broadcast.ts";
@@ -185,11 +184,7 @@ export class SnapshotReader {
   }
 }
 
-/**
- * The snapshots as a stream. If the promise rejects, the stream errors.
- *
- * @param onCancel Called when the stream is cancelled.
- */
+/** The snapshots as a stream. If the promise rejects, the stream errors. */
 export function snapshotStream(
   context: ReaderContext | Promise<ReaderContext>,
   onCancel: (reason: unknown) => void | Promise<void> = () => {},
@@ -203,8 +198,8 @@ export function snapshotStream(
   const stream: ReadableStream<Snapshot> = new ReadableStream({
     start: (it) => {
       controller = it;
-      if (!(context instanceof Promise)) return reader.follow(context);
-      return context.then((it) => reader.follow(it));
+      const follow = (it: ReaderContext): void => reader.follow(it);
+      return context instanceof Promise ? context.then(follow) : follow(context);
     },
     pull: () => reader.read(),
     cancel: (reason) => {
@@ -253,9 +248,7 @@ function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): vo
 type Result = IteratorResult<Snapshot, undefined>;
 
 /** The snapshots as an iterator: without Deno's streams, whose first use takes 5 ms and 2 MiB. */
-export function snapshotIterator(
-  context: ReaderContext,
-): AsyncIterableIterator<Snapshot, undefined> {
+export function snapshotIterator(context: ReaderContext): AsyncIterableIterator<Snapshot> {
   let pending: PromiseWithResolvers<Result> | null = null;
   const settle = (result: Result): void => {
     pending?.resolve(result);

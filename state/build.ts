@@ -73,8 +73,9 @@ export function buildState(
   });
   const before = previous === null ? undefined : listsOf(previous);
   const lists = makeListsOf(reading.interfaces, defaultRoute, before);
-  const ipv4 = interfaceOf(defaultRoute.ipv4, lists);
-  const ipv6 = interfaceOf(defaultRoute.ipv6, lists);
+  const [ipv4, ipv6] = [defaultRoute.ipv4, defaultRoute.ipv6].map((route) =>
+    lists.sorted.find(({ name }) => name === route?.interface)
+  );
   const haveIpv4 = lists.usableIpv4 > 0;
   const haveIpv6 = lists.usableIpv6 > 0;
   const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
@@ -112,11 +113,6 @@ function freezeState(state: State, lists: Lists): State {
   if (lists.record !== null) return Object.freeze(state);
   LISTS.set(state, lists);
   return Object.freeze(Object.defineProperty(state, "interfaces", { get: () => recordOf(lists) }));
-}
-
-/** Without the record, which need not be made yet. */
-function interfaceOf(route: DefaultRoute | null, { sorted }: Lists): Interface | undefined {
-  return route === null ? undefined : sorted.find(({ name }) => name === route.interface);
 }
 
 /**

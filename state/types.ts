@@ -92,10 +92,7 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /**
-   * The interfaces by name. The record has no prototype, and its order means nothing: sort by index. With 256 or more,
-   * this is a getter that makes the record when it is first read.
-   */
+  /** By name, without a prototype. The order means nothing: sort by index. A record of 256 or more is made when read. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;
