@@ -74,7 +74,8 @@ export function buildState(
   const before = previous === null ? undefined : listsOf(previous);
   const lists = makeListsOf(reading.interfaces, defaultRoute, before);
   const [ipv4, ipv6] = [defaultRoute.ipv4, defaultRoute.ipv6].map((route) =>
-    lists.sorted.find(({ name }) => name === route?.interface)
+    route &&
+    (lists.record?.[route.interface] ?? lists.sorted.find((it) => it.name === route.interface))
   );
   const haveIpv4 = lists.usableIpv4 > 0;
   const haveIpv6 = lists.usableIpv6 > 0;
@@ -119,10 +120,10 @@ function freezeState(state: State, lists: Lists): State {
  * Whether packets leave through the route: without a source address a connection attempt fails at once, and routers
  * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix.
  */
-function leadsOut(route: DefaultRoute | null, nic: Interface | undefined): boolean {
+function leadsOut(route: DefaultRoute | null, nic: Interface | null | undefined): boolean {
   if (route === null || route.source === null) return false;
   if (route.source.includes(":") && scopeOf(route.source) === "linkLocal") return false;
-  return nic !== undefined && nic.up && nic.running;
+  return nic?.up === true && nic.running;
 }
 
 function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
