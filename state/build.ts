@@ -72,7 +72,7 @@ export function buildState(
     ipv6: normalizeRoute(reading.defaultRoute.ipv6),
   });
   const before = previous === null ? undefined : listsOf(previous);
-  const lists = makeListsOf(reading.interfaces, defaultRoute, before);
+  const lists = nextLists(reading.interfaces, defaultRoute, before);
   const [ipv4, ipv6] = [defaultRoute.ipv4, defaultRoute.ipv6].map((route) =>
     route &&
     (lists.record?.[route.interface] ?? lists.sorted.find((it) => it.name === route.interface))
@@ -132,7 +132,7 @@ function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
   return isPrivate ? Object.freeze({ gateway: route.gateway, source: route.source }) : null;
 }
 
-function makeListsOf(
+function nextLists(
   interfaces: readonly Interface[],
   defaultRoute: DefaultRoutes,
   before: Lists | undefined,
@@ -154,7 +154,7 @@ function makeListsOf(
   if (isSame && given === before.given) return before;
   const places = isSame && replaced ? replaced.places : null;
   return makeLists({ given, isContainer, defaultRoute }, before, places) ??
-    makeListsOf(uniqueByName(given), defaultRoute, before);
+    nextLists(uniqueByName(given), defaultRoute, before);
 }
 
 /**

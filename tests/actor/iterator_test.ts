@@ -69,3 +69,17 @@ Deno.test("a loop over a monitor does not load the streams of the runtime", asyn
     globalThis.ReadableStream = ReadableStream;
   }
 });
+
+Deno.test("a reader resumes before a major snapshot is logged", async () => {
+  const order: string[] = [];
+  const silent = () => {};
+  const info = (message: string) => void order.push(message.replace(/:.*/s, ""));
+  const logger = { debug: silent, info, warn: silent, error: silent };
+  await using it = await setUp({ monitor: { logger } });
+  const iterator = iteratorOf(it);
+  await iterator.next();
+  const read = iterator.next().then(({ value }) => order.push(`read ${value.sequence}`));
+  await publish(it, "192.0.2.2/24");
+  await read;
+  assertEquals(order, ["read 2", "Snapshot 2 is major"]);
+});
