@@ -6,7 +6,7 @@ import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./timers.ts";
 
 /** A slice ends after this many datagrams, unless its time is over before. */
-const SLICE_DATAGRAMS = 256;
+const SLICE_DATAGRAMS = 1_024;
 /** A socket that wakes the loop this many times in a row with nothing to read is lost (net-tools#109). */
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures than this end the slice. */

@@ -31,10 +31,11 @@ const GRACE_TURNS = 32;
 /** The most watches woken in one turn of the event loop: 500 monitors would block it for 160 ms. */
 const MAX_AT_ONCE = 32;
 /** Wake-ups closer together than this belong to a storm; from the third on the loop pauses. */
-const STORM_GAP_MS = 36;
+export const STORM_GAP_MS = 150;
 const STORM_WAKE_UPS = 3;
-/** Long enough to save two thirds of the CPU in a storm, short enough for a 1 MiB buffer (ARCHITECTURE.md). */
-const STORM_PAUSE_MS = 12;
+/** The pause where it is not known how full the receive buffer gets, and the longest of all (ARCHITECTURE.md). */
+export const STORM_PAUSE_MS = 12;
+const LONGEST_STORM_PAUSE_MS = 48;
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
@@ -65,7 +66,7 @@ export interface Watch {
 
 interface Entry {
   readonly descriptor: number;
-  readonly stormPauseMs: number;
+  readonly stormPauseMs: () => number;
   ref: boolean;
   woken: boolean; // set by `wake()` until a `ready()` takes it
   waiting: PromiseWithResolvers<number | null> | null;
@@ -103,10 +104,10 @@ export class PollLoop {
   }
 
   /**
-   * Adds a descriptor. `stormPauseMs` is the longest pause between two polls in a storm, in milliseconds; the
+   * Adds a descriptor. `stormPauseMs` tells the longest pause between two polls in a storm, in milliseconds; the
    * shortest of all watches counts.
    */
-  watch(descriptor: number, stormPauseMs = STORM_PAUSE_MS): Watch {
+  watch(descriptor: number, stormPauseMs: () => number = () => STORM_PAUSE_MS): Watch {
     const entry: Entry = { descriptor, stormPauseMs, ref: true, woken: false, waiting: null };
     this.#entries.add(entry);
     this.#onChange();
@@ -230,8 +231,8 @@ export class PollLoop {
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > RETRIES) return FAILURE_PAUSE_MS;
     if (this.#rapidWakeUps >= STORM_WAKE_UPS) {
-      let ms = STORM_PAUSE_MS; // without an entry only timers are left
-      for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs);
+      let ms = Math.min(LONGEST_STORM_PAUSE_MS, this.timers.nextAt - performance.now());
+      for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs());
       if (ms > 0) return ms;
     }
     return refd ? null : 0;

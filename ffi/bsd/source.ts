@@ -7,7 +7,7 @@ import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../st
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { PollLoop } from "../poll_loop.ts";
+import { PollLoop, STORM_PAUSE_MS } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
@@ -178,8 +178,10 @@ class BsdSubscription implements Subscription {
     this.#port.close();
   }
 
-  #open(port: BsdPort, stormPauseMs?: number): EventSocket<BsdEvent> {
-    const watch = this.#runtime.pollLoop.watch(port.descriptor, stormPauseMs);
+  #open(port: BsdPort, stormPauseMs = Infinity): EventSocket<BsdEvent> {
+    const { pollLoop } = this.#runtime;
+    const pauseMs = Math.min(stormPauseMs, STORM_PAUSE_MS);
+    const watch = pollLoop.watch(port.descriptor, () => pauseMs);
     const socket = new EventSocket(port, watch);
     this.listening.set(port.name, socket);
     return socket;

@@ -3,7 +3,7 @@ import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
-import { POLLERR } from "../poll_loop.ts";
+import { POLLERR, STORM_GAP_MS, STORM_PAUSE_MS } from "../poll_loop.ts";
 import * as C from "./constants.ts";
 import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
@@ -26,7 +26,9 @@ const GROUP_MASK = [
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
   readonly batch = RECEIVE_BATCH;
-  readonly maxPauseMs: number = Infinity; // in a storm, so that a small receive buffer does not overflow
+  /** The pause after which messages at the pace of the last wake-ups would fill half of the receive buffer. */
+  pauseMs = Infinity;
+  #lastWakeUp = -Infinity;
   readonly #syscalls: Syscalls;
   readonly #cookie: string;
   readonly #memberships: string;
@@ -40,7 +42,6 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     // SO_RCVBUFFORCE needs CAP_NET_ADMIN and has no limit; SO_RCVBUF is limited to net.core.rmem_max.
     if (!syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUFFORCE, receiveBufferBytes)) {
       syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUF, receiveBufferBytes);
-      this.maxPauseMs = 8;
     }
     attachFilter(syscalls, this.descriptor);
     this.#cookie = this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8);
@@ -63,6 +64,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
    * dropped messages is checked for an overflow, too.
    */
   checkErrors(revents: number, events: KernelEvent[]): boolean {
+    if (revents !== 0) this.#pace();
     if (revents !== 0 && (revents & POLLERR) === 0) return false;
     const drops = this.#syscalls.drops(this.descriptor) ?? this.#drops;
     const dropped = drops !== this.#drops;
@@ -75,6 +77,15 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     }
     events.push({ kind: "overflow" });
     return true;
+  }
+
+  #pace(): void {
+    const now = performance.now();
+    const elapsedMs = now - this.#lastWakeUp;
+    this.#lastWakeUp = now;
+    if (elapsedMs > STORM_GAP_MS) return; // saves isolated events a system call
+    const fill = this.#syscalls.fill(this.descriptor);
+    this.pauseMs = fill > 0 ? elapsedMs / (2 * fill) : STORM_PAUSE_MS;
   }
 
   /** Whether the descriptor is still this socket, and the socket still in the groups that it joined. */

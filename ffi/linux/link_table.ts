@@ -26,6 +26,7 @@ interface Row {
   kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
   gone: number; // how many of them are removed
+  near: number; // where the next address is searched for first
   built: Interface | null; // as published; null if something that it shows has changed since
 }
 
@@ -103,9 +104,12 @@ export class LinkTable {
    */
   setAddress(message: AddressMessage): boolean {
     const row = this.#row(message.index);
-    const { at, known } = findEntry(row.entries, message);
+    const { at, known } = findEntry(row, message);
     if (known !== null && sameAddress(known.message, message)) return false;
-    const entry = this.#liveEntry(message, at) ?? { message, address: null, isGone: false };
+    const live = this.#live === null ? null : this.#live.#find(message);
+    const entry = live && sameAddress(live.message, message)
+      ? live
+      : { message, address: null, isGone: false };
     const isFree = row.entries[at]?.isGone === true;
     if (isFree) row.gone--;
     if (isFree || known !== null || at === row.entries.length) row.entries[at] = entry;
@@ -114,19 +118,15 @@ export class LinkTable {
     return true;
   }
 
-  #liveEntry(message: AddressMessage, at: number): Entry | null {
-    if (this.#live === null) return null;
-    const entries = this.#live.#rows.get(message.index)?.entries ?? [];
-    const entry = entries[at];
-    const isThere = entry?.isGone === false && compareKeys(entry.message, message) === 0;
-    const known = isThere ? entry : findEntry(entries, message).known;
-    return known !== null && sameAddress(known.message, message) ? known : null;
+  #find(message: AddressMessage): Entry | null {
+    const row = this.#rows.get(message.index);
+    return row === undefined ? null : findEntry(row, message).known;
   }
 
   deleteAddress(message: AddressMessage): boolean {
     const row = this.#rows.get(message.index);
     if (row === undefined) return false;
-    const { at, known } = findEntry(row.entries, message);
+    const { at, known } = findEntry(row, message);
     if (known === null) return false;
     row.entries[at] = { message, address: null, isGone: true };
     if (++row.gone * 2 > row.entries.length) dropGone(row);
@@ -147,19 +147,15 @@ export class LinkTable {
       if (this.nameOf(index) === null) continue;
       const isUp = this.isUp(index);
       for (const { message } of entries) {
-        if (!isTentative(message) || isUp && this.#has(message)) continue;
+        if (!isTentative(message) || isUp && this.#find(message) !== null) continue;
         if (newer === null) {
           newer = new LinkTable();
           for (const it of announced) newer.setAddress(it);
         }
-        if (!newer.#has(message) && this.setAddress(message)) merged = true;
+        if (newer.#find(message) === null && this.setAddress(message)) merged = true;
       }
     }
     return merged;
-  }
-
-  #has(message: AddressMessage): boolean {
-    return findEntry(this.#rows.get(message.index)?.entries ?? [], message).known !== null;
   }
 
   nameOf(index: number): string | null {
@@ -271,28 +267,29 @@ export class LinkTable {
 
   #row(index: number): Row {
     const row: Row = this.#rows.get(index) ??
-      { link: null, kind: "unknown", entries: [], gone: 0, built: null };
+      { link: null, kind: "unknown", entries: [], gone: 0, near: 0, built: null };
     this.#rows.set(index, row);
     return row;
   }
 }
 
-/** Where an address belongs, and its entry if it is there. Tries the end first: dumps are mostly in order. */
-function findEntry(
-  entries: readonly Entry[],
-  message: AddressMessage,
-): { at: number; known: Entry | null } {
-  const last = entries.at(-1);
-  const isLast = last === undefined || compareKeys(last.message, message) < 0;
-  let [low, high] = [isLast ? entries.length : 0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareKeys(entries[middle]!.message, message) < 0) low = middle + 1;
-    else high = middle;
+/** Where an address belongs, and its entry if it is there. Most come in order: the next place is tried first. */
+function findEntry(row: Row, message: AddressMessage): { at: number; known: Entry | null } {
+  const { entries } = row;
+  let low = 0;
+  let high = entries.length;
+  for (let at = Math.min(row.near, high - 1); low < high; at = (low + high) >> 1) {
+    const entry = entries[at]!;
+    const order = compareKeys(entry.message, message);
+    if (order === 0) {
+      row.near = at + 1;
+      return { at, known: entry.isGone ? null : entry };
+    }
+    if (order < 0) low = at + 1;
+    else high = at;
   }
-  const entry = entries[low];
-  const isThere = entry !== undefined && !entry.isGone && compareKeys(entry.message, message) === 0;
-  return { at: low, known: isThere ? entry : null };
+  row.near = low + 1;
+  return { at: low, known: null };
 }
 
 function dropGone(row: Row): void {

@@ -121,7 +121,7 @@ const TYPES = 64;
  */
 export class Attributes {
   readonly #bytes: Uint8Array;
-  readonly #places = new Array<number | undefined>(TYPES);
+  readonly #places = new Array<number | undefined>(16); // grows for a link
 
   /**
    * Throws DecodeError if a header or a length reaches beyond `end`, or if a length is less than that of the
@@ -179,8 +179,10 @@ export class Attributes {
     const start = at + C.RTATTR_SIZE + skipped;
     const size = family === C.AF_INET ? 4 : family === C.AF_INET6 ? 16 : end - start;
     if (end !== start + size) throw new DecodeError(what, at);
+    const bytes = this.#bytes;
+    if (size === 4) return [bytes[start]!, bytes[start + 1]!, bytes[start + 2]!, bytes[start + 3]!];
     const address: number[] = [];
-    for (let i = start; i < end; i++) address.push(this.#bytes[i]!);
+    for (let i = start; i < end; i++) address.push(bytes[i]!);
     return address;
   }
 

@@ -68,7 +68,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { port, runtime, stormPauseMs = Infinity } = context;
     this.port = port;
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, port.maxPauseMs));
+    this.#watch = pollLoop.watch(port.descriptor, () => Math.min(stormPauseMs, port.pauseMs));
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);

@@ -76,7 +76,7 @@ for (const batch of [1, 32]) {
     assertEquals(await slices(fake), [numbers(0, 200)]);
   });
 
-  Deno.test(`EventSocket yields slices of at most 256 with a macrotask between, ${batch} at a time`, async () => {
+  Deno.test(`EventSocket yields slices of at most 1,024 with a macrotask between, ${batch} at a time`, async () => {
     const fake = new FakeSocket();
     fake.batch = batch;
     fake.queued = 5_000;
@@ -84,14 +84,14 @@ for (const batch of [1, 32]) {
     const turns = countTurns();
     const seen = await slices(fake);
     assertEquals(seen.flat(), numbers(0, 5_000));
-    assert(seen.every((events) => events.length <= 256));
+    assert(seen.every((events) => events.length <= 1_024));
     assert(turns() >= seen.length - 1, `${turns()} turns`);
   });
 }
 
 Deno.test("EventSocket.drain() ends a slice after 8 ms", () => {
   const fake = new FakeSocket();
-  fake.queued = 256;
+  fake.queued = 1_024;
   using time = new SimulatedTime();
   fake.onReceive = () => time.ms += 0.25;
   const { drained, events } = new EventSocket(fake, fake).drain();
@@ -201,7 +201,7 @@ Deno.test("EventSocket is not lost when drain() took what the wake-ups were for"
 
 Deno.test("EventSocket.drain() may be called while the iteration is between two slices", async () => {
   const fake = new FakeSocket();
-  fake.queued = 600;
+  fake.queued = 2_400;
   fake.wakeUps.push(POLLIN);
   const socket = new EventSocket(fake, fake);
   const reading = Array.fromAsync(socket);
@@ -211,13 +211,13 @@ Deno.test("EventSocket.drain() may be called while the iteration is between two 
     stolen += socket.drain().events.length;
     await macrotask();
   }
-  assertEquals((await reading).flat().length + stolen, 600);
+  assertEquals((await reading).flat().length + stolen, 2_400);
   assert(stolen > 0);
 });
 
 Deno.test("EventSocket.drain() may be called by the consumer of the iteration", async () => {
   const fake = new FakeSocket();
-  fake.queued = 600;
+  fake.queued = 2_400;
   fake.wakeUps.push(POLLIN);
   const socket = new EventSocket(fake, fake);
   let total = 0;
@@ -225,8 +225,8 @@ Deno.test("EventSocket.drain() may be called by the consumer of the iteration", 
     total += events.length;
     while (!socket.drain().drained);
   }
-  assertEquals(fake.received, 600);
-  assert(total < 600);
+  assertEquals(fake.received, 2_400);
+  assert(total < 2_400);
 });
 
 Deno.test("EventSocket ends when its watch is closed", async () => {
