@@ -28,6 +28,7 @@ interface Row {
   gone: number; // how many of them are removed
   near: number; // where the next address is searched for first
   built: Interface | null; // as published; null if something that it shows has changed since
+  place: number; // in the list of interfaces
 }
 
 /** Links by index, never by name: a name can pass to another link. */
@@ -41,6 +42,8 @@ export class LinkTable {
   #isContainer = true;
   #isTopologyStale = false;
   #live: LinkTable | null;
+  #list: Interface[] | null = null; // what `interfaces()` returned last; null if a link came or went since
+  #changed: Row[] = []; // those whose interface has to be built again
 
   /** A table that is filled from a dump reuses equal records of `live`, the table kept by events. */
   constructor(live: LinkTable | null = null) {
@@ -63,7 +66,8 @@ export class LinkTable {
       if (known === null || !sameKind(known, link)) row.kind = linkKind(link);
       row.link = link;
     }
-    if (!isSame) row.built = null;
+    if (known === null) this.#list = null;
+    if (!isSame) this.#change(row);
     if (!isPlacedAlike) this.#isTopologyStale = true;
     const { kind } = row;
     this.#mark(this.#physical, index, ["ethernet", "wifi", "cellular"].includes(kind));
@@ -76,6 +80,7 @@ export class LinkTable {
   deleteLink(index: number): boolean {
     const known = this.#rows.get(index)?.link ?? null;
     this.#rows.delete(index);
+    this.#list = null;
     for (const set of [this.#physical, this.#tunnels]) set.delete(index);
     this.#moveTo(null, index, known);
     this.#isTopologyStale = true;
@@ -114,7 +119,7 @@ export class LinkTable {
     if (isFree) row.gone--;
     if (isFree || known !== null || at === row.entries.length) row.entries[at] = entry;
     else row.entries.splice(at, 0, entry);
-    row.built = null;
+    this.#change(row);
     return true;
   }
 
@@ -130,7 +135,7 @@ export class LinkTable {
     if (known === null) return false;
     row.entries[at] = { message, address: null, isGone: true };
     if (++row.gone * 2 > row.entries.length) dropGone(row);
-    row.built = null;
+    this.#change(row);
     return true;
   }
 
@@ -180,11 +185,21 @@ export class LinkTable {
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
     this.#updateTopology();
-    const all: Interface[] = [];
-    for (const row of this.#rows.values()) {
-      if (row.link !== null) all.push(row.built ?? this.#buildInterface(row.link, row));
+    const known = this.#list;
+    if (known !== null && this.#changed.length === 0) return known;
+    const list = this.#list = known?.slice() ?? [];
+    for (const row of known === null ? this.#rows.values() : this.#changed) {
+      if (row.link === null) continue;
+      if (known === null) row.place = list.length;
+      list[row.place] = row.built ?? this.#buildInterface(row.link, row);
     }
-    return all;
+    this.#changed = [];
+    return list;
+  }
+
+  #change(row: Row): void {
+    if (row.built !== null) this.#changed.push(row);
+    row.built = null;
   }
 
   /** Builds the interfaces in small steps, so that the caller can pause in between, and forgets `live`. */
@@ -231,7 +246,7 @@ export class LinkTable {
       : this.#rows.keys();
     for (const index of changed) {
       const row = this.#rows.get(index);
-      if (row !== undefined) row.built = null;
+      if (row !== undefined) this.#change(row);
     }
     this.#onHardware = found;
     this.#isContainer = isContainer;
@@ -267,7 +282,7 @@ export class LinkTable {
 
   #row(index: number): Row {
     const row: Row = this.#rows.get(index) ??
-      { link: null, kind: "unknown", entries: [], gone: 0, near: 0, built: null };
+      { link: null, kind: "unknown", entries: [], gone: 0, near: 0, built: null, place: 0 };
     this.#rows.set(index, row);
     return row;
   }
