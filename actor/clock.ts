@@ -21,9 +21,8 @@ function timer(id: Parameters<typeof Deno.refTimer>[0]): Timer {
 }
 
 /**
- * The time limit of a call is split into slices, so that time during which the event loop was blocked is not charged
- * to the call: after such a block, timers fire before answers are delivered, and a slice that ends late leaves time
- * for the answer.
+ * The time limit of a call is split into slices, so that it does not count the time during which the event loop was
+ * blocked: after a block, timers fire before answers are delivered, and a slice that ends late leaves time for them.
  */
 const SLICES = 5;
 

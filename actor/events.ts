@@ -49,10 +49,7 @@ export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
   ? NetworkEventMap[Type]
   : Event;
 
-/**
- * Dispatches the events of one monitor. Called synchronously, when streams and `waitFor()` calls have their snapshot
- * but have not resumed yet.
- */
+/** Dispatches the events of one monitor. By then readers and `waitFor()` calls have a snapshot, but did not resume. */
 export class EventDispatcher {
   /** The types that ever had a listener: only their events are created. */
   readonly types = new Set<string>();

@@ -1,7 +1,6 @@
 /**
- * A `fetch` that survives a change of network. The global `fetch` keeps using connections whose address is gone, so
- * its requests hang for minutes (denoland/deno#36542). This one needs only the permission `--allow-net` for the
- * servers.
+ * A `fetch` that survives a change of network. The global `fetch` keeps using connections whose address is gone, so its
+ * requests hang for minutes (denoland/deno#36542). This one needs only the permission `--allow-net` for the servers.
  *
  * @module
  */

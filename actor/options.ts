@@ -14,17 +14,13 @@ import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
  */
 export type SourceOption = "auto" | "events" | "polling" | NetworkSource;
 
-/**
- * How to open a monitor. Milliseconds are integers from 1 (`coalesceMs`: from 0) to 2,147,483,647; anything
- * else is a RangeError.
- */
+/** How to open a monitor. Milliseconds must be integers from 1 (`coalesceMs`: from 0) to 2,147,483,647. */
 export interface MonitorOptions {
   /** Closes the monitor when aborted. If it is aborted already, nothing is opened. */
   signal?: AbortSignal;
   /**
    * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket; 15,000 by
-   * default. `Infinity` turns off both. The reads of these comparisons fail after this time, or after 5 seconds if
-   * that is less.
+   * default. `Infinity` turns off both. The read of a comparison fails after this time, at the latest after 5 seconds.
    */
   reconcileIntervalMs?: number;
   /**
@@ -62,20 +58,14 @@ export interface SnapshotOptions {
   signal?: AbortSignal;
   /** Whether the current snapshot is delivered first, at once; true by default. */
   initial?: boolean;
-  /**
-   * Delivers only major changes and wake-ups from sleep, on which a program with open connections must act; false by
-   * default.
-   */
+  /** Delivers only what a program with open connections must act on: major changes and wake-ups; false by default. */
   majorOnly?: boolean;
   /**
    * Delivers a snapshot only if `affects()` is true for this local address, such as `listener.addr`, compared with
    * the last delivery. The address is fixed for the stream, which does not report that a better one appeared.
    */
   affects?: LocalAddress;
-  /**
-   * Holds a snapshot back until no change that the stream would deliver was published for this many milliseconds; 0
-   * by default.
-   */
+  /** Holds a snapshot back until this many milliseconds passed without a change to deliver; 0 by default. */
   settleMs?: number;
   /** The longest time that a change is held back, in milliseconds; 4 times `settleMs` by default. */
   settleMaxMs?: number;

@@ -1,6 +1,5 @@
-// The rule that selects the default route, shared by all systems. VPNs cover the address space with two
-// half-size routes instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so the rule
-// examines both halves.
+// The rule that selects the default route, shared by all systems. VPNs cover the address space with two half-size
+// routes instead of replacing the default route (tailscale#16652: 0/1 and 128/1), so the rule examines both halves.
 import { compareBytes, type IpBytes, isLinkLocal, parseIp } from "../state/ip.ts";
 import type { Address, Interface } from "../state/types.ts";
 

@@ -23,9 +23,8 @@ export interface SocketPort<E> {
   /** Receives without blocking, decodes, and appends the events. Returns the number of datagrams. */
   receive(events: E[]): number;
   /**
-   * Called with `revents` 0 after a receive that took nothing, and with the `revents` of the poll before
-   * the first receive of a wake-up. Appends an event if messages were lost. Returns whether there may be
-   * more to receive.
+   * Called with `revents` 0 after a receive that took nothing, and with the `revents` of the poll before the first
+   * receive of a wake-up. Appends an event if messages were lost. Returns whether there may be more to receive.
    *
    * @throws {Error} if the socket is lost
    */

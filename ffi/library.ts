@@ -1,9 +1,8 @@
 // Finds and opens libraries of the operating system with the least permission. `Deno.dlopen` is
 // called here and nowhere else.
 //
-// Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6`
-// means a file in the working directory (denoland/deno#29246). An absolute path works when that path
-// is granted.
+// Deno accepts a soname only when the FFI permission covers every path: `--allow-ffi=libc.so.6` means a file in the
+// working directory (denoland/deno#29246). An absolute path works when that path is granted.
 
 /** A library, the functions to load and the places to look for it. */
 export interface LibraryRequest<S extends Deno.ForeignLibraryInterface> {
@@ -120,10 +119,7 @@ function notFound({ advice, path, what }: LibraryPlaces, failures: readonly stri
  */
 const GRACE_TURNS = 32;
 
-/**
- * A value that all monitors of an isolate share: loaded by the first user, disposed of by the last. Users are counted
- * per library path.
- */
+/** What all monitors of an isolate share per library path: loaded by the first user, disposed of by the last. */
 export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
   readonly #loaded = new Map<string | undefined, { users: number; readonly system: Promise<S> }>();

@@ -47,8 +47,7 @@ const UNITS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"
 
 /**
  * Makes text safe to print and to log: each control, format, separator and invisible character, and each lone
- * surrogate, becomes `\u{hex}`. Anyone who may create an interface chooses its name, which could clear the
- * operator's terminal.
+ * surrogate, becomes `\u{hex}`. Whoever may create an interface chooses its name, which could clear a terminal.
  *
  * @param text Untrusted text, such as the name of an interface.
  * @returns One line.

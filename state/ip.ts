@@ -1,7 +1,7 @@
 // IP addresses as bytes (4 or 16, network order) and as text (RFC 5952), and the ranges they lie in.
 import { escapeText } from "./format.ts";
 
-/** The bytes of an address. Deno takes 0.8 µs for a small typed array, so short-lived ones are lists of numbers. */
+/** The bytes of an address. Deno takes 800 ns for a small typed array, so short-lived ones are lists of numbers. */
 export type IpBytes = ArrayLike<number>;
 
 /** 0 to 255 without leading zeros, which some systems read as octal. */

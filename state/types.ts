@@ -17,7 +17,7 @@ export type Cause =
 
 /** A published state of the network and its difference from the previous one. */
 export interface Snapshot {
-  /** 1, 2, 3 … for each monitor. Order snapshots by this, not by `at`: the wall clock can step back. */
+  /** 1, 2, 3 and so on for each monitor. Order snapshots by this, not by `at`: the wall clock can step back. */
   readonly sequence: number;
   /** When it was published, in epoch milliseconds. */
   readonly at: number;
@@ -41,10 +41,7 @@ export interface Snapshot {
 /** Why a difference is major. */
 export type Reason = DefaultRouteReason | AddressReason | InterfaceReason | ResumedReason;
 
-/**
- * The default route of a family has another interface, gateway or source, or its interface another index.
- * Null means no route.
- */
+/** A default route (null: none) has another interface, gateway or source, or its interface another index. */
 export type DefaultRouteReason = {
   readonly kind: "default-route";
   readonly family: "IPv4" | "IPv6";

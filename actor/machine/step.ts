@@ -1,6 +1,5 @@
 // `step(model, input)` returns the next model and the effects to perform. It is pure: the runner performs the effects.
-// This module handles each input, and the life of the one subscription: synced by a full read, verified by a
-// canary, lost, replaced.
+// It handles each input, and the life of the one subscription: synced by a full read, verified by a canary, lost.
 import { errorText } from "../../state/format.ts";
 import type { Logger, SourceEvent } from "../../state/ports.ts";
 import type { Health, State } from "../../state/types.ts";

@@ -1,5 +1,4 @@
-// Scenes (typical network changes that a test can play by name), and helpers that make interfaces, addresses and
-// routes.
+// Scenes: typical network changes that a test can play by name. Helpers that make interfaces, addresses and routes.
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
@@ -8,8 +7,7 @@ import { ManualClock } from "./manual_clock.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
 /**
- * An interface that is up and has carrier. By default its index is 2 and its MTU 1500; its kind follows from its name,
- * and `hostOnly` from both.
+ * An interface that is up and has carrier. By default it has index 2, MTU 1500, and the kind that its name tells.
  *
  * @param name Its name, such as `"wlan0"`.
  * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.
@@ -136,8 +134,7 @@ export type SceneName =
 const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
 
 /**
- * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. One scene can follow
- * another.
+ * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. One scene can follow another.
  *
  * - `wifiToCable`: eth0 appears and takes over both default routes; wlan0 stays.
  * - `cablePulled`: the interface of the IPv4 default route loses carrier; its default routes go, its addresses stay.

@@ -37,8 +37,7 @@ export type CallCounts = Readonly<
 /**
  * A source that changes only as the test says. It holds the network, which `read()` returns, and for each
  * subscription a table, which `view()` returns with the default routes of the network. `set()` changes only the
- * network; `announce()` copies it into the tables and sends an event. So a change that is set but never announced is
- * a lost message.
+ * network; `announce()` copies it into the tables and sends an event. A change that is only set is a lost message.
  *
  * @example A lost message
  * ```ts

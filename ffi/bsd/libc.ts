@@ -1,6 +1,5 @@
-// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and the event sockets opened
-// with them. errno is read right after a synchronous call and is only a hint: the garbage collector may have run in
-// between.
+// The C library of macOS and FreeBSD: where it is, the functions that netwatch calls, and the event sockets opened with
+// them. errno is read right after a synchronous call and is only a hint: the garbage collector may have run in between.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
@@ -127,8 +126,7 @@ export class Syscalls {
   }
 
   /**
-   * Receives one datagram without blocking; null on failure, including EINTR. The result is valid until the
-   * next call.
+   * Receives one datagram without blocking; null on failure, including EINTR. The result is valid until the next call.
    */
   receive(descriptor: number): Uint8Array | null {
     const length = this.libc.recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), C.MSG_DONTWAIT);

@@ -1,7 +1,6 @@
 // Routing messages (net/route.h, net/if.h) of sockets and of sysctl's dumps: framing, sockaddrs, the content of
 // routes, links and addresses, and the event that each message means. Also the kernel events of macOS. The decoders
-// throw DecodeError if a message is too short or contradicts itself; the byte arrays that they return are copies,
-// often empty.
+// throw DecodeError if a message is too short or contradicts itself; byte arrays in their results are copies.
 import { DecodeError } from "../../state/errors.ts";
 import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
@@ -259,8 +258,7 @@ export function sockaddrsOf(
 
 /**
  * Decodes an IP address: 4 or 16 bytes; null if it is absent or of another family. A sockaddr may be cut short,
- * even to nothing: the missing bytes are zero (golang/go#70528, golang/go#71557). Not for masks, since their
- * family byte is junk.
+ * even to nothing: the missing bytes are zero (golang/go#70528, golang/go#71557). The family byte of masks is junk.
  */
 export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8Array | null {
   const family = sockaddrFamily(bytes, at);

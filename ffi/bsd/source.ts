@@ -179,9 +179,8 @@ class BsdSubscription implements Subscription {
   }
 
   #open(port: BsdPort, stormPauseMs = Infinity): EventSocket<BsdEvent> {
-    const { pollLoop } = this.#runtime;
     const pauseMs = Math.min(stormPauseMs, STORM_PAUSE_MS);
-    const watch = pollLoop.watch(port.descriptor, () => pauseMs);
+    const watch = this.#runtime.pollLoop.watch(port.descriptor, () => pauseMs);
     const socket = new EventSocket(port, watch);
     this.listening.set(port.name, socket);
     return socket;
