@@ -122,7 +122,7 @@ export const IFLA_LINKINFO = 18; // nested: IFLA_INFO_*
 export const IFLA_INFO_KIND = 1; // in IFLA_LINKINFO: the kind, such as `veth`
 export const IFLA_LINK_NETNSID = 37; // s32: the namespace of IFLA_LINK, present only if it is another one
 export const IFLA_EXT_MASK = 29; // u32 in requests: RTEXT_FILTER_*
-export const RTEXT_FILTER_SKIP_STATS = 0x8; // linux/rtnetlink.h: leave the counters out
+export const RTEXT_FILTER_SKIP_STATS = 0x8; // linux/rtnetlink.h: leave out the counters of IPv6, not those of the link
 export const IF_OPER_TESTING = 4; // being tested: carrier but no traffic
 export const IF_OPER_DORMANT = 5; // waiting, such as for 802.1X: carrier but no traffic
 

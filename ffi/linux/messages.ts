@@ -302,7 +302,7 @@ export function formatEvent(event: KernelEvent): string {
   }
 }
 
-/** Asks for one link or, with null, for all of them; without their counters, which are half of each message. */
+/** Asks for one link or, with null, for all of them; without the IPv6 counters, a quarter of each message. */
 export function encodeLinkRequest(index: number | null): Uint8Array {
   const flags = C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0);
   const header = new Uint8Array(C.IFINFOMSG_SIZE);
