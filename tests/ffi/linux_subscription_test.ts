@@ -15,8 +15,8 @@ import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
 const BUFFER_BYTES = 1_048_576;
 const { signal } = new AbortController();
 
-/** The pauses between the first seven polls in a storm with a wake-up every 10 ms. */
-async function pausesOf(kernel: FakeLinux, stormPauseMs?: number): Promise<number[]> {
+/** The pauses between the first seven polls, with a wake-up every 10 ms. */
+async function pausesOf(kernel: FakeLinux, stormPauseMs?: number, apartMs = 10): Promise<number[]> {
   await using source = kernel.source({ stormPauseMs });
   const subscription = await source.subscribe(signal);
   const events = Array.fromAsync(subscription);
@@ -24,7 +24,7 @@ async function pausesOf(kernel: FakeLinux, stormPauseMs?: number): Promise<numbe
   using time = new SimulatedTime();
   for (let poll = 1; poll <= 6; poll++) {
     const begun = await kernel.port.begun(poll);
-    time.ms += 10;
+    time.ms += apartMs;
     kernel.queue(new Uint8Array()); // no message
     begun.ready({ [EVENT_SOCKET]: POLLIN });
   }
@@ -49,6 +49,12 @@ for (const [fill, pauseMs, why] of PACES) {
     assertEquals(await pausesOf(kernel), [pauseMs, pauseMs, pauseMs]);
   });
 }
+
+Deno.test("LinuxSubscription does not ask for the fill of the buffer at events that come one by one", async () => {
+  const kernel = new FakeLinux();
+  assertEquals(await pausesOf(kernel, undefined, 151), []);
+  assertEquals(kernel.fillsAsked, 0);
+});
 
 Deno.test("LinuxSubscription pauses at most for the option stormPauseMs", async () => {
   assertEquals(await pausesOf(new FakeLinux(), 10), [10, 10, 10]);

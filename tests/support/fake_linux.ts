@@ -28,6 +28,8 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   grantsBuffer = true;
   /** How full the receive buffer of the event socket is at each wake-up, from 0 to 1. */
   bufferFill = 0;
+  /** How often somebody asked for it. */
+  fillsAsked = 0;
   /** Whether a change interrupts every dump. */
   interruptsDumps = false;
   /** The dumps and lookups of routes that were asked for. */
@@ -105,7 +107,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
     into.byteLength;
   drops = () => 0;
-  fill = () => this.bufferFill;
+  fill = () => (this.fillsAsked++, this.bufferFill);
   takeError = () => 0;
   error = (operation: string) => new SystemCallError(operation, 0, "0");
   addressOf = () => 0n;
