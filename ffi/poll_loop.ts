@@ -24,18 +24,17 @@ const RETRIES = 3;
 const FAILURE_PAUSE_MS = 50;
 /**
  * Microtasks between two polls. A woken watch calls `ready()` again within a few of them; a poll that began sooner
- * would be interrupted at once (0.3 ms of CPU, measured). Readers of a new snapshot also run before the next
- * poll begins, which takes 0.1 ms.
+ * would be interrupted at once (0.3 ms of CPU, measured). Readers of a new snapshot also run before it begins.
  */
 const GRACE_TURNS = 32;
 /** The most watches woken in one turn of the event loop: 500 monitors would block it for 160 ms. */
 const MAX_AT_ONCE = 32;
-/** Wake-ups closer together than this belong to a storm; from the third on the loop pauses. */
-export const STORM_GAP_MS = 150;
+/** Wake-ups closer together than this, pauses not counted, belong to a storm; from the third on the loop pauses. */
+const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
 /** The pause where it is not known how full the receive buffer gets, and the longest of all (ARCHITECTURE.md). */
 export const STORM_PAUSE_MS = 12;
-const LONGEST_STORM_PAUSE_MS = 48;
+export const LONGEST_STORM_PAUSE_MS = 48;
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
@@ -96,6 +95,7 @@ export class PollLoop {
   #failures = 0;
   #lastWakeUp = -Infinity;
   #rapidWakeUps = 0;
+  #pausedMs = 0; // before the last poll
 
   /** `afterPoll` runs after each return of the poll, before any watch learns that it is ready. */
   constructor(port: PollPort, afterPoll: () => void = () => {}) {
@@ -220,6 +220,7 @@ export class PollLoop {
     }
     if (this.#isIdle()) return;
     const pauseMs = this.#pauseMs(count, refd);
+    this.#pausedMs = pauseMs ?? 0;
     if (pauseMs !== null) await this.#pause(pauseMs);
   }
 
@@ -268,7 +269,8 @@ export class PollLoop {
     }
     if (woken === 0) return;
     const now = performance.now();
-    this.#rapidWakeUps = now - this.#lastWakeUp < STORM_GAP_MS ? this.#rapidWakeUps + 1 : 0;
+    const isRapid = now - this.#lastWakeUp < STORM_GAP_MS + this.#pausedMs;
+    this.#rapidWakeUps = isRapid ? this.#rapidWakeUps + 1 : 0;
     this.#lastWakeUp = now;
   }
 }

@@ -3,7 +3,7 @@ import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
-import { POLLERR, STORM_GAP_MS, STORM_PAUSE_MS } from "../poll_loop.ts";
+import { LONGEST_STORM_PAUSE_MS, POLLERR, STORM_PAUSE_MS } from "../poll_loop.ts";
 import * as C from "./constants.ts";
 import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
@@ -83,7 +83,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     const now = performance.now();
     const elapsedMs = now - this.#lastWakeUp;
     this.#lastWakeUp = now;
-    if (elapsedMs > STORM_GAP_MS) return; // saves isolated events a system call
+    if (elapsedMs > 2 * LONGEST_STORM_PAUSE_MS) return; // saves isolated events a system call
     const fill = this.#syscalls.fill(this.descriptor);
     this.pauseMs = fill > 0 ? elapsedMs / (2 * fill) : STORM_PAUSE_MS;
   }

@@ -106,11 +106,11 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
       await microtasks();
       return it.port.polls.length > polls;
     };
-    for (let i = 0; i < 10; i++) assertEquals(await wakeUp(151), true, `slow event ${i}`);
+    for (let i = 0; i < 10; i++) assertEquals(await wakeUp(37), true, `slow event ${i}`);
     const storm: boolean[] = [];
     for (let i = 0; i < 6; i++) storm.push(await wakeUp(1));
     assertEquals(storm, [true, true, false, false, false, false]);
-    assertEquals(await wakeUp(151), true, "after the storm");
+    assertEquals(await wakeUp(49), true, "after the storm");
   }
   await end(it, watch);
 });

@@ -196,7 +196,7 @@ export const BUGS: readonly PlantedBug[] = [
     "if (master !== null && this.nameOf(master) !== null) found.add(master);": "",
   }),
   edit("topology of the first moment kept", "ffi/linux/link_table.ts", {
-    "if (row !== undefined) row.built = null;": "void row;",
+    "if (row !== undefined) this.#change(row);": "void row;",
   }),
   edit("online from addresses", "state/build.ts", {
     "online: isOnline ||": "online: (haveIpv4 || haveIpv6) || isOnline && false ||",
