@@ -49,7 +49,7 @@ export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
   ? NetworkEventMap[Type]
   : Event;
 
-/** Dispatches the events of one monitor. By then readers and `waitFor()` calls have a snapshot, but did not resume. */
+/** Dispatches a monitor's events, synchronously: readers have their snapshot by then, but have not resumed yet. */
 export class EventDispatcher {
   /** The types that ever had a listener: only their events are created. */
   readonly types = new Set<string>();

@@ -14,7 +14,7 @@ import { LONGEST_TIMER_MS, systemClock } from "./clock.ts";
  */
 export type SourceOption = "auto" | "events" | "polling" | NetworkSource;
 
-/** How to open a monitor. Milliseconds must be integers from 1 (`coalesceMs`: from 0) to 2,147,483,647. */
+/** How to open a monitor. Milliseconds are integers from 1 (`coalesceMs`: 0) to 2,147,483,647, else a RangeError. */
 export interface MonitorOptions {
   /** Closes the monitor when aborted. If it is aborted already, nothing is opened. */
   signal?: AbortSignal;

@@ -1,5 +1,5 @@
 // `step(model, input)` returns the next model and the effects to perform. It is pure: the runner performs the effects.
-// It handles each input, and the life of the one subscription: synced by a full read, verified by a canary, lost.
+// Here is what each input does, and the life of a subscription: synced by a read, verified by a canary, lost, replaced.
 import { errorText } from "../../state/format.ts";
 import type { Logger, SourceEvent } from "../../state/ports.ts";
 import type { Health, State } from "../../state/types.ts";

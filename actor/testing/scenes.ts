@@ -7,7 +7,7 @@ import { ManualClock } from "./manual_clock.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
 /**
- * An interface that is up and has carrier. By default it has index 2, MTU 1500, and the kind that its name tells.
+ * An interface that is up and has carrier: index 2 and MTU 1500 by default, kind and `hostOnly` by its name.
  *
  * @param name Its name, such as `"wlan0"`.
  * @param addresses The addresses, as text such as `"192.0.2.7/24"` or as objects.

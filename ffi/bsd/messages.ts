@@ -258,7 +258,7 @@ export function sockaddrsOf(
 
 /**
  * Decodes an IP address: 4 or 16 bytes; null if it is absent or of another family. A sockaddr may be cut short,
- * even to nothing: the missing bytes are zero (golang/go#70528, golang/go#71557). The family byte of masks is junk.
+ * even to nothing: the missing bytes are zero (golang/go#70528, golang/go#71557). Not for masks: theirs is junk.
  */
 export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8Array | null {
   const family = sockaddrFamily(bytes, at);

@@ -175,3 +175,19 @@ Deno.test("LinkTable does not move thousands of addresses for each one that goes
   for (let n = 0; n < count; n++) table.deleteAddress(address(n));
   assert(moves.count < 3 * count, `${moves.count} moves for ${count} addresses`);
 });
+
+Deno.test("LinkTable looks at one address for each that comes in order", () => {
+  const reads = [100, 1_000].map((count) => {
+    const tally = new Tally();
+    const table = new LinkTable();
+    table.setLink(link(2, "eth0"));
+    for (let n = 0; n < count; n++) table.setAddress(tally.of(address(n)));
+    table.setAddress(address(0)); // the only one that is searched for
+    const all = tally.during(() => {
+      for (let n = 1; n < count; n++) table.setAddress(address(n));
+    });
+    return all / (count - 1);
+  });
+  assert(reads[0]! > 0);
+  assertEquals(reads[0], reads[1]);
+});

@@ -110,6 +110,7 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
     const storm: boolean[] = [];
     for (let i = 0; i < 6; i++) storm.push(await wakeUp(1));
     assertEquals(storm, [true, true, false, false, false, false]);
+    assertEquals(await wakeUp(47), false, "36 ms after the pause of 12 ms it would be over");
     assertEquals(await wakeUp(49), true, "after the storm");
   }
   await end(it, watch);
