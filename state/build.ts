@@ -128,7 +128,8 @@ function leadsOut(route: DefaultRoute | null, nic: Interface | null | undefined)
 
 function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
   if (route === null || route.gateway === null) return null;
-  const isPrivate = /^(10|192\.168|172\.(1[6-9]|2\d|3[01]))\./.test(route.gateway); // RFC 1918
+  const [a, b] = route.gateway.split(".").map(Number) as [number, number?];
+  const isPrivate = a === 10 || a === 192 && b === 168 || a === 172 && b! >> 4 === 1; // RFC 1918
   return isPrivate ? Object.freeze({ gateway: route.gateway, source: route.source }) : null;
 }
 
@@ -306,11 +307,12 @@ function collectTexts(
 ): Texts {
   const all: string[] = [];
   const counts = new Uint32Array(addresses.length);
-  addresses.forEach(({ [scope]: texts }, i) => {
+  for (let i = 0; i < addresses.length; i++) {
+    const texts = addresses[i]![scope];
     // flatMap() and spreading into push() take ten times as long, and a long list overflows the stack
     for (let j = 0; j < texts.length; j++) all.push(texts[j]!);
     counts[i] = texts.length;
-  });
+  }
   return { all, counts };
 }
 

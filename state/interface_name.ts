@@ -16,8 +16,12 @@ const SEQUENCE =
  */
 export function interfaceName(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  if (!/[\\\x80-\xff]/.test(text)) return text;
+  let isPlain = true;
+  for (const byte of bytes) {
+    text += String.fromCharCode(byte);
+    if (byte === 0x5c || byte >= 0x80) isPlain = false; // a backslash, or not ASCII
+  }
+  if (isPlain) return text;
   return text
     .replace(ESCAPE_LOOK_ALIKE, "\\x5c")
     .replace(SEQUENCE, (sequence) => {

@@ -45,13 +45,13 @@ export function isLinkLocal(bytes: IpBytes): boolean {
   return bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 
-/** The scope of an address in normal form: parsing 10,000 of them would take 3 ms. */
+/** The scope of an address in normal form, from its first four digits: parsing 10,000 addresses would take 3 ms. */
 export function scopeOf(address: string): "loopback" | "linkLocal" | "uniqueLocal" | "global" {
   if (address === "::1" || address.startsWith("127.")) return "loopback";
   if (address.startsWith("169.254.")) return "linkLocal";
-  if (!address.startsWith("f")) return "global";
-  if (/^fe[89ab][\da-f]:/.test(address)) return "linkLocal";
-  return /^f[cd][\da-f]{2}:/.test(address) ? "uniqueLocal" : "global"; // RFC 4193
+  if (!address.startsWith("f") || address.indexOf(":") !== 4) return "global";
+  if (address[1] === "e") return "89ab".includes(address[2]!) ? "linkLocal" : "global";
+  return "cd".includes(address[1]!) ? "uniqueLocal" : "global"; // RFC 4193
 }
 
 /** 0.0.0.0 and ::, the wildcard addresses. */
