@@ -10,10 +10,18 @@ export const LONGEST_DEFAULT = { IPv4: 3, IPv6: 4 } as const;
  * Destinations in each half of the address space. One that a more specific route covers says nothing
  * about the default route, so the next one is tried.
  */
-export const PROBES = {
-  IPv4: [["23.0.0.1", "73.0.0.1", "0.1.2.3"], ["151.0.0.1", "203.0.113.1", "240.0.0.1"]],
-  IPv6: [["2a0f::1", "2c0f::1", "2d00::1"], ["3ffe::1", "3000::1"]],
-} as const;
+export const PROBES: Record<Address["family"], [low: number[][], high: number[][]]> = {
+  IPv4: [
+    [[23, 0, 0, 1], [73, 0, 0, 1], [0, 1, 2, 3]],
+    [[151, 0, 0, 1], [203, 0, 113, 1], [240, 0, 0, 1]],
+  ],
+  IPv6: [[ipv6(0x2a0f), ipv6(0x2c0f), ipv6(0x2d00)], [ipv6(0x3ffe), ipv6(0x3000)]],
+};
+
+/** An address from its first group, with 1 as the last. As text it would have to be parsed: 0.5 ms at the start. */
+function ipv6(group: number): number[] {
+  return [group >> 8, group & 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+}
 
 export interface Hop {
   readonly index: number; // the index of the interface
@@ -27,7 +35,6 @@ export interface NextHops {
   readonly nexthopId?: number | null; // the nexthop object that the route refers to (Linux)
 }
 
-/** Orders next hops by index, then gateway. */
 export function compareHops(a: Hop, b: Hop): number {
   return a.index - b.index ||
     compareBytes(a.gateway ?? [], b.gateway ?? []);

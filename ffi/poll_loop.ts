@@ -38,18 +38,15 @@ export const LONGEST_STORM_PAUSE_MS = 48; // of every source
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
-/** What the loop needs from the operating system. */
 export interface PollPort {
   /** The blocking `poll(2)`, off the event loop. Resolves to the number of ready descriptors, negative on failure. */
   poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number>;
   readonly wakeDescriptor: number; // the descriptor that `wake()` makes readable
-  /** Interrupts a running poll. */
   wake(): void;
   /** Called when the wake-up descriptor was ready: makes it unreadable again. */
   clearWakeUp(): void;
 }
 
-/** A descriptor in the shared poll. */
 export interface Watch {
   /** Resolves to `revents` when the descriptor is ready, to 0 after `wake()`, and to null once closed. */
   ready(): Promise<number | null>;
@@ -57,7 +54,6 @@ export interface Watch {
   wake(): void;
   /** Keeps the process alive while the watch is open (the default). */
   ref(): void;
-  /** Does not keep the process alive. */
   unref(): void;
   /** Leaves the poll. Once it resolves, no poll uses the descriptor and it may be closed. */
   close(): Promise<void>;
@@ -71,7 +67,6 @@ interface Entry {
   waiting: PromiseWithResolvers<number | null> | null;
 }
 
-/** A running poll. */
 interface Poll {
   readonly entries: readonly Entry[];
   readonly refd: boolean; // whether something kept the process alive when it began
@@ -81,7 +76,6 @@ interface Poll {
 
 /** Shares one blocked poll among any number of descriptors and timers. */
 export class PollLoop {
-  /** Timers that end the poll when they are due. */
   readonly timers: PollTimers = new PollTimers(() => this.#onChange());
   readonly #port: PollPort;
   readonly #afterPoll: () => void;
@@ -164,7 +158,6 @@ export class PollLoop {
     this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS), this.#isRefd());
   }
 
-  /** Fires overdue timers while a poll does not return. */
   #fireLate(): void {
     if (this.#poll !== null && this.timers.nextAt <= performance.now()) this.timers.fire();
     this.#guardTimers();
@@ -256,7 +249,6 @@ export class PollLoop {
     else Deno.unrefTimer(this.#pausing);
   }
 
-  /** Wakes the watches that are ready. */
   async #deliver(set: Uint8Array<ArrayBuffer>, waiting: readonly Entry[]): Promise<void> {
     const view = new DataView(set.buffer);
     if (view.getInt16(6, true) !== 0) this.#port.clearWakeUp();

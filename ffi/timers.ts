@@ -13,9 +13,7 @@ interface Entry {
   ref: boolean;
 }
 
-/** A timer that can be set again and again. */
 export interface Alarm extends Timer {
-  /** Whether a call is pending. */
   readonly isSet: boolean;
   /** Sets it to call after this many milliseconds, replacing the time set before; null cancels it. */
   set(ms: number | null): void;
@@ -48,7 +46,6 @@ export class PollTimers implements Clock {
     return started(this.alarm(call, ms), ms);
   }
 
-  /** A timer that is not set yet. */
   alarm(call: () => void, everyMs: number | null = null): Alarm {
     const entries = this.#entries;
     const entry: Entry = { call, everyMs, at: Infinity, ref: true };
@@ -74,7 +71,6 @@ export class PollTimers implements Clock {
     };
   }
 
-  /** Whether a timer keeps the process alive. */
   get isRefd(): boolean {
     for (const { ref } of this.#entries) if (ref) return true;
     return false;
@@ -87,7 +83,6 @@ export class PollTimers implements Clock {
     return next;
   }
 
-  /** Calls the timers that are due. */
   fire(): void {
     const now = performance.now();
     const due = Array.from(this.#entries).filter(({ at }) => at <= now);
@@ -132,7 +127,6 @@ export class PollGuard {
   #isRefd = true;
   #cancel = (): void => {};
 
-  /** `call` runs when the guard fires. */
   constructor(call: () => void) {
     this.#call = call;
   }
@@ -165,7 +159,6 @@ export class PollGuard {
   };
 }
 
-/** The length of a slice. */
 export const SLICE_MS = 8;
 /** The first slice of a read is longer, so that short reads need no pause: a process's first timer takes 8 ms. */
 const FIRST_SLICE_MS = 16;
@@ -174,7 +167,6 @@ const FIRST_SLICE_MS = 16;
 export class TimeSlice {
   #end = performance.now() + FIRST_SLICE_MS;
 
-  /** Whether it is time to pause. */
   get isOver(): boolean {
     return performance.now() >= this.#end;
   }

@@ -2,7 +2,7 @@
 // (an ioctl for each), and the default routes (`NET_RT_DUMP`).
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
-import { compareBytes, formatIp, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
+import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
@@ -216,8 +216,8 @@ export function findDefaultRoutes(
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
-    const [[low], [high]] = PROBES[family];
-    const route = selectDefaultRoute(hopsTo(low, ofFamily), hopsTo(high, ofFamily))?.hops[0];
+    const [low, high] = PROBES[family].map(([probe]) => hopsTo(probe![0]!, ofFamily));
+    const route = selectDefaultRoute(low!, high!)?.hops[0];
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
     const { gateway, source } = route;
@@ -233,9 +233,11 @@ export function findDefaultRoutes(
   return { ipv4: find("IPv4"), ipv6: find("IPv6") };
 }
 
-/** The longest routes that cover the address; several of the same length form a multipath route. */
-function hopsTo(probe: string, routes: readonly Route[]): { prefixLength: number; hops: Route[] } {
-  const first = parseIp(probe)![0]!; // no prefix here is longer than a byte
+/**
+ * The longest routes that cover an address with this first byte: no prefix here is longer. Several of the same length
+ * form a multipath route.
+ */
+function hopsTo(first: number, routes: readonly Route[]): { prefixLength: number; hops: Route[] } {
   const covering = routes.filter(({ destination, prefixLength }) =>
     ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
   );

@@ -166,7 +166,6 @@ export class Syscalls {
     return Number(this.#timespec[0]!) * 1000 + Number(this.#timespec[1]!) / 1e6;
   }
 
-  /** `ioctl(2)` with a pointer; false if the kernel refuses. */
   control(descriptor: number, request: bigint, argument: Bytes): boolean {
     const { ioctl } = this.libc;
     return ioctl(descriptor, request, argument, 0n, 0n, 0n, 0n, 0n, argument) === 0;

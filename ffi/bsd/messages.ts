@@ -23,7 +23,6 @@ const NOISE: BsdEvent = { kind: "noise" };
 
 type Family = "IPv4" | "IPv6";
 
-/** The content of a route message. */
 export interface Route {
   readonly family: Family;
   readonly destination: Uint8Array;
@@ -34,7 +33,6 @@ export interface Route {
   readonly source: Uint8Array | null; // the preferred one; null where the kernel leaves it out
 }
 
-/** The content of a link message. */
 export interface Link {
   readonly index: number;
   readonly name: Uint8Array; // empty in messages from a socket
@@ -45,7 +43,6 @@ export interface Link {
   readonly linkState: number; // LINK_STATE_*: 0 unknown, 1 down, 2 up; 0 where the system does not say
 }
 
-/** The content of an address message. */
 export interface InterfaceAddress {
   readonly index: number; // the interface
   readonly family: Family;
@@ -198,7 +195,6 @@ export function decodeRoute(
   };
 }
 
-/** Decodes a link message. */
 export function decodeLink(message: Uint8Array, header: C.LinkHeader, layout: C.Layout): Link {
   const sockaddrs = sockaddrsOf(message, header, layout);
   const { address, name } = decodeLinkSockaddr(message, sockaddrs[C.RTAX_IFP]!) ?? NO_LINK;
@@ -318,12 +314,10 @@ function addressOf(bytes: Uint8Array, at: number, family: Family): Uint8Array {
   return address;
 }
 
-/** Reads a u16 in host order. */
 export function u16(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8);
 }
 
-/** Reads a u32 in host order. */
 export function u32(bytes: Uint8Array, at: number): number {
   return (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
 }

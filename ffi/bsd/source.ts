@@ -35,7 +35,6 @@ const CHANGED: SourceEvent = { kind: "changed" };
 /** The kernel of macOS or FreeBSD as a source. Holds the C library until it is disposed. */
 export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly name = "af_route";
-  /** Counts over all subscriptions. */
   readonly counters: Counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: BsdRuntime;
   readonly #options: EventSourceOptions;
@@ -51,8 +50,8 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ libc }: EventSourceOptions): Promise<boolean> {
-    return runtimes.has(libc) || await libraryGranted(libcRequest(OS, libc));
+  static granted({ libc }: EventSourceOptions): boolean {
+    return runtimes.has(libc) || libraryGranted(libcRequest(OS, libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */

@@ -178,7 +178,6 @@ export type Header =
   | { readonly about: "announcement" } // an interface arrived or departed
   | { readonly about: "chatter" }; // nothing that is part of the state
 
-/** The routing messages of one system. */
 export interface Layout {
   readonly version: number; // RTM_VERSION
   readonly inet6: number; // AF_INET6

@@ -4,7 +4,7 @@ import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { LONGEST_STORM_PAUSE_MS, POLLERR, STORM_PAUSE_MS } from "../poll_loop.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
 import { RECEIVE_BATCH, type Syscalls } from "./syscalls.ts";

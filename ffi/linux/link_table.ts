@@ -3,7 +3,7 @@
 import { compareBytes, formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import { type AddressMessage, linkKind, type LinkMessage } from "./messages.ts";
 
 const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAILED |
@@ -76,7 +76,6 @@ export class LinkTable {
     return true;
   }
 
-  /** A link was removed, and its addresses with it. */
   deleteLink(index: number): boolean {
     const known = this.#rows.get(index)?.link ?? null;
     this.#rows.delete(index);
@@ -172,7 +171,6 @@ export class LinkTable {
     return this.#rows.get(index)?.kind === "loopback";
   }
 
-  /** Whether the link exists and is administratively up. */
   isUp(index: number): boolean {
     return ((this.#rows.get(index)?.link?.flags ?? 0) & C.IFF_UP) !== 0;
   }

@@ -6,12 +6,11 @@ import { interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import type { LinkTable } from "./link_table.ts";
 import {
   align4,
   Attributes,
-  encodeAttribute,
   encodeMessage,
   i32,
   type NetlinkMessage,
@@ -67,7 +66,6 @@ export interface RouteMessage {
   nexthopId: number | null; // the nexthop object that holds the next hops
 }
 
-/** One next hop of a multipath route. */
 export type Nexthop = Pick<RouteMessage, "outInterface" | "gateway" | "flags">;
 
 /** Decodes the body of RTM_NEWLINK or RTM_DELLINK. Throws DecodeError. */
@@ -305,11 +303,11 @@ export function formatEvent(event: KernelEvent): string {
 /** Asks for one link or, with null, for all of them; without the IPv6 counters, a quarter of each message. */
 export function encodeLinkRequest(index: number | null): Uint8Array {
   const flags = C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0);
-  const header = new Uint8Array(C.IFINFOMSG_SIZE);
+  const body = new Uint8Array(C.IFINFOMSG_SIZE + C.RTATTR_SIZE + 4);
   // Strict checking refuses a dump whose header asks for one link (rtnl_valid_dump_ifinfo_req()).
-  setU32(header, 4, index ?? 0);
-  const mask = encodeAttribute(C.IFLA_EXT_MASK, bytesOf(C.RTEXT_FILTER_SKIP_STATS));
-  return encodeMessage(C.RTM_GETLINK, flags, [...header, ...mask]);
+  setU32(body, 4, index ?? 0);
+  setU32Attribute(body, C.IFINFOMSG_SIZE, C.IFLA_EXT_MASK, C.RTEXT_FILTER_SKIP_STATS);
+  return encodeMessage(C.RTM_GETLINK, flags, body);
 }
 
 /** Asks for all addresses of both families. */
@@ -329,20 +327,24 @@ export function encodeRouteQuery(
   { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
 ): Uint8Array {
   const size = destination.length;
-  const header = new Uint8Array(C.RTMSG_SIZE);
-  header[0] = size === 4 ? C.AF_INET : C.AF_INET6;
-  header[1] = size * 8;
+  const isIpv4 = size === 4;
+  const attributes = C.RTMSG_SIZE + C.RTATTR_SIZE + size;
+  const body = new Uint8Array(attributes + (outInterface === undefined ? 0 : C.RTATTR_SIZE + 4));
+  body[0] = isIpv4 ? C.AF_INET : C.AF_INET6;
+  body[1] = size * 8;
   // IPv6 always answers with the table where it found the route, and refuses RTM_F_LOOKUP_TABLE under
   // strict checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
-  const lookup = size === 4 ? C.RTM_F_LOOKUP_TABLE : 0;
-  setU32(header, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
-  const body = [...header, ...encodeAttribute(C.RTA_DST, destination)];
-  if (outInterface !== undefined) body.push(...encodeAttribute(C.RTA_OIF, bytesOf(outInterface)));
+  const lookup = isIpv4 ? C.RTM_F_LOOKUP_TABLE : 0;
+  setU32(body, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
+  setU32(body, C.RTMSG_SIZE, (C.RTATTR_SIZE + size) | (C.RTA_DST << 16));
+  body.set(destination, C.RTMSG_SIZE + C.RTATTR_SIZE);
+  if (outInterface !== undefined) setU32Attribute(body, attributes, C.RTA_OIF, outInterface);
   return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, body);
 }
 
-function bytesOf(u32: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(u32).buffer);
+function setU32Attribute(body: Uint8Array, at: number, type: number, value: number): void {
+  setU32(body, at, (C.RTATTR_SIZE + 4) | (type << 16));
+  setU32(body, at + C.RTATTR_SIZE, value);
 }
 
 /** Whether a route with this destination length can be a default route. */

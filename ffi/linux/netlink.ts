@@ -2,7 +2,7 @@
 // Everything is little-endian, as is every target that Deno is built for.
 import { DecodeError } from "../../state/errors.ts";
 import type { IpBytes } from "../../state/ip.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 
 export interface NetlinkMessage {
   type: number; // NLMSG_* or RTM_*
@@ -81,15 +81,6 @@ export function encodeMessage(
   return bytes;
 }
 
-/** Encodes one attribute with its padding. */
-export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Array {
-  const length = C.RTATTR_SIZE + value.length;
-  const bytes = new Uint8Array(align4(length));
-  setU32(bytes, 0, length | (type << 16));
-  bytes.set(value, C.RTATTR_SIZE);
-  return bytes;
-}
-
 /** Rounds up to the next multiple of 4, like NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN. */
 export function align4(length: number): number {
   return (length + 3) & ~3;
@@ -139,7 +130,6 @@ export class Attributes {
     }
   }
 
-  /** The offset of an attribute's header. */
   at(type: number): number | undefined {
     return this.#places[type];
   }

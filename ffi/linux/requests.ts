@@ -5,7 +5,7 @@ import type { Reading } from "../../state/ports.ts";
 import type { Knows } from "../../state/types.ts";
 import { errnoName } from "../errno.ts";
 import { TimeSlice } from "../timers.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import { LinkTable } from "./link_table.ts";
 import {
   applyEvent,
@@ -15,7 +15,7 @@ import {
   encodeLinkRequest,
   type RouteMessage,
 } from "./messages.ts";
-import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32, u32 } from "./netlink.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -29,7 +29,6 @@ export class RequestSocket {
   isWaiting = false; // answers may still arrive, because a request failed half-way
   #sequence = 0;
 
-  /** Opens the socket. */
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
     this.#socket = syscalls.openNetlink(0);
@@ -42,7 +41,7 @@ export class RequestSocket {
   /** Sends route queries in one datagram. Returns their answers; null for an error, since there is no route. */
   askRoutes(queries: readonly Uint8Array[]): (RouteMessage | null)[] {
     const first = this.#send(queries);
-    const answers = queries.map((): RouteMessage | null => null);
+    const answers: (RouteMessage | null)[] = Array(queries.length).fill(null);
     let missing = queries.length;
     while (missing > 0) {
       this.#receive("the answer", (message) => {
@@ -84,7 +83,6 @@ export class RequestSocket {
     return consistent;
   }
 
-  /** Closes the socket. */
   close(): void {
     this.#syscalls.close(this.#socket);
   }
@@ -93,13 +91,15 @@ export class RequestSocket {
   #send(requests: readonly Uint8Array[]): number {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
-    const datagram = new Uint8Array(requests.reduce((sum, { length }) => sum + length, 0));
+    let length = 0;
+    for (const request of requests) length += request.length;
+    const datagram = new Uint8Array(length);
     let offset = 0;
-    requests.forEach((request, i) => {
-      datagram.set(request, offset);
+    for (let i = 0; i < requests.length; i++) {
+      datagram.set(requests[i]!, offset);
       setU32(datagram, offset + 8, first + i); // nlmsg_seq
-      offset += request.length;
-    });
+      offset += requests[i]!.length;
+    }
     this.isWaiting = true;
     this.#syscalls.send(this.#socket, datagram);
     return first;
@@ -123,9 +123,9 @@ export class RequestSocket {
 
 /** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */
 function isLast(operation: string, message: NetlinkMessage): boolean {
-  if (message.type !== C.NLMSG_ERROR && message.type !== C.NLMSG_DONE) {
-    return (message.flags & C.NLM_F_MULTI) === 0;
-  }
+  const { body, flags, type } = message;
+  if (type !== C.NLMSG_ERROR && type !== C.NLMSG_DONE) return (flags & C.NLM_F_MULTI) === 0;
+  if (type === C.NLMSG_DONE && body.length === 4 && u32(body, 0) === 0) return true; // mostly
   const { code, text } = decodeNetlinkError(message);
   if (code === 0) return true;
   const detail = text === null ? {} : { detail: text };
@@ -141,7 +141,6 @@ export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: tru
  */
 const MAX_DUMPS = 8;
 
-/** The kernel's state at one moment. */
 export interface Dump extends Reading {
   readonly table: LinkTable; // the table that the reading was made from; events can be applied to it
   readonly routes: DefaultRouteAnswer;

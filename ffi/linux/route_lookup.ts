@@ -2,7 +2,7 @@
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed: the
 // events after which to look them up are at the end.
-import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes } from "../../state/ip.ts";
 import { assumeNormal } from "../../state/normalize.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
@@ -12,7 +12,7 @@ import {
   PROBES,
   selectDefaultRoute,
 } from "../default_route.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import type { LinkTable } from "./link_table.ts";
 import {
   type AddressMessage,
@@ -25,7 +25,6 @@ import {
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
 
-/** What a lookup needs to know about interfaces. */
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
 export interface DefaultRouteAnswer {
@@ -46,11 +45,25 @@ export const NO_DEFAULTS: DefaultRouteAnswer = {
   expiresInSeconds: null,
 };
 
-/** A destination to ask about, with its queries. */
-interface Probe {
-  readonly match: Uint8Array; // which route of which table matches?
-  readonly plain: Uint8Array; // what would the kernel do with a packet?
+/** A destination to ask about, with its queries, which are encoded when they are first sent. */
+class Probe {
   readonly destination: IpBytes;
+  #match: Uint8Array | undefined;
+  #plain: Uint8Array | undefined;
+
+  constructor(destination: IpBytes) {
+    this.destination = destination;
+  }
+
+  /** Which route of which table matches? */
+  get match(): Uint8Array {
+    return this.#match ??= encodeRouteQuery(this.destination, { fibMatch: true });
+  }
+
+  /** What would the kernel do with a packet? */
+  get plain(): Uint8Array {
+    return this.#plain ??= encodeRouteQuery(this.destination, { fibMatch: false });
+  }
 }
 
 /** The route that one half of the address space takes; IPv6 rotates the order of its hops. */
@@ -59,32 +72,19 @@ interface Found extends NextHops {
   readonly route: RouteMessage;
 }
 
-/** Half of the address space of a family. */
 interface Half {
   readonly family: "ipv4" | "ipv6";
+  readonly isLow: boolean;
   readonly probes: readonly Probe[];
-  readonly matches: readonly Uint8Array[]; // the queries of all probes
-  readonly first: readonly Uint8Array[]; // the first probe's query; in the low half also its plain one, for the source
 }
 
 const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
   .flatMap(([family, halves]) =>
-    halves.map((texts, i) => {
-      const probes = texts.map(makeProbe);
-      const [{ match, plain }] = probes as [Probe];
-      const matches = probes.map(({ match }) => match);
-      return { family, probes, matches, first: i === 0 ? [match, plain] : [match] };
+    halves.map((destinations, i) => {
+      const probes = destinations.map((it) => new Probe(it));
+      return { family, isLow: i === 0, probes };
     })
   );
-
-function makeProbe(text: string): Probe {
-  const destination = parseIp(text)!;
-  return {
-    destination,
-    match: encodeRouteQuery(destination, { fibMatch: true }),
-    plain: encodeRouteQuery(destination, { fibMatch: false }),
-  };
-}
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */
 export class RouteLookup {
@@ -113,8 +113,12 @@ export class RouteLookup {
       if (unknown.length === 0) return;
       ask(unknown).forEach((answer, i) => answers.set(unknown[i]!, answer));
     };
-    askFor(halves.flatMap((half) => this.#uncovered.has(half) ? half.matches : half.first));
-    askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : half.matches));
+    askFor(halves.flatMap((half) => {
+      if (this.#uncovered.has(half)) return matchesOf(half);
+      const { match, plain } = half.probes[0]!;
+      return half.isLow ? [match, plain] : match; // the plain answer has the source address
+    }));
+    askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : matchesOf(half)));
     const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
@@ -122,8 +126,9 @@ export class RouteLookup {
     let isPlain = true;
     const chosen = (["ipv4", "ipv6"] as const).map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
-      this.#families[family] = halves.some((half) =>
-        half.family === family && half.matches.some((match) => answers.get(match) != null)
+      this.#families[family] = halves.some((half, i) =>
+        half.family === family &&
+        (matches[i] !== null || matchesOf(half).some((match) => answers.get(match) != null))
       );
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
@@ -146,6 +151,10 @@ export class RouteLookup {
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
     };
   }
+}
+
+function matchesOf({ probes }: Half): Uint8Array[] {
+  return probes.map(({ match }) => match);
 }
 
 /**
@@ -172,12 +181,13 @@ function hopsOf(
   plain: RouteMessage | null,
   links: LinkNames,
 ): Found {
-  const { destinationLength: prefixLength, nexthopId } = route;
-  const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].includes(route.type);
+  const { destinationLength: prefixLength, nexthopId, type } = route;
+  const isDropped = type === C.RTN_UNREACHABLE || type === C.RTN_BLACKHOLE ||
+    type === C.RTN_PROHIBIT;
   const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
-  const all = isDropped ? [] : shown.nexthops.length > 0 ? shown.nexthops : [shown];
+  const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
   const hops = all
-    .filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
+    .filter((hop) => !isDropped && (hop.flags & C.RTNH_F_DEAD) === 0)
     .flatMap(({ outInterface: index, gateway }): Hop[] =>
       index === null || links.isLoopback(index) ? [] : [{ index, gateway }]
     )

@@ -20,7 +20,6 @@ let listening: Promise<typeof import("./subscription.ts")> | undefined;
 /** The kernel of Linux as a source. Holds the C library until it is disposed. */
 export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly name = "netlink";
-  /** Counts over all subscriptions. */
   readonly counters: Counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: LinuxRuntime;
   readonly #options: EventSourceOptions;
@@ -37,8 +36,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ libc }: EventSourceOptions): Promise<boolean> {
-    return runtimes.has(libc) || await libraryGranted(libcRequest(libc));
+  static granted({ libc }: EventSourceOptions): boolean {
+    return runtimes.has(libc) || libraryGranted(libcRequest(libc));
   }
 
   /** Loads the C library, asking the user for the permission if necessary. */
@@ -152,7 +151,6 @@ export class LinuxRuntime {
     return socket;
   }
 
-  /** Releases what `takeSocket()` returned. */
   releaseSocket(socket: RequestSocket): void {
     if (this.#idleSocket === null && !socket.isWaiting) this.#idleSocket = socket;
     else socket.close();

@@ -6,7 +6,7 @@ import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { applyEvent, formatEvent, type KernelEvent } from "./messages.ts";
@@ -33,7 +33,6 @@ const LAST_RECHECK_MS = 400;
 
 const CHANGED: SourceEvent = { kind: "changed" };
 
-/** What a subscription needs from its source. */
 export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription

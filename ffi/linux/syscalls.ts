@@ -3,7 +3,7 @@
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { LibraryRequest } from "../library.ts";
-import * as C from "./constants.ts";
+import { C } from "./constants.ts";
 
 /**
  * Deno compiles a trampoline for each function (0.2 ms apiece) unless it takes a struct. A struct of one
@@ -109,7 +109,6 @@ const MSG_NAMELEN = 2;
 const MSG_FLAGS = 12;
 const MSG_LEN = 14;
 
-/** The most datagrams that one call receives. */
 export const RECEIVE_BATCH = 32;
 /** The kernel puts at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
@@ -144,14 +143,15 @@ export class Syscalls {
     // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
     const pointers = new BigUint64Array(HEADERS.buffer);
     if (pointers[0] !== 0n) return; // filled in by an earlier instance
-    const [slot, sender, iovec] = [SLOTS, SENDERS, IOVECS]
-      .map(({ buffer }) => this.addressOf(new Uint8Array(buffer)));
+    const slot = this.addressOf(SLOTS);
+    const sender = this.addressOf(new Uint8Array(SENDERS.buffer));
+    const iovec = this.addressOf(new Uint8Array(IOVECS.buffer));
     for (let i = 0; i < RECEIVE_BATCH; i++) {
-      IOVECS[i * 2] = slot! + BigInt(i * SLOT_BYTES);
+      IOVECS[i * 2] = slot + BigInt(i * SLOT_BYTES);
       IOVECS[i * 2 + 1] = BigInt(SLOT_BYTES);
       const header = i * MMSGHDR_WORDS / 2;
-      pointers[header] = sender! + BigInt(i * C.SOCKADDR_NL_SIZE);
-      pointers[header + 2] = iovec! + BigInt(i * 16);
+      pointers[header] = sender + BigInt(i * C.SOCKADDR_NL_SIZE);
+      pointers[header + 2] = iovec + BigInt(i * 16);
       pointers[header + 3] = 1n;
     }
   }

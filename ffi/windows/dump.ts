@@ -3,7 +3,7 @@
 // row of the routing table.
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
-import { formatIp, type IpBytes, isLinkLocal, isUnspecified, parseIp } from "../../state/ip.ts";
+import { formatIp, type IpBytes, isLinkLocal, isUnspecified } from "../../state/ip.ts";
 import type { Reading } from "../../state/ports.ts";
 import type {
   Address,
@@ -213,9 +213,9 @@ export function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): Def
 }
 
 /** The next hops of the first probe that no more specific route covers. */
-function nextHops(probes: readonly string[], ask: AskRoute): Found | null {
+function nextHops(probes: readonly IpBytes[], ask: AskRoute): Found | null {
   for (const probe of probes) {
-    const answer = ask(parseIp(probe)!);
+    const answer = ask(probe);
     if (answer === null || answer.route.isLoopback || !canBeDefault(answer.route)) continue;
     const { gateway, index, prefixLength } = answer.route;
     return { prefixLength, hops: [{ index, gateway }], answer };

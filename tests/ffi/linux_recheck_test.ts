@@ -5,9 +5,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import * as C from "../../ffi/linux/constants.ts";
+import { C } from "../../ffi/linux/constants.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { type Dump, LINUX_KNOWS } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
@@ -16,7 +16,7 @@ import { macrotask } from "../../ffi/timers.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
 import { FakeRoutes } from "../support/fake_routes.ts";
-import { linkMessage } from "../support/netlink.ts";
+import { encodeAttribute, linkMessage } from "../support/netlink.ts";
 import { SimulatedTime } from "../support/simulated_time.ts";
 
 /** The timeout of a poll without timers. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import * as C from "../../ffi/linux/constants.ts";
+import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as constants from "../../ffi/linux/constants.ts";
+import { C as constants } from "../../ffi/linux/constants.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { ABI_FACTS, constantFacts, type System } from "./facts.ts";
 

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "../../ffi/linux/constants.ts";
+import { C } from "../../ffi/linux/constants.ts";
 import type { Metrics } from "../../state/types.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";
@@ -133,7 +133,7 @@ harmTest(
   async (watched, harm, before) => {
     const { descriptor } = watched;
     ipBlocking("addr del 10.1.0.1/24 dev h0");
-    harm.steal(descriptor, RTM_DELADDR);
+    harm.steal(descriptor, C.RTM_DELADDR);
     assert(watched.addresses("h0").includes("10.1.0.1/24"));
     await assertHeals(watched, before, "10.1.0.1", INTERVAL_MS);
     assertEquals(healing(before, watched.monitor.metrics), { driftsFound: 1, reopens: 1 });
@@ -145,18 +145,18 @@ harmTest(
   "a lost message about each kind of thing is found by reconcile",
   async (watched, harm) => {
     const losses: [command: string, type: number, isThere: () => boolean][] = [
-      ["link set h0 mtu 1400", RTM_NEWLINK, () => watched.state.interfaces["h0"]?.mtu === 1400],
-      ["link set h1 name h2", RTM_NEWLINK, () => "h2" in watched.state.interfaces],
+      ["link set h0 mtu 1400", C.RTM_NEWLINK, () => watched.state.interfaces["h0"]?.mtu === 1400],
+      ["link set h1 name h2", C.RTM_NEWLINK, () => "h2" in watched.state.interfaces],
       [
         "link set h0 address 02:00:00:00:00:42",
-        RTM_NEWLINK,
+        C.RTM_NEWLINK,
         () => watched.state.interfaces["h0"]?.mac === "02:00:00:00:00:42",
       ],
-      ["link add h5 type bridge", RTM_NEWLINK, () => "h5" in watched.state.interfaces],
-      ["link del h5", RTM_DELLINK, () => !("h5" in watched.state.interfaces)],
+      ["link add h5 type bridge", C.RTM_NEWLINK, () => "h5" in watched.state.interfaces],
+      ["link del h5", C.RTM_DELLINK, () => !("h5" in watched.state.interfaces)],
       [
         "-6 addr add 2001:db8::1/64 dev h0 nodad",
-        RTM_NEWADDR,
+        C.RTM_NEWADDR,
         () => watched.addresses("h0").includes("2001:db8::1/64"),
       ],
     ];

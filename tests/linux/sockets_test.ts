@@ -6,7 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute } from "../support/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
 import { NetworkMonitor } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";

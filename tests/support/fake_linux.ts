@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as C from "../../ffi/linux/constants.ts";
+import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import type { Syscalls } from "../../ffi/linux/syscalls.ts";

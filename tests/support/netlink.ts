@@ -15,9 +15,11 @@ import {
   type RouteMessage,
 } from "../../ffi/linux/messages.ts";
 import {
+  align4,
   decodeNetlinkError,
   forEachMessage,
   type NetlinkMessage,
+  setU32,
 } from "../../ffi/linux/netlink.ts";
 import type { Random } from "./random.ts";
 
@@ -61,6 +63,15 @@ export function hex(text: string): Uint8Array {
   const digits = text.replace(/#.*/g, "").replace(/\s+/g, "");
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new SyntaxError(`Not hexadecimal: '${text}'`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/** Encodes one attribute with its padding. */
+export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Array {
+  const length = 4 + value.length;
+  const bytes = new Uint8Array(align4(length));
+  setU32(bytes, 0, length | (type << 16));
+  bytes.set(value, 4);
+  return bytes;
 }
 
 /** A link message of an Ethernet interface that is up. */

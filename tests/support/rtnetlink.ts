@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { encodeAttribute, encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { encodeAttribute } from "./netlink.ts";
 import { LIBC_SYMBOLS, Syscalls } from "../../ffi/linux/syscalls.ts";
 
 const RTM_NEWLINK = 16;
