@@ -19,15 +19,15 @@
  *
  * @module
  */
-import { abortable } from "@std/async/abortable";
+import { systemClock } from "./actor/clock.ts";
 import { EventDispatcher, type NetworkEventListener } from "./actor/events.ts";
 import { READ_LIMIT_MS } from "./actor/machine/model.ts";
 import {
   type MonitorOptions,
   type ReadOptions,
-  type ResolvedOptions,
   resolveMonitorOptions,
   resolvePredicate,
+  resolveReadOptions,
   resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
@@ -36,7 +36,7 @@ import { Runner } from "./actor/runner.ts";
 import { type ReaderContext, snapshotIterator, snapshotStream } from "./actor/streams.ts";
 import { openSource } from "./ffi/open.ts";
 import { buildState } from "./state/build.ts";
-import type { OpenedSource } from "./state/opened_source.ts";
+import type { NetworkSource, Reading } from "./state/ports.ts";
 import type { Health, Metrics, Snapshot, State } from "./state/types.ts";
 
 export type {
@@ -312,7 +312,12 @@ export function watchNetwork(
 async function openRunner(options?: MonitorOptions): Promise<Runner> {
   const resolved = resolveMonitorOptions(options);
   resolved.signal?.throwIfAborted();
-  const opened = await open(resolved, true);
+  const opened = await openSource({
+    ...resolved,
+    trace: resolved.trace ? resolved.logger.debug : undefined,
+    stormPauseMs: resolved.coalesceMs / 4,
+    listens: true,
+  });
   if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
   return await Runner.open(opened, {
     ...resolved,
@@ -329,7 +334,8 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  * @throws {Deno.errors.NotFound} if the C library is in none of the usual places.
  * @throws {SystemCallError} if the operating system refuses the sockets, as some sandboxes do.
  * @throws {TypeError} if an option is of the wrong type.
- * @throws {DOMException} a `TimeoutError` if the read takes more than 5 seconds; if `signal` is aborted, its reason.
+ * @throws {DOMException} if `signal` is aborted: its reason; if a source of your own takes more than 5 seconds: a
+ * `TimeoutError`.
  *
  * @example Gateway and addresses
  * ```ts
@@ -340,22 +346,26 @@ async function openRunner(options?: MonitorOptions): Promise<Runner> {
  * ```
  */
 export async function readNetworkState(options?: ReadOptions): Promise<State> {
-  const resolved = resolveMonitorOptions(options);
-  const { signal } = resolved;
+  const { libc, signal, source } = resolveReadOptions(options);
   signal?.throwIfAborted();
-  const opened = await open(resolved, false);
-  const limit = AbortSignal.timeout(READ_LIMIT_MS);
-  const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
+  const clock = systemClock;
+  const opened = await openSource({ source, libc, clock, pollingIntervalMs: 0, listens: false });
   try {
-    ends.throwIfAborted();
-    // a user's source may ignore its signal
-    return buildState(await abortable(opened.source.read(ends), ends), null);
+    signal?.throwIfAborted();
+    const reading = typeof source === "object"
+      ? readWithLimit(source, signal)
+      : opened.source.read(signal ?? new AbortController().signal);
+    return buildState(await reading, null);
   } finally {
     await opened.dispose();
   }
 }
 
-function open(options: ResolvedOptions, listens: boolean): Promise<OpenedSource> {
-  const trace = options.trace ? options.logger.debug : undefined;
-  return openSource({ ...options, trace, stormPauseMs: options.coalesceMs / 4, listens });
+/** Reads a user's source, which may take for ever and ignore its signal; the system's own answer at once. */
+async function readWithLimit(source: NetworkSource, signal: AbortSignal | null): Promise<Reading> {
+  const { abortable } = await import("@std/async/abortable"); // a millisecond that other reads save
+  const limit = AbortSignal.timeout(READ_LIMIT_MS);
+  const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
+  ends.throwIfAborted();
+  return await abortable(source.read(ends), ends);
 }

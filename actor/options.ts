@@ -82,19 +82,17 @@ export type ResolvedOptions = Readonly<ReturnType<typeof resolveMonitorOptions>>
 export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshotOptions>>;
 
 /**
- * Checks the options of a monitor or a one-shot read and fills in the defaults.
+ * Checks the options of a monitor and fills in the defaults.
  *
  * @throws {RangeError} if a number is out of range; the message names the option.
  * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
  */
 export function resolveMonitorOptions(options: MonitorOptions = {}) {
-  checkObject(options);
+  const common = resolveReadOptions(options);
   const logger = resolveLogger(options.logger);
   const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
   return withCheckedNames(options, {
-    signal: resolveSignal(options.signal),
-    source: optional("source", options.source, SOURCES, isSource) ?? "auto",
-    libc: optional("libc", options.libc, "an absolute path", isAbsolutePath),
+    ...common,
     reconcileIntervalMs: options.reconcileIntervalMs === Infinity
       ? Infinity
       : integer("reconcileIntervalMs", options.reconcileIntervalMs, 1, " or Infinity") ?? 15_000,
@@ -106,6 +104,16 @@ export function resolveMonitorOptions(options: MonitorOptions = {}) {
     persistent: boolean("persistent", options.persistent) ?? true,
     logger,
     clock: resolveClock(options.clock),
+  });
+}
+
+/** Checks the options of a one-shot read and fills in the defaults. Throws the same errors. */
+export function resolveReadOptions(options: ReadOptions = {}) {
+  checkObject(options);
+  return withCheckedNames(options, {
+    signal: resolveSignal(options.signal),
+    source: optional("source", options.source, SOURCES, isSource) ?? "auto",
+    libc: optional("libc", options.libc, "an absolute path", isAbsolutePath),
   });
 }
 

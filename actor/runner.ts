@@ -28,7 +28,6 @@ type Performers = {
   readonly [Kind in Effect["kind"]]: (effect: Extract<Effect, { readonly kind: Kind }>) => void;
 };
 
-/** Runs one machine against one source. */
 export class Runner {
   readonly broadcast: Broadcast;
   observer: EventDispatcher | null = null;

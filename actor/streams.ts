@@ -5,13 +5,11 @@ import type { Snapshot } from "../state/types.ts";
 import type { Broadcast, Published } from "./broadcast.ts";
 import type { ResolvedSnapshotOptions } from "./options.ts";
 
-/** What a reader follows, and with which options. */
 export interface ReaderContext {
   readonly broadcast: Broadcast;
   readonly options: ResolvedSnapshotOptions;
 }
 
-/** The public side of a reader. */
 interface Sink {
   readonly deliver: (snapshot: Snapshot) => void; // settles the pending read
   readonly end: () => void; // ends the pending read and all later ones

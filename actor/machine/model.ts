@@ -29,7 +29,6 @@ export interface Socket {
   readonly probing: boolean; // a canary is under way
 }
 
-/** A full read that was requested. */
 export interface ReadRequest {
   readonly causes: readonly Cause[]; // the causes of the publication that results from it
   readonly tokens: readonly number[]; // the `refresh()` calls that wait for it
@@ -37,7 +36,6 @@ export interface ReadRequest {
   readonly check: boolean; // reconcile: the result is compared with the table
 }
 
-/** A full read that is under way. */
 export interface ReadInFlight extends ReadRequest {
   readonly id: number;
   readonly since: number; // when it began, in monotonic milliseconds
@@ -70,7 +68,6 @@ export interface Check {
 
 export type TimerName = "window" | "retry" | "recheck" | "read";
 
-/** What happens to the machine. */
 export type Input = Readonly<
   | { kind: "open" | "tick" | "close" }
   | { kind: "subscribed"; id: number }
@@ -85,13 +82,11 @@ export type Input = Readonly<
   | { kind: "refresh"; token: number }
 >;
 
-/** A publication, before it becomes a snapshot. */
 export interface Publication
   extends Pick<Snapshot, "sequence" | "at" | "causes" | "changes" | "state"> {
   readonly publishedAt: number; // monotonic milliseconds
 }
 
-/** What the runner has to do. */
 export type Effect = Readonly<
   | { kind: "subscribe" | "dispose" | "view" | "probe"; id: number }
   | { kind: "read"; id: number; limitMs: number }
