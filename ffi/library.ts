@@ -32,7 +32,7 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   const places = await placesOf(request);
   const undecided: string[] = [];
   for (const place of places) {
-    const state = await ffiPermission(place);
+    const state = ffiPermission(place);
     const library = state === "granted" ? open(place, request, failures) : null;
     if (library !== null) return library;
     if (state === "prompt") undecided.push(place);
@@ -48,26 +48,26 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 }
 
 /** Whether `openLibrary()` would open the library without a prompt. */
-export async function libraryGranted(
+export function libraryGranted(
   { candidates, path }: Pick<LibraryPlaces, "candidates" | "path">,
-): Promise<boolean> {
-  if (await ffiPermission() === "granted") return true;
+): boolean {
+  if (ffiPermission() === "granted") return true;
   const paths = path === undefined ? candidates : [path];
-  return (await Promise.all(paths.map(ffiPermission))).includes("granted");
+  return paths.some((path) => ffiPermission(path) === "granted");
 }
 
-async function ffiPermission(path?: string): Promise<Deno.PermissionState> {
+function ffiPermission(path?: string): Deno.PermissionState {
   const descriptor = path === undefined ? { name: "ffi" } as const : { name: "ffi", path } as const;
-  return (await Deno.permissions.query(descriptor)).state;
+  return Deno.permissions.querySync(descriptor).state;
 }
 
 /** Where to look. Paths known to exist come first; checking that takes the read permission. */
 async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<readonly string[]> {
   if (path !== undefined) return [path];
-  if (await ffiPermission() === "granted") return [...sonames, ...candidates];
+  if (ffiPermission() === "granted") return [...sonames, ...candidates];
   const existing: string[] = [];
   for (const path of candidates) {
-    const { state } = await Deno.permissions.query({ name: "read", path });
+    const { state } = Deno.permissions.querySync({ name: "read", path });
     if (state !== "granted") continue;
     if (await Deno.stat(path).then(() => true, () => false)) existing.push(path);
   }
@@ -124,7 +124,6 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
   readonly #load: (path: string | undefined) => Promise<S>;
   readonly #loaded = new Map<string | undefined, { users: number; readonly system: Promise<S> }>();
 
-  /** Loads nothing until the first `acquire()`. */
   constructor(load: (path: string | undefined) => Promise<S>) {
     this.#load = load;
   }

@@ -43,10 +43,9 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   }
 
   /** Whether `open()` works without asking the user for a permission. */
-  static async granted({ iphlpapi }: WindowsSourceOptions): Promise<boolean> {
-    if (windowsRuntimes.has(iphlpapi)) return true;
-    const granted = Object.values(libraryRequests(iphlpapi)).map((it) => libraryGranted(it));
-    return !(await Promise.all(granted)).includes(false);
+  static granted({ iphlpapi }: WindowsSourceOptions): boolean {
+    return windowsRuntimes.has(iphlpapi) ||
+      Object.values(libraryRequests(iphlpapi)).every((it) => libraryGranted(it));
   }
 
   /**

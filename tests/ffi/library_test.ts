@@ -36,24 +36,23 @@ interface Log {
 /** Runs the body with `Deno.dlopen`, `Deno.stat` and `Deno.permissions` replaced by the machine's. */
 async function on<T>(machine: Machine, body: () => Promise<T>): Promise<[T | Error, Log]> {
   const { dlopen, stat } = Deno;
-  const { query, request } = Deno.permissions;
+  const { querySync, request } = Deno.permissions;
   const granted = new Set(machine.granted);
   const log: Log = { opened: [], asked: [] };
   const state = (path: string | URL | undefined) => {
     if (granted.has("*") || granted.has(String(path))) return "granted";
     return machine.denied?.includes(String(path)) ? "denied" : "prompt";
   };
-  const status = (it: Deno.PermissionDescriptor) =>
-    Promise.resolve({
-      state: it.name === "read"
-        ? machine.readable ? "granted" : "prompt"
-        : state((it as Deno.FfiPermissionDescriptor).path),
-    });
-  Deno.permissions.query = status as unknown as typeof query;
+  const status = (it: Deno.PermissionDescriptor) => ({
+    state: it.name === "read"
+      ? machine.readable ? "granted" : "prompt"
+      : state((it as Deno.FfiPermissionDescriptor).path),
+  });
+  Deno.permissions.querySync = status as unknown as typeof querySync;
   Deno.permissions.request = ((it: Deno.FfiPermissionDescriptor) => {
     log.asked.push(String(it.path));
     if (machine.yesTo?.includes(String(it.path))) granted.add(String(it.path));
-    return status(it);
+    return Promise.resolve(status(it));
   }) as unknown as typeof request;
   Deno.dlopen = ((name: string) => {
     if (state(name) !== "granted") throw new Deno.errors.NotCapable("Requires ffi access");
@@ -70,7 +69,7 @@ async function on<T>(machine: Machine, body: () => Promise<T>): Promise<[T | Err
     return [await body().catch((error: Error) => error), log];
   } finally {
     Object.assign(Deno, { dlopen, stat });
-    Object.assign(Deno.permissions, { query, request });
+    Object.assign(Deno.permissions, { querySync, request });
   }
 }
 
@@ -242,7 +241,9 @@ Deno.test("openLibrary() passes on an error that is neither a refusal nor a miss
   await assertRejects(
     async () => {
       const [result] = await on(machine, () => {
-        Deno.permissions.query = () => Promise.reject(broken);
+        Deno.permissions.querySync = () => {
+          throw broken;
+        };
         return openLibrary({ ...REQUEST, candidates: CANDIDATES });
       });
       throw result;
@@ -264,7 +265,7 @@ for (const [name, machine, path, expected] of GRANTED) {
   Deno.test(`libraryGranted() is ${expected} under ${name}, and asks nothing`, async () => {
     const [result, log] = await on(
       machine,
-      async () => ({ granted: await libraryGranted({ candidates: CANDIDATES, path }) }),
+      () => Promise.resolve({ granted: libraryGranted({ candidates: CANDIDATES, path }) }),
     );
     assertEquals(result, { granted: expected } as unknown as Error);
     assertEquals(log, { opened: [], asked: [] });

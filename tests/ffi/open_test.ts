@@ -13,8 +13,8 @@ for (const source of ["auto", "events"] as const) {
       name: `openSource() refuses musl with source ${source} if polling is ${state}`,
       ignore: Deno.build.os !== "linux" || !Deno.build.target.endsWith("-gnu"),
       async fn() {
-        const { query } = Deno.permissions;
-        Deno.permissions.query = (() => Promise.resolve({ state })) as unknown as typeof query;
+        const { querySync } = Deno.permissions;
+        Deno.permissions.querySync = (() => ({ state })) as unknown as typeof querySync;
         try {
           await assertRejects(
             () =>
@@ -29,7 +29,7 @@ for (const source of ["auto", "events"] as const) {
             "The option libc names musl",
           );
         } finally {
-          Deno.permissions.query = query;
+          Deno.permissions.querySync = querySync;
         }
       },
     });
