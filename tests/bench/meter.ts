@@ -36,10 +36,11 @@ export class Meter {
     return total;
   }
 
-  /** The resident memory, in MiB. */
-  memoryMib(): number {
+  /** The resident memory, in MiB, and the part of it that is not a page of a file, such as of the executable. */
+  memory(): { memoryMib: number; privateMib: number } {
     const text = Deno.readTextFileSync(`/proc/${this.#pid}/status`);
-    return Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1]) / 1024;
+    const mib = (name: string) => Number(RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) / 1024;
+    return { memoryMib: mib("VmRSS"), privateMib: mib("RssAnon") };
   }
 }
 

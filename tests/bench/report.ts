@@ -91,11 +91,11 @@ export function idleTable(results: Results): string | null {
   if (idle === undefined) return null;
   const empty = { name: "empty", title: "empty Deno program", version: results.machine.deno };
   return formatTable([
-    ["program", "version", "CPU ms a minute", "wake-ups a minute", "MiB", "start ms"],
+    ["program", "version", "CPU ms a minute", "wake-ups a minute", "MiB (private)", "start ms"],
     ...rows({ ...results, peers: [empty, ...results.peers] }, idle, (metrics, name) => [
       formatNumber(metrics.cpuMsMinute?.median),
       formatNumber(metrics.wakeUpsMinute?.median),
-      formatNumber(metrics.memoryMib?.median),
+      `${formatNumber(metrics.memoryMib?.median)} (${formatNumber(metrics.privateMib?.median)})`,
       formatNumber(start?.[name]?.startMs?.median),
     ]),
   ]);

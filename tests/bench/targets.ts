@@ -86,6 +86,11 @@ const TARGETS: Target[] = [
       ratio(at(it, `read ${size}`, "warmMs"), at(it, `read ${size}`, "warmMs", "naive")),
   })),
   {
+    what: "import of the module, ms",
+    most: 5,
+    value: (it) => at(it, "read 10", "importMs"),
+  },
+  {
     what: "first read in a process after the import, ms",
     most: 8,
     value: (it) => at(it, "read 10", "firstMs"),
@@ -101,6 +106,7 @@ const TARGETS: Target[] = [
   ...[
     ["idle: CPU over an empty program, ms a minute", 10, "idle", "cpuMsMinute"] as const,
     ["memory over an empty program, MiB", 6, "idle", "memoryMib"] as const,
+    ["private memory over an empty program, MiB", 6, "idle", "privateMib"] as const,
     ["start to the first snapshot over an empty program, ms", 18, "start", "startMs"] as const,
   ].map(([what, most, scenario, metric]): Target => ({
     what,

@@ -34,7 +34,7 @@ export const idle: Scenario = {
       bench.record("idle", peer.name, {
         cpuMsMinute: (cpuMs - before[i]!.cpuMs) * 60 / seconds,
         wakeUpsMinute: (wakeUps - before[i]!.wakeUps) * 60 / seconds,
-        memoryMib: program.meter.memoryMib(),
+        ...program.meter.memory(),
       });
     }
     await Promise.all(running.map(({ program }) => program.end()));
