@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
-import { NetworkMonitor, readNetworkState, watchNetwork } from "../mod.ts";
+import { NetworkMonitor, type NetworkSource, readNetworkState, watchNetwork } from "../mod.ts";
 
 const ETH0 = scriptedInterface("eth0", ["192.0.2.7/24"]);
 const MOVED = scriptedInterface("eth0", ["198.51.100.7/24"]);
@@ -166,4 +166,33 @@ Deno.test("readNetworkState() rejects with what the read throws, or the reason o
   await assertRejects(() => reading, Error, "Enough");
   const signal = AbortSignal.abort(new Error("Too late"));
   await assertRejects(() => readNetworkState({ source, signal }), Error, "Too late");
+});
+
+Deno.test("readNetworkState() gives a source of the user 5 seconds, even one that ignores its signal", async () => {
+  const { timeout } = AbortSignal;
+  const limit = new AbortController();
+  const asked: number[] = [];
+  AbortSignal.timeout = (ms) => {
+    asked.push(ms);
+    return limit.signal;
+  };
+  try {
+    const read = Promise.withResolvers<AbortSignal>();
+    const source: NetworkSource = {
+      name: "hangs",
+      subscribe: () => Promise.reject(new Error("not called")),
+      read: (signal) => {
+        read.resolve(signal);
+        return new Promise(() => {});
+      },
+    };
+    const reading = readNetworkState({ source });
+    const signal = await read.promise;
+    limit.abort(new DOMException("Too long", "TimeoutError"));
+    await assertRejects(() => reading, DOMException, "Too long");
+    assert(signal.aborted);
+    assertEquals(asked, [5_000]);
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
 });
