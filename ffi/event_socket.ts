@@ -36,6 +36,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly watch: Watch;
   readonly #port: SocketPort<E>;
   #more = false; // the last slice of this wake-up was cut short
+  #isLossy = false; // messages were lost, and the queue has not been empty since
   #emptyWakeUps = 0;
   #closed: Promise<void> | null = null;
   #received = 0; // datagrams since the last wake-up
@@ -48,20 +49,10 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
 
   /** Receives one slice now, without a wake-up. `drained` is false if more may be queued. */
   drain(events: E[] = []): { events: E[]; drained: boolean } {
-    const deadline = performance.now() + SLICE_MS;
-    let taken = 0;
-    for (let failures = 0; taken < SLICE_DATAGRAMS;) {
-      const received = this.#port.receive(events);
-      taken += received;
-      this.#received += received;
-      if (received === 0) {
-        const more = this.#port.checkErrors(0, events);
-        if (!more || failures++ === RETRIES) return { events, drained: true };
-      } else if (received < this.#port.batch) {
-        return { events, drained: true };
-      } else if (performance.now() > deadline) break;
-    }
-    return { events, drained: false };
+    const drained = this.#receive(events);
+    // until its queue is empty, Linux drops further messages without another error (NETLINK_S_CONGESTED, af_netlink.c)
+    if (drained && this.#isLossy) this.#isLossy = this.#port.checkErrors(0, events);
+    return { events, drained };
   }
 
   /** The events of the next slice; an empty list after `wake()` of the watch. */
@@ -81,7 +72,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
       if (revents & (POLLHUP | POLLNVAL)) {
         throw new Error("The routing socket was closed underneath");
       }
-      this.#port.checkErrors(revents, events);
+      if (this.#port.checkErrors(revents, events)) this.#isLossy = true;
     }
     const wakeUp = !this.#more;
     this.#more = !this.drain(events).drained;
@@ -96,6 +87,25 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Returns whether the queue was empty. */
+  #receive(events: E[]): boolean {
+    const deadline = performance.now() + SLICE_MS;
+    let taken = 0;
+    for (let failures = 0; taken < SLICE_DATAGRAMS;) {
+      const received = this.#port.receive(events);
+      taken += received;
+      this.#received += received;
+      if (received === 0) {
+        if (!this.#port.checkErrors(0, events)) return true;
+        this.#isLossy = true;
+        if (failures++ === RETRIES) return true;
+      } else if (received < this.#port.batch) {
+        return true;
+      } else if (performance.now() > deadline) break;
+    }
+    return false;
   }
 
   #countEmptyWakeUps(events: number): void {

@@ -199,8 +199,9 @@ export function beginNextRead(draft: Draft): void {
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
 function earliest(draft: Draft, { base, tokens }: ReadRequest): number {
-  const { check, lastRead } = draft;
-  const rest = restMs(lastRead.ms);
+  const { check, config, lastRead } = draft;
+  // nothing is published more often than every `coalesceMs`
+  const rest = lastRead.ms > 0 ? Math.max(restMs(lastRead.ms), config.coalesceMs / 2) : 0;
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
   const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;

@@ -17,6 +17,7 @@ import {
 } from "./messages.ts";
 import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32, u32 } from "./netlink.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
+import type { LinuxSubscription } from "./subscription.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** The datagrams of a dump to receive per call: for each, up to 32 KiB, the kernel may wait for its rtnl lock. */
@@ -137,37 +138,42 @@ export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: tru
 
 /**
  * The most attempts to read a dump, which is read again if a change interrupts it (NLM_F_DUMP_INTR,
- * vishvananda/netlink#1018). In an endless storm the last dump has to do: the events bring what it lacks.
+ * vishvananda/netlink#1018), because it may then lack records that exist all the time. In an endless storm the last
+ * dump of a single read has to do; a subscription reads again a little later.
  */
 const MAX_DUMPS = 8;
+const MAX_DUMPS_SUBSCRIBED = 2;
 
 export interface Dump extends Reading {
   readonly table: LinkTable; // the table that the reading was made from; events can be applied to it
   readonly routes: DefaultRouteAnswer;
+  readonly isConsistent: boolean; // no change interrupted it
 }
 
 /** Shared by single reads: it remembers what to ask first, which saves a round trip. */
 const LOOKUP = new RouteLookup();
 
 /**
- * Reads everything, in slices. Nobody else may use the socket meanwhile. Interfaces that equal those in `live`,
- * the table kept by events, are the same objects. Throws the reason of the signal, if it aborts.
+ * Reads everything, in slices. Nobody else may use the socket meanwhile. Interfaces that equal those in the table of
+ * the subscription are the same objects. Throws the reason of the signal, if it aborts.
  */
 export async function readDump(
   socket: RequestSocket,
   signal: AbortSignal,
-  live: LinkTable | null = null,
-  lookup: RouteLookup = LOOKUP,
+  subscription: Pick<LinuxSubscription, "table" | "lookup"> | null = null,
 ): Promise<Dump> {
+  const { table: live = null, lookup = LOOKUP } = subscription ?? {};
+  const attempts = subscription === null ? MAX_DUMPS : MAX_DUMPS_SUBSCRIBED;
   const slice = new TimeSlice();
   let table = new LinkTable(live);
   const dump = (what: string, request: Uint8Array) =>
     socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, signal);
+  let isConsistent = false;
   for (let attempt = 1;; attempt++) {
     // Links first: an address without its link is not shown, a link without addresses is valid.
-    const isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
+    isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
       await dump("RTM_GETADDR", encodeAddressDump());
-    if (isConsistent || attempt === MAX_DUMPS) break;
+    if (isConsistent || attempt === attempts) break;
     table = new LinkTable(live);
   }
   for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);
@@ -175,5 +181,6 @@ export async function readDump(
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
   const interfaces = table.interfaces();
   if (slice.isOver) await slice.pause(signal); // the caller's next steps take long, too
-  return { interfaces, defaultRoute: routes.routes, knows: LINUX_KNOWS, table, routes };
+  const knows = LINUX_KNOWS;
+  return { interfaces, defaultRoute: routes.routes, knows, table, routes, isConsistent };
 }

@@ -93,7 +93,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     subscription?.startJournal();
     this.#runtime.wakeups?.clock.check(false);
     const socket = this.#runtime.takeSocket();
-    const reading = readDump(socket, signal, subscription?.table ?? null, subscription?.lookup);
+    const reading = readDump(socket, signal, subscription);
     this.#reads.add(reading);
     try {
       const dump = await reading;

@@ -76,13 +76,14 @@ Deno.test("step() arms the timer of a paced read once, and again for the rest wh
   machine.open(observe("192.0.2.1/24"), 10);
   machine.monotonic = 15;
   const overflow: Input = { kind: "event", id: 1, event: { kind: "overflow" } };
-  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 25 }]);
+  // half of `coalesceMs` after the last read
+  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 120 }]);
   assertEquals(machine.feed(overflow), []);
-  machine.monotonic = 39.5;
+  machine.monotonic = 134.5;
   assertEquals(machine.feed({ kind: "timer", timer: "read" }), [
     { kind: "arm", timer: "read", ms: 0.5 },
   ]);
-  machine.monotonic = 40;
+  machine.monotonic = 135;
   const [read] = machine.feed({ kind: "timer", timer: "read" });
   assertEquals(read?.kind, "read");
 });

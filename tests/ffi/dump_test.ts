@@ -5,12 +5,25 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Dump, readDump, RequestSocket } from "../../ffi/linux/requests.ts";
+import { RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import { FakeLinux } from "../support/fake_linux.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 
 function read(kernel: FakeLinux, signal = new AbortController().signal): Promise<Dump> {
   return readDump(new RequestSocket(kernel.syscalls), signal);
 }
+
+Deno.test("a dump that is interrupted each time says so, to a subscription after two attempts", async () => {
+  const kernel = new FakeLinux();
+  const { signal } = new AbortController();
+  const socket = new RequestSocket(kernel.syscalls);
+  const subscription = { table: null, lookup: new RouteLookup() };
+  assertEquals((await readDump(socket, signal, subscription)).isConsistent, true);
+  kernel.interruptsDumps = true;
+  const before = kernel.asked.dumps;
+  assertEquals((await readDump(socket, signal, subscription)).isConsistent, false);
+  assertEquals(kernel.asked.dumps - before, 2);
+});
 
 Deno.test("interrupted dumps, each shorter than a slice, leave the event loop its turns", async () => {
   using time = new SimulatedTime();

@@ -127,6 +127,36 @@ Deno.test("EventSocket yields an overflow once, and what is queued", async () =>
   assertEquals(events, [-1, ...numbers(0, 1_000)]);
 });
 
+Deno.test("EventSocket finds what is lost after an overflow until its queue is empty, without an error", async () => {
+  const fake = new FakeSocket();
+  fake.batch = 32;
+  fake.queued = 10;
+  fake.overflowed = true;
+  fake.onReceive = () => {
+    if (fake.received === 10) fake.overflowed = true;
+  };
+  fake.wakeUps.push(POLLIN | POLLERR);
+  assertEquals((await slices(fake)).flat(), [-1, ...numbers(0, 10), -1]);
+});
+
+Deno.test("EventSocket does not look for errors where a partial batch shows that the queue is empty", async () => {
+  const fake = new FakeSocket();
+  fake.batch = 32;
+  let checks = 0;
+  fake.checkErrors = (revents) => {
+    if (revents === 0) checks++;
+    return false;
+  };
+  for (let n = 0; n < 3; n++) {
+    fake.wakeUps.push(() => {
+      fake.queued = 10;
+      return POLLIN;
+    });
+  }
+  assertEquals((await slices(fake)).flat(), numbers(0, 30));
+  assertEquals(checks, 0);
+});
+
 Deno.test("EventSocket yields an overflow that comes while it drains", async () => {
   const fake = new FakeSocket();
   fake.queued = 10;

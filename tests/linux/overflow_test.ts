@@ -5,8 +5,11 @@
  */
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { EventSocket } from "../../ffi/event_socket.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
+import { POLLERR, POLLIN, type Watch } from "../../ffi/poll_loop.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
+import { formatEvent } from "../../ffi/linux/messages.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { withoutDad } from "../support/dad.ts";
@@ -91,6 +94,33 @@ namespaceTest(
     assertEquals([driftsFound, fullReads, reopens], [0, 6, 0]);
     assertEquals(watched.monitor.health.status, "live");
     assertEquals(watched.log, []);
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "messages that the kernel drops after an overflow, until the queue is empty, count as another one",
+  async () => {
+    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
+    using changer = new NetworkChanger();
+    const port = new NetlinkEventSocket(syscalls, 1);
+    addAddresses(changer, 0, QUEUED); // more than fit
+    const receive = port.receive.bind(port);
+    port.receive = (events) => {
+      port.receive = receive;
+      addAddresses(changer, QUEUED, 1); // dropped, without another error: the queue is not empty yet
+      return receive(events);
+    };
+    const wakeUps = [POLLIN | POLLERR, null];
+    const watch = { ready: () => Promise.resolve(wakeUps.shift() ?? null) } as Watch;
+    const { value: events = [] } = await new EventSocket(port, watch).next();
+    assertEquals(events.at(0)?.kind, "overflow");
+    assertEquals(events.at(-1)?.kind, "overflow");
+    const texts = events.map(formatEvent);
+    assert(texts.some((it) => it.includes("10.0.0.1/32")), texts.join("\n"));
+    assert(!texts.some((it) => it.includes("10.0.1.144/32")), "the last address was not dropped");
+    port.close();
+    await runtime.dispose();
   },
 );
 

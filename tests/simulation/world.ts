@@ -73,10 +73,10 @@ export class World {
   /** The longest time that a read may take. */
   readonly readLimitMs = READ_LIMIT_MS;
 
-  /** The longest rest after a read: three times what it took. */
+  /** The longest rest after a read: three times what it took, or half of `coalesceMs`. */
   get restMs(): number {
     if (this.blockedMs > 0 || this.ledger.counts.has("read-slow")) return LONGEST_REST_MS;
-    return Math.max(1, 3 * this.lagMs);
+    return Math.max(1, 3 * this.lagMs, this.plan.coalesceMs / 2);
   }
 
   /** The longest time that a healthy source takes from a change to its event, plus a read. */
