@@ -19,7 +19,6 @@ export interface Published {
   readonly nextMajor: { at: number | null };
 }
 
-/** Publishes the snapshots of one monitor. */
 export class Broadcast {
   /** Those with a pending read: only these are held strongly, and notified of publications. */
   readonly waiting = new Set<SnapshotReader>();

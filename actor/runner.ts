@@ -233,7 +233,6 @@ export class Runner {
     log: ({ level, message }) => this.#options.logger[level](message),
   };
 
-  /** Dispatches the events of a subscription until it ends. */
   async #pump(id: number, subscription: Subscription): Promise<void> {
     let error: unknown = new Error("The subscription ended");
     try {

@@ -68,7 +68,6 @@ export class SnapshotReader {
     this.#remove();
   }
 
-  /** Drops the pending read. */
   forgetRead(): void {
     this.#broadcast?.waiting.delete(this); // it may follow nothing yet
     this.#cancelTimer?.();

@@ -12,10 +12,8 @@ const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures than this end the slice. */
 const RETRIES = 2;
 
-/** The live counts of a source over all its subscriptions. */
 export type Counters = { -readonly [Name in keyof SourceCounters]: number };
 
-/** One socket of the operating system, with its decoder. */
 export interface SocketPort<E> {
   readonly descriptor: number; // the descriptor to poll
   /** The most datagrams that one `receive()` takes; if it takes fewer, the queue is empty. */

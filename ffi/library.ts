@@ -146,7 +146,6 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
     return this.#loaded.has(path);
   }
 
-  /** Ends one use; the last one unloads the value. */
   async release(path: string | undefined): Promise<void> {
     const counted = this.#loaded.get(path);
     if (counted === undefined || --counted.users > 0) return;

@@ -6,14 +6,11 @@ import { macrotask, PollGuard, PollTimers } from "./timers.ts";
 
 /** `struct pollfd { int fd; short events; short revents; }`, poll.h. */
 const POLLFD_SIZE = 8;
-/** Data to read; this and the next bits are the same on every supported system. */
-export const POLLIN = 0x1;
-/** An error is pending. */
-export const POLLERR = 0x8;
-/** The other end hung up. */
-export const POLLHUP = 0x10;
-/** The descriptor is not open. */
-export const POLLNVAL = 0x20;
+// These bits are the same on every supported system.
+export const POLLIN = 0x1; // data to read
+export const POLLERR = 0x8; // an error is pending
+export const POLLHUP = 0x10; // the other end hung up
+export const POLLNVAL = 0x20; // the descriptor is not open
 
 /** A terminated Worker cannot interrupt its poll, so the thread is free only when this has passed. */
 const LONGEST_WAIT_MS = 20_000;

@@ -114,7 +114,6 @@ function started(alarm: Alarm, ms: number): Alarm {
 
 /** A guard is not set again if it would fire at most this much later than asked for. */
 const SLACK_MS = 5_000;
-/** The longest delay that timers of the runtime allow. */
 const LONGEST_MS = 2_147_483_647;
 
 /**

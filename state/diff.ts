@@ -23,7 +23,6 @@ import type { Address, Change, DefaultRouteChange, ResumedReason, State } from "
  */
 const MAJOR_SLEEP_MS = 600_000;
 
-/** The default route of one family in two states. */
 export type RoutePair = Omit<DefaultRouteChange, "kind">;
 
 const NONE: readonly never[] = Object.freeze([]);

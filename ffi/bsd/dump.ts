@@ -162,7 +162,6 @@ export function publishedInterface(
   };
 }
 
-/** Determines the kind by flags and type, then by name. */
 export function linkKind(
   { flags, type }: Pick<Link, "flags" | "type">,
   name: string,

@@ -72,7 +72,6 @@ const PLACES = {
   freebsd: { sonames: ["libc.so.7"], candidates: ["/lib/libc.so.7", "/usr/lib/libc.so.7"] },
 } as const;
 
-/** How to open the C library; `path` is the option `libc`. */
 export function libcRequest(os: C.BsdSystemName, path?: string): LibraryRequest<Symbols> {
   return { what: "the C library", symbols: LIBC_SYMBOLS, path, ...PLACES[os] };
 }

@@ -15,7 +15,6 @@ export const ABSENT = -1;
 const NO_LINK: LinkSockaddr = { index: 0, name: new Uint8Array(), address: new Uint8Array() };
 
 const { event_code, kev_subclass } = C.DARWIN.KERN_EVENT_MSG;
-/** The names of RTM_* in the wire trace. */
 const ROUTE_TYPES = [undefined, "add", "delete", "change", "get"] as const;
 
 const CHANGED: BsdEvent = { kind: "changed" };

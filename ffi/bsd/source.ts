@@ -268,7 +268,6 @@ export function makeRuntime(libc: LibcFunctions, os: BsdSystemName, unload: () =
     monotonic: () => syscalls.clock(system.awakeClock),
     bootTime: () => syscalls.clock(system.bootClock),
   });
-  /** Waits for the poll loop to end and unloads the library. */
   const dispose = async (): Promise<void> => {
     await pollLoop.idle();
     libc.close(reader);

@@ -169,7 +169,6 @@ export interface LinkHeader extends Offsets {
   readonly linkState?: number; // u8: LINK_STATE_*; left out where the struct has none
 }
 
-/** What a message is about, with the offsets that are read. */
 export type Header =
   | RouteHeader
   | LinkHeader
@@ -198,7 +197,6 @@ const ADDRESS_TYPES = [RTM_NEWADDR, RTM_DELADDR];
 const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
 const UNUSABLE = RTF_REJECT | RTF_BLACKHOLE;
 
-/** What the structs of macOS and FreeBSD have in common. */
 const RTM_FIELDS = { index: 4, flags: 8, addresses: 12, pid: 16, sequence: 20, error: 24 };
 const RT_MSGHDR = { about: "route", ...RTM_FIELDS } as const;
 const IF_MSGHDR = { about: "link", addresses: 4, flags: 8, index: 12 } as const;

@@ -310,7 +310,6 @@ export function encodeLinkRequest(index: number | null): Uint8Array {
   return encodeMessage(C.RTM_GETLINK, flags, body);
 }
 
-/** Asks for all addresses of both families. */
 export function encodeAddressDump(): Uint8Array {
   // All zero: AF_UNSPEC is any family, and strict checking refuses anything other than a family and an
   // interface in the header (inet_valid_dump_ifaddr_req()).

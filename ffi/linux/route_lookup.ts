@@ -36,7 +36,6 @@ export interface DefaultRouteAnswer {
   expiresInSeconds: number | null;
 }
 
-/** There are none, and the kernel need not be asked. */
 export const NO_DEFAULTS: DefaultRouteAnswer = {
   routes: { ipv4: null, ipv6: null },
   gateway: null,
