@@ -198,14 +198,15 @@ export function beginNextRead(draft: Draft): void {
  * When the read may begin, in monotonic milliseconds. One that somebody waits for begins as soon as the event
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
-function earliest(draft: Draft, { base, tokens }: ReadRequest): number {
+function earliest(draft: Draft, { base, causes, tokens }: ReadRequest): number {
   const { check, config, lastRead } = draft;
-  // nothing is published more often than every `coalesceMs`
-  const rest = lastRead.ms > 0 ? Math.max(restMs(lastRead.ms), config.coalesceMs / 2) : 0;
+  const rest = restMs(lastRead.ms);
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
   const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
-  return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);
+  // what such a read shows is published every `coalesceMs` at most; a reconcile has no cause
+  const pace = causes.length === 0 || rest === 0 ? 0 : config.coalesceMs / 2;
+  return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : Math.max(rest, pace));
 }
 
 /** Whether anything arrived or was published during the read, so that it may show an older state. */
@@ -213,7 +214,6 @@ export function isRaced({ metrics }: Draft, read: ReadInFlight): boolean {
   return metrics.events !== read.events || metrics.published !== read.published;
 }
 
-/** Starts a comparison, unless one is under way. */
 export function startCheck(draft: Draft): void {
   if (draft.check !== null) return;
   draft.check = newCheck(draft);

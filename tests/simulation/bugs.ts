@@ -149,7 +149,7 @@ export const BUGS: readonly PlantedBug[] = [
     "draft.viewsFrom = now.monotonic + restMs(now.monotonic - viewing.since);": "void restMs;",
   }),
   edit("reads without a macrotask between", "actor/machine/reads.ts", {
-    "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : rest);":
+    "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : Math.max(rest, pace));":
       "return isUrgent ? 0 : lastRead.endedAt + rest;",
   }),
   edit("closed is not checked after user code", "actor/streams.ts", {
