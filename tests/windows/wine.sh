@@ -22,7 +22,8 @@ setup() {
     # the machine's own mirror
     local mirror
     mirror=$(cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-      sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -n 1)
+      sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -n 1) || true
+    [ -n "$mirror" ] || { echo "no Debian mirror in apt's sources" >&2; exit 1; } # one of the two files is enough
     debootstrap --variant=minbase trixie "$root" "$mirror"
     cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
