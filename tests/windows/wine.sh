@@ -31,7 +31,7 @@ setup() {
     (cd "$root/opt" && npm pack --silent "@deno/win32-x64@$version" >deno.name && tar xzf "$(cat deno.name)" && mv package deno)
     touch "$root/.ready"
   fi
-  inside wineboot -i >/dev/null 2>&1 || true
+  (inside wineboot -i) >/dev/null 2>&1 || true
   echo "ready: $root"
 }
 
@@ -43,7 +43,9 @@ inside() {
     mount --bind "$project" "$root/opt/project" && mount -t tmpfs tmpfs "$root/tmp" && mount -t proc proc "$root/proc" &&
     mount --bind /dev "$root/dev" && exec chroot "$root" sh -c '"'"'
       cd /opt/project && export HOME=/root WINEDEBUG=-all NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 XDG_RUNTIME_DIR=/tmp \
-        DENO_DIR="Z:\\opt\\deno-dir" && exec wine "$@"'"'"' sh "$@"' bash "$@"
+        DENO_DIR="Z:\\opt\\deno-dir"
+      if [ "$1" = wineboot ]; then wine "$@"; exec wineserver -w; fi # which writes the registry at its end
+      exec wine "$@"'"'"' sh "$@"' bash "$@"
 }
 
 # Deno under Wine reaches no registry, because it does not find the certificates.
