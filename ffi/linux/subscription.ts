@@ -120,7 +120,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#journal = null;
     if (journal.length > LONGEST_JOURNAL) this.#post({ kind: "overflow" });
     else for (const event of journal) applyEvent(dump.table, event);
-    if (!dump.isConsistent) this.#post({ kind: "resync" });
+    if (!dump.isConsistent) this.#post({ kind: "resync" }); // no event brings what it lacks
     this.#onRoutes(dump.routes, dump.table);
   }
 
