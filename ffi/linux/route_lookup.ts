@@ -114,8 +114,8 @@ export class RouteLookup {
     };
     askFor(halves.flatMap((half) => {
       if (this.#uncovered.has(half)) return matchesOf(half);
-      const { match, plain } = half.probes[0]!;
-      return half.isLow ? [match, plain] : match; // the plain answer has the source address
+      const probe = half.probes[0]!;
+      return half.isLow ? [probe.match, probe.plain] : probe.match; // the plain answer has the source address
     }));
     askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : matchesOf(half)));
     const matches = halves.map(({ probes }) => matching(probes, answers));
