@@ -162,6 +162,14 @@ export class LinkTable {
     return merged;
   }
 
+  /** Adds the links and addresses that only the other table has. */
+  addMissing(other: LinkTable): void {
+    for (const [index, { entries, link }] of other.#rows) {
+      if (link !== null && this.nameOf(index) === null) this.setLink(link);
+      for (const { message } of entries) if (this.#find(message) === null) this.setAddress(message);
+    }
+  }
+
   nameOf(index: number): string | null {
     return this.#rows.get(index)?.link?.name ?? null;
   }

@@ -136,14 +136,6 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
 /** Linux reports links, address flags and routes. */
 export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: true, routes: true });
 
-/**
- * The most attempts to read a dump, which is read again if a change interrupts it (NLM_F_DUMP_INTR,
- * vishvananda/netlink#1018), because it may then lack records that exist all the time. In an endless storm the last
- * dump of a single read has to do; a subscription reads again a little later.
- */
-const MAX_DUMPS = 8;
-const MAX_DUMPS_SUBSCRIBED = 2;
-
 export interface Dump extends Reading {
   readonly table: LinkTable; // the table that the reading was made from; events can be applied to it
   readonly routes: DefaultRouteAnswer;
@@ -163,18 +155,22 @@ export async function readDump(
   subscription: Pick<LinuxSubscription, "table" | "lookup"> | null = null,
 ): Promise<Dump> {
   const { table: live = null, lookup = LOOKUP } = subscription ?? {};
-  const attempts = subscription === null ? MAX_DUMPS : MAX_DUMPS_SUBSCRIBED;
   const slice = new TimeSlice();
   let table = new LinkTable(live);
   const dump = (what: string, request: Uint8Array) =>
     socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, signal);
-  let isConsistent = false;
-  for (let attempt = 1;; attempt++) {
-    // Links first: an address without its link is not shown, a link without addresses is valid.
-    isConsistent = await dump("RTM_GETLINK", encodeLinkRequest(null)) &&
-      await dump("RTM_GETADDR", encodeAddressDump());
-    if (isConsistent || attempt === attempts) break;
+  // Links first: an address without its link is not shown, a link without addresses is valid.
+  const read = async (): Promise<boolean> => {
+    const isWhole = await dump("RTM_GETLINK", encodeLinkRequest(null));
+    return await dump("RTM_GETADDR", encodeAddressDump()) && isWhole;
+  };
+  let isConsistent = await read();
+  if (!isConsistent) {
+    // a change interrupted it (NLM_F_DUMP_INTR, vishvananda/netlink#1018): it may lack what is there all the time
+    const first = table;
     table = new LinkTable(live);
+    isConsistent = await read();
+    if (!isConsistent) table.addMissing(first);
   }
   for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);
   lookup.invalidate();

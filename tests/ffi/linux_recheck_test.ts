@@ -11,12 +11,12 @@ import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { type Dump, LINUX_KNOWS } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
-import { POLLIN } from "../../ffi/poll_loop.ts";
+import { POLLERR, POLLIN } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
 import { FakeRoutes } from "../support/fake_routes.ts";
-import { encodeAttribute, linkMessage } from "../support/netlink.ts";
+import { linkMessage, newAddress, newLink } from "../support/netlink.ts";
 import { SimulatedTime } from "../support/simulated_time.ts";
 
 /** The timeout of a poll without timers. */
@@ -25,11 +25,7 @@ const INDEX = 2;
 const ROUTE = { to: "0.0.0.0/0", dev: INDEX, via: "192.0.2.254", source: "192.0.2.1" };
 const NO_ROUTES = new FakeRoutes([]);
 const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
-const LINK_DOWN = encodeMessage(C.RTM_NEWLINK, 0, [
-  ...[C.AF_UNSPEC, 0, 1, 0, INDEX, 0, 0, 0], // struct ifinfomsg: Ethernet, its index,
-  ...[0, 0, 0, 0, 0, 0, 0, 0], // no flag, no change
-  ...encodeAttribute(C.IFLA_IFNAME, new TextEncoder().encode("eth0\0")),
-]);
+const LINK_DOWN = newLink(INDEX, "eth0");
 
 /** A subscription whose default route goes through eth0. */
 class Machine implements AsyncDisposable {
@@ -110,6 +106,24 @@ Deno.test("after a link went down its default route is looked up again, later ea
   assertEquals(await machine.timeout(), NO_TIMER);
 });
 
+Deno.test("after a flood, which may hide that a link went down, the lookups begin anew", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  const { dump, kernel, subscription } = machine;
+  await machine.receive(LINK_DOWN);
+  for (let lookup = 0; lookup < 4; lookup++) await machine.pass();
+  kernel.dropped = 1;
+  const next = subscription.next();
+  await settle();
+  kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN | POLLERR });
+  assertEquals((await next).value, { kind: "overflow" });
+  void subscription.next();
+  subscription.startJournal();
+  dump.table.setLink(linkMessage(INDEX, "eth0", { flags: 0 }));
+  subscription.adopt(dump);
+  assertEquals(await machine.timeout(), 100);
+});
+
 Deno.test("after a link went down the routes are not looked up again once they are gone", async () => {
   using time = new SimulatedTime();
   await using machine = new Machine(time);
@@ -147,13 +161,6 @@ Deno.test("a default route that expires is looked up a quarter of a second later
   assertEquals(await machine.pass(), undefined);
   assertEquals(await machine.timeout(), NO_TIMER);
 });
-
-/** RTM_NEWADDR of an IPv4 address with 24 bits. */
-function newAddress(index: number, ...bytes: number[]): Uint8Array {
-  const ifaddrmsg = [C.AF_INET, 24, 0x80, 0, index, 0, 0, 0];
-  const local = encodeAttribute(C.IFA_LOCAL, Uint8Array.from(bytes));
-  return encodeMessage(C.RTM_NEWADDR, 0, [...ifaddrmsg, ...local]);
-}
 
 Deno.test("a default route that expires is noticed if an address that leaves it arrives during the lookup", async () => {
   using time = new SimulatedTime();

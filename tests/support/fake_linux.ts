@@ -30,8 +30,14 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   bufferFill = 0;
   /** How often somebody asked for it. */
   fillsAsked = 0;
+  /** How many messages for the event socket it has dropped. */
+  dropped = 0;
+  /** How often something was sent. */
+  sends = 0;
   /** Whether a change interrupts every dump. */
   interruptsDumps = false;
+  /** The records of the next dump, as messages. */
+  records = (): Uint8Array[] => [];
   /** The dumps and lookups of routes that were asked for. */
   readonly asked = { dumps: 0, lookups: 0 };
   /** The numbers that options of sockets were set to. */
@@ -82,6 +88,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   }
 
   send(socket: number, requests: Uint8Array): void {
+    this.sends++;
     for (let at = 0; at < requests.length; at += u32(requests, at)) {
       const isDump = (u16(requests, at + 6) & C.NLM_F_DUMP) === C.NLM_F_DUMP;
       this.asked[isDump ? "dumps" : "lookups"]++;
@@ -106,7 +113,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   isFromKernel = (i: number) => this.#received[i]!.fromKernel;
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
     into.byteLength;
-  drops = () => 0;
+  drops = () => this.dropped;
   fill = () => (this.fillsAsked++, this.bufferFill);
   takeError = () => 0;
   error = (operation: string) => new SystemCallError(operation, 0, "0");
@@ -128,8 +135,14 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   /** The end of a dump, or ENETUNREACH for a route. */
   #answer(isDump: boolean, sequence: number): Uint8Array {
     if (!isDump) return errorMessage(101, sequence);
+    const records = this.records().map((record) => record.slice());
+    for (const record of records) {
+      record[6] = C.NLM_F_MULTI;
+      setU32(record, 8, sequence);
+    }
     const flags = C.NLM_F_MULTI | (this.interruptsDumps ? C.NLM_F_DUMP_INTR : 0);
-    return encodeMessage(C.NLMSG_DONE, flags, new Uint8Array(4), sequence);
+    const done = encodeMessage(C.NLMSG_DONE, flags, new Uint8Array(4), sequence);
+    return Uint8Array.from([...records, done].flatMap((bytes) => [...bytes]));
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { formatIp, type IpBytes } from "../../state/ip.ts";
 import { DecodeError } from "../../state/errors.ts";
+import { C } from "../../ffi/linux/constants.ts";
 import {
   type AddressMessage,
   decodeAddress,
@@ -17,6 +18,7 @@ import {
 import {
   align4,
   decodeNetlinkError,
+  encodeMessage,
   forEachMessage,
   type NetlinkMessage,
   setU32,
@@ -72,6 +74,22 @@ export function encodeAttribute(type: number, value: ArrayLike<number>): Uint8Ar
   setU32(bytes, 0, length | (type << 16));
   bytes.set(value, 4);
   return bytes;
+}
+
+/** RTM_NEWADDR of an IPv4 address with 24 bits. */
+export function newAddress(index: number, ...bytes: number[]): Uint8Array {
+  const ifaddrmsg = [C.AF_INET, 24, 0x80, 0, index, 0, 0, 0];
+  const local = encodeAttribute(C.IFA_LOCAL, Uint8Array.from(bytes));
+  return encodeMessage(C.RTM_NEWADDR, 0, [...ifaddrmsg, ...local]);
+}
+
+/** RTM_NEWLINK of an Ethernet interface that is down. */
+export function newLink(index: number, name: string): Uint8Array {
+  return encodeMessage(C.RTM_NEWLINK, 0, [
+    ...[C.AF_UNSPEC, 0, 1, 0, index, 0, 0, 0], // struct ifinfomsg: Ethernet, its index,
+    ...[0, 0, 0, 0, 0, 0, 0, 0], // no flag, no change
+    ...encodeAttribute(C.IFLA_IFNAME, new TextEncoder().encode(`${name}\0`)),
+  ]);
 }
 
 /** A link message of an Ethernet interface that is up. */
