@@ -27,6 +27,8 @@ export interface SocketPort<E> {
    * @throws {Error} if the socket is lost
    */
   checkErrors(revents: number, events: E[]): boolean;
+  /** Throws away what is queued. Returns whether messages were lost since the last check. Optional: see `skip()`. */
+  discard?(): boolean;
 }
 
 /** A socket that is drained on every wake-up. */
@@ -35,6 +37,8 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly #port: SocketPort<E>;
   #more = false; // the last slice of this wake-up was cut short
   #isLossy = false; // messages were lost, and the queue has not been empty since
+  /** Messages were lost: what is queued says nothing that the next read does not, and stays unread until `skip()`. */
+  isFlooded = false;
   #emptyWakeUps = 0;
   #closed: Promise<void> | null = null;
   #received = 0; // datagrams since the last wake-up
@@ -47,34 +51,32 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
 
   /** Receives one slice now, without a wake-up. `drained` is false if more may be queued. */
   drain(events: E[] = []): { events: E[]; drained: boolean } {
-    const drained = this.#receive(events);
+    const drained = this.isFlooded || this.#receive(events);
     // until its queue is empty, Linux drops further messages without another error (NETLINK_S_CONGESTED, af_netlink.c)
     if (drained && this.#isLossy) this.#isLossy = this.#port.checkErrors(0, events);
     return { events, drained };
   }
 
+  /** A read is about to begin: throws away what is queued. Returns whether the flood is over: no more was lost. */
+  skip(): boolean {
+    this.#isLossy = this.isFlooded = this.#port.discard!();
+    if (!this.isFlooded) this.watch.wake();
+    return !this.isFlooded;
+  }
+
   /** The events of the next slice; an empty list after `wake()` of the watch. */
   async next(): Promise<IteratorResult<E[], undefined>> {
     const events: E[] = [];
-    if (this.#more) {
-      await macrotask();
-      if (this.#closed !== null) return { done: true, value: undefined };
-    } else {
-      const revents = await this.watch.ready();
-      if (revents === null) return { done: true, value: undefined };
-      if (revents === 0) {
-        // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
-        await macrotask();
-        return { done: false, value: events };
-      }
-      if (revents & (POLLHUP | POLLNVAL)) {
-        throw new Error("The routing socket was closed underneath");
-      }
-      if (this.#port.checkErrors(revents, events)) this.#isLossy = true;
-    }
-    const wakeUp = !this.#more;
+    const revents = this.#more ? 0 : await this.watch.ready(this.isFlooded);
+    // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
+    if (revents === 0) await macrotask();
+    if (revents === null || this.#closed !== null) return { done: true, value: undefined };
+    if (revents & (POLLHUP | POLLNVAL)) throw new Error("The routing socket was closed underneath");
+    if (revents === 0 && !this.#more) return { done: false, value: events };
+    if (revents !== 0 && this.#port.checkErrors(revents, events)) this.#isLossy = true;
+    this.isFlooded = this.#isLossy && this.#port.discard !== undefined;
     this.#more = !this.drain(events).drained;
-    if (wakeUp) this.#countEmptyWakeUps(events.length);
+    if (revents !== 0) this.#countEmptyWakeUps(events.length);
     return { done: false, value: events };
   }
 
@@ -131,18 +133,17 @@ export class Canary {
     this.#send = send;
   }
 
-  /** Sends a question. Resolves to true when it is answered, to false when the signal aborts or on `close()`. */
+  /** Sends a question. Resolves to true when it is answered, to false when the signal aborts. */
   async probe(signal: AbortSignal): Promise<boolean> {
     const answer = this.#answer = Promise.withResolvers<boolean>();
     const onAbort = (): void => answer.resolve(false);
     signal.addEventListener("abort", onAbort);
     try {
       this.#sequence = this.#send();
-      if (signal.aborted) return false;
-      return await answer.promise;
+      return !signal.aborted && await answer.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      if (this.#answer === answer) this.close();
+      if (this.#answer === answer) this.settle(false);
     }
   }
 
@@ -161,9 +162,9 @@ export class Canary {
     if (this.#answer !== null) this.#sequence = this.#send();
   }
 
-  /** Gives up: the pending question counts as not answered. */
-  close(): void {
-    this.#answer?.resolve(false);
+  /** Ends the pending question: there is other evidence, or no answer. */
+  settle(isHealthy: boolean): void {
+    this.#answer?.resolve(isHealthy);
     this.#answer = null;
   }
 }

@@ -45,8 +45,8 @@ export interface PollPort {
 }
 
 export interface Watch {
-  /** Resolves to `revents` when the descriptor is ready, to 0 after `wake()`, and to null once closed. */
-  ready(): Promise<number | null>;
+  /** Resolves to `revents` when the descriptor is ready (not if `mute`), to 0 after `wake()`, to null once closed. */
+  ready(mute?: boolean): Promise<number | null>;
   /** Makes the pending or the next `ready()` resolve to 0. */
   wake(): void;
   /** Keeps the process alive while the watch is open (the default). */
@@ -60,6 +60,7 @@ interface Entry {
   readonly descriptor: number;
   readonly stormPauseMs: () => number;
   ref: boolean;
+  mute?: boolean; // not in the poll
   woken: boolean; // set by `wake()` until a `ready()` takes it
   waiting: PromiseWithResolvers<number | null> | null;
 }
@@ -100,7 +101,7 @@ export class PollLoop {
     this.#entries.add(entry);
     this.#onChange();
     return {
-      ready: () => this.#ready(entry),
+      ready: (mute = false) => this.#ready(entry, mute),
       wake: () => this.#wake(entry),
       ref: () => this.#setRef(entry, true),
       unref: () => this.#setRef(entry, false),
@@ -115,7 +116,7 @@ export class PollLoop {
     await this.#running;
   }
 
-  #ready(entry: Entry): Promise<number | null> {
+  #ready(entry: Entry, mute: boolean): Promise<number | null> {
     if (!this.#entries.has(entry)) return Promise.resolve(null);
     if (entry.woken) {
       entry.woken = false;
@@ -123,7 +124,8 @@ export class PollLoop {
     }
     if (entry.waiting === null) {
       entry.waiting = Promise.withResolvers();
-      if (this.#poll?.entries.includes(entry) !== true) this.#interrupt();
+      entry.mute = mute;
+      if (!mute && this.#poll?.entries.includes(entry) !== true) this.#interrupt();
     }
     return entry.waiting.promise;
   }
@@ -188,7 +190,7 @@ export class PollLoop {
   }
 
   async #pollOnce(): Promise<void> {
-    const waiting = [...this.#entries].filter((entry) => entry.waiting !== null);
+    const waiting = [...this.#entries].filter((entry) => entry.waiting !== null && !entry.mute);
     const refd = this.#isRefd();
     const set = encodeSet(this.#port.wakeDescriptor, waiting);
     const now = performance.now();

@@ -30,21 +30,10 @@ export class PollTimers implements Clock {
     this.#onChange = onChange;
   }
 
-  now(): number {
-    return Date.now();
-  }
-
-  monotonic(): number {
-    return performance.now();
-  }
-
-  setTimeout(call: () => void, ms: number): Timer {
-    return started(this.alarm(call), ms);
-  }
-
-  setInterval(call: () => void, ms: number): Timer {
-    return started(this.alarm(call, ms), ms);
-  }
+  readonly now = (): number => Date.now();
+  readonly monotonic = (): number => performance.now();
+  readonly setTimeout = (f: () => void, ms: number): Timer => started(this.alarm(f), ms);
+  readonly setInterval = (f: () => void, ms: number): Timer => started(this.alarm(f, ms), ms);
 
   alarm(call: () => void, everyMs: number | null = null): Alarm {
     const entries = this.#entries;

@@ -199,14 +199,15 @@ export function beginNextRead(draft: Draft): void {
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
 function earliest(draft: Draft, { base, causes, tokens }: ReadRequest): number {
-  const { check, config, lastRead } = draft;
-  const rest = restMs(lastRead.ms);
+  const { check, config, lastRead: { endedAt, ms } } = draft;
+  const rest = restMs(ms);
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
   const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
-  // what such a read shows is published every `coalesceMs` at most; a reconcile has no cause
-  const pace = causes.length === 0 || rest === 0 ? 0 : config.coalesceMs / 2;
-  return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : Math.max(rest, pace));
+  if (isUrgent) return endedAt + Math.min(rest, 1);
+  if (causes.length === 0 || rest === 0) return endedAt + rest; // a reconcile has no cause
+  // such a read need not end before the next publication
+  return Math.max(endedAt + Math.max(rest, config.coalesceMs / 2), publishFrom(draft) - 2 * ms);
 }
 
 /** Whether anything arrived or was published during the read, so that it may show an older state. */

@@ -168,7 +168,7 @@ class BsdSubscription implements Subscription {
   }
 
   async #dispose(): Promise<void> {
-    this.#canary.close();
+    this.#canary.settle(false);
     this.#stopClock();
     this.#recheck.cancel();
     const closed = Array.from(this.listening.values(), (socket) => socket.close());

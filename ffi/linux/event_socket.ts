@@ -4,6 +4,7 @@ import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
 import { LONGEST_STORM_PAUSE_MS, POLLERR, STORM_PAUSE_MS } from "../poll_loop.ts";
+import { SLICE_MS } from "../timers.ts";
 import { C } from "./constants.ts";
 import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
 import { encodeMessage, forEachMessage } from "./netlink.ts";
@@ -77,6 +78,13 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     }
     events.push({ kind: "overflow" });
     return true;
+  }
+
+  discard(): boolean {
+    const dropped = this.checkErrors(POLLERR, []);
+    const end = performance.now() + SLICE_MS;
+    while (this.#syscalls.receive(this.descriptor) === this.batch && performance.now() < end);
+    return dropped;
   }
 
   #pace(): void {

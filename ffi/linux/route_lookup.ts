@@ -79,10 +79,7 @@ interface Half {
 
 const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
   .flatMap(([family, halves]) =>
-    halves.map((destinations, i) => {
-      const probes = destinations.map((it) => new Probe(it));
-      return { family, isLow: i === 0, probes };
-    })
+    halves.map((to, i) => ({ family, isLow: i === 0, probes: to.map((it) => new Probe(it)) }))
   );
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */

@@ -98,6 +98,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   view(): Reading | null {
     if (this.table === null) return null;
     if (!this.#isDrained) this.#drain();
+    if (this.#socket.isFlooded) this.lookup.invalidate(); // no message tells
     this.#isDrained = false;
     for (let attempt = 1;; attempt++) {
       const answer = this.lookup.current ??
@@ -127,7 +128,9 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   /** A dump is about to be read: events are kept from now on for `adopt()`. */
   startJournal(): void {
     if (this.#disposed !== null) return;
-    this.#drain();
+    if (!this.#socket.isFlooded) this.#drain();
+    else if (this.#socket.skip()) this.#recheckMs = FIRST_RECHECK_MS;
+    else this.#post({ kind: "overflow" });
     this.#journal = [];
   }
 
@@ -144,7 +147,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   async probe(signal: AbortSignal): Promise<boolean> {
     if (this.#disposed !== null || !this.port.hasMemberships()) return false;
-    return await this.#canary.probe(signal);
+    return this.#socket.isFlooded || await this.#canary.probe(signal);
   }
 
   ref(): void {
@@ -161,7 +164,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   async #dispose(): Promise<void> {
     this.#stopClock();
-    this.#canary.close();
+    this.#canary.settle(false);
     this.#expiry.cancel();
     this.#recheck.cancel();
     await this.#socket.close();
@@ -194,7 +197,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
           break;
         case "overflow":
           this.#pending.add({ kind: "overflow" });
-          this.#canary.resend();
+          if (this.#socket.isFlooded) this.#canary.settle(true); // not deaf, and no answer would be read
+          else this.#canary.resend();
           break;
         case "malformed":
           this.#context.counters.events++;
@@ -210,18 +214,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #apply(event: KernelEvent): void {
     const { counters } = this.#context;
     counters.events++;
-    if (event.kind === "noise") {
-      counters.ignored++;
-      return;
-    }
+    if (event.kind === "noise") return void counters.ignored++;
     if (this.#journal !== null && this.#journal.length <= LONGEST_JOURNAL) {
       this.#journal.push(event);
     }
     const { lookup, table } = this;
-    if (table !== null && !applyEvent(table, event)) {
-      counters.ignored++;
-      return;
-    }
+    if (table !== null && !applyEvent(table, event)) return void counters.ignored++;
     this.#changes++;
     this.#pending.add(CHANGED);
     if (table === null) return lookup.invalidate();

@@ -76,16 +76,31 @@ Deno.test("step() arms the timer of a paced read once, and again for the rest wh
   machine.open(observe("192.0.2.1/24"), 10);
   machine.monotonic = 15;
   const overflow: Input = { kind: "event", id: 1, event: { kind: "overflow" } };
-  // half of `coalesceMs` after the last read
-  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 120 }]);
+  // twice the time of the last read before the next publication
+  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 225 }]);
   assertEquals(machine.feed(overflow), []);
-  machine.monotonic = 134.5;
+  machine.monotonic = 239.5;
   assertEquals(machine.feed({ kind: "timer", timer: "read" }), [
     { kind: "arm", timer: "read", ms: 0.5 },
   ]);
-  machine.monotonic = 135;
+  machine.monotonic = 240;
   const [read] = machine.feed({ kind: "timer", timer: "read" });
   assertEquals(read?.kind, "read");
+});
+
+Deno.test("step() reads at most every half window after overflows that changed nothing", () => {
+  const machine = new Machine();
+  const first = observe("192.0.2.1/24");
+  machine.open(first, 10);
+  machine.monotonic = 1_000;
+  const overflow: Input = { kind: "event", id: 1, event: { kind: "overflow" } };
+  const [read] = machine.feed(overflow);
+  assertEquals(read?.kind, "read"); // at once
+  machine.monotonic = 1_010;
+  const { id } = machine.model.reading!;
+  machine.feed({ kind: "read", id, outcome: { ok: true, value: first } });
+  machine.feed({ kind: "viewed", id: 1, state: first.state });
+  assertEquals(machine.feed(overflow), [{ kind: "arm", timer: "read", ms: 125 }]);
 });
 
 Deno.test("step() bounds only the reads of reconcile by its interval", () => {

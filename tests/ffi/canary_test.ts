@@ -54,9 +54,9 @@ Deno.test("Canary.probe() is false when its signal aborts, before or after the q
   assertEquals(await canary.probe(AbortSignal.abort()), false);
 });
 
-Deno.test("Canary.close() fails the pending question", async () => {
+Deno.test("Canary.settle() ends the pending question", async () => {
   const { canary, answer } = setup();
-  canary.close();
+  canary.settle(false);
   assertEquals(await answer, false);
 });
 
@@ -70,7 +70,7 @@ Deno.test("Canary.probe() rejects when the question cannot be sent", async () =>
 Deno.test("Canary.probe() leaves no listener on its signal, however it ends", async () => {
   const ends: Record<string, (canary: Canary) => void> = {
     answered: (canary) => canary.answered(1, true),
-    "closed meanwhile": (canary) => canary.close(),
+    "closed meanwhile": (canary) => canary.settle(false),
   };
   for (const [how, end] of Object.entries(ends)) {
     const { signal, listeners } = countedSignal();

@@ -149,8 +149,7 @@ export const BUGS: readonly PlantedBug[] = [
     "draft.viewsFrom = now.monotonic + restMs(now.monotonic - viewing.since);": "void restMs;",
   }),
   edit("reads without a macrotask between", "actor/machine/reads.ts", {
-    "return lastRead.endedAt + (isUrgent ? Math.min(rest, 1) : Math.max(rest, pace));":
-      "return isUrgent ? 0 : lastRead.endedAt + rest;",
+    "return endedAt + Math.min(rest, 1);": "return 0;",
   }),
   edit("closed is not checked after user code", "actor/streams.ts", {
     "if (!this.ended) this.#sink.deliver(snapshot);": "this.#sink.deliver(snapshot);",

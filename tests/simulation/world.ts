@@ -73,7 +73,7 @@ export class World {
   /** The longest time that a read may take. */
   readonly readLimitMs = READ_LIMIT_MS;
 
-  /** The longest rest after a read: three times what it took, or half of `coalesceMs`. */
+  /** The longest rest after a read whose result can be published at once: three times what it took, or half a window. */
   get restMs(): number {
     if (this.blockedMs > 0 || this.ledger.counts.has("read-slow")) return LONGEST_REST_MS;
     return Math.max(1, 3 * this.lagMs, this.plan.coalesceMs / 2);

@@ -1,0 +1,133 @@
+/**
+ * After an overflow the queue stays unread until a full read begins: in the poll loop, and in the subscription of Linux
+ * over a kernel that the test plays.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { C } from "../../ffi/linux/constants.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import type { LinuxSource } from "../../ffi/linux/source.ts";
+import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
+import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
+import { POLLERR, POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
+import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+
+const { signal } = new AbortController();
+const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
+
+Deno.test("PollLoop leaves a mute watch out of the poll, and wakes and closes it like any other", async () => {
+  const port = new FakePollPort();
+  const loop = new PollLoop(port);
+  const [mute, other] = [loop.watch(5), loop.watch(6)];
+  const woken = mute.ready(true);
+  void other.ready();
+  assertEquals((await port.begun(1)).descriptors, [99, 6]);
+  mute.wake();
+  assertEquals(await woken, 0);
+  const closed = mute.ready(true);
+  await microtasks();
+  assertEquals([port.polls.length, port.woken], [1, 0]); // the poll is not interrupted
+  void mute.close();
+  assertEquals(await closed, null);
+  await other.close();
+  await loop.idle();
+});
+
+interface Flood {
+  kernel: FakeLinux;
+  source: LinuxSource;
+  subscription: LinuxSubscription;
+  /** The kinds of the events so far. */
+  events: string[];
+  /** A full read that is adopted. */
+  read: () => Promise<void>;
+}
+
+/** Runs the body after an overflow, with 100 messages in the queue. */
+async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const events: string[] = [];
+  const iterating = (async () => {
+    for await (const { kind } of subscription) events.push(kind);
+  })();
+  const read = async (): Promise<void> => subscription.adopt(await source.read(signal));
+  await read();
+  const poll = await kernel.port.begun(1);
+  for (let i = 0; i < 100; i++) kernel.queue(RULE);
+  kernel.dropped = 5;
+  poll.ready({ [EVENT_SOCKET]: POLLIN | POLLERR });
+  await microtasks();
+  assertEquals(events, ["overflow"]);
+  await body({ kernel, source, subscription, events, read });
+  await subscription[Symbol.asyncDispose]();
+  await iterating;
+}
+
+/** Whether the running poll listens to the event socket. */
+async function listens({ port }: FakeLinux): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  return port.current.descriptors.includes(EVENT_SOCKET);
+}
+
+Deno.test("LinuxSubscription reads nothing of a flood until a full read begins, then listens again", () =>
+  flood(async ({ events, kernel, read, source, subscription }) => {
+    assertEquals([kernel.unread, await listens(kernel)], [100, false]);
+    subscription.view();
+    assertEquals(kernel.unread, 100);
+    await read();
+    assertEquals([kernel.unread, await listens(kernel)], [0, true]);
+    assertEquals([source.counters.events, events], [0, ["overflow"]]);
+    kernel.queue(RULE);
+    kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN });
+    await microtasks();
+    assertEquals([source.counters.events, events], [1, ["overflow", "changed"]]);
+  }));
+
+Deno.test("LinuxSubscription asks for another read if more was lost until the read began", () =>
+  flood(async ({ events, kernel, read }) => {
+    kernel.dropped = 6;
+    await read();
+    assertEquals([events, await listens(kernel)], [["overflow", "overflow"], false]);
+    await read();
+    assertEquals([events.length, await listens(kernel)], [2, true]);
+  }));
+
+Deno.test("LinuxSubscription looks up the default routes for each view in a flood, and not after it", () =>
+  flood(async ({ kernel, read, subscription }) => {
+    const lookups = (): number => {
+      const before = kernel.asked.lookups;
+      subscription.view();
+      return kernel.asked.lookups - before;
+    };
+    assertEquals([lookups() > 0, lookups() > 0], [true, true]);
+    await read();
+    assertEquals(lookups(), 0);
+  }));
+
+Deno.test("LinuxSubscription needs no canary in a flood, which shows that the socket is not deaf", () =>
+  flood(async ({ kernel, read, subscription }) => {
+    const { sends } = kernel;
+    assertEquals(await subscription.probe(signal), true);
+    assertEquals(kernel.sends, sends);
+    await read();
+    const probe = subscription.probe(signal);
+    kernel.dropped = 10;
+    await listens(kernel);
+    kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN | POLLERR });
+    assertEquals(await probe, true); // the answer is lost
+  }));
+
+Deno.test("LinuxSubscription reads on after an overflow that it found without the poll, which may be deaf", () =>
+  flood(async ({ events, kernel, read, subscription }) => {
+    await read();
+    subscription.view();
+    kernel.dropped = 10;
+    for (let i = 0; i < 3 * RECEIVE_BATCH; i++) kernel.queue(RULE);
+    subscription.view(); // receives until nothing is left
+    assertEquals(await listens(kernel), true);
+    assertEquals([kernel.unread, events], [0, ["overflow", "overflow"]]);
+  }));
