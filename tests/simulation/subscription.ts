@@ -43,6 +43,8 @@ export class SimulatedSubscription implements Subscription {
   #journal: KernelEvent[] | null = null;
   readonly #losses = new Set<"overflow" | "resync">();
   #waking = false;
+  /** After an overflow the Linux source reads nothing until the next full read begins. */
+  #isFlooded = false;
 
   /** Starts without an adopted reading. */
   constructor(source: SimulatedSource, context: SourceContext, now: number) {
@@ -224,7 +226,8 @@ export class SimulatedSubscription implements Subscription {
   /** A read begins. */
   startJournal(): void {
     if (this.released || this.#context.shape.flavour !== "journal") return;
-    this.#drain();
+    if (this.#isFlooded) this.#skip();
+    else this.#drain();
     this.#journal = [];
   }
 
@@ -243,12 +246,25 @@ export class SimulatedSubscription implements Subscription {
     const { clock, random, shape } = this.#context;
     clock.later("io", random.below(shape.wakeMs + 1), () => {
       this.#waking = false;
-      this.#drain();
+      const isFlooded = shape.flavour === "journal" && this.#losses.has("overflow");
+      if (isFlooded && !this.#isFlooded && !this.released) {
+        this.post({ kind: "overflow" });
+        this.#losses.clear();
+        this.#isFlooded = true;
+      } else this.#drain();
     });
   }
 
+  /** Throws away what is queued, which the read that begins shows. */
+  #skip(): void {
+    this.#queue.length = 0;
+    this.#isFlooded = this.#losses.has("overflow");
+    if (this.#isFlooded) this.post({ kind: "overflow" });
+    this.#losses.clear();
+  }
+
   #drain(): void {
-    if (this.released || this.finished) return;
+    if (this.released || this.finished || this.#isFlooded) return;
     for (const kind of this.#losses) this.post({ kind });
     this.#losses.clear();
     const { readsOne } = this.#context.parts.quirks;
