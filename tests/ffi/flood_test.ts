@@ -13,6 +13,7 @@ import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
 import { POLLERR, POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
 
 const { signal } = new AbortController();
 const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
@@ -47,6 +48,7 @@ interface Flood {
 
 /** Runs the body after an overflow, with 100 messages in the queue. */
 async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
+  using _ = new SimulatedTime(); // stands still, so that a slow machine does not end a slice early
   const kernel = new FakeLinux();
   await using source = kernel.source();
   const subscription = await source.subscribe(signal) as LinuxSubscription;
