@@ -11,6 +11,7 @@ import type { LinuxSource } from "../../ffi/linux/source.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
 import { POLLERR, POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
 import { SimulatedTime } from "../support/simulated_time.ts";
@@ -71,7 +72,10 @@ async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
 
 /** Whether the running poll listens to the event socket. */
 async function listens({ port }: FakeLinux): Promise<boolean> {
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let turn = 0; turn < 10; turn++) {
+    await macrotask();
+    await microtasks();
+  }
   return port.current.descriptors.includes(EVENT_SOCKET);
 }
 
