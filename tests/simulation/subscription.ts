@@ -30,6 +30,8 @@ export class SimulatedSubscription implements Subscription {
   isVerified: boolean;
   /** Subjects that changed without a message, so its table does not show them. */
   readonly hidden = new Set<Subject>();
+  /** After an overflow messages were left unread, and no read has been adopted that shows what they said. */
+  isLossy = false;
   /** When it last adopted a reading, in monotonic milliseconds. */
   syncedAt = 0;
   readonly #source: SimulatedSource;
@@ -102,6 +104,7 @@ export class SimulatedSubscription implements Subscription {
     const replay = shape.flavour === "journal" && !parts.quirks.forgetsJournal;
     if (replay) { for (const event of this.#journal ?? []) parts.applyEvent(dump.table, event); }
     this.#journal = null;
+    this.isLossy = this.#isFlooded;
     this.synced = true;
     this.syncedAt = clock.monotonic();
     for (const [subject, { moment }] of this.suspects) {
@@ -250,7 +253,7 @@ export class SimulatedSubscription implements Subscription {
       if (isFlooded && !this.#isFlooded && !this.released) {
         this.post({ kind: "overflow" });
         this.#losses.clear();
-        this.#isFlooded = true;
+        this.#isFlooded = this.isLossy = true;
       } else this.#drain();
     });
   }
