@@ -34,20 +34,14 @@ async function readAll(
 
 const [ETH0, ETH1] = [newLink(2, "eth0"), newLink(3, "eth1")];
 const [FIRST, SECOND] = [newAddress(2, 192, 0, 2, 1), newAddress(2, 192, 0, 2, 2)];
-
+const LINKS = [ETH0, ETH1];
+const ADDRESSES = [FIRST, SECOND];
 const ALL = ["eth0", "192.0.2.1/24", "192.0.2.2/24", "eth1"];
 
 const READS: [what: string, interrupted: number[], answers: Uint8Array[][]][] = [
-  ["the first lacks a link and an address", [0, 1, 2, 3], [[ETH0], [FIRST], [ETH0, ETH1], [
-    SECOND,
-  ]]],
-  ["the second lacks a link and all addresses", [1, 3], [
-    [ETH0, ETH1],
-    [FIRST, SECOND],
-    [ETH0],
-    [],
-  ]],
-  ["only their links are interrupted", [0, 2], [[ETH0, ETH1], [FIRST, SECOND], [ETH0, ETH1], []]],
+  ["the first lacks a link and an address", [0, 1, 2, 3], [[ETH0], [FIRST], LINKS, [SECOND]]],
+  ["the second lacks a link and all addresses", [1, 3], [LINKS, ADDRESSES, [ETH0], []]],
+  ["only their links are interrupted", [0, 2], [LINKS, ADDRESSES, LINKS, []]],
 ];
 
 for (const [what, interrupted, answers] of READS) {
@@ -57,7 +51,7 @@ for (const [what, interrupted, answers] of READS) {
 }
 
 Deno.test("a dump that no change interrupts counts alone", async () => {
-  const read = await readAll([0], [ETH0, ETH1], [FIRST], [ETH0], [SECOND]);
+  const read = await readAll([0], LINKS, [FIRST], [ETH0], [SECOND]);
   assertEquals(read, { seen: ["eth0", "192.0.2.2/24"], isConsistent: true });
 });
 
