@@ -272,9 +272,8 @@ async function grace(): Promise<void> {
 }
 
 function resolveReady(entry: Entry, revents: number | null): void {
-  const { waiting } = entry;
+  entry.waiting?.resolve(revents);
   entry.waiting = null;
-  waiting?.resolve(revents);
 }
 
 /** The descriptors as an array of `struct pollfd`, the wake-up descriptor first. */

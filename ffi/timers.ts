@@ -121,8 +121,7 @@ export class PollGuard {
 
   /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
   set(at: number, isRefd: boolean): void {
-    const isKept = at !== Infinity && isRefd === this.#isRefd && this.#at < at + SLACK_MS;
-    if (isKept) return;
+    if (at !== Infinity && isRefd === this.#isRefd && this.#at < at + SLACK_MS) return;
     this.#cancel();
     this.#cancel = () => {};
     this.#at = at;

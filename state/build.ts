@@ -205,8 +205,7 @@ function uniqueByName(interfaces: readonly Interface[]): Interface[] {
 
 /** Orders different interfaces with the same name and index, so that the choice does not depend on input order. */
 function compareTwins(a: Interface, b: Interface): number {
-  if (a === b) return 0;
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+  return a === b ? 0 : JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 /** A tunnel counts only if it is up: every container has `tunl0` and `sit0`, but they are down. */

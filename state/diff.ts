@@ -120,8 +120,7 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       changes.push({ kind: "interface-added", interface: to });
     } else {
       const { name } = to;
-      const fields = FIELDS.filter((field) => from[field] !== to[field]);
-      Object.freeze(fields);
+      const fields = Object.freeze(FIELDS.filter((field) => from[field] !== to[field]));
       if (fields.length > 0) {
         changes.push({ kind: "interface-changed", interface: name, fields, from, to });
       }

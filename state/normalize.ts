@@ -157,26 +157,24 @@ export function pairAddresses(
 
 /** Whether two interfaces are equal in every field, addresses included. */
 export function equalInterfaces(a: Interface, b: Interface): boolean {
-  if (a === b) return true;
-  return a.name === b.name && FIELDS.every((field) => a[field] === b[field]) &&
-    equalLists(a.addresses, b.addresses);
+  return a === b || a.name === b.name && FIELDS.every((field) => a[field] === b[field]) &&
+      equalLists(a.addresses, b.addresses);
 }
 
 /** Whether two addresses are equal in every field, flags included. */
 export function equalAddresses(a: Address, b: Address): boolean {
-  if (a === b) return true;
-  return a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
-    a.cidr === b.cidr && a.peer === b.peer && a.scopeId === b.scopeId &&
-    a.tentative === b.tentative && a.duplicated === b.duplicated &&
-    a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
+  return a === b ||
+    a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
+      a.cidr === b.cidr && a.peer === b.peer && a.scopeId === b.scopeId &&
+      a.tentative === b.tentative && a.duplicated === b.duplicated &&
+      a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
 }
 
 /** Whether two default routes are equal in every field; null equals only null. */
 export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boolean {
-  if (a === b) return true;
-  if (a === null || b === null) return false;
-  return a.interface === b.interface && a.gateway === b.gateway && a.source === b.source &&
-    a.metric === b.metric;
+  return a === b ||
+    a !== null && b !== null && a.interface === b.interface && a.gateway === b.gateway &&
+      a.source === b.source && a.metric === b.metric;
 }
 
 function normalizeAddresses(nic: Interface, known?: Interface): readonly Address[] {

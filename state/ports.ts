@@ -68,7 +68,8 @@ export type SourceCounters = Pick<Metrics, "events" | "ignored" | "malformed" | 
 /** A stream of events. It ends if the socket is lost, and throws if it is lost with an error. */
 export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent> {
   /**
-   * Drains the socket, then returns what the link table holds, with default routes looked up now.
+   * Drains the socket, then returns what the link table holds, with default routes looked up now. After a loss the
+   * table mixes old and new: until `adopt()` the last result may be returned again.
    *
    * @returns Null if the source keeps no table: the monitor calls `read()` instead.
    */

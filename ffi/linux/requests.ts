@@ -2,7 +2,6 @@
 // within the call that sends, and produces a dump as it is read, so nothing waits but the pauses between slices.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import type { Reading } from "../../state/ports.ts";
-import type { Knows } from "../../state/types.ts";
 import { errnoName } from "../errno.ts";
 import { TimeSlice } from "../timers.ts";
 import { C } from "./constants.ts";
@@ -92,9 +91,7 @@ export class RequestSocket {
   #send(requests: readonly Uint8Array[]): number {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
-    let length = 0;
-    for (const request of requests) length += request.length;
-    const datagram = new Uint8Array(length);
+    const datagram = new Uint8Array(requests.reduce((sum, { length }) => sum + length, 0));
     let offset = 0;
     for (let i = 0; i < requests.length; i++) {
       datagram.set(requests[i]!, offset);
@@ -133,8 +130,11 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
   throw new SystemCallError(operation, code, errnoName("linux", code), detail);
 }
 
-/** Linux reports links, address flags and routes. */
-export const LINUX_KNOWS: Knows = Object.freeze({ links: true, addressFlags: true, routes: true });
+const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true, routes: true });
+
+export function readingOf(table: LinkTable, { routes }: DefaultRouteAnswer): Reading {
+  return { interfaces: table.interfaces(), defaultRoute: routes, knows: KNOWS };
+}
 
 export interface Dump extends Reading {
   readonly table: LinkTable; // the table that the reading was made from; events can be applied to it
@@ -175,8 +175,7 @@ export async function readDump(
   for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);
   lookup.invalidate();
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
-  const interfaces = table.interfaces();
+  const reading = readingOf(table, routes);
   if (slice.isOver) await slice.pause(signal); // the caller's next steps take long, too
-  const knows = LINUX_KNOWS;
-  return { interfaces, defaultRoute: routes.routes, knows, table, routes, isConsistent };
+  return { ...reading, table, routes, isConsistent };
 }

@@ -93,16 +93,14 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     subscription?.startJournal();
     this.#runtime.wakeups?.clock.check(false);
     const socket = this.#runtime.takeSocket();
-    const reading = readDump(socket, signal, subscription);
-    this.#reads.add(reading);
-    try {
-      const dump = await reading;
-      subscription?.mergeTentative(dump);
-      return dump;
-    } finally {
+    const reading = readDump(socket, signal, subscription).finally(() => {
       this.#runtime.releaseSocket(socket);
       this.#reads.delete(reading);
-    }
+    });
+    this.#reads.add(reading);
+    const dump = await reading;
+    subscription?.mergeTentative(dump);
+    return dump;
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */

@@ -10,7 +10,7 @@ import { C } from "./constants.ts";
 import { NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { applyEvent, formatEvent, type KernelEvent } from "./messages.ts";
-import { type Dump, LINUX_KNOWS } from "./requests.ts";
+import { type Dump, readingOf } from "./requests.ts";
 import { type DefaultRouteAnswer, NO_DEFAULTS, routeEffect, RouteLookup } from "./route_lookup.ts";
 import type { LinuxRuntime } from "./source.ts";
 import type { Syscalls } from "./syscalls.ts";
@@ -57,6 +57,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   table: LinkTable | null = null; // kept up to date by events; null until a reading is adopted
   /** Events since the last dump began; null if no dump is being read. */
   #journal: KernelEvent[] | null = null;
+  #last: Reading | null = null; // the last view
+  /** After a loss the table mixes old and new, so views stay at the last one until a full read replaces it. */
+  #isLossy = false;
+  #isTorn = false; // messages were lost since the last dump began
   #changes = 0; // counts the events that may have changed the state
   #isDrained = false; // a slice was just received, so the next view need not drain
   #disposed: Promise<void> | null = null;
@@ -98,19 +102,18 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   view(): Reading | null {
     if (this.table === null) return null;
     if (!this.#isDrained) this.#drain();
-    if (this.#socket.isFlooded) this.lookup.invalidate(); // no message tells
     this.#isDrained = false;
-    for (let attempt = 1;; attempt++) {
+    for (let attempt = 1; !this.#isLossy; attempt++) {
       const answer = this.lookup.current ??
         this.#context.runtime.askRoutes(this.lookup, this.table);
       const changes = this.#changes;
       const isNew = answer !== this.#defaults;
       const drained = !isNew || this.#drain();
-      if (this.#changes !== changes && drained && attempt < MAX_VIEWS) continue;
+      if (this.#isLossy || (this.#changes !== changes && drained && attempt < MAX_VIEWS)) continue;
       if (isNew) this.#onRoutes(answer, this.table);
-      const interfaces = this.table.interfaces();
-      return { interfaces, defaultRoute: answer.routes, knows: LINUX_KNOWS };
+      return this.#last = readingOf(this.table, answer);
     }
+    return this.#last;
   }
 
   adopt(reading: Reading): void {
@@ -119,8 +122,10 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     // An event received since the dump began may be newer than the dump.
     const journal = this.#journal ?? [];
     this.#journal = null;
+    this.#isLossy = this.#isTorn || journal.length > LONGEST_JOURNAL;
     if (journal.length > LONGEST_JOURNAL) this.#post({ kind: "overflow" });
     else for (const event of journal) applyEvent(dump.table, event);
+    this.#last = readingOf(dump.table, dump.routes);
     if (!dump.isConsistent) this.#post({ kind: "resync" }); // no event brings what it lacks
     this.#onRoutes(dump.routes, dump.table);
   }
@@ -132,6 +137,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     else if (this.#socket.skip()) this.#recheckMs = FIRST_RECHECK_MS;
     else this.#post({ kind: "overflow" });
     this.#journal = [];
+    this.#isTorn = this.#socket.isFlooded;
   }
 
   /** A dump was read: merges what the kernel does not announce into the table. */
@@ -196,6 +202,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
           this.#context.counters.spoofed++;
           break;
         case "overflow":
+          this.#isLossy = this.#isTorn = true;
           this.#pending.add({ kind: "overflow" });
           if (this.#socket.isFlooded) this.#canary.settle(true); // not deaf, and no answer would be read
           else this.#canary.resend();
@@ -203,6 +210,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
         case "malformed":
           this.#context.counters.events++;
           this.#context.counters.malformed++;
+          this.#isLossy = this.#isTorn = true;
           this.#pending.add({ kind: "resync" });
           break;
         default:

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
-import { type Dump, LINUX_KNOWS } from "../../ffi/linux/requests.ts";
+import { type Dump, readingOf } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
 import { POLLERR, POLLIN } from "../../ffi/poll_loop.ts";
@@ -45,10 +45,7 @@ class Machine implements AsyncDisposable {
     const table = new LinkTable();
     table.setLink(linkMessage(INDEX, "eth0"));
     const answer = runtime.askRoutes(this.subscription.lookup, table);
-    const { routes: defaultRoute } = answer;
-    const interfaces = table.interfaces();
-    const dump = { interfaces, defaultRoute, knows: LINUX_KNOWS, table, routes: answer };
-    this.dump = { ...dump, isConsistent: true };
+    this.dump = { ...readingOf(table, answer), table, routes: answer, isConsistent: true };
     this.subscription.adopt(this.dump);
   }
 

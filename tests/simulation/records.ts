@@ -43,15 +43,15 @@ export class Records {
   }
 
   /**
-   * Whether the table has to equal the network: nothing was lost or left unread, and messages take no time. Then a
+   * Whether the table has to equal the network: messages take no time, and no loss was silent or during a read. Then a
    * whole record is one that the network had since the previous publication, and never older than a published one.
    */
   get #isStrict(): boolean {
     const { subscription } = this.#world.source;
     const { flavour, flightMs } = this.#world.plan.shape;
     return flavour === "journal" && flightMs === 0 && subscription !== null &&
-      subscription.synced && subscription.receives && subscription.suspects.size === 0 &&
-      subscription.hidden.size === 0 && !subscription.isLossy;
+      subscription.synced && subscription.receives && subscription.isTrusted &&
+      subscription.hidden.size === 0 && !subscription.isTorn;
   }
 
   #checkInterface(

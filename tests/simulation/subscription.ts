@@ -30,8 +30,8 @@ export class SimulatedSubscription implements Subscription {
   isVerified: boolean;
   /** Subjects that changed without a message, so its table does not show them. */
   readonly hidden = new Set<Subject>();
-  /** After an overflow messages were left unread, and no read has been adopted that shows what they said. */
-  isLossy = false;
+  /** Messages were lost since the last read began; once it is adopted, its parts may be of different moments. */
+  isTorn = false;
   /** When it last adopted a reading, in monotonic milliseconds. */
   syncedAt = 0;
   readonly #source: SimulatedSource;
@@ -43,6 +43,9 @@ export class SimulatedSubscription implements Subscription {
   #excuse: string | null = null;
   #table: LinkTable | null = null;
   #journal: KernelEvent[] | null = null;
+  #last: Reading | null = null;
+  /** As in the Linux source, views stay at the last one from a loss until a read replaces the table. */
+  #isLossy = false;
   readonly #losses = new Set<"overflow" | "resync">();
   #waking = false;
   /** After an overflow the Linux source reads nothing until the next full read begins. */
@@ -91,8 +94,7 @@ export class SimulatedSubscription implements Subscription {
     if (!parts.quirks.readsOne) this.#drain();
     this.#source.spendView();
     if (shape.flavour === "tableless" || this.#table === null) return null;
-    const interfaces = this.#table.interfaces();
-    return { interfaces, defaultRoute: this.#source.routes(this.#table), knows: KNOWS };
+    return this.#isLossy ? this.#last : this.#last = this.#viewOf(this.#table);
   }
 
   adopt(reading: Reading): void {
@@ -104,7 +106,8 @@ export class SimulatedSubscription implements Subscription {
     const replay = shape.flavour === "journal" && !parts.quirks.forgetsJournal;
     if (replay) { for (const event of this.#journal ?? []) parts.applyEvent(dump.table, event); }
     this.#journal = null;
-    this.isLossy = this.#isFlooded;
+    this.#isLossy = this.isTorn;
+    this.#last = this.#viewOf(dump.table);
     this.synced = true;
     this.syncedAt = clock.monotonic();
     for (const [subject, { moment }] of this.suspects) {
@@ -232,6 +235,7 @@ export class SimulatedSubscription implements Subscription {
     if (this.#isFlooded) this.#skip();
     else this.#drain();
     this.#journal = [];
+    this.isTorn = this.#isFlooded;
   }
 
   /** A read has ended. */
@@ -251,9 +255,8 @@ export class SimulatedSubscription implements Subscription {
       this.#waking = false;
       const isFlooded = shape.flavour === "journal" && this.#losses.has("overflow");
       if (isFlooded && !this.#isFlooded && !this.released) {
-        this.post({ kind: "overflow" });
-        this.#losses.clear();
-        this.#isFlooded = this.isLossy = true;
+        this.#isFlooded = true;
+        this.#report();
       } else this.#drain();
     });
   }
@@ -262,14 +265,22 @@ export class SimulatedSubscription implements Subscription {
   #skip(): void {
     this.#queue.length = 0;
     this.#isFlooded = this.#losses.has("overflow");
-    if (this.#isFlooded) this.post({ kind: "overflow" });
+    this.#losses.delete("resync");
+    this.#report();
+  }
+
+  /** Reports what was lost. */
+  #report(): void {
+    for (const kind of this.#losses) this.post({ kind });
+    if (this.#losses.size > 0 && this.#context.shape.flavour === "journal") {
+      this.#isLossy = this.isTorn = true;
+    }
     this.#losses.clear();
   }
 
   #drain(): void {
     if (this.released || this.finished || this.#isFlooded) return;
-    for (const kind of this.#losses) this.post({ kind });
-    this.#losses.clear();
+    this.#report();
     const { readsOne } = this.#context.parts.quirks;
     const events = this.#queue.splice(0, readsOne ? 1 : Infinity);
     for (const event of events) this.#apply(event);
@@ -285,6 +296,14 @@ export class SimulatedSubscription implements Subscription {
       if (!changed && shape.flavour !== "plain") return;
     }
     this.post({ kind: "changed" });
+  }
+
+  #viewOf(table: LinkTable): Reading {
+    return {
+      interfaces: table.interfaces(),
+      defaultRoute: this.#source.routes(table),
+      knows: KNOWS,
+    };
   }
 
   /** Names are unique: without a journal the removal of the former holder may have been missed. */
