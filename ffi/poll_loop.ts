@@ -154,7 +154,7 @@ export class PollLoop {
   #guardTimers(): void {
     const now = performance.now();
     const isStuck = this.#poll !== null && now > this.#poll.end + LATE_MS;
-    this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS), this.#isRefd());
+    this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS));
   }
 
   #fireLate(): void {

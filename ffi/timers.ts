@@ -103,44 +103,34 @@ function started(alarm: Alarm, ms: number): Alarm {
 
 /** A guard is not set again if it would fire at most this much later than asked for. */
 const SLACK_MS = 5_000;
-const LONGEST_MS = 2_147_483_647;
 
 /**
  * Calls the timers of the poll loop if the poll does not return: a program may keep all threads of Deno's
- * pool busy (32 file operations that hang), and then no poll begins. It need not be punctual.
+ * pool busy (32 file operations that hang), and then no poll begins. It need not be punctual. Unlike a timer of the
+ * runtime, a wait for shared memory loads nothing and keeps no process alive.
  */
 export class PollGuard {
   readonly #call: () => void;
+  readonly #word = new Int32Array(new SharedArrayBuffer(4));
   #at = Infinity;
-  #isRefd = true;
-  #cancel = (): void => {};
 
   constructor(call: () => void) {
     this.#call = call;
   }
 
   /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
-  set(at: number, isRefd: boolean): void {
-    if (at !== Infinity && isRefd === this.#isRefd && this.#at < at + SLACK_MS) return;
-    this.#cancel();
-    this.#cancel = () => {};
+  set(at: number): void {
+    if (at !== Infinity && this.#at < at + SLACK_MS) return;
+    if (this.#at !== Infinity) Atomics.notify(this.#word, 0);
     this.#at = at;
-    this.#isRefd = isRefd;
     if (at === Infinity) return;
-    const ms = Math.ceil(Math.min(Math.max(at - performance.now(), 0), LONGEST_MS));
-    if (isRefd) {
-      // unlike `setTimeout()`, this does not load `node:timers`; the listener keeps the process alive
-      const signal = AbortSignal.timeout(ms);
-      signal.addEventListener("abort", this.#fire);
-      this.#cancel = () => signal.removeEventListener("abort", this.#fire);
-    } else {
-      const timer = setTimeout(this.#fire, ms);
-      Deno.unrefTimer(timer);
-      this.#cancel = () => clearTimeout(timer);
-    }
+    const ms = Math.max(Math.ceil(at - performance.now()), 1); // with 0 there is no wait
+    const { value } = Atomics.waitAsync(this.#word, 0, 0, ms);
+    void Promise.resolve(value).then(this.#fire);
   }
 
-  readonly #fire = (): void => {
+  readonly #fire = (end: "timed-out" | "ok" | "not-equal"): void => {
+    if (end !== "timed-out") return; // another time was set
     this.#at = Infinity;
     this.#call();
   };

@@ -17,7 +17,8 @@ const SEQUENCE =
 export function interfaceName(bytes: Uint8Array): string {
   let text = "";
   let isPlain = true;
-  for (const byte of bytes) {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
     text += String.fromCharCode(byte);
     if (byte === 0x5c || byte >= 0x80) isPlain = false; // a backslash, or not ASCII
   }

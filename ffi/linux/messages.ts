@@ -72,10 +72,10 @@ export type Nexthop = Pick<RouteMessage, "outInterface" | "gateway" | "flags">;
 export function decodeLink(body: Uint8Array): LinkMessage {
   if (body.length < C.IFINFOMSG_SIZE) throw new DecodeError("ifinfomsg", 0);
   const index = u32(body, 4);
-  const found = new Attributes(body, C.IFINFOMSG_SIZE);
+  const found = new Attributes(body, C.IFINFOMSG_SIZE, body.length, C.IFLA_LINK_NETNSID);
   const isForeign = found.at(C.IFLA_LINK_NETNSID) !== undefined;
   const parent = found.u32(C.IFLA_LINK, "IFLA_LINK");
-  const kind = found.nested(C.IFLA_LINKINFO)?.string(C.IFLA_INFO_KIND) ?? null;
+  const kind = found.nested(C.IFLA_LINKINFO, C.IFLA_INFO_KIND)?.string(C.IFLA_INFO_KIND) ?? null;
   return {
     family: body[0]!,
     hardwareType: u16(body, 2),
@@ -95,7 +95,7 @@ export function decodeLink(body: Uint8Array): LinkMessage {
 function formatMac(bytes: Uint8Array | null): string | null {
   if (bytes?.length !== 6) return null;
   let mac = "";
-  for (const byte of bytes) mac += `${byte < 16 ? ":0" : ":"}${byte.toString(16)}`;
+  for (let i = 0; i < 6; i++) mac += `${bytes[i]! < 16 ? ":0" : ":"}${bytes[i]!.toString(16)}`;
   return mac === ":00:00:00:00:00:00" ? null : mac.slice(1);
 }
 
@@ -106,7 +106,7 @@ export function decodeAddress(body: Uint8Array): AddressMessage | null {
   if (!isIp(family)) return null;
   const prefixLength = body[1]!;
   if (prefixLength > (family === C.AF_INET ? 32 : 128)) throw new DecodeError("ifa_prefixlen", 1);
-  const found = new Attributes(body, C.IFADDRMSG_SIZE);
+  const found = new Attributes(body, C.IFADDRMSG_SIZE, body.length, C.IFA_FLAGS);
   // With a peer, IFA_LOCAL is ours and IFA_ADDRESS the peer's; without one, IPv4 sends both, equal, and
   // IPv6 only IFA_ADDRESS (inet_fill_ifaddr(), inet6_fill_ifaddr()). An IPv4 peer of 0.0.0.0 is absent.
   const address = found.address(C.IFA_ADDRESS, family, "IFA_ADDRESS");

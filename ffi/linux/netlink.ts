@@ -103,30 +103,28 @@ export function setU32(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (8 * i);
 }
 
-/** Types below this are kept: a hostile one of up to 16,383 would make the array sparse and slow. */
-const TYPES = 64;
-
 /**
  * The attributes of a message (struct rtattr, linux/rtnetlink.h). They are located once and read in place,
  * because a link message has forty, of which eight are used. If a type occurs twice, the last one counts.
  */
 export class Attributes {
   readonly #bytes: Uint8Array;
-  readonly #places = new Array<number | undefined>(16); // grows for a link
+  readonly #places: (number | undefined)[];
 
   /**
-   * Throws DecodeError if a header or a length reaches beyond `end`, or if a length is less than that of the
-   * header, which would cause an endless loop.
+   * Keeps types up to `last`: a hostile one of 16,383 would make the array sparse and slow. Throws DecodeError if a
+   * header or a length reaches beyond `end`, or if a length is less than that of the header: an endless loop.
    */
-  constructor(bytes: Uint8Array, start: number, end: number = bytes.length) {
+  constructor(bytes: Uint8Array, start: number, end: number = bytes.length, last = 31) {
     this.#bytes = bytes;
+    const places = this.#places = new Array<number | undefined>(last + 1);
     for (let at = start, length = 0; at < end; at += (length + 3) & ~3) {
       if (end - at < C.RTATTR_SIZE) throw new DecodeError("rtattr", at);
       // not by the helpers: a read of ten links would call them 1,700 times before V8 compiles them
       length = bytes[at]! | (bytes[at + 1]! << 8);
       if (length < C.RTATTR_SIZE || length > end - at) throw new DecodeError("rtattr", at);
       const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & C.NLA_TYPE_MASK;
-      if (type < TYPES) this.#places[type] = at;
+      if (type <= last) places[type] = at;
     }
   }
 
@@ -153,9 +151,11 @@ export class Attributes {
 
   /** A string, up to its NUL if it has one: a view, not a copy. */
   string(type: number): Uint8Array | null {
-    const value = this.value(type);
-    const nul = value?.indexOf(0) ?? -1;
-    return nul < 0 ? value : value!.subarray(0, nul);
+    const at = this.#places[type];
+    if (at === undefined) return null;
+    const end = at + u16(this.#bytes, at);
+    const nul = this.#bytes.indexOf(0, at + C.RTATTR_SIZE);
+    return this.#bytes.subarray(at + C.RTATTR_SIZE, nul < 0 ? end : Math.min(nul, end));
   }
 
   /**
@@ -176,10 +176,10 @@ export class Attributes {
     return address;
   }
 
-  /** The attributes inside an attribute. Throws DecodeError. */
-  nested(type: number): Attributes | null {
+  /** The attributes inside an attribute, of types up to `last`. Throws DecodeError. */
+  nested(type: number, last: number): Attributes | null {
     const at = this.#places[type];
     if (at === undefined) return null;
-    return new Attributes(this.#bytes, at + C.RTATTR_SIZE, at + u16(this.#bytes, at));
+    return new Attributes(this.#bytes, at + C.RTATTR_SIZE, at + u16(this.#bytes, at), last);
   }
 }

@@ -9,6 +9,7 @@ import { POLLIN, PollLoop, type PollPort, type Watch } from "../../ffi/poll_loop
 import type { Timer } from "../../state/ports.ts";
 import { Random } from "../support/random.ts";
 import { replay, testRuns, testSeed } from "../support/seed.ts";
+import { SimulatedWaits } from "../support/simulated_time.ts";
 
 /** Seeds of one run: a fraction of a second. `NETWATCH_SEED` and `NETWATCH_RUNS` look further. */
 const RUNS = 100;
@@ -338,22 +339,17 @@ async function turns(): Promise<void> {
 function fakeTime(world: World): () => void {
   const { now } = performance;
   const { clearTimeout, setTimeout } = globalThis;
-  const { timeout } = AbortSignal;
   performance.now = () => world.now;
   const timers = {
     setTimeout: (call: () => void, ms: number) => world.setTimeout(call, ms),
     clearTimeout: (id: number) => world.clearTimeout(id),
   };
   Object.assign(globalThis, timers);
-  AbortSignal.timeout = (ms) => {
-    const controller = new AbortController();
-    world.setTimeout(() => controller.abort(), ms);
-    return controller.signal;
-  };
+  const waits = new SimulatedWaits((timeOut, ms) => void world.setTimeout(timeOut, ms));
   return () => {
     performance.now = now;
     Object.assign(globalThis, { clearTimeout, setTimeout });
-    AbortSignal.timeout = timeout;
+    waits[Symbol.dispose]();
   };
 }
 

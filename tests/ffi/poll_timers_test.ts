@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
-import { SimulatedTime } from "../support/simulated_time.ts";
+import { SimulatedTime, SimulatedWaits } from "../support/simulated_time.ts";
 
 interface Setup {
   port: FakePollPort;
@@ -46,24 +46,68 @@ timersTest("a timer ends the poll when it is due, and without it there is none",
 });
 
 timersTest("the guard of a late timer waits a second more while the loop pauses", async (it) => {
-  const { timeout } = AbortSignal;
-  const guards: { ms: number; abort: AbortController }[] = [];
-  AbortSignal.timeout = (ms) => {
-    const abort = new AbortController();
-    guards.push({ ms, abort });
-    return abort.signal;
-  };
-  try {
-    it.loop.timers.setTimeout(() => it.calls.push("timer"), 1_000);
-    for (let i = 1; i <= 4; i++) (await it.port.begun(i)).fail(); // the fourth failure pauses the loop
-    await microtasks();
-    it.pass(5_000);
-    guards[0]!.abort.abort();
-    assertEquals([guards.map(({ ms }) => ms), it.calls], [[2_000, 1_000], []]);
-  } finally {
-    AbortSignal.timeout = timeout;
-  }
+  using waits = new SimulatedWaits();
+  it.loop.timers.setTimeout(() => it.calls.push("timer"), 1_000);
+  for (let i = 1; i <= 4; i++) (await it.port.begun(i)).fail(); // the fourth failure pauses the loop
+  await microtasks();
+  it.pass(5_000);
+  waits.timeOut();
+  await microtasks();
+  assertEquals([waits.asked, it.calls], [[2_000, 1_000], []]);
 });
+
+timersTest(
+  "the guard calls a timer a second late if the poll does not return, later ones at once",
+  async (it) => {
+    using waits = new SimulatedWaits();
+    it.loop.timers.setInterval(() => it.calls.push("tick"), 1_000);
+    await it.port.begun(1); // and does not return
+    it.pass(2_100);
+    waits.timeOut();
+    await microtasks();
+    assertEquals([waits.asked, it.calls], [[2_000, 1_000], ["tick"]]);
+    it.pass(1_000);
+    waits.timeOut();
+    await microtasks();
+    assertEquals([waits.asked, it.calls], [[2_000, 1_000, 1_000], ["tick", "tick"]]);
+  },
+);
+
+timersTest(
+  "the guard calls at most 32 timers in one turn, the others a millisecond later",
+  async (it) => {
+    using waits = new SimulatedWaits();
+    for (let i = 0; i < 40; i++) it.loop.timers.setTimeout(() => it.calls.push("timer"), 10);
+    await it.port.begun(1); // and does not return
+    it.pass(1_100);
+    waits.timeOut();
+    await microtasks();
+    assertEquals([waits.asked, it.calls.length], [[1_010, 1], 32]);
+    waits.timeOut();
+    await microtasks();
+    assertEquals(it.calls.length, 40);
+  },
+);
+
+timersTest(
+  "the guard waits anew for a timer that is due much sooner, and no longer without timers",
+  async (it) => {
+    using waits = new SimulatedWaits();
+    const far = it.loop.timers.setTimeout(() => it.calls.push("far"), 60_000);
+    const near = it.loop.timers.setTimeout(() => it.calls.push("near"), 54_000);
+    const nearly = it.loop.timers.setTimeout(() => it.calls.push("nearly"), 50_000);
+    await microtasks();
+    assertEquals(waits.asked, [61_000, 55_000]);
+    waits.timeOut(); // too early, and one wait only
+    await microtasks();
+    assertEquals(waits.asked, [61_000, 55_000, 51_000]);
+    for (const timer of [far, near, nearly]) timer.cancel();
+    it.pass(100_000);
+    waits.timeOut(); // too late: it was told to stop
+    await microtasks();
+    assertEquals([waits.asked.length, it.calls], [3, []]);
+  },
+);
 
 timersTest("a poll that returns too early does not call a timer", async (it) => {
   it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);

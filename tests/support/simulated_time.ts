@@ -42,6 +42,43 @@ export class InstantTimeouts implements Disposable {
   }
 }
 
+/** Replaces waits for shared memory with ones that only the test times out, and records their times. */
+export class SimulatedWaits implements Disposable {
+  readonly #real = { notify: Atomics.notify, waitAsync: Atomics.waitAsync };
+  /** The limits that were asked for, in milliseconds. */
+  readonly asked: number[] = [];
+  /** Those that go on: the array, and what ends the wait. */
+  #running: { array: unknown; resolve: (end: "timed-out" | "ok") => void }[] = [];
+
+  /** Calls `started` for each wait, with what times it out. */
+  constructor(started: (timeOut: () => void, ms: number) => void = () => {}) {
+    Object.assign(Atomics, {
+      waitAsync: (array: unknown, _index: number, _value: number, ms: number) => {
+        this.asked.push(ms);
+        if (ms <= 0) return { async: false, value: "timed-out" };
+        const { promise: value, resolve } = Promise.withResolvers<"timed-out" | "ok">();
+        this.#running.push({ array, resolve });
+        started(() => resolve("timed-out"), ms);
+        return { async: true, value };
+      },
+      notify: (array: unknown) => {
+        for (const it of this.#running) if (it.array === array) it.resolve("ok");
+        this.#running = this.#running.filter((it) => it.array !== array);
+      },
+    });
+  }
+
+  /** Times out all that go on. */
+  timeOut(): void {
+    for (const { resolve } of this.#running.splice(0)) resolve("timed-out");
+  }
+
+  /** Restores the runtime's waits. */
+  [Symbol.dispose](): void {
+    Object.assign(Atomics, this.#real);
+  }
+}
+
 /** Counts the turns of the event loop until the result is called. */
 export function countTurns(): () => number {
   let turns = 0;
