@@ -42,8 +42,9 @@ export interface FetchOptions {
   retries?: number;
   /**
    * Holds a request while `state.online` is false: true for as long as it takes, an integer from 1 to 2,147,483,647
-   * for at most that many milliseconds. Then it is sent anyway, and fails with the error of the operating system. A
-   * held request does not keep the process alive. The default is false.
+   * for at most that many milliseconds. Then it is sent anyway, and fails with the error of the operating system.
+   * Requests to the LAN and to this machine are held, too. A held request does not keep the process alive. The
+   * default is false.
    */
   waitUntilOnline?: boolean | number;
   /** The options of each connection pool, such as `caCerts` and `proxy`. The default is none. */
@@ -283,7 +284,7 @@ function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean 
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
 
-/** Whether no connection was opened, so that the server got nothing. In Deno 2.9 only this message tells. */
+/** Whether no connection was opened, so that the server got nothing. In Deno 2.9 only this message shows it. */
 function isUnsent(error: unknown): boolean {
   const cause = error instanceof TypeError ? error.cause : null;
   return cause instanceof Error && cause.message.includes("client error (Connect)");

@@ -33,11 +33,14 @@ export interface MonitorOptions {
   source?: SourceOption;
   /** Milliseconds between two readings of the polling source; 5,000 by default. */
   pollingIntervalMs?: number;
-  /** The absolute path of the C library, if it is not in one of the usual places. */
+  /** The absolute path of the C library, if it is not in one of the usual places. No effect on Windows. */
   libc?: string;
-  /** The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on BSDs. */
+  /**
+   * The receive buffer of the event socket, in bytes. The default is 1 MiB on Linux, 256 KiB on macOS and FreeBSD.
+   * Linux limits it to `net.core.rmem_max` without CAP_NET_ADMIN. No effect on Windows.
+   */
   receiveBufferBytes?: number;
-  /** Logs each kernel message, decoded, as one line at level `debug`; false by default. */
+  /** Logs each kernel message, decoded (on Windows: its name), as one line at level `debug`; false by default. */
   trace?: boolean;
   /**
    * Returns true for interfaces whose changes are never major, such as those of containers. It is called once for

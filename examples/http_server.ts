@@ -1,5 +1,6 @@
 /**
- * An HTTP server that logs the address under which others in the LAN reach it, also after that changes.
+ * An HTTP server that logs the address under which others in the LAN reach it, also after that changes. While a VPN
+ * is the default route, that is the tunnel's address.
  *
  * `deno run --allow-ffi --allow-net examples/http_server.ts 8000`
  *

@@ -20,7 +20,7 @@ interface Presence {
   sender: Deno.DatagramConn;
 }
 
-/** Hears queries on all interfaces. A program that answers them reads from it. */
+/** Receives queries on all interfaces. A program that answers them reads from it. */
 const listener = Deno.listenDatagram({
   transport: "udp",
   hostname: "0.0.0.0",

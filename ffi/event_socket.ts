@@ -37,7 +37,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly #port: SocketPort<E>;
   #more = false; // the last slice of this wake-up was cut short
   #isLossy = false; // messages were lost, and the queue has not been empty since
-  /** Messages were lost: what is queued says nothing that the next read does not, and stays unread until `skip()`. */
+  /** Messages were lost: the next read shows all that is queued, so the queue stays unread until `skip()`. */
   isFlooded = false;
   #emptyWakeUps = 0;
   #closed: Promise<void> | null = null;

@@ -95,7 +95,7 @@ export class PollLoop {
     this.#afterPoll = afterPoll;
   }
 
-  /** Adds a descriptor. `stormPauseMs` tells the longest pause in a storm; the shortest of all watches counts. */
+  /** Adds a descriptor. `stormPauseMs` returns the longest pause in a storm; the shortest of all watches counts. */
   watch(descriptor: number, stormPauseMs: () => number = () => STORM_PAUSE_MS): Watch {
     const entry: Entry = { descriptor, stormPauseMs, ref: true, woken: false, waiting: null };
     this.#entries.add(entry);

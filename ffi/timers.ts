@@ -1,6 +1,6 @@
 // Timers built on the timeout of the blocking poll: the first timer of the runtime loads `node:timers` (8 ms, 4 MiB),
-// and each of the runtime's timers wakes the event loop even after it was cancelled. Also work in slices, between
-// which the event loop can run.
+// and each of the runtime's timers wakes the event loop even after it was cancelled. Also splits long work into
+// slices, between which the event loop can run.
 import type { Clock, Timer } from "../state/ports.ts";
 
 /** The most timers called in one turn of the event loop; the others follow in the next. */

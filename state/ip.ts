@@ -170,7 +170,7 @@ let blocks: { readonly unreachable: string[]; readonly reachable: string[] } | u
  * @returns False for every other address, multicast included.
  * @throws {TypeError} if the text is not an IP address.
  *
- * @example Is this machine reachable from the internet?
+ * @example Does this machine have a public address?
  * ```ts
  * import { isPrivateAddress, readNetworkState, usableAddresses } from "@netwatch/netwatch";
  *

@@ -5,7 +5,11 @@
  * @module
  */
 
-/** Why a snapshot was published. */
+/**
+ * Why a snapshot was published. `event`: an event announced a change. `reconcile`: the comparison with the kernel's
+ * state found one. `overflow`, `reopen`: a full read after the kernel dropped messages, or after the event source was
+ * lost or replaced. `refresh`: `refresh()` found a change. `resume`: the machine woke from sleep.
+ */
 export type Cause =
   | "initial"
   | "event"
@@ -98,7 +102,7 @@ export interface State {
   /**
    * True if a family has a default route through an interface that is up and running, and the kernel selects
    * a source address for it. `"unknown"` if the source knows no routes and a usable address exists.
-   * Otherwise false: a request must fail. True does not guarantee reachability.
+   * Otherwise false: a request to the internet must fail. True does not guarantee reachability.
    */
   readonly online: boolean | "unknown";
   /**
@@ -272,11 +276,11 @@ export type SourceChange = {
 
 /** The monitor's own health: is it receiving events, and if not, why? All times are epoch milliseconds. */
 export interface Health {
-  /** `live`: events arrive. `degraded`: they do not, and reconcile keeps the state correct. */
+  /** `live`: events arrive. `degraded`: they do not, and reconcile corrects the state; or two reads in a row failed. */
   readonly status: "live" | "degraded" | "polling" | "closed";
   /** The name of the source. */
   readonly source: string;
-  /** The reason for the status; null while it is live. */
+  /** The reason for the status; null while it is live, or if the option `source` asks for polling. */
   readonly reason: string | null;
   /** When the status last changed. */
   readonly since: number;
@@ -287,8 +291,8 @@ export interface Health {
   /** The message of the last error. */
   readonly lastError: string | null;
   /**
-   * The open wake-up sources of a source that has several. On macOS `"route"`, `"network_change"` and
-   * `"kernel-events"`: the system may refuse each of them.
+   * The open wake-up sources of a source that can have several: on macOS `"route"`, `"network_change"` and
+   * `"kernel-events"`, of which the system may refuse each; on Windows the notifications.
    */
   readonly listeners?: readonly string[];
 }

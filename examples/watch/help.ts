@@ -19,8 +19,8 @@ Output:
   --live           keep the whole screen up to date, until Ctrl-C
   --json           print each snapshot as one line of JSON
   --json=changes   print each change as one line of JSON, with its text
-  --major          print major changes only: the ones that matter to a program
-                   with open connections
+  --major          print only wake-ups from sleep and major changes: the ones
+                   that matter to a program with open connections
   --ignore NAME    leave out interfaces of that name, and count none of their
                    changes as major; * stands for any characters; repeatable
   --iso            print times as 2025-11-22T13:22:04.123Z

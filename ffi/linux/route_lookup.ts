@@ -1,7 +1,7 @@
 // Asks the kernel for the default routes: its answer is right even with policy rules, VPN tables, split
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
-// tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed: the
-// events after which to look them up are at the end.
+// tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed:
+// `routeEffect()` says after which events to look them up.
 import { formatIp, type IpBytes } from "../../state/ip.ts";
 import { assumeNormal } from "../../state/normalize.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";

@@ -1,6 +1,6 @@
 /**
  * A logger as `@std/log` 0.224 makes it for a name that nobody has set up: without handlers, so
- * silent; it returns what it was told.
+ * silent; it returns the message.
  *
  * @module
  */
@@ -59,7 +59,7 @@ export class Logger {
   }
 }
 
-/** Level NOTSET lets every message through, so a function is called even though nobody hears it. */
+/** Level NOTSET lets every message through, so a function is called even though nothing is logged. */
 function answer<T>(msg: Message<T> | (() => T)): T {
   return msg instanceof Function ? msg() : msg;
 }

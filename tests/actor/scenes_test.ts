@@ -138,7 +138,7 @@ Deno.test("storm: minor, few snapshots, nothing is left, and the overflow is cou
   assertEquals([health.status, metrics.overflows], ["live", 1]);
 });
 
-Deno.test("deafSocket: reconcile finds what was lost, the socket is replaced and hears again", async () => {
+Deno.test("deafSocket: reconcile finds what was lost, and the new socket receives events", async () => {
   const { events, news, state, health, metrics, log } = await play("deafSocket");
   assertEquals(events, ["degraded", "live"]);
   assertEquals(news.map(({ causes, major }) => [causes, major]), [[["reconcile"], true]]);

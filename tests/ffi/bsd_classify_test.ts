@@ -96,7 +96,7 @@ Deno.test("decodeEvent() takes no notice of what changes no state", () => {
   assertEquals(route("freebsd", 1, { flags: UP | 0x20000 }), "changed");
 });
 
-Deno.test("decodeEvent() tells an answer by its question, and a group by its interface", () => {
+Deno.test("decodeEvent() returns the question of an answer, and the interface of a group", () => {
   for (const os of SYSTEMS) {
     const answer = encodeRoute(os, 4, DEFAULT, "answer", { pid: 77, sequence: 99 });
     for (const bytes of [answer, refuse(answer, 3)]) {

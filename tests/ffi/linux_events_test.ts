@@ -151,7 +151,7 @@ function shown(table: LinkTable): Record<string, string[]> {
   );
 }
 
-Deno.test("applyEvent() keeps links and addresses, and tells what may have changed the state", () => {
+Deno.test("applyEvent() keeps links and addresses, and returns whether the state may have changed", () => {
   const table = new LinkTable();
   const one = address(2, "192.0.2.1");
   const steps: [KernelEvent, boolean, Record<string, string[]>][] = [

@@ -370,7 +370,7 @@ async function run(random: Random): Promise<void> {
   }
 }
 
-Deno.test("PollLoop tells whoever is ready, woken, closed or due, in any interleaving", async () => {
+Deno.test("PollLoop resolves all that is ready, woken, closed or due, in any interleaving", async () => {
   const first = testSeed(1);
   const runs = testRuns(RUNS);
   for (let seed = first; seed < first + runs; seed++) {

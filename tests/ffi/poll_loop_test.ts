@@ -190,7 +190,7 @@ Deno.test("Watch.wake() resolves ready() with 0, now or the next time", async ()
   await end(it, watch);
 });
 
-Deno.test("PollLoop.watch() hears with the revents of its own descriptor", async () => {
+Deno.test("PollLoop.watch() gets the revents of its own descriptor", async () => {
   const it = setup();
   const [a, b] = [it.loop.watch(5), it.loop.watch(6)];
   const heard = [a.ready(), b.ready()];
@@ -272,7 +272,7 @@ Deno.test("Watch.ready() is null after close", async () => {
   assertEquals(it.port.running, 0);
 });
 
-Deno.test("Watch.ready() does not hear of a readiness that comes with its close", async () => {
+Deno.test("Watch.ready() is null if the descriptor becomes ready while it closes", async () => {
   const it = setup();
   it.port.answersWake = false;
   const watch = it.loop.watch(5);
@@ -328,7 +328,7 @@ Deno.test("PollLoop retries at once when a signal interrupts poll, and does not 
   await end(it, watch);
 });
 
-Deno.test("PollLoop looks after each poll before anybody hears", async () => {
+Deno.test("PollLoop calls afterPoll before it wakes a watch", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
   const ready = watch.ready().then(() => it.events.push("ready"));

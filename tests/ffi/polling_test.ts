@@ -148,12 +148,12 @@ Deno.test("PollingSource.read() has the scope of link-local IPv6 only", async ()
   assertEquals(nic?.addresses.map((one) => one.scopeId), [2, null]);
 });
 
-Deno.test("PollingSource's mac of zeros is none once the state is built", async () => {
+Deno.test("PollingSource's MAC of zeros is null once the state is built", async () => {
   const { source } = setup(ipv4("lo", "127.0.0.1", { mac: "00:00:00:00:00:00" }));
   assertEquals(buildState(await source.read(signal), null).interfaces.lo?.mac, null);
 });
 
-Deno.test("PollingSource leaves out an address that it cannot understand", async () => {
+Deno.test("PollingSource leaves out an address that it cannot parse", async () => {
   const { source } = setup(
     ipv4("eth0", "not an address"),
     ipv4("eth0", "192.0.2.9", { cidr: "192.0.2.9" }),
@@ -163,7 +163,7 @@ Deno.test("PollingSource leaves out an address that it cannot understand", async
   assertEquals(nic?.addresses.map((one) => one.address), ["192.0.2.1"]);
 });
 
-Deno.test("PollingSource.subscribe() announces what differs from the last look", async () => {
+Deno.test("PollingSource.subscribe() announces what differs from the last poll", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -187,7 +187,7 @@ Deno.test("PollingSource.subscribe() announces what differs from the last look",
   assertEquals((await next).done, true);
 });
 
-Deno.test("PollingSource's view looks afresh and its canary is always heard", async () => {
+Deno.test("PollingSource's view polls again, and its canary is always answered", async () => {
   const { machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   machine.infos = [ipv4("eth0", "192.0.2.7")];
@@ -198,7 +198,7 @@ Deno.test("PollingSource's view looks afresh and its canary is always heard", as
   assertEquals(subscription.view(), view);
 });
 
-Deno.test("PollingSource ends with the error of a look that fails", async () => {
+Deno.test("PollingSource ends with the error of a poll that fails", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const next = subscription[Symbol.asyncIterator]().next();
@@ -211,7 +211,7 @@ Deno.test("PollingSource ends with the error of a look that fails", async () => 
   await assertRejects(() => source.subscribe(signal), Deno.errors.NotCapable);
 });
 
-Deno.test("PollingSource ends with the error of a look that fails before the change is read", async () => {
+Deno.test("PollingSource ends with the error of a poll that fails before the change is read", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -222,7 +222,7 @@ Deno.test("PollingSource ends with the error of a look that fails before the cha
   assertStrictEquals(await assertRejects(() => events.next()), error);
 });
 
-Deno.test("PollingSource ends with the error of a look that fails while the change is handled", async () => {
+Deno.test("PollingSource ends with the error of a poll that fails while the change is handled", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -244,7 +244,7 @@ Deno.test("PollingSource ends when it is disposed with a change that nobody has 
   assertEquals(await Array.fromAsync(subscription), []);
 });
 
-Deno.test("PollingSource stops looking when it is disposed", async () => {
+Deno.test("PollingSource stops polling when it is disposed", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   const subscription = await source.subscribe(signal);
   await subscription[Symbol.asyncDispose]();

@@ -56,7 +56,7 @@ const ROWS: Row[] = [
     ipv4: { ...eth0, metric: 100 },
   },
   {
-    name: "none with routes to the own network only",
+    name: "none with routes to its own network only",
     routes: [{ to: "192.0.2.0/24", dev: 2 }, { to: "2001:db8::/64", dev: 2 }],
   },
   {
@@ -98,7 +98,7 @@ const ROWS: Row[] = [
     ipv4: eth0,
   },
   {
-    name: "none when longer routes hold every probe",
+    name: "none when longer routes cover every probe",
     routes: [
       { to: ALL4, ...viaEth0 },
       {
@@ -153,7 +153,7 @@ const ROWS: Row[] = [
   ]),
   { name: "none through lo", routes: [{ to: [ALL4, ALL6], dev: 1 }] },
   {
-    name: "the same, whatever the order of the ways of a multipath route",
+    name: "the same, whatever the order of the hops of a multipath route",
     routes: [{ to: ALL4, hops: [{ dev: 3, via: "198.51.100.1" }, { dev: 2, via: "192.0.2.1" }] }],
     ipv4: route("eth0", { gateway: "192.0.2.1" }),
   },
@@ -172,12 +172,12 @@ const ROWS: Row[] = [
     ipv6: route("wlan0", { gateway: "fe80::1", metric: 1 }),
   },
   {
-    name: "not a way that is dead",
+    name: "not a hop that is dead",
     routes: [{ to: ALL4, hops: [{ dev: 2, via: "192.0.2.1", dead: true }, { dev: 3 }] }],
     ipv4: route("wlan0"),
   },
   {
-    name: "none when all ways are dead",
+    name: "none when all hops are dead",
     routes: [{ to: ALL4, hops: [{ dev: 2, dead: true }, { dev: 3, dead: true }] }],
   },
   {
@@ -187,7 +187,7 @@ const ROWS: Row[] = [
   },
   { name: "none through an interface that is not there", routes: [{ to: ALL4, dev: 77 }] },
   {
-    name: "a source of none where the kernel has none",
+    name: "no source if the kernel names none",
     routes: [{ to: ALL4, dev: 4 }],
     ipv4: tun0,
   },

@@ -54,7 +54,7 @@ Deno.test("SuspendClock finds a sleep of an hour once", () => {
   assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SuspendClock tells each sleep with its own length", () => {
+Deno.test("SuspendClock reports each sleep with its own length", () => {
   const machine = new Machine();
   for (const slept of [100, 60_000, 250]) {
     machine.pass(500);

@@ -173,7 +173,7 @@ skippable({
 });
 
 skippable({
-  name: "Syscalls.fill() tells how full a receive buffer is",
+  name: "Syscalls.fill() returns how full a receive buffer is",
   needs: NEEDS,
   fn: () =>
     withKernel((kernel) => {

@@ -347,7 +347,7 @@ for (
   });
 }
 
-Deno.test("GetBestRoute2 says the default route, with its source", async () => {
+Deno.test("GetBestRoute2 returns the default route with its source", async () => {
   const source = new Uint8Array(28);
   source.set([2, 0, 0, 0, 192, 0, 2, 99]);
   const asked: number[] = [];

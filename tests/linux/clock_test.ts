@@ -134,7 +134,7 @@ function assertResumed(event: SourceEvent | undefined, sleptMs: number): void {
 }
 
 skippable({
-  name: "LinuxRuntime wakes all subscriptions when the timer tells of a wake from sleep",
+  name: "LinuxRuntime wakes all subscriptions when the timer reports a wake-up from sleep",
   needs: NEEDS,
   fn: () =>
     withSystem(2, async ({ kernel, next }) => {

@@ -195,7 +195,7 @@ Deno.test("applyChanges(a, diffStates(a, b)) equals b", () => {
   );
 });
 
-Deno.test("diffStates() is empty for equal states only, and the way back is as long", () => {
+Deno.test("diffStates() is empty for equal states only, and the reverse difference leads back", () => {
   fc.assert(
     fc.property(STATE, STATE, (a, b) => {
       assertEquals(diffStates(a, structuredClone(a)), []);

@@ -312,7 +312,7 @@ Deno.test("affects() is never true of Unix and vsock addresses", () => {
   }
 });
 
-Deno.test("affects() throws TypeError for what is no local address", () => {
+Deno.test("affects() throws TypeError for anything but a local address", () => {
   for (
     const local of [
       ...[null, undefined, "192.0.2.1", 7, {}, { transport: "tcp" }],

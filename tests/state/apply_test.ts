@@ -24,7 +24,7 @@ Deno.test("applyChanges(a, diffStates(a, b)) equals b for 10,000 random pairs", 
   });
 });
 
-Deno.test("applyChanges() does for copied states and changes", () => {
+Deno.test("applyChanges(a, diffStates(a, b)) equals b for copied states and changes", () => {
   forSeeds({ runs: 1_000, seed: 2_000_000 }, (random) => {
     const [previous, next] = randomPair(random);
     const changes = structuredClone(diffStates(previous, next));
@@ -45,7 +45,7 @@ Deno.test("applyChanges() shares the interfaces that no change touches", () => {
   assertStrictEquals(applyChanges(previous, []).interfaces, previous.interfaces);
 });
 
-Deno.test("applyChanges() makes a proper state of one that is none: no wake-up without its length", () => {
+Deno.test("applyChanges() repairs an invalid state: no wake-up without its length", () => {
   const made = applyChanges({ ...state(), resumedAt: 9 }, []);
   assertEquals([made.resumedAt, made.sleptMs], [null, null]);
 });

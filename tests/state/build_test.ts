@@ -87,12 +87,12 @@ Deno.test("buildState() gives interfaces a null prototype, and takes any name", 
   assertEquals(state().interfaces["constructor"], undefined);
 });
 
-Deno.test("buildState() takes canonical interfaces as they are", () => {
+Deno.test("buildState() keeps interfaces in normal form as they are", () => {
   const shared = normalizeInterface(nic("eth0"));
   assertStrictEquals(state({ interfaces: [shared] }).interfaces["eth0"], shared);
 });
 
-Deno.test("buildState() throws for an address that is none, naming it", () => {
+Deno.test("buildState() throws for an address that cannot be parsed, and names it", () => {
   const wrong = nic("eth0", {
     addresses: [{ ...address("192.0.2.1/24"), address: "192.0.2.999" }],
   });

@@ -126,7 +126,7 @@ const MINOR: Row[] = [
     major: false,
   },
   {
-    name: "the source learns to tell carrier",
+    name: "the source can report carrier now",
     previous: state({ ...HOME, knows: { links: false } }),
     next: home,
     major: false,
@@ -262,7 +262,7 @@ const MAJOR: Row[] = [
     major: true,
   },
   { // SyncTrayzor#385: from a flat rate to a metered link
-    name: "the way goes over a modem now",
+    name: "the default route goes through a modem now",
     previous: homeBeside(nic("wwan0", { index: 3, addresses: ["10.64.0.2/30"] })),
     next: state({
       interfaces: [eth0, nic("wwan0", { index: 3, addresses: ["10.64.0.2/30"] })],

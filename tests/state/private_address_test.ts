@@ -82,7 +82,7 @@ Deno.test("isPrivateAddress() of", async (t) => {
   }
 });
 
-Deno.test("isPrivateAddress() throws TypeError for what is no address", async (t) => {
+Deno.test("isPrivateAddress() throws TypeError for text that is not an address", async (t) => {
   const texts = [
     "",
     "localhost",
