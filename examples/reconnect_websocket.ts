@@ -41,12 +41,13 @@ async function followNetwork(): Promise<void> {
 function connect(url: string, signal: AbortSignal): Promise<void> {
   const socket = new WebSocket(url);
   const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => {
+  const giveUp = () => {
     socket.close();
     resolve(); // the closing handshake of a dead connection takes minutes
-  });
+  };
+  signal.addEventListener("abort", giveUp);
   socket.onopen = () => console.log("Connected");
   socket.onclose = () => resolve();
   socket.onerror = (event) => console.log("Not connected:", (event as ErrorEvent).message);
-  return promise;
+  return promise.finally(() => signal.removeEventListener("abort", giveUp));
 }
