@@ -176,7 +176,7 @@ export class Runner {
           this.#dispatch({ kind: "subscribed", id });
           void this.#pump(id, subscription);
         },
-        late: (subscription) => void this.#dispose(subscription),
+        late: (subscription) => this.#dispose(subscription),
       });
     },
     dispose: ({ id }) => this.#release(id),
@@ -305,14 +305,16 @@ export class Runner {
 
   #release(id: number): void {
     const subscription = this.#subscriptions.get(id);
-    if (subscription === undefined) return;
     this.#subscriptions.delete(id);
-    const release = this.#dispose(subscription).finally(() => this.#releases.delete(release));
-    this.#releases.add(release);
+    if (subscription !== undefined) this.#dispose(subscription);
   }
 
-  #dispose(subscription: Subscription): Promise<void> {
-    return this.#attempt("release a subscription", () => subscription[Symbol.asyncDispose]());
+  /** Disposes of a subscription; `close()` waits for it. */
+  #dispose(subscription: Subscription): void {
+    const call = () => subscription[Symbol.asyncDispose]();
+    const release = this.#attempt("release a subscription", call)
+      .finally(() => this.#releases.delete(release));
+    this.#releases.add(release);
   }
 
   #applyRef(subscription: Subscription): void {

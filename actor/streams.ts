@@ -61,7 +61,7 @@ export class SnapshotReader {
     this.#sink.end();
   }
 
-  /** Ends without a word to the sink. */
+  /** Ends without calling the sink. */
   stop(): void {
     this.ended = true;
     this.forgetRead();

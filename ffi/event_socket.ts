@@ -22,7 +22,8 @@ export interface SocketPort<E> {
   receive(events: E[]): number;
   /**
    * Called with `revents` 0 after a receive that took nothing, and with the `revents` of the poll before the first
-   * receive of a wake-up. Appends an event if messages were lost. Returns whether there may be more to receive.
+   * receive of a wake-up. Appends an event if messages were lost. Returns whether they were or, with `revents` 0,
+   * there may be more to receive.
    *
    * @throws {Error} if the socket is lost
    */
@@ -71,7 +72,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
     if (revents === 0) await macrotask();
     if (revents === null || this.#closed !== null) return { done: true, value: undefined };
-    if (revents & (POLLHUP | POLLNVAL)) throw new Error("The routing socket was closed underneath");
+    if (revents & (POLLHUP | POLLNVAL)) throw new Error("Other code closed the event socket");
     if (revents === 0 && !this.#more) return { done: false, value: events };
     if (revents !== 0 && this.#port.checkErrors(revents, events)) this.#isLossy = true;
     this.isFlooded = this.#isLossy && this.#port.discard !== undefined;
@@ -114,7 +115,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     this.#received = 0;
     this.#emptyWakeUps = empty ? this.#emptyWakeUps + 1 : 0;
     if (this.#emptyWakeUps === EMPTY_WAKE_UPS) {
-      throw new Error(`The routing socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
+      throw new Error(`The event socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
     }
   }
 }

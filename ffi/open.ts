@@ -25,15 +25,15 @@ export interface OpenSourceOptions extends EventSourceOptions {
 }
 
 /** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
-type EventSource = NetworkSource & AsyncDisposable & {
+type SystemSource = NetworkSource & AsyncDisposable & {
   check(listens: boolean): void | Promise<void>;
   readonly clock?: Clock | undefined;
 };
 
-interface SystemSource {
+interface SourceClass {
   /** Whether `open()` works without a prompt. */
   granted(options: OpenSourceOptions): boolean;
-  open(options: OpenSourceOptions): Promise<EventSource>;
+  open(options: OpenSourceOptions): Promise<SystemSource>;
 }
 
 /**
@@ -77,7 +77,7 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
 }
 
 /** Opens the event source of this system and checks that the kernel lets it open its sockets. */
-async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
+async function openEvents(options: OpenSourceOptions): Promise<SystemSource> {
   const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
   if (system === undefined) {
     throw new Deno.errors.NotSupported(
@@ -99,7 +99,7 @@ async function openEvents(options: OpenSourceOptions): Promise<EventSource> {
  * Loads the code of this operating system only. Import specifiers are literals so that bundlers and
  * `deno publish` can follow them.
  */
-const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SystemSource>>> = {
+const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SourceClass>>> = {
   android: async () => (await import("./linux/source.ts")).LinuxSource,
   darwin: async () => (await import("./bsd/source.ts")).BsdSource,
   freebsd: async () => (await import("./bsd/source.ts")).BsdSource,
@@ -107,7 +107,7 @@ const SYSTEMS: Partial<Record<typeof Deno.build.os, () => Promise<SystemSource>>
   windows: async () => (await import("./windows/source.ts")).WindowsSource,
 };
 /** Cached, since each `import()` takes a turn of the event loop. */
-let loaded: Promise<SystemSource> | undefined;
+let loaded: Promise<SourceClass> | undefined;
 
 function canPoll(): boolean {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });

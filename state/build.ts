@@ -5,44 +5,17 @@ import {
   compareInterfaces,
   type InterfaceAddresses,
   LISTS,
+  type Lists,
   listsOf,
+  type Texts,
 } from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
 import { assumeNormal, normalizeInterface, normalizeRoute } from "./normalize.ts";
 import type { Reading } from "./ports.ts";
 import type { DefaultRoute, DefaultRoutes, Interface, State } from "./types.ts";
 
-/** The interfaces of a state in order, and everything derived from them. */
-export interface Lists {
-  /** By name, frozen, without a prototype, since any name is allowed (`__proto__` too); null until it is read. */
-  record: State["interfaces"] | null;
-  /** By index, then name. */
-  readonly sorted: readonly Interface[];
-  /** The same interfaces as the source reported them, before the host-only rules. */
-  readonly given: readonly Interface[];
-  /** There is neither a physical interface nor a tunnel that is up: the program runs in a container. */
-  readonly isContainer: boolean;
-  /** Only the interface names of these routes matter here. */
-  readonly defaultRoute: DefaultRoutes;
-  /** Parallel to `sorted`: looking each one up costs ten times as much. */
-  readonly addresses: readonly InterfaceAddresses[];
-  readonly loopback: Texts;
-  readonly global: Texts;
-  readonly usableIpv4: number; // how many usable addresses there are
-  readonly usableIpv6: number;
-  readonly localAddresses: State["localAddresses"];
-  /** The places that differ from the previous lists, if interfaces were only replaced; kept for one state. */
-  delta: { readonly before: Lists; readonly places: readonly number[] } | null;
-}
-
 /** The fields from which all others are derived. */
 type Given = Pick<Lists, "given" | "isContainer" | "defaultRoute">;
-
-/** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
-interface Texts {
-  readonly all: string[];
-  readonly counts: Uint32Array; // how many are of each interface
-}
 
 /** Interfaces with `hostOnly` cleared by a rule, keyed by the interface as reported: states share them. */
 const CLEARED = new WeakMap<Interface, Interface>();

@@ -1,7 +1,13 @@
 // What a difference between two states means: to a program, to one socket, and to open connections.
 import { freezeList, majorSleepBetween, pairRoutes, type RoutePair } from "./diff.ts";
 import { escapeText } from "./format.ts";
-import { addressesOf, findInterface, isBindable, pairInterfaces } from "./interfaces.ts";
+import {
+  addressesOf,
+  findInterface,
+  isBindable,
+  pairInterfaces,
+  sortedInterfaces,
+} from "./interfaces.ts";
 import { formatIp, parseIp, scopeOf, unmapIpv4 } from "./ip.ts";
 import { pairAddresses } from "./normalize.ts";
 import type { Address, Interface, Reason, State } from "./types.ts";
@@ -277,9 +283,12 @@ function isRouteLost({ family, from, to }: RoutePair, previous: State, next: Sta
   if (from === null || from === to) return false;
   const before = findInterface(previous, from.interface);
   const after = findInterface(next, from.interface);
-  const keeps = from.source === null || holds(after, from.source);
+  const { source } = from;
+  // it may be on another interface: a loopback /32 in data centers
+  const keeps = source === null ||
+    sortedInterfaces(next).some((nic) => holds(nic, source));
   const isSame = to !== null && to.interface === from.interface && before?.index === after?.index &&
-    (to.source === from.source || from.source === null || (family === "IPv6" && keeps));
+    (to.source === source || source === null || (family === "IPv6" && keeps));
   return !isSame || !keeps;
 }
 

@@ -1,13 +1,41 @@
 // The interfaces of a state in order, those of two states matched by name, and their addresses by use.
-import type { Lists } from "./build.ts";
 import { scopeOf } from "./ip.ts";
 import { normalizeInterface } from "./normalize.ts";
-import type { Address, DefaultRoute, Interface, State } from "./types.ts";
+import type { Address, DefaultRoute, DefaultRoutes, Interface, State } from "./types.ts";
 
 /** Shared, so that walking thousands of interfaces touches less memory. */
 const NONE: never[] = [];
 
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
+
+/** The interfaces of a state in order, and everything derived from them. */
+export interface Lists {
+  /** By name, frozen, without a prototype, since any name is allowed (`__proto__` too); null until it is read. */
+  record: State["interfaces"] | null;
+  /** By index, then name. */
+  readonly sorted: readonly Interface[];
+  /** The same interfaces as the source reported them, before the host-only rules. */
+  readonly given: readonly Interface[];
+  /** There is neither a physical interface nor a tunnel that is up: the program runs in a container. */
+  readonly isContainer: boolean;
+  /** Only the interface names of these routes matter here. */
+  readonly defaultRoute: DefaultRoutes;
+  /** Parallel to `sorted`: looking each one up costs ten times as much. */
+  readonly addresses: readonly InterfaceAddresses[];
+  readonly loopback: Texts;
+  readonly global: Texts;
+  readonly usableIpv4: number; // how many usable addresses there are
+  readonly usableIpv6: number;
+  readonly localAddresses: State["localAddresses"];
+  /** The places that differ from the previous lists, if interfaces were only replaced; kept for one state. */
+  delta: { readonly before: Lists; readonly places: readonly number[] } | null;
+}
+
+/** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
+export interface Texts {
+  readonly all: string[];
+  readonly counts: Uint32Array; // how many are of each interface
+}
 
 /** The lists of each record that `buildState()` made, and of each state whose record is not made yet. */
 export const LISTS = new WeakMap<State["interfaces"] | State, Lists>();

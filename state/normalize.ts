@@ -208,6 +208,15 @@ function compareTwins(a: Address, b: Address): number {
   return compareBytes(parseIp(a.peer)!, parseIp(b.peer)!);
 }
 
+/** Null unless there are 6 bytes: a tunnel has its endpoint as its hardware address, InfiniBand one of 20 bytes. */
+export function formatMac(bytes: ArrayLike<number>): string | null {
+  if (bytes.length !== 6) return null;
+  let mac = "";
+  for (let i = 0; i < 6; i++) mac += `${bytes[i]! < 16 ? ":0" : ":"}${bytes[i]!.toString(16)}`;
+  mac = mac.slice(1);
+  return mac === ZERO_MAC ? null : mac;
+}
+
 function normalizeMac(mac: string | null): string | null {
   const text = mac?.toLowerCase() ?? ZERO_MAC;
   return MAC.test(text) && text !== ZERO_MAC ? text : null;

@@ -3,7 +3,7 @@
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
-import { makeAddress } from "../../state/normalize.ts";
+import { formatMac, makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
 import { compareHops, likelySource, PROBES, selectDefaultRoute } from "../default_route.ts";
@@ -154,9 +154,7 @@ export function publishedInterface(
     running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== C.FREEBSD.LINK_STATE_DOWN,
     hostOnly: hostOnlyByName(kind, name),
     flags: link.flags,
-    mac: link.address.length === 6 && !isUnspecified(link.address)
-      ? link.address.toHex().replace(/..(?!$)/g, "$&:")
-      : null,
+    mac: formatMac(link.address),
     mtu: link.mtu,
     addresses: addresses.map((address) => publishedAddress(address, link, system, flags)),
   };

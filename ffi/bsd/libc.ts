@@ -252,7 +252,7 @@ function datagramPort(
       const code = isClear ? 0 : syscalls.takeError(descriptor);
       if (code === C.ENOBUFS) events.push({ kind: "overflow" });
       else if (code !== 0) throw syscalls.error(`recv of ${name}`, code);
-      return (state & (POLLIN | POLLERR)) !== 0;
+      return code === C.ENOBUFS || revents === 0 && (state & (POLLIN | POLLERR)) !== 0;
     },
     close: () => syscalls.libc.close(descriptor),
   };
@@ -295,7 +295,7 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
       trace?.("network_change");
       return 1;
     },
-    checkErrors: isReadable,
+    checkErrors: (revents) => revents === 0 && isReadable(),
     close: () => void cancel(token[0]!), // also closes the descriptor, which libnotify owns
   };
 }

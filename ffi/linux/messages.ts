@@ -4,6 +4,7 @@ import { DecodeError } from "../../state/errors.ts";
 import { escapeText } from "../../state/format.ts";
 import { interfaceName, kindByName } from "../../state/interface_name.ts";
 import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
+import { formatMac } from "../../state/normalize.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import { C } from "./constants.ts";
@@ -82,21 +83,13 @@ export function decodeLink(body: Uint8Array): LinkMessage {
     index,
     flags: u32(body, 8),
     name: interfaceName(found.string(C.IFLA_IFNAME) ?? new Uint8Array()),
-    mac: formatMac(found.value(C.IFLA_ADDRESS)),
+    mac: formatMac(found.value(C.IFLA_ADDRESS) ?? []),
     mtu: found.u32(C.IFLA_MTU, "IFLA_MTU") ?? 0,
     operstate: found.value(C.IFLA_OPERSTATE, 1, "IFLA_OPERSTATE")?.[0] ?? 0,
     kind: kind && interfaceName(kind), // ASCII, too
     master: found.u32(C.IFLA_MASTER, "IFLA_MASTER") || null,
     parent: isForeign || parent === index ? null : parent || null,
   };
-}
-
-/** Tunnels put their endpoint here (4 or 16 bytes), InfiniBand 20 bytes: these are not MAC addresses. */
-function formatMac(bytes: Uint8Array | null): string | null {
-  if (bytes?.length !== 6) return null;
-  let mac = "";
-  for (let i = 0; i < 6; i++) mac += `${bytes[i]! < 16 ? ":0" : ":"}${bytes[i]!.toString(16)}`;
-  return mac === ":00:00:00:00:00:00" ? null : mac.slice(1);
 }
 
 /** Decodes the body of RTM_NEWADDR or RTM_DELADDR; null for another family. Throws DecodeError. */

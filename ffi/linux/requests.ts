@@ -44,7 +44,7 @@ export class RequestSocket {
     const answers: (RouteMessage | null)[] = Array(queries.length).fill(null);
     let missing = queries.length;
     while (missing > 0) {
-      this.#receive("the answer", (message) => {
+      this.#receive("RTM_GETROUTE", (message) => {
         const i = message.sequence - first;
         if (i < 0 || i >= queries.length) return;
         missing--;

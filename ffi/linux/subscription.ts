@@ -55,7 +55,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #recheckMs = FIRST_RECHECK_MS;
   #defaults = NO_DEFAULTS; // the last answer
   table: LinkTable | null = null; // kept up to date by events; null until a reading is adopted
-  /** Events since the last dump began; null if no dump is being read. */
+  /** Events since the last dump began; null once a dump was adopted. */
   #journal: KernelEvent[] | null = null;
   #last: Reading | null = null; // the last view
   /** After a loss the table mixes old and new, so views stay at the last one until a full read replaces it. */
@@ -142,7 +142,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   /** A dump was read: merges what the kernel does not announce into the table. */
   mergeTentative({ routes, table }: Dump): void {
-    if (this.table === null) return;
+    if (this.table === null || this.#disposed !== null) return;
     this.#onRoutes(routes, this.table);
     const journal = this.#journal ?? [];
     const announced = journal.flatMap((event) => "address" in event ? event.address : []);

@@ -3,7 +3,8 @@
 // row of the routing table.
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
-import { formatIp, type IpBytes, isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
+import { formatMac, makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type {
   Address,
@@ -123,9 +124,7 @@ export function publishedInterface(adapter: Adapter): Interface {
     running: status === C.IfOperStatusUp || status === C.IfOperStatusUnknown,
     hostOnly: hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description)),
     flags,
-    mac: macAddress.length === 6 && !isUnspecified(macAddress)
-      ? macAddress.toHex().replace(/..(?!$)/g, "$&:")
-      : null,
+    mac: formatMac(macAddress),
     mtu,
     addresses: adapter.addresses
       .filter(({ dadState }) => dadState !== C.IpDadStateInvalid)
@@ -152,22 +151,17 @@ function publishedAddress(
   { address, dadState, prefixLength, suffixOrigin, validLifetime }: AdapterAddress,
   index: number,
 ): Address {
-  const text = formatIp(address);
   const isIpv6 = address.length === 16;
   const isLocal = isLinkLocal(address);
-  return {
-    family: isIpv6 ? "IPv6" : "IPv4",
-    address: text,
+  return makeAddress(address, {
     prefixLength,
-    cidr: `${text}/${prefixLength}`,
-    peer: null,
     scopeId: isIpv6 && isLocal ? index : null,
     tentative: dadState === C.IpDadStateTentative,
     duplicated: dadState === C.IpDadStateDuplicate,
     deprecated: dadState === C.IpDadStateDeprecated,
     temporary: isIpv6 && !isLocal && suffixOrigin === C.IpSuffixOriginRandom,
     permanent: validLifetime === INFINITE,
-  };
+  });
 }
 
 /** Wine's value for an interface without a metric. */

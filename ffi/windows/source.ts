@@ -27,7 +27,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   readonly #runtime: WindowsRuntime;
   readonly #options: WindowsSourceOptions;
   readonly #release: () => Promise<void>;
-  readonly #reads = new Set<Promise<Reading>>();
+  readonly #calls = new Set<Promise<unknown>>(); // reads and subscriptions in progress
   #subscription: WindowsSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -78,7 +78,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   /** Registers for notifications. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
-    return this.#subscription = await this.#subscribe();
+    return await this.#tracked(this.#subscribe());
   }
 
   /** Reads adapters, addresses and routes. */
@@ -88,7 +88,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     return await this.#read();
   }
 
-  /** Closes the subscription, waits for reads in progress, then releases the libraries. */
+  /** Waits for calls in progress, closes the subscription, then releases the libraries. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#disposed ??= this.#dispose();
   }
@@ -105,22 +105,27 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     }
     const { trace } = this.#options;
     const { counters } = this;
-    return new WindowsSubscription({ runtime, notifications, release, trace, counters });
+    const context = { runtime, notifications, release, trace, counters };
+    return this.#subscription = new WindowsSubscription(context);
   }
 
-  async #read(): Promise<Reading> {
-    const reading = readDump(this.#runtime.syscalls, () => this.counters.malformed++);
-    this.#reads.add(reading);
+  #read(): Promise<Reading> {
+    return this.#tracked(readDump(this.#runtime.syscalls, () => this.counters.malformed++));
+  }
+
+  /** The libraries must stay loaded until the call ends. */
+  async #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
     try {
-      return await reading;
+      return await call;
     } finally {
-      this.#reads.delete(reading);
+      this.#calls.delete(call);
     }
   }
 
   async #dispose(): Promise<void> {
+    await Promise.allSettled(this.#calls);
     await this.#subscription?.[Symbol.asyncDispose]();
-    await Promise.allSettled(this.#reads);
     await this.#release();
   }
 }

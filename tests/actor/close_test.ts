@@ -318,3 +318,28 @@ Deno.test("persistent: false is unref'd from the start", async () => {
   await using _monitor = await opening;
   assertEquals([it.clock.pendingRefd, it.source.openRefd], [0, 0]);
 });
+
+Deno.test("close() waits for the release of a subscription that came too late", async () => {
+  const it = await setUp();
+  const subscribe = it.source.subscribe.bind(it.source);
+  const gate = Promise.withResolvers<void>();
+  it.source.subscribe = async () => {
+    it.source.subscribe = subscribe;
+    const subscription = await subscribe();
+    const dispose = subscription[Symbol.asyncDispose].bind(subscription);
+    subscription[Symbol.asyncDispose] = () => gate.promise.then(dispose);
+    return subscription;
+  };
+  it.source.holdSubscribes();
+  it.source.end();
+  await it.clock.advance(5_100); // a backoff, and the limit of subscribe()
+  it.source.releaseSubscribes();
+  await it.clock.settle();
+  let isClosed = false;
+  const closing = it.monitor.close().then(() => isClosed = true);
+  await it.clock.settle();
+  assertEquals(isClosed, false);
+  gate.resolve();
+  await closing;
+  await assertClosed(it);
+});

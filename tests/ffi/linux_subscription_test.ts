@@ -7,7 +7,9 @@ import { assertEquals } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
+import type { Dump } from "../../ffi/linux/requests.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
+import type { PollTimers } from "../../ffi/timers.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
@@ -127,3 +129,14 @@ Deno.test("LinuxSubscription.view() is taken three times at most while events ke
     kernel.onAnswer = () => queueRules(kernel, 1);
     assertEquals(lookups(), 3 * once);
   }));
+
+Deno.test("LinuxSubscription sets no timer for a dump that ends after it was disposed of", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const dump = await source.read(signal) as Dump;
+  subscription.adopt(dump);
+  await subscription[Symbol.asyncDispose]();
+  subscription.mergeTentative({ ...dump, routes: { ...dump.routes, expiresInSeconds: 1_800 } });
+  assertEquals((source.clock as PollTimers).nextAt, Infinity);
+});

@@ -121,7 +121,7 @@ skippable({
     withSocket(async ({ hangUp, socket }) => {
       const next = socket.next();
       hangUp();
-      await assertRejects(() => next, Error, "closed underneath");
+      await assertRejects(() => next, Error, "Other code closed");
     }),
 });
 

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { POLLIN } from "../../ffi/poll_loop.ts";
-import { HandlePort, type WindowsSource } from "../../ffi/windows/source.ts";
+import { HandlePort, WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent, Subscription } from "../../state/ports.ts";
 import { SimulatedWindows } from "../support/simulated_windows.ts";
@@ -176,4 +176,21 @@ Deno.test("a sleep is found at the next wake-up, and at the next read", async ()
     const read = await next();
     assertEquals(read?.kind === "resumed" && read.sleptMs, 5_000);
   });
+});
+
+Deno.test("a source that is disposed of while it subscribes unloads nothing that is in use", async () => {
+  const windows = new SimulatedWindows();
+  const cancel = windows.cancel.bind(windows);
+  windows.cancel = async (registration) => {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await cancel(registration);
+  };
+  const inUse: number[] = [];
+  const unload = (): void => void inUse.push(windows.events.size, windows.registrations.size);
+  const runtime = new WindowsRuntime(windows as never, unload);
+  const source = new WindowsSource(runtime, {}, () => runtime.dispose());
+  const subscribing = source.subscribe(new AbortController().signal);
+  await source[Symbol.asyncDispose]();
+  await (await subscribing)[Symbol.asyncDispose]();
+  assertEquals(inUse, [0, 0]);
 });

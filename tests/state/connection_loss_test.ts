@@ -59,6 +59,18 @@ for (const [name, previous, next, kind] of CASES) {
   });
 }
 
+Deno.test("connectionLoss: a source on the loopback interface is kept, or is gone", () => {
+  const lo = (...addresses: string[]) => scriptedInterface("lo", addresses, { index: 1 });
+  const route = { ...ROUTE, source: "203.0.113.9" };
+  const before = state([lo("127.0.0.1/8", "203.0.113.9/32"), ETH0], route);
+  const other = state([lo("127.0.0.1/8", "203.0.113.9/32"), { ...ETH0, mtu: 1400 }], route);
+  assertEquals(connectionLoss(before, other), null);
+  assertEquals(
+    connectionLoss(before, state([lo("127.0.0.1/8"), ETH0], route))?.kind,
+    "default-route",
+  );
+});
+
 Deno.test("connectionLoss: a temporary IPv6 address that follows another loses nothing", () => {
   const first = scriptedAddress("2001:db8::a/64", { temporary: true });
   const second = scriptedAddress("2001:db8::b/64", { temporary: true });
