@@ -58,7 +58,6 @@ export const IP_ADAPTER_ADDRESSES_LH = {
   Length: 0,
   IfIndex: 4,
   Next: 8,
-  AdapterName: 16,
   FirstUnicastAddress: 24,
   Description: 64,
   FriendlyName: 72,

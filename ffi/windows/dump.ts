@@ -168,27 +168,26 @@ function publishedAddress(
 const UNKNOWN_METRIC = 0xffffffff;
 
 /** An adapter, and the interface that is published for it. */
-export interface Listed {
+interface Listed {
   readonly adapter: Adapter;
   readonly nic: Interface;
 }
 
-/** The route of a packet. */
-export interface RouteAnswer {
+interface RouteAnswer {
   readonly route: Route;
   /** The source address that the system selects; null if it does not say. */
   readonly source: Uint8Array | null;
 }
 
 /** Returns the route to a destination; null if there is none. */
-export type AskRoute = (destination: IpBytes) => RouteAnswer | null;
+type AskRoute = (destination: IpBytes) => RouteAnswer | null;
 
 interface Found extends NextHops {
   readonly answer: RouteAnswer;
 }
 
 /** Finds the default routes of both families, as they are published. */
-export function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): DefaultRoutes {
+function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): DefaultRoutes {
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const [low, high] = PROBES[family].map((probes) => nextHops(probes, ask));
     const found = selectDefaultRoute(low!, high!);
@@ -221,7 +220,7 @@ function nextHops(probes: readonly IpBytes[], ask: AskRoute): Found | null {
  * Answers from the rows of the routing table: the longest prefix, then the lowest metric. Routes through an
  * interface without carrier do not count.
  */
-export function askTable(routes: readonly Route[], listed: readonly Listed[]): AskRoute {
+function askTable(routes: readonly Route[], listed: readonly Listed[]): AskRoute {
   const usable = routes.flatMap((route) => {
     const exit = exitOf(route, listed);
     return exit?.nic.running ? [{ route, metric: exit.metric }] : [];

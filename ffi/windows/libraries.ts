@@ -84,20 +84,8 @@ const PATHS = {
   ws2_32: "C:\\Windows\\System32\\ws2_32.dll",
 } as const;
 
-/**
- * How to open the libraries.
- *
- * @param iphlpapi For tests: the path of a stand-in for iphlpapi.dll.
- * @param arch The build of Deno. 32-bit Windows passes the arguments of a callback in another way.
- * @throws {Deno.errors.NotSupported} if Deno is built for 32 bits
- */
-export function libraryRequests(iphlpapi: string | undefined, arch: string = Deno.build.arch) {
-  if (arch !== "x86_64" && arch !== "aarch64") {
-    throw new Deno.errors.NotSupported(
-      `netwatch has an event source for 64-bit Windows only, not for ${arch}: give the option` +
-        ' source: "polling" and --allow-sys=networkInterfaces',
-    );
-  }
+/** How to open the libraries. `iphlpapi`, for tests: the path of a stand-in for iphlpapi.dll. */
+export function libraryRequests(iphlpapi: string | undefined) {
   return {
     iphlpapi: request("iphlpapi", IPHLPAPI, iphlpapi),
     kernel32: request("kernel32", KERNEL32),

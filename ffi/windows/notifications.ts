@@ -7,7 +7,6 @@ import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./tri
 /** How long a registration may take to confirm, less than a canary may take (1 s). */
 const CONFIRM_MS = 500;
 
-/** A receiver of changes. */
 export interface Subscriber {
   readonly isRef: boolean; // whether it keeps the process alive
   /** Called at every change, with the name of the listener. */
@@ -20,7 +19,6 @@ export interface Subscriber {
 export class Notifications {
   readonly #context: ListenerContext;
   readonly #subscribers = new Set<Subscriber>();
-  /** All open listeners. */
   readonly #listeners = new Set<Listener>();
   /** The registrations that have confirmed. */
   readonly #registered = new Map<TriggerKind, Listener>();
@@ -48,7 +46,6 @@ export class Notifications {
     };
   }
 
-  /** Applies `isRef` of the subscribers. */
   updateRef(): void {
     for (const listener of this.#listeners) listener.setRef(this.#isRef());
   }
@@ -107,8 +104,8 @@ export class Notifications {
       const listener = new Listener(
         this.#context,
         kind,
-        ({ kind }) => this.#subscribers.forEach((subscriber) => subscriber.changed(kind.name)),
-        (listener) => void this.#lose(listener),
+        () => this.#subscribers.forEach((subscriber) => subscriber.changed(kind.name)),
+        () => void this.#lose(listener),
       );
       listener.setRef(this.#isRef());
       this.#listeners.add(listener);
@@ -163,8 +160,8 @@ class Listener {
   constructor(
     { pollLoop, syscalls }: ListenerContext,
     kind: TriggerKind,
-    onSignal: (listener: Listener) => void,
-    onLost: (listener: Listener) => void,
+    onSignal: () => void,
+    onLost: () => void,
   ) {
     this.kind = kind;
     this.confirmed = this.#confirmation.promise;
@@ -180,7 +177,6 @@ class Listener {
     void this.#listen(onSignal, onLost);
   }
 
-  /** Whether it keeps the process alive. */
   setRef(ref: boolean): void {
     if (ref) this.#watch.ref();
     else this.#watch.unref();
@@ -199,19 +195,16 @@ class Listener {
     this.#syscalls.closeEvent(this.#event);
   }
 
-  async #listen(
-    onSignal: (listener: Listener) => void,
-    onLost: (listener: Listener) => void,
-  ): Promise<void> {
+  async #listen(onSignal: () => void, onLost: () => void): Promise<void> {
     let confirms = this.kind.confirms;
     while (await this.#watch.ready() !== null) {
       this.#syscalls.resetEvent(this.#event);
       if (!this.#trigger.rearm()) {
         void this.close();
-        return onLost(this);
+        return onLost();
       }
       if (confirms) this.#confirmation.resolve(true);
-      else onSignal(this);
+      else onSignal();
       confirms = false;
     }
   }

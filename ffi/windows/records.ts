@@ -148,7 +148,6 @@ function decodeAddress(image: MemoryImage, record: number): AdapterAddress {
   };
 }
 
-/** A route. */
 export interface Route {
   readonly destination: Uint8Array;
   readonly prefixLength: number;
@@ -269,12 +268,10 @@ export class MemoryImage {
     this.#base = base;
   }
 
-  /** The length in bytes. */
   get length(): number {
     return this.#bytes.length;
   }
 
-  /** A byte. */
   u8(offset: number): number {
     return this.#view.getUint8(offset);
   }

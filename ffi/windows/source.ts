@@ -3,7 +3,7 @@
 // This code has run under Wine 10, whose registrations send only the first notification, and with a stand-in
 // for iphlpapi.dll that sends all of them. It has not run on Windows itself.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
-import { PendingEvents } from "../event_socket.ts";
+import { type Counters, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import { POLLIN, PollLoop, type PollPort } from "../poll_loop.ts";
 import { SuspendClock } from "../suspend_clock.ts";
@@ -12,8 +12,7 @@ import { libraryRequests } from "./libraries.ts";
 import { Notifications, type Subscriber } from "./notifications.ts";
 import { Syscalls } from "./syscalls.ts";
 
-/** How to open the source. */
-export interface WindowsSourceOptions {
+interface WindowsSourceOptions {
   /** Receives one line of text per notification. */
   trace?: ((line: string) => void) | undefined;
   iphlpapi?: string | undefined; // for tests: the absolute path of a stand-in for iphlpapi.dll
@@ -22,8 +21,7 @@ export interface WindowsSourceOptions {
 /** The source for Windows. Keeps the system libraries loaded until it is disposed. */
 export class WindowsSource implements NetworkSource, AsyncDisposable {
   readonly name = "iphlpapi";
-  /** Counts over all subscriptions. */
-  readonly counters: WindowsCounters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
+  readonly counters: Counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
   readonly #runtime: WindowsRuntime;
   readonly #options: WindowsSourceOptions;
   readonly #release: () => Promise<void>;
@@ -31,7 +29,6 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   #subscription: WindowsSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
-  /** Uses a loaded runtime; `release` releases it. */
   constructor(
     runtime: WindowsRuntime,
     options: WindowsSourceOptions,
@@ -44,22 +41,17 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
 
   /** Whether `open()` works without asking the user for a permission. */
   static granted({ iphlpapi }: WindowsSourceOptions): boolean {
-    return windowsRuntimes.has(iphlpapi) ||
+    return runtimes.has(iphlpapi) ||
       Object.values(libraryRequests(iphlpapi)).every((it) => libraryGranted(it));
   }
 
-  /**
-   * Loads the system libraries, asking the user for the permission if necessary.
-   *
-   * @throws {Deno.errors.NotSupported} if this Deno is built for 32 bits
-   */
+  /** Loads the system libraries, asking the user for the permission if necessary. */
   static async open(options: WindowsSourceOptions): Promise<WindowsSource> {
     const { iphlpapi } = options;
-    const runtime = await windowsRuntimes.acquire(iphlpapi);
-    return new WindowsSource(runtime, options, () => windowsRuntimes.release(iphlpapi));
+    const runtime = await runtimes.acquire(iphlpapi);
+    return new WindowsSource(runtime, options, () => runtimes.release(iphlpapi));
   }
 
-  /** The names of the open listeners. */
   get listeners(): readonly string[] {
     return this.#subscription?.listening ?? [];
   }
@@ -75,13 +67,11 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     await this.#read();
   }
 
-  /** Registers for notifications. */
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
     return await this.#tracked(this.#subscribe());
   }
 
-  /** Reads adapters, addresses and routes. */
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
     this.#runtime.clocks.check(false);
@@ -130,27 +120,17 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   }
 }
 
-/** Live counts over all subscriptions of a source. */
-export interface WindowsCounters {
-  events: number; // notifications received
-  readonly ignored: 0; // every notification counts as a change
-  malformed: number; // records that could not be decoded
-  readonly spoofed: 0; // only the system can set our events
-}
-
-/** The parts of its source that a subscription needs. */
-export interface SubscriptionContext {
+interface SubscriptionContext {
   readonly runtime: WindowsRuntime; // the system calls and the suspend clock
   readonly notifications: Notifications; // already listening
-  /** Releases the notifications. */
   readonly release: () => Promise<void>;
   /** Receives one line of text per notification. */
   readonly trace?: ((line: string) => void) | undefined;
-  readonly counters: WindowsCounters; // incremented by the subscription
+  readonly counters: Counters; // incremented by the subscription
 }
 
 /** A subscription to the notifications of the system. */
-export class WindowsSubscription implements Subscription, Subscriber {
+class WindowsSubscription implements Subscription, Subscriber {
   readonly #context: SubscriptionContext;
   readonly #pending = new PendingEvents();
   readonly #stopClock: () => void;
@@ -168,17 +148,14 @@ export class WindowsSubscription implements Subscription, Subscriber {
     this.#stopClock = runtime.clocks.listen((event) => this.#post(event));
   }
 
-  /** Whether it keeps the process alive. */
   get isRef(): boolean {
     return this.#isRef;
   }
 
-  /** The names of the open listeners. */
   get listening(): readonly string[] {
     return this.#disposed === null ? this.#context.notifications.listening : [];
   }
 
-  /** A notification arrived. */
   changed(name: string): void {
     const { counters, trace } = this.#context;
     counters.events++;
@@ -274,7 +251,7 @@ export class WindowsRuntime {
 }
 
 /** The runtimes of the isolate, by the path of a stand-in for iphlpapi.dll; undefined for the real one. */
-export const windowsRuntimes: Refcounted<WindowsRuntime> = new Refcounted(loadRuntime);
+const runtimes = new Refcounted(loadRuntime);
 
 async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
   const requests = libraryRequests(path);
@@ -300,8 +277,7 @@ async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
   }
 }
 
-/** The system calls that `HandlePort` needs. */
-export type HandleSyscalls = Pick<
+type HandleSyscalls = Pick<
   Syscalls,
   "closeEvent" | "createEvent" | "isSet" | "resetEvent" | "setEvent" | "wait"
 >;

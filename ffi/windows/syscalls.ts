@@ -21,12 +21,11 @@ export const CALLBACKS = [
 ] as const;
 
 /** A copy of memory that the system filled in, and the address of the original. */
-export interface CopiedMemory {
+interface CopiedMemory {
   readonly bytes: Bytes;
   readonly address: bigint;
 }
 
-/** The system calls of Windows. */
 export class Syscalls {
   readonly #kernel32: LibraryFunctions["kernel32"];
   readonly #iphlpapi: LibraryFunctions["iphlpapi"];
@@ -66,17 +65,14 @@ export class Syscalls {
     return Number(BigInt.asIntN(32, handle));
   }
 
-  /** Sets an event. */
   setEvent(event: number): void {
     this.#kernel32.SetEvent(handleOf(event));
   }
 
-  /** Resets an event. */
   resetEvent(event: number): void {
     this.#kernel32.ResetEvent(handleOf(event));
   }
 
-  /** Whether an event is set. */
   isSet(event: number): boolean {
     return this.#kernel32.WaitForSingleObject(handleOf(event), 0) === 0;
   }
@@ -133,7 +129,6 @@ export class Syscalls {
     if (code !== 0) throw this.error("WSAStartup", code);
   }
 
-  /** Ends the use of Winsock. */
   cleanUpWinsock(): void {
     this.#ws2_32.WSACleanup();
   }
@@ -175,12 +170,10 @@ export class Syscalls {
     return address;
   }
 
-  /** Frees what `allocate()` returned. */
   free(address: bigint): void {
     this.#kernel32.LocalFree(address);
   }
 
-  /** Copies memory. */
   copyFrom(address: bigint, size: number): Bytes {
     const bytes = new Uint8Array(size);
     this.#kernel32.copy_from(bytes, address, BigInt(size));
@@ -307,6 +300,6 @@ export const ERROR_NAMES: Readonly<Record<number, string>> = {
 };
 
 /** The symbolic name of an error code, such as `"ERROR_NOT_SUPPORTED"`; `"E?"` if it is not known. */
-export function errorName(code: number): string {
+function errorName(code: number): string {
   return ERROR_NAMES[code] ?? "E?";
 }

@@ -14,7 +14,6 @@ export interface Trigger {
   cancel(): Promise<void>;
 }
 
-/** How to open a trigger. */
 export interface TriggerKind {
   readonly name: string; // as in `health.listeners`
   readonly confirms: boolean; // whether the event is set at once, without a change

@@ -6,7 +6,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeAdapters, decodeDefaultRoutes, decodeRoute } from "../../ffi/windows/records.ts";
 import { adapterKind, publishedInterface, readDump } from "../../ffi/windows/dump.ts";
-import { libraryRequests } from "../../ffi/windows/libraries.ts";
 import { buildState } from "../../state/build.ts";
 import { DecodeError } from "../../state/errors.ts";
 import type { Interface, InterfaceKind } from "../../state/types.ts";
@@ -238,17 +237,6 @@ Deno.test("decodeAdapters() skips the records of 32-bit Windows", () => {
   let malformed = 0;
   assertEquals(decodeAdapters(bytes, BASE, () => malformed++), []);
   assertEquals(malformed, 1);
-});
-
-Deno.test("libraryRequests() supports 64-bit Windows only", () => {
-  for (const arch of ["x86_64", "aarch64"]) libraryRequests(undefined, arch);
-  for (const arch of ["x86", "arm"]) {
-    assertThrows(
-      () => libraryRequests(undefined, arch),
-      Deno.errors.NotSupported,
-      `not for ${arch}: give the option source: "polling"`,
-    );
-  }
 });
 
 Deno.test("decodeRoute() decodes both families, and refuses an impossible prefix length", () => {
