@@ -6,6 +6,7 @@ import type { Cause, Interface, ResumedReason, Snapshot, State } from "../state/
 import type { TimerSet } from "./clock.ts";
 import type { Publication } from "./machine/model.ts";
 import { CAUSES } from "./machine/reads.ts";
+import type { SnapshotReader } from "./streams.ts";
 
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -18,17 +19,9 @@ export interface Published {
   readonly nextMajor: { at: number | null };
 }
 
-/** Who reads the snapshots. */
-interface Reader {
-  /** A snapshot was published while a read is pending. */
-  consider(): void;
-  /** The monitor was closed, or the signal of the reader aborted. */
-  end(): void;
-}
-
 export class Broadcast {
   /** Those with a pending read: only these are held strongly, and notified of publications. */
-  readonly waiting = new Set<Reader>();
+  readonly waiting = new Set<SnapshotReader>();
   readonly timers: TimerSet;
   /** Milliseconds until the events received so far are published; 0 if none are pending. */
   readonly pendingMs: () => number;
@@ -74,7 +67,7 @@ export class Broadcast {
   }
 
   /** Adds a reader, held weakly, until the signal is aborted. Returns a function that removes it. */
-  add(reader: Reader, signal: AbortSignal | null): () => void {
+  add(reader: SnapshotReader, signal: AbortSignal | null): () => void {
     const weak = new WeakRef(reader);
     const end = (): void => weak.deref()?.end();
     const remove = (): void => {
