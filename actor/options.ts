@@ -148,14 +148,14 @@ export function withCheckedNames<T extends object>(options: object, resolved: T)
   return resolved;
 }
 
-/** Whether two names begin alike and differ in a single place, by up to two letters. */
+/** Whether two names begin alike and differ in a single place, by up to two letters; short ones by one. */
 function isNear(a: string, b: string): boolean {
   if (a[0]?.toLowerCase() !== b[0]?.toLowerCase()) return false;
   const longest = Math.max(a.length, b.length);
   let same = 0;
   while (same < longest && a[same] === b[same]) same++;
   for (let i = 1; same < longest && a.at(-i) === b.at(-i); i++) same++;
-  return same >= longest - 2;
+  return same >= longest - (longest > 5 ? 2 : 1);
 }
 
 /** The option `signal`, checked: null if it is not given. */

@@ -36,8 +36,7 @@ export interface NextHops {
 }
 
 export function compareHops(a: Hop, b: Hop): number {
-  return a.index - b.index ||
-    compareBytes(a.gateway ?? [], b.gateway ?? []);
+  return a.index - b.index || compareBytes(a.gateway ?? [], b.gateway ?? []);
 }
 
 /**

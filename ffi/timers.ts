@@ -32,10 +32,11 @@ export class PollTimers implements Clock {
 
   readonly now = (): number => Date.now();
   readonly monotonic = (): number => performance.now();
-  readonly setTimeout = (f: () => void, ms: number): Timer => started(this.alarm(f), ms);
-  readonly setInterval = (f: () => void, ms: number): Timer => started(this.alarm(f, ms), ms);
+  readonly setTimeout = (f: () => void, ms: number): Timer => this.alarm(f, null, ms);
+  readonly setInterval = (f: () => void, ms: number): Timer => this.alarm(f, ms, ms);
 
-  alarm(call: () => void, everyMs: number | null = null): Alarm {
+  /** A timer that calls once or, with `everyMs`, repeatedly; it is set at once only if `ms` is given. */
+  alarm(call: () => void, everyMs: number | null = null, ms: number | null = null): Alarm {
     const entries = this.#entries;
     const entry: Entry = { call, everyMs, at: Infinity, ref: true };
     const set = (ms: number | null): void => {
@@ -45,6 +46,7 @@ export class PollTimers implements Clock {
       if (isSet) entries.add(entry);
       if (isSet || wasSet) this.#onChange();
     };
+    if (ms !== null) set(ms);
     const setRef = (ref: boolean): void => {
       entry.ref = ref;
       this.#onChange();
@@ -94,11 +96,6 @@ export class PollTimers implements Clock {
     this.#entries.clear();
     this.#onChange();
   }
-}
-
-function started(alarm: Alarm, ms: number): Alarm {
-  alarm.set(ms);
-  return alarm;
 }
 
 /** A guard is not set again if it would fire at most this much later than asked for. */

@@ -285,8 +285,7 @@ function isRouteLost({ family, from, to }: RoutePair, previous: State, next: Sta
   const after = findInterface(next, from.interface);
   const { source } = from;
   // it may be on another interface: a loopback /32 in data centers
-  const keeps = source === null ||
-    sortedInterfaces(next).some((nic) => holds(nic, source));
+  const keeps = source === null || sortedInterfaces(next).some((nic) => holds(nic, source));
   const isSame = to !== null && to.interface === from.interface && before?.index === after?.index &&
     (to.source === source || source === null || (family === "IPv6" && keeps));
   return !isSame || !keeps;

@@ -212,9 +212,10 @@ export function primaryAddress(
 /** The source of a default route, which may be on another interface (a loopback /32 in data centers). */
 function sourceAddress(state: State, route: DefaultRoute | null): Address | undefined {
   if (route === null || route.source === null) return undefined;
-  const own = findInterface(state, route.interface);
+  const all = sortedInterfaces(state);
+  const own = all.find(({ name }) => name === route.interface);
   // Linux keeps the route of an interface without carrier
-  for (const nic of own?.up && own.running ? [own, ...sortedInterfaces(state)] : []) {
+  for (const nic of own?.up && own.running ? [own, ...all] : []) {
     const address = nic.addresses.find((held) => held.address === route.source);
     if (address !== undefined) return address;
   }

@@ -53,6 +53,7 @@ Deno.test("a misspelt option is a TypeError that says which is meant; other name
     ["coalesceMS", "coalesceMs"],
     ["persistant", "persistent"],
     ["sginal", "signal"],
+    ["libs", "libc"],
   ];
   for (const [name, meant] of misspelt) {
     assertThrows(() => resolveMonitorOptions({ [name]: 1 }), TypeError, `use ${meant}`);
@@ -65,6 +66,7 @@ Deno.test("a misspelt option is a TypeError that says which is meant; other name
     name: "theirs",
     resource: 1,
     race: 2,
+    live: true,
   };
   assertEquals(resolveMonitorOptions(options).coalesceMs, 5);
   assertEquals(resolveSnapshotOptions(options).settleMs, 5);

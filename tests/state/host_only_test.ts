@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
 import { primaryAddress, usableAddresses } from "../../state/interfaces.ts";
 import { applyChanges, diffInterfaces, diffStates, sameInterfaces } from "../../state/diff.ts";
@@ -263,8 +263,11 @@ const PRIMARY: [
 Deno.test("primaryAddress() is", async (t) => {
   for (const [name, parts, cidr, family] of PRIMARY) {
     await t.step(name, () => {
-      const found = primaryAddress(state(parts), family === undefined ? {} : { family });
-      assertEquals(found?.cidr ?? null, cidr);
+      for (const made of [state(parts), structuredClone(state(parts))]) {
+        const found = primaryAddress(made, family === undefined ? {} : { family });
+        assertEquals(found?.cidr ?? null, cidr);
+        assert(Object.isFrozen(found));
+      }
     });
   }
 });
