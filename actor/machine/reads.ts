@@ -32,6 +32,7 @@ export const CAUSES: readonly Cause[] = [
 
 const MAX_ROUNDS = 4; // a difference that persists longer is drift even if events came in between
 const RECHECK_MS = 50; // a read may show a change this long before its message arrives
+const READ_MS = 20; // a settling stream waits so long for a pending read, and then looks again
 const LONGEST_REST_MS = 3_000; // work may only seem to take long, as when the process was stopped
 
 /**
@@ -92,10 +93,11 @@ export function requestView(draft: Draft, socket: Socket, read?: Read, adopts = 
   draft.viewing = { since: viewing?.since ?? draft.now.monotonic, read, adopts };
 }
 
-/** Milliseconds until the events so far are published; 0 if nothing is pending. */
+/** Milliseconds until the events so far are published, or to wait for the read that shows them; 0: none are pending. */
 export function pendingMs(model: Readonly<Model>, monotonic: number): number {
-  if (!model.window && model.causes.length === 0) return 0;
-  return Math.max(1, viewFrom(model) - monotonic + 1);
+  const { causes, nextRead, reading, window } = model;
+  if (window || causes.length > 0) return Math.max(1, viewFrom(model) - monotonic + 1);
+  return reading?.causes.length || nextRead?.causes.length ? READ_MS : 0;
 }
 
 function publish(draft: Draft, state: State, changes: readonly Change[]): void {

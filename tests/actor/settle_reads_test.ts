@@ -1,0 +1,67 @@
+/**
+ * Settling while a read is pending that will show what events have announced.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { addresses, eth0, type OpenSetting, poll, setUp } from "./support.ts";
+
+/** What the network has on eth0 from now on, and for how many milliseconds. */
+async function hold(it: OpenSetting, address: string, ms: number): Promise<void> {
+  it.source.set([eth0(address)]);
+  it.source.announce();
+  await it.clock.advance(ms);
+}
+
+Deno.test("settling without a table waits for the read of a pending event", async () => {
+  await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });
+  const reader = it.monitor.snapshots({ settleMs: 100 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await hold(it, "192.0.2.2/24", 90);
+  it.source.holdReads();
+  await hold(it, "192.0.2.1/24", 20);
+  it.source.releaseReads();
+  await it.clock.advance(1_000);
+  assertEquals(await poll(it, next), null);
+});
+
+Deno.test("settling waits for a pending read at most until settleMaxMs, and for one that finds nothing", async () => {
+  await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });
+  const reader = it.monitor.snapshots({ settleMs: 100, settleMaxMs: 400 }).getReader();
+  await reader.read();
+  let next = reader.read();
+  await hold(it, "192.0.2.2/24", 90);
+  it.source.holdReads();
+  it.source.emit({ kind: "changed" });
+  await it.clock.advance(309);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals(addresses((await next).value!), ["192.0.2.2"]);
+  it.source.releaseReads();
+  await it.clock.advance(3_000); // reads rest three times as long as the last one took
+  next = reader.read();
+  await hold(it, "192.0.2.3/24", 90);
+  it.source.holdReads();
+  it.source.emit({ kind: "changed" });
+  await it.clock.advance(60);
+  assertEquals(await poll(it, next), null);
+  it.source.releaseReads();
+  await it.clock.advance(20);
+  assertEquals(addresses((await next).value!), ["192.0.2.3"]);
+});
+
+Deno.test("settling waits for the full read after an overflow", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  const reader = it.monitor.snapshots({ settleMs: 100 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await hold(it, "192.0.2.2/24", 90);
+  it.source.set([eth0("192.0.2.1/24")]);
+  it.source.holdReads();
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(60);
+  it.source.releaseReads();
+  await it.clock.advance(1_000);
+  assertEquals(await poll(it, next), null);
+});
