@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { SnapshotOptions } from "../../mod.ts";
+import type { Interface, SnapshotOptions } from "../../mod.ts";
 import { addresses, eth0, nic, poll, publish, setUp } from "./support.ts";
 
 const BOUND = { hostname: "192.0.2.1" };
@@ -43,6 +43,33 @@ Deno.test("affects settles on changes that affect, whatever else changes", async
   assertEquals(await poll(it, next), null);
   await it.clock.advance(200);
   assertEquals((await poll(it, next))?.sequence, 4);
+});
+
+Deno.test("settleMaxMs of affects counts from the first change that affects, each time", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 100 } });
+  const options = { affects: BOUND, initial: false, settleMs: 1_000, settleMaxMs: 1_500 };
+  const reader = it.monitor.snapshots(options).getReader();
+  const eth1 = nic("eth1", "198.51.100.1/24");
+  const become = async (ms: number, ...nics: Interface[]) => {
+    it.source.set(nics);
+    it.source.announce();
+    await it.clock.advance(ms);
+  };
+  const first = reader.read();
+  await become(1_000, eth0("192.0.2.1/24"), eth1); // does not affect
+  for (const address of ["192.0.2.9/24", "192.0.2.1/24", "192.0.2.9/24", "192.0.2.1/24"]) {
+    await become(300, eth0(address), eth1);
+  }
+  await become(299, eth0("192.0.2.9/24"), eth1);
+  assertEquals(await poll(it, first), null);
+  await it.clock.advance(1);
+  assertEquals(addresses((await poll(it, first))!), ["192.0.2.9", "198.51.100.1"]);
+  const second = reader.read();
+  await become(1_000, eth0("192.0.2.9/24"));
+  await become(999, eth0("192.0.2.1/24"));
+  assertEquals(await poll(it, second), null);
+  await it.clock.advance(1);
+  assertEquals(addresses((await poll(it, second))!), ["192.0.2.1"]);
 });
 
 Deno.test("affects delivers nothing when the address came back while it settled", async () => {
@@ -90,6 +117,33 @@ Deno.test("affects and majorOnly together ask for both", async () => {
   assertEquals(await poll(it, next), null);
   await publish(it, "192.0.2.9/24", nic("eth1", "198.51.100.1/24")); // major
   assertEquals((await poll(it, next))?.sequence, 3);
+});
+
+Deno.test("affects with majorOnly settles on the last change that affects, even a minor one", async () => {
+  await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "eth0" } });
+  const options = { affects: BOUND, initial: false, majorOnly: true, settleMs: 1_000 };
+  const next = it.monitor.snapshots(options).getReader().read();
+  const eth1 = nic("eth1", "198.51.100.1/24");
+  await publish(it, "192.0.2.1/24", eth1); // major
+  await publish(it, "192.0.2.9/24", eth1); // affects
+  await it.clock.advance(749);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals((await poll(it, next))?.sequence, 3);
+});
+
+Deno.test("affects with majorOnly remembers a change that affects until there is a major one", async () => {
+  await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "eth0" } });
+  const options = { affects: BOUND, initial: false, majorOnly: true, settleMs: 1_000 };
+  const next = it.monitor.snapshots(options).getReader().read();
+  const eth1 = nic("eth1", "198.51.100.1/24");
+  await publish(it, "192.0.2.9/24", eth1); // affects, and is major
+  await publish(it, "192.0.2.9/24"); // still affects, but the major part was undone
+  await it.clock.advance(2_000);
+  assertEquals(await poll(it, next), null);
+  await publish(it, "192.0.2.9/24", eth1);
+  await it.clock.advance(1_000);
+  assertEquals((await poll(it, next))?.sequence, 4);
 });
 
 Deno.test("affects takes listener.addr, and never delivers for a Unix socket", async () => {

@@ -84,6 +84,21 @@ fetchTest("a Request without a body is repeated", async (it) => {
   assertEquals(it.server.count("/a"), 2);
 });
 
+fetchTest("GET, HEAD, OPTIONS, PUT and DELETE are repeated, POST and PATCH are not", async (it) => {
+  const sent: Record<string, number> = {};
+  const methods = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"];
+  for (const [i, method] of methods.entries()) {
+    it.server.hangs = 1;
+    const fetching = it.fetch(`${it.server.url}/${method}`, { method })
+      .then((response) => response.body?.cancel(), () => {});
+    await it.server.until(`/${method}`);
+    await it.become(home(`192.0.2.${10 + i}`));
+    await fetching;
+    sent[method] = it.server.count(`/${method}`);
+  }
+  assertEquals(sent, { GET: 2, HEAD: 2, OPTIONS: 2, PUT: 2, DELETE: 2, POST: 1, PATCH: 1 });
+});
+
 fetchTest("a request behind a redirect is repeated from its beginning", async (it) => {
   const rejecting = rejects(it.fetch(`${it.server.url}/redirect`));
   await it.server.until("/hang");
@@ -324,4 +339,23 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
   }
   assertThrows(() => createFetch(null as never), TypeError, "NetworkMonitor");
   assertThrows(() => createFetch({} as never), TypeError, "NetworkMonitor");
+});
+
+fetchTest("nothing is sent after dispose, even if the network changes later", async (it) => {
+  await it.fetch[Symbol.asyncDispose]();
+  for (const address of ["192.0.2.7", "192.0.2.8"]) {
+    await it.become(home(address));
+    await assertRejects(() => it.fetch(`${it.server.url}/a`), DOMException, "disposed");
+  }
+  assertEquals(it.server.count("/a"), 0);
+});
+
+fetchTest("a request that its caller aborts leads to no read", async (it) => {
+  const { read } = it.source.calls;
+  const aborted = new AbortController();
+  const fetching = it.fetch(`${it.server.url}/hang`, { signal: aborted.signal });
+  await it.server.until("/hang");
+  aborted.abort();
+  await assertRejects(() => fetching, DOMException, "aborted");
+  assertEquals(it.source.calls.read, read);
 });

@@ -96,6 +96,41 @@ fetchTest("waitUntilOnline holds a request while the machine is offline", async 
   assertEquals([it.server.count("/a"), it.server.count("/never")], [2, 0]);
 }, { waitUntilOnline: true });
 
+fetchTest("a repeated request waits as long as waitUntilOnline says", async (it) => {
+  it.server.hangs = 1;
+  const fetching = it.fetch(`${it.server.url}/a`);
+  await it.server.until("/a");
+  await it.become(OFFLINE);
+  await roundTrips(it);
+  await it.clock.advance(60_000);
+  await it.become({ ...OFFLINE, interfaces: home("192.0.2.8").interfaces! });
+  await roundTrips(it);
+  assertEquals(it.server.count("/a"), 1);
+  await it.become(home("192.0.2.8"));
+  assertEquals((await fetching).status, 200);
+}, { waitUntilOnline: true });
+
+fetchTest(
+  "with waitUntilOnline, a request that was sent offline waits for more than an address",
+  async (it) => {
+    const isolated = (address: string): Partial<Reading> => ({
+      ...home(address),
+      defaultRoute: OFFLINE.defaultRoute!,
+    });
+    await it.become(isolated("192.0.2.7"));
+    it.server.hangs = 1;
+    const fetching = it.fetch(`${it.server.url}/a`);
+    await it.clock.advance(10_000);
+    await it.server.until("/a");
+    await it.become(isolated("192.0.2.8"));
+    await roundTrips(it);
+    assertEquals(it.server.count("/a"), 1);
+    await it.become(home("192.0.2.8"));
+    assertEquals((await fetching).status, 200);
+  },
+  { waitUntilOnline: 10_000 },
+);
+
 fetchTest("waitUntilOnline in milliseconds sends the request when they are over", async (it) => {
   await it.become(OFFLINE);
   const timers = it.clock.pendingRefd;

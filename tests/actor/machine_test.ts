@@ -163,3 +163,76 @@ Deno.test("step() of a polling source publishes what reconcile found, without a 
   const publish = effects.find((effect) => effect.kind === "publish");
   assertEquals(publish?.publication.causes, ["reconcile"]);
 });
+
+Deno.test("step() keeps the causes of a window whose change a reconcile does not see", () => {
+  const machine = new Machine();
+  const first = observe("192.0.2.1/24");
+  machine.open(first);
+  machine.monotonic = 100;
+  machine.feed(changed(1), { kind: "tick" });
+  const { id } = machine.model.reading!;
+  machine.feed(
+    { kind: "read", id, outcome: { ok: true, value: first } },
+    { kind: "viewed", id: 1, state: first.state },
+  );
+  machine.monotonic = 250;
+  const effects = machine.feed(
+    { kind: "timer", timer: "window" },
+    { kind: "viewed", id: 1, state: observe("192.0.2.2/24").state },
+  );
+  const publish = effects.find((effect) => effect.kind === "publish");
+  assertEquals(publish?.publication.causes, ["event"]);
+});
+
+Deno.test("step() stops the timer of a window when a read is published first", () => {
+  const machine = new Machine();
+  machine.open(observe("192.0.2.1/24"));
+  machine.monotonic = 100;
+  machine.feed(changed(1), { kind: "refresh", token: 1 });
+  const next = observe("192.0.2.2/24");
+  machine.monotonic = 250; // the timer is late
+  const effects = machine.feed(
+    { kind: "read", id: machine.model.reading!.id, outcome: { ok: true, value: next } },
+    { kind: "viewed", id: 1, state: next.state },
+  );
+  const timers = effects.filter((effect) => "timer" in effect && effect.timer === "window");
+  assertEquals(timers, [{ kind: "disarm", timer: "window" }]);
+});
+
+Deno.test("step() reads again what a publication has overtaken, once the socket is lost", () => {
+  const machine = new Machine();
+  machine.open(observe("192.0.2.1/24"));
+  machine.monotonic = 200;
+  machine.feed(changed(1), { kind: "tick" });
+  const { id } = machine.model.reading!;
+  machine.monotonic = 250;
+  machine.feed(
+    { kind: "timer", timer: "window" },
+    { kind: "viewed", id: 1, state: observe("192.0.2.2/24").state },
+    { kind: "lost", id: 1, error: new Error("gone") },
+  );
+  machine.monotonic = 500;
+  const older = observe("192.0.2.1/24");
+  const effects = machine.feed({ kind: "read", id, outcome: { ok: true, value: older } });
+  assertEquals(effects.filter(({ kind }) => kind === "publish"), []);
+  assertEquals(machine.model.nextRead?.check ?? machine.model.reading?.check, true);
+});
+
+Deno.test("step() of a source without a table reads for an event that waited while a read was published", () => {
+  const machine = new Machine();
+  machine.open(observe("192.0.2.1/24"));
+  machine.monotonic = 1_000;
+  machine.feed(changed(1));
+  machine.monotonic = 1_200; // this view took 200 ms, so the next one has to wait
+  machine.feed({ kind: "viewed", id: 1, state: null });
+  const { id } = machine.model.reading!;
+  machine.monotonic = 1_250;
+  machine.feed(changed(1));
+  const effects = machine.feed(
+    { kind: "read", id, outcome: { ok: true, value: observe("192.0.2.2/24") } },
+    { kind: "viewed", id: 1, state: null },
+  );
+  assertEquals(machine.model.metrics.published, 2);
+  const timers = effects.filter((effect) => "timer" in effect && effect.timer === "window");
+  assertEquals(timers.map(({ kind }) => kind), ["disarm", "arm"]);
+});

@@ -28,8 +28,12 @@ function recordEvents(): Disposable & { seen: string[] } {
   const seen: string[] = [];
   const onEvent = ({ type, target }: Event) => seen.push(target === globalThis ? type : "?");
   const handlers = {
-    ononline: () => seen.push("ononline"),
-    onoffline: () => seen.push("onoffline"),
+    ononline(this: unknown) {
+      seen.push(this === globalThis ? "ononline" : "?");
+    },
+    onoffline(this: unknown) {
+      seen.push(this === globalThis ? "onoffline" : "?");
+    },
   };
   Object.assign(globalThis, handlers);
   for (const type of ["online", "offline"]) globalThis.addEventListener(type, onEvent);
@@ -64,7 +68,8 @@ Deno.test("dispose takes everything back, and it can be installed again", async 
   const names = Object.getOwnPropertyNames(globalThis);
   using events = recordEvents();
   const installed = installOnLine(it.monitor);
-  assertEquals("onLine" in navigator, true);
+  const property = Object.getOwnPropertyDescriptor(navigator, "onLine");
+  assertEquals([property?.configurable, property?.enumerable], [true, true]);
   installed[Symbol.dispose]();
   assertEquals("onLine" in navigator, false);
   await become(it, true);

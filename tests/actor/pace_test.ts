@@ -164,6 +164,19 @@ Deno.test("refresh() waits for one turn of the event loop after the last read, n
   assertEquals(it.source.calls.read, read + 1);
 });
 
+Deno.test("a read that waits for its pace and becomes urgent replaces its timer", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
+  it.source.holdReads();
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(40);
+  it.source.emit({ kind: "overflow" }); // its read waits for three times 40 ms
+  it.source.releaseReads();
+  await it.clock.settle();
+  const { pending } = it.clock;
+  void it.monitor.refresh();
+  assertEquals(it.clock.pending, pending);
+});
+
 Deno.test("a reconcile tick joins a read that waits for its pace", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 100, coalesceMs: 0 } });
   it.source.holdReads();

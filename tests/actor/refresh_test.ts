@@ -72,6 +72,16 @@ Deno.test("refresh() rejects with what the read threw", async () => {
   assertEquals((await it.monitor.refresh()).sequence, 1);
 });
 
+Deno.test("refresh() rejects with an error even if the read threw nothing", async () => {
+  await using it = await setUp();
+  it.source.read = () => Promise.reject(undefined);
+  await assertRejects(
+    () => it.monitor.refresh(),
+    Error,
+    "Reading the network failed without a reason",
+  );
+});
+
 Deno.test("refresh() rejects with a TimeoutError when the read hangs", async () => {
   await using it = await setUp();
   it.source.holdReads();

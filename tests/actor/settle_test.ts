@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
-import { addresses, eth0, nic, poll, publish, setUp, START } from "./support.ts";
+import { addresses, eth0, nic, type OpenSetting, poll, publish, setUp, START } from "./support.ts";
 
 Deno.test("majorOnly leaves out minor changes and adds them to the next major snapshot", async () => {
   await using it = await setUp();
@@ -175,4 +175,67 @@ Deno.test("a stream that settles follows ref() and unref()", async () => {
   assertEquals([it.clock.pending, it.clock.pendingRefd], [2, 2]);
   it.monitor.unref();
   assertEquals(it.clock.pendingRefd, 0);
+});
+
+/** What the network has on eth0 from now on, and for how many milliseconds. */
+async function hold(it: OpenSetting, address: string, ms: number): Promise<void> {
+  it.source.set([eth0(address)]);
+  it.source.announce();
+  await it.clock.advance(ms);
+}
+
+Deno.test("settling that ends together with a window waits for what the window publishes, each time", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 250 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await hold(it, "192.0.2.2/24", 100); // published now; settling and the window end 250 ms from here
+  await hold(it, "192.0.2.3/24", 300); // published when they end, so both begin anew
+  await hold(it, "192.0.2.1/24", 10_000); // back when they end again
+  assertEquals(await poll(it, next), null);
+});
+
+Deno.test("settling that ended before the read waits for a pending event, also after a delivery", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 1_000 } });
+  const reader = it.monitor.snapshots({ settleMs: 100, settleMaxMs: 10_000 }).getReader();
+  await reader.read();
+  await hold(it, "192.0.2.2/24", 1_000);
+  assertEquals(addresses((await reader.read()).value!), ["192.0.2.2"]);
+  await hold(it, "192.0.2.3/24", 200);
+  await hold(it, "192.0.2.2/24", 100); // published in 700 ms
+  const next = reader.read();
+  await it.clock.advance(5_000);
+  assertEquals(await poll(it, next), null);
+});
+
+Deno.test("a major difference made of minor steps settles from its last step, each time", async () => {
+  await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "docker0" } });
+  const interfaces = [eth0("192.0.2.1/24"), nic("docker0"), nic("wlan1", "192.0.2.9/24")];
+  const by = async (name: string) => {
+    it.source.set({ interfaces, defaultRoute: { ipv4: scriptedRoute(name), ipv6: null } });
+    it.source.announce();
+    await it.clock.advance(250);
+  };
+  await by("eth0");
+  const reader = it.monitor.snapshots({ majorOnly: true, settleMs: 1_000 }).getReader();
+  await reader.read();
+  for (const name of ["wlan1", "eth0"]) {
+    const next = reader.read();
+    await by("docker0");
+    await by(name);
+    await it.clock.advance(749);
+    assertEquals(await poll(it, next), null);
+    await it.clock.advance(1);
+    assertEquals((await poll(it, next))?.state.defaultRouteInterface, name);
+    await it.clock.advance(10_000);
+  }
+});
+
+Deno.test("settleMs 0 waits for nothing, whatever settleMaxMs is", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 0, settleMaxMs: 10_000 }).getReader();
+  await reader.read();
+  await hold(it, "192.0.2.2/24", 100);
+  await hold(it, "192.0.2.3/24", 50); // is published in 100 ms
+  assertEquals(addresses((await poll(it, reader.read()))!), ["192.0.2.2"]);
 });

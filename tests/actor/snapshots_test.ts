@@ -286,6 +286,7 @@ Deno.test("a second releaseLock() of a former reader leaves the next one its rea
   await former.read();
   former.releaseLock();
   const read = stream.getReader().read();
+  await it.clock.settle(); // by now the stream has asked for a snapshot
   former.releaseLock();
   await publish(it, "192.0.2.2/24");
   assertEquals((await read).value!.sequence, 2);

@@ -201,6 +201,21 @@ Deno.test("while there is no subscription the reading is the state", async () =>
   assertEquals(it.monitor.health.status, "degraded");
 });
 
+Deno.test("while no socket can be opened, every reconcile tick reads", async () => {
+  await using it = await setUp();
+  it.source.refuse(1_000);
+  it.source.end();
+  await it.clock.advance(14_750);
+  for (let n = 2; n < 5; n++) {
+    it.source.set([eth0(`192.0.2.${n}/24`)]);
+    await it.clock.advance(15_000);
+    assertEquals([addresses(it.monitor.current)[0], it.monitor.metrics.reconciles], [
+      `192.0.2.${n}`,
+      n,
+    ]);
+  }
+});
+
 Deno.test("a reopened socket whose first read fails is opened again", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.failReads(1, new Error("EINTR"));

@@ -142,3 +142,36 @@ Deno.test("LinkTable takes an address that comes back, or another in its place",
   assertEquals(table.hasAddress(2, "IPv4"), false);
   assertEquals(texts(table), []);
 });
+
+Deno.test("LinkTable.mergeTentative() takes no address of a link that is gone", () => {
+  const live = tableOf(eth0);
+  const dump = tableOf(eth0, link(9, "eth9"));
+  dump.setAddress({ ...address(1, 0x40), index: 9 });
+  assertEquals(live.mergeTentative(dump, []), false);
+});
+
+Deno.test("LinkTable.addMissing() keeps its own record of a link", () => {
+  const table = tableOf(eth0);
+  table.addMissing(tableOf({ ...eth0, mtu: 9_000 }));
+  assertEquals(table.interfaces()[0]!.mtu, eth0.mtu);
+});
+
+Deno.test("LinkTable shows a carrier that the kernel has not announced only if the link tests or is dormant", () => {
+  const flags = (operstate: number) =>
+    tableOf(link(2, "eth0", { flags: 0x10003, operstate })).interfaces()[0]!.flags; // UP, not RUNNING, LOWER_UP
+  const [down, testing, dormant, up] = [2, 4, 5, 6].map(flags); // linux/if.h
+  assertEquals([down, testing, dormant, up], [0x3, 0x10003, 0x10003, 0x3]);
+});
+
+Deno.test("LinkTable takes another prefix length of an IPv6 address for a change of it", () => {
+  const table = tableOf(eth0);
+  const ipv6 = {
+    ...address(1),
+    family: "IPv6",
+    local: [0x20, 1, 13, 184, ...Array(11).fill(0), 1],
+  };
+  const message = ipv6 as AddressMessage;
+  assertEquals(table.setAddress({ ...message, prefixLength: 64 }), true);
+  assertEquals(table.setAddress({ ...message, prefixLength: 128 }), true);
+  assertEquals(table.interfaces()[0]!.addresses.map(({ cidr }) => cidr), ["2001:db8::1/128"]);
+});

@@ -112,8 +112,20 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
     assertEquals(storm, [true, true, false, false, false, false]);
     assertEquals(await wakeUp(47), false, "36 ms after the pause of 12 ms it would be over");
     assertEquals(await wakeUp(49), true, "after the storm");
+    for (let i = 0; i < 5; i++) assertEquals(await wakeUp(40), true, `slow event ${i} after it`);
   }
   await end(it, watch);
+});
+
+Deno.test("PollLoop takes polls that it interrupts itself for no storm", async () => {
+  const it = setup();
+  const { timers } = it.loop;
+  for (let n = 1; n <= 6; n++) {
+    timers.setTimeout(() => {}, 10_000 - n); // is due before the running poll ends
+    await microtasks();
+    assertEquals([it.port.polls.length, it.port.running], [n, 1]);
+  }
+  await it.loop.idle();
 });
 
 const STORMS: [longestOfEach: number[], pauses: number[]][] = [

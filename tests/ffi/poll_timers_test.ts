@@ -161,6 +161,34 @@ timersTest("a timer that another one cancels is not called", async (it) => {
   assertEquals(it.calls, []);
 });
 
+timersTest(
+  "cancelling the last timer lets the process end: the poll becomes a slice of 100 ms",
+  async (it) => {
+    const watch = it.loop.watch(5);
+    watch.unref();
+    void watch.ready();
+    const timer = it.loop.timers.setTimeout(() => {}, 60_000);
+    assertEquals((await it.port.begun(1)).timeoutMs, 20_000);
+    timer.cancel();
+    assertEquals((await it.port.begun(2)).timeoutMs, 100);
+    await watch.close();
+  },
+);
+
+timersTest("a watch that asks again soon after a timer is in the next poll", async (it) => {
+  const watch = it.loop.watch(5);
+  const askSoon = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) await null;
+    void watch.ready();
+  };
+  it.loop.timers.setTimeout(() => void askSoon(), 10);
+  const poll = await it.port.begun(1);
+  it.pass(10);
+  poll.timeOut();
+  assertEquals((await it.port.begun(2)).descriptors, [99, 5]);
+  await watch.close();
+});
+
 timersTest("only an earlier timer interrupts a poll, once", async (it) => {
   const { timers } = it.loop;
   timers.setTimeout(() => {}, 1_000);

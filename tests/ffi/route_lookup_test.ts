@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { NO_DEFAULTS, RouteLookup } from "../../ffi/linux/route_lookup.ts";
+import { type AskRoutes, NO_DEFAULTS, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
 import { route } from "../support/states.ts";
@@ -346,3 +346,10 @@ for (const [what, isPlain, routes] of PLAIN) {
     assertEquals(new RouteLookup().ask(new FakeRoutes(routes).ask, LINKS).isPlain, isPlain);
   });
 }
+
+Deno.test("RouteLookup.ask() of two default routes, each for a half by a policy rule: not plain", () => {
+  const [low, high] = [2, 3].map((dev) => new FakeRoutes([{ to: ALL4, dev }]));
+  const ask: AskRoutes = (queries) =>
+    queries.flatMap((query) => (query[32]! < 128 ? low! : high!).ask([query])); // the destination begins there
+  assertEquals(new RouteLookup().ask(ask, LINKS).isPlain, false);
+});

@@ -35,6 +35,7 @@ const CASES: [name: string, previous: State, next: State, kind: string | null][]
   ["another interface", BEFORE, state([ETH0], { ...ROUTE, interface: "wlan0" }), "default-route"],
   ["no default route", BEFORE, state([ETH0], null), "default-route"],
   ["another source", BEFORE, state([ETH0], { ...ROUTE, source: "192.0.2.8" }), "default-route"],
+  ["a source at last", state([ETH0], { ...ROUTE, source: null }), BEFORE, null],
   ["another gateway", BEFORE, state([ETH0], { ...ROUTE, gateway: "192.0.2.253" }), null],
   ["another metric", BEFORE, state([ETH0], { ...ROUTE, metric: 1 }), null],
   ["another index", BEFORE, state([eth0(["192.0.2.7/24"], { index: 9 })]), "default-route"],

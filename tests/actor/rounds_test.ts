@@ -1,0 +1,116 @@
+/**
+ * The rounds in which reconcile compares the table with the kernel, and when their reads begin.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { restMs } from "../../actor/machine/reads.ts";
+import { scriptedRoute } from "../../actor/testing.ts";
+import { addresses, eth0, nic, type OpenSetting, setUp, START } from "./support.ts";
+
+/** Reads take so many milliseconds from now on. Returns when they began, in monotonic milliseconds. */
+function slowReads(it: OpenSetting, ms: number): number[] {
+  const begun: number[] = [];
+  const read = it.source.read.bind(it.source);
+  it.source.read = async () => {
+    begun.push(it.clock.monotonic());
+    await new Promise<void>((resolve) => void it.clock.setTimeout(resolve, ms));
+    return read();
+  };
+  return begun;
+}
+
+Deno.test("a table that agrees again after a read raced with events: what differs later is drift", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  it.source.holdReads();
+  const refreshed = it.monitor.refresh();
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await it.clock.settle();
+  it.source.releaseReads();
+  await refreshed;
+  await it.clock.advance(1_000);
+  it.source.set([eth0("192.0.2.3/24")]); // is not announced
+  await it.clock.advance(15_000);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.3"]);
+  const { driftsFound, reopens } = it.monitor.metrics;
+  assertEquals([driftsFound, reopens], [1, 1]);
+});
+
+Deno.test("another difference in the second round, instead of the first one, is not drift", async () => {
+  await using it = await setUp();
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.2/24")]); // its messages are in flight at the first round
+  await it.clock.advance(14_750 + 20);
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.3/24")]); // and at the second
+  await it.clock.advance(40);
+  it.source.announce();
+  await it.clock.advance(1_000);
+  const { driftsFound, reopens } = it.monitor.metrics;
+  assertEquals([driftsFound, reopens, it.monitor.current.causes], [0, 0, ["event"]]);
+});
+
+Deno.test("a difference that persists is drift in the fourth round, even if events come in between", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  const lost = eth0("192.0.2.1/24", "192.0.2.2/24");
+  it.source.set([lost]);
+  await it.clock.advance(15_000);
+  for (let n = 1; n <= 3; n++) {
+    assertEquals([it.monitor.metrics.reconciles, it.monitor.metrics.driftsFound], [n, 0]);
+    await it.clock.advance(25);
+    it.source.set([lost, nic(`veth${n}`)]);
+    it.source.announce(`veth${n}`);
+    await it.clock.advance(25);
+  }
+  assertEquals(it.monitor.metrics.driftsFound, 1);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.1", "192.0.2.2"]);
+});
+
+Deno.test("the second round begins 50 ms after the first, however long reads take", async () => {
+  await using it = await setUp();
+  const begun = slowReads(it, 40);
+  it.source.set([eth0("192.0.2.2/24")]);
+  await it.clock.advance(14_750 + 200);
+  assertEquals(begun.slice(0, 2), [15_000, 15_090]);
+});
+
+Deno.test("the first read of a new socket does not wait for its pace", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
+  const begun = slowReads(it, 40);
+  it.source.emit({ kind: "overflow" });
+  await it.clock.advance(41);
+  it.source.end();
+  await it.clock.advance(200);
+  const [first, second] = begun;
+  assertEquals(second! - first!, 41 + 50); // 50 ms: the backoff
+});
+
+Deno.test("a read that took 5 s and failed does not delay the next one", async () => {
+  await using it = await setUp();
+  it.source.holdReads();
+  await it.clock.advance(14_750 + 5_000);
+  assertEquals(it.monitor.metrics.readFailures, 1);
+  it.source.releaseReads();
+  const { read } = it.source.calls;
+  it.source.emit({ kind: "overflow" });
+  await it.clock.settle();
+  assertEquals(it.source.calls.read, read + 1);
+});
+
+Deno.test("a default route that changed silently while a resume waits for its window has both causes", async () => {
+  await using it = await setUp();
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await it.clock.advance(100);
+  it.source.set({ defaultRoute: { ipv4: scriptedRoute("eth0"), ipv6: null } });
+  it.source.emit({ kind: "resumed", at: START, sleptMs: 1_000 });
+  await it.clock.advance(150);
+  assertEquals([it.monitor.current.sequence, it.monitor.current.causes], [3, [
+    "resume",
+    "reconcile",
+  ]]);
+  assertEquals(it.monitor.metrics.routeSurprises, 1);
+});
+
+Deno.test("restMs() is three times the work, at least 1 ms and at most 3 s, and nothing for no work", () => {
+  assertEquals([0, 0.1, 1, 40, 2_000].map(restMs), [0, 1, 3, 120, 3_000]);
+});
