@@ -80,6 +80,7 @@ export class PollTimers implements Clock {
     due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MAX_AT_ONCE);
     for (const entry of due) {
       if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set again by an earlier call
+      if (performance.now() - now > SLICE_MS) return;
       if (entry.everyMs === null) this.#entries.delete(entry);
       else entry.at = now + entry.everyMs;
       try {

@@ -91,11 +91,13 @@ function freezeState(state: State, lists: Lists): State {
 
 /**
  * Whether packets leave through the route: without a source address a connection attempt fails at once, and routers
- * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix.
+ * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix, nor
+ * from ::1, which Linux selects while all other addresses are tentative.
  */
 function leadsOut(route: DefaultRoute | null, nic: Interface | null | undefined): boolean {
   if (route === null || route.source === null) return false;
-  if (route.source.includes(":") && scopeOf(route.source) === "linkLocal") return false;
+  const scope = scopeOf(route.source);
+  if (scope === "loopback" || (scope === "linkLocal" && route.source.includes(":"))) return false;
   return nic?.up === true && nic.running;
 }
 

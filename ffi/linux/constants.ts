@@ -94,6 +94,7 @@ export const C = {
   RTM_GETROUTE: 26, // ask for routes
   RTM_NEWNEIGH: 28, // a neighbour, new or changed
   RTM_DELNEIGH: 29, // a neighbour is gone
+  RTM_GETNEIGH: 30, // a neighbour is missing
   RTM_NEWRULE: 32, // a policy rule
   RTM_DELRULE: 33, // a policy rule is gone
   RTM_NEWNEXTHOP: 104, // a nexthop object

@@ -170,20 +170,21 @@ type Instruction = [code: number, yes: number, no: number, k: number];
  */
 const PROGRAM: readonly Instruction[] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
-  [BPF_JMP_JEQ_K, 0, 16, 0],
+  [BPF_JMP_JEQ_K, 0, 17, 0],
   [BPF_LD_B_ABS, 0, 0, TYPE_LOW],
-  [BPF_JMP_JEQ_K, 3, 0, C.RTM_NEWROUTE],
-  [BPF_JMP_JEQ_K, 2, 0, C.RTM_DELROUTE],
-  [BPF_JMP_JEQ_K, 7, 0, C.RTM_NEWNEIGH],
-  [BPF_JMP_JEQ_K, 6, 11, C.RTM_DELNEIGH],
-  // 7: a route
+  [BPF_JMP_JEQ_K, 4, 0, C.RTM_NEWROUTE],
+  [BPF_JMP_JEQ_K, 3, 0, C.RTM_DELROUTE],
+  [BPF_JMP_JEQ_K, 8, 0, C.RTM_NEWNEIGH],
+  [BPF_JMP_JEQ_K, 7, 0, C.RTM_DELNEIGH],
+  [BPF_JMP_JEQ_K, 10, 11, C.RTM_GETNEIGH],
+  // 8: a route
   [BPF_LD_B_ABS, 0, 0, FAMILY],
   [BPF_JMP_JEQ_K, 0, 2, C.AF_INET],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
   [BPF_JMP_JGT_K, 6, 7, LONGEST_DEFAULT.IPv4],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
   [BPF_JMP_JGT_K, 4, 5, LONGEST_DEFAULT.IPv6],
-  // 13: a neighbour
+  // 14: a neighbour
   [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
   [BPF_JMP_JSET_K, 0, 2, C.NTF_ROUTER],
   [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_STATE],

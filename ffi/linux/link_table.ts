@@ -183,9 +183,12 @@ export class LinkTable {
     return ((this.#rows.get(index)?.link?.flags ?? 0) & C.IFF_UP) !== 0;
   }
 
-  hasAddress(index: number, family: Address["family"]): boolean {
+  /** Whether the link has an address of the family: any, or this one. */
+  hasAddress(index: number, family: Address["family"], ip: IpBytes | null = null): boolean {
     const entries = this.#rows.get(index)?.entries ?? [];
-    return entries.some(({ isGone, message }) => !isGone && message.family === family);
+    return entries.some(({ isGone, message: { family: its, local } }) =>
+      !isGone && its === family && (ip === null || compareBytes(local, ip) === 0)
+    );
   }
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
@@ -281,7 +284,7 @@ export class LinkTable {
       hostOnly: this.#isHostOnly(link, row.kind),
       flags,
       mac: link.mac,
-      mtu: link.mtu,
+      mtu: link.mtu ?? 0,
       addresses: uniqueAddresses(row.entries),
     });
   }

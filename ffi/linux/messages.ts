@@ -28,7 +28,7 @@ export interface LinkMessage {
   flags: number; // IFF_*
   name: string; // the name; empty where the message has none
   mac: string | null; // the hardware address; null unless it has 6 bytes, not all zero
-  mtu: number; // the MTU in bytes; 0 where the message has none
+  mtu: number | null; // in bytes; null where the message has none
   operstate: number; // IF_OPER_*; 0 (unknown) if the message has none
   kind: string | null; // the kind of a virtual link, such as `"veth"`; null for hardware
   master: number | null; // the index of the bridge, bond or VRF that it belongs to
@@ -84,7 +84,7 @@ export function decodeLink(body: Uint8Array): LinkMessage {
     flags: u32(body, 8),
     name: interfaceName(found.string(C.IFLA_IFNAME) ?? new Uint8Array()),
     mac: formatMac(found.value(C.IFLA_ADDRESS) ?? []),
-    mtu: found.u32(C.IFLA_MTU, "IFLA_MTU") ?? 0,
+    mtu: found.u32(C.IFLA_MTU, "IFLA_MTU"),
     operstate: found.value(C.IFLA_OPERSTATE, 1, "IFLA_OPERSTATE")?.[0] ?? 0,
     kind: kind && interfaceName(kind), // ASCII, too
     master: found.u32(C.IFLA_MASTER, "IFLA_MASTER") || null,
@@ -206,6 +206,8 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
       const link = decodeLink(body);
       // A message of family AF_BRIDGE is about a bridge port: "deleted" means that the link left the bridge.
       if (link.family !== C.AF_UNSPEC) return NOISE;
+      // The wireless extensions send a name and nothing else after each scan (rtnetlink_ifinfo_prep(), wext-core.c).
+      if (type === C.RTM_NEWLINK && link.mtu === null) return NOISE;
       return type === C.RTM_NEWLINK
         ? { kind: "link", link }
         : { kind: "link-gone", index: link.index };
@@ -225,6 +227,7 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
     case C.RTM_DELNEIGH:
       // IPv6 switches between two routers by reachability, without a route message (RFC 4191, 3.2).
       return isRouterChange(body) ? ROUTES : NOISE;
+    case C.RTM_GETNEIGH: // the kernel asks programs to resolve a neighbour (neigh_app_ns(), vxlan_fdb_miss())
     case C.RTM_NEWNEXTHOPBUCKET:
     case C.RTM_DELNEXTHOPBUCKET:
       return NOISE;

@@ -2,7 +2,7 @@
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed:
 // `routeEffect()` says after which events to look them up.
-import { formatIp, type IpBytes } from "../../state/ip.ts";
+import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 import { assumeNormal } from "../../state/normalize.ts";
 import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
@@ -269,7 +269,8 @@ function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRou
   const route = routeOf(address, last);
   if (route === null || route.source === null || address.family === "IPv6") return false;
   const index = last.indexes.find((it) => table.nameOf(it) === route.interface);
-  if (index === undefined || !table.hasAddress(index, "IPv4")) return false;
+  // a source on another interface: the route's own has none that the kernel may select, until now
+  if (index === undefined || !table.hasAddress(index, "IPv4", parseIp(route.source))) return false;
   if (address.index !== index) return true;
   return last.gateway?.length === 4 && !isInSubnet(last.gateway, address);
 }

@@ -268,9 +268,8 @@ const NEVER_SECONDS = 7_258_118_400n;
 export class Wakeups implements PollPort {
   readonly pollLoop: PollLoop = new PollLoop(this); // the one blocked poll
   readonly clock: SuspendClock; // notices sleeps and changes to the wall clock
-  readonly wakeDescriptor: number;
+  wakeDescriptor: number; // -1, which poll(2) skips, if it was lost and none can be opened
   readonly #syscalls: Syscalls;
-  readonly #expirations = new Uint8Array(8);
   #clockSet = false;
 
   constructor(syscalls: Syscalls) {
@@ -292,25 +291,40 @@ export class Wakeups implements PollPort {
 
   /** Makes the timer expire at once, by arming it for a time in the past. */
   wake(): void {
-    if (!this.#syscalls.armTimer(this.wakeDescriptor, 1n)) this.#clockSet = true;
+    if (!this.#arm(1n)) this.#reopen(); // the running poll ends with its timeout
   }
 
-  /**
-   * After our own wake-up the read returns 8 bytes; after the clock was set, which cancels the timer, it fails.
-   * While a cancellation is pending, `timerfd_settime` fails with ECANCELED, yet arms the timer (see its manual
-   * page), so this failure, too, means that the clock was set.
-   */
+  /** Arming the timer makes it unreadable. */
   clearWakeUp(): void {
-    const expired = this.#syscalls.read(this.wakeDescriptor, this.#expirations) === 8;
-    const armed = this.#syscalls.armTimer(this.wakeDescriptor, NEVER_SECONDS);
-    if (expired && armed && !this.#clockSet) return;
+    if (!this.#arm(NEVER_SECONDS)) this.#reopen();
+    if (!this.#clockSet) return;
     this.#clockSet = false;
     this.clock.check(true);
   }
 
   async close(): Promise<void> {
     await this.pollLoop.idle();
-    this.#syscalls.close(this.wakeDescriptor);
+    if (this.#arm(NEVER_SECONDS)) this.#syscalls.close(this.wakeDescriptor);
+  }
+
+  /**
+   * After the clock was set, the first `timerfd_settime` fails with ECANCELED, yet arms the timer (see its manual page).
+   * Returns false if the second one fails, too: the descriptor is not a timer any more.
+   */
+  #arm(seconds: bigint): boolean {
+    if (this.#syscalls.armTimer(this.wakeDescriptor, seconds)) return true;
+    this.#clockSet = true;
+    return this.#syscalls.armTimer(this.wakeDescriptor, seconds);
+  }
+
+  /** Other code closed the descriptor, or put another file in its place. */
+  #reopen(): void {
+    try {
+      this.wakeDescriptor = this.#syscalls.timerDescriptor();
+      this.#arm(NEVER_SECONDS);
+    } catch {
+      this.wakeDescriptor = -1;
+    }
   }
 }
 

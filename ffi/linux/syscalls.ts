@@ -26,7 +26,6 @@ export const LIBC_SYMBOLS = {
   /** fd, mmsghdr*, how many, flags, timespec* */
   recvmmsg: { parameters: [I32, "buffer", "u32", "i32", "buffer"], result: "i32" },
   close: { parameters: [I32], result: "i32" },
-  read: { parameters: [I32, "buffer", "usize"], result: "i32" },
   timerfd_create: { parameters: [I32, "i32"], result: "i32" }, // clock, flags
   timerfd_settime: { parameters: [I32, "i32", "buffer", "buffer"], result: "i32" },
   clock_gettime: { parameters: [I32, "buffer"], result: "i32" }, // clock, timespec*
@@ -258,11 +257,6 @@ export class Syscalls {
     const flags = C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET;
     const itimerspec = BigInt64Array.of(0n, 0n, seconds, 0n);
     return this.#libc.timerfd_settime(int(descriptor), flags, itimerspec, null) === 0;
-  }
-
-  /** `read(2)`: the number of bytes, negative on failure. */
-  read(descriptor: number, into: Uint8Array<ArrayBuffer>): number {
-    return this.#libc.read(int(descriptor), into, BigInt(into.length));
   }
 
   /** `close(2)`. Never call it on a descriptor that a poll may be watching. */

@@ -37,6 +37,12 @@ function ifinfomsg(family: number): number[] {
   return [family, 0, 1, 0, 5, 0, 0, 0, 0x43, 0x10, 0, 0, 0, 0, 0, 0];
 }
 
+/** IFLA_MTU 1500. */
+const MTU = [8, 0, 4, 0, 0xdc, 5, 0, 0];
+
+/** An empty IFLA_WIRELESS, as rtnetlink_ifinfo_prep() in net/wireless/wext-core.c begins. */
+const WIRELESS = [...ifinfomsg(0), 6, 0, 3, 0, 0x77, 0, 0, 0, 4, 0, 11, 0];
+
 /** struct ifaddrmsg of index 5 with IFA_LOCAL 192.0.2.1/24. */
 function ifaddrmsg(family: number): number[] {
   return [family, 24, 0x80, 0, 5, 0, 0, 0, 8, 0, 2, 0, 192, 0, 2, 1];
@@ -53,7 +59,9 @@ function ndmsg(state: number, flags: number): number[] {
 }
 
 const KINDS: { name: string; message: NetlinkMessage; kind: KernelEvent["kind"] }[] = [
-  { name: "RTM_NEWLINK", message: message(16, ifinfomsg(0)), kind: "link" },
+  { name: "RTM_NEWLINK", message: message(16, [...ifinfomsg(0), ...MTU]), kind: "link" },
+  { name: "RTM_NEWLINK after a Wi-Fi scan", message: message(16, WIRELESS), kind: "noise" },
+  { name: "RTM_GETNEIGH", message: message(30, ndmsg(0x80, 1)), kind: "noise" },
   { name: "RTM_DELLINK", message: message(17, ifinfomsg(0)), kind: "link-gone" },
   { name: "RTM_NEWLINK of a port", message: message(16, ifinfomsg(AF_BRIDGE)), kind: "noise" },
   { name: "RTM_DELLINK of a port", message: message(17, ifinfomsg(AF_BRIDGE)), kind: "noise" },

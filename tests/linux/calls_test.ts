@@ -64,12 +64,8 @@ namespaceTest(
     });
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     assertEquals(counts["poll_blocking"], events);
-    // the wake-up descriptor: timerfd_settime makes it readable, read makes it quiet
-    assertEquals([counts["timerfd_settime"], counts["write"], counts["read"]], [
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    // makes the wake-up descriptor readable, and quiet again
+    assertEquals(counts["timerfd_settime"], undefined);
     assert(total <= events * 20, `${total / events} calls an event: ${JSON.stringify(counts)}`);
     console.log(`${total / events} calls an event: ${JSON.stringify(counts)}`);
   },

@@ -27,7 +27,7 @@ class SleepySyscalls extends Syscalls {
   slept = 0;
   /** How often the timer was armed. */
   armed = 0;
-  /** The clock is set between reading and arming: arming fails, and the timer is armed (timerfd_settime(2)). */
+  /** The clock is set right before arming: that fails, and the timer is armed (timerfd_settime(2)). */
   cancelledWhileArmed = false;
   #timer = -1;
   #cancelled = false;
@@ -49,23 +49,17 @@ class SleepySyscalls extends Syscalls {
     return this.#timer = this.#real.eventfd(0, EVENTFD_FLAGS);
   }
 
+  /** Arming makes a timer unreadable; of a cancelled one, it fails, and arms it. */
   override armTimer(_fd: number, seconds: bigint): boolean {
+    this.#real.read(this.#timer, new Uint8Array(8), 8n);
     if (seconds < BigInt(Date.now() / 1000 | 0)) {
       this.#expire();
       return true;
     }
     this.armed++;
-    const { cancelledWhileArmed } = this;
-    this.cancelledWhileArmed = false;
-    return !cancelledWhileArmed;
-  }
-
-  /** A cancelled timer reads as an error. */
-  override read(descriptor: number, into: Uint8Array<ArrayBuffer>): number {
-    const result = super.read(descriptor, into);
-    if (descriptor !== this.#timer || !this.#cancelled) return result;
-    this.#cancelled = false;
-    return -1;
+    const cancelled = this.#cancelled || this.cancelledWhileArmed;
+    this.#cancelled = this.cancelledWhileArmed = false;
+    return !cancelled;
   }
 
   /** The timer is cancelled, as when the clock is set and on a wake from sleep. */

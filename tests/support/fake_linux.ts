@@ -117,7 +117,6 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   addressOf = () => 0n;
   clock = () => 1_000;
   timerDescriptor = () => this.port.wakeDescriptor;
-  read = () => 8;
   close = (descriptor: number) => void this.open.delete(descriptor);
 
   armTimer(_descriptor: number, seconds: bigint): boolean {

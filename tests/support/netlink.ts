@@ -89,6 +89,7 @@ export function newLink(index: number, name: string): Uint8Array {
     ...[C.AF_UNSPEC, 0, 1, 0, index, 0, 0, 0], // struct ifinfomsg: Ethernet, its index,
     ...[0, 0, 0, 0, 0, 0, 0, 0], // no flag, no change
     ...encodeAttribute(C.IFLA_IFNAME, new TextEncoder().encode(`${name}\0`)),
+    ...encodeAttribute(C.IFLA_MTU, [1500 & 0xff, 1500 >> 8, 0, 0]),
   ]);
 }
 

@@ -19,7 +19,9 @@ const MORE_SYMBOLS = {
   send_to_peer: { name: "send", parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   poll_at_once: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
   usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
