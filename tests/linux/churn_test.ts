@@ -29,6 +29,20 @@ function churn(round: number): string[] {
   ];
 }
 
+namespaceTest(import.meta.url, "ipBatch() applies commands of both families", async () => {
+  await ipBatch([
+    "link set lo up",
+    "-6 addr add 2001:db8::1/128 dev lo",
+    "-6 route add default dev lo metric 7",
+    "-6 route add 2001:db8:1::/48 dev lo",
+    "-4 route add default dev lo metric 8",
+  ]);
+  assertEquals((await ip("-6 route show default")).split(" metric ")[1]?.slice(0, 1), "7");
+  assertEquals((await ip("-4 route show default")).split(" metric ")[1]?.slice(0, 1), "8");
+  assertEquals((await ip("-6 addr show dev lo")).includes("2001:db8::1/128"), true);
+  assertEquals((await ip("-6 route show 2001:db8:1::/48")).includes("dev lo"), true);
+});
+
 namespaceTest(
   import.meta.url,
   "1,000 reconciles of a healthy socket under churn find no drift",

@@ -82,10 +82,28 @@ export async function ipMay(
   };
 }
 
-/** Runs many commands with one `ip -batch`. Failures are ignored. */
+/** Runs many commands with as few `ip -batch` as possible. Failures are ignored. */
 export async function ipBatch(commands: readonly string[]): Promise<void> {
+  for (const { family, lines } of batchesOf(commands)) await runBatch(family, lines);
+}
+
+/** A batch takes no `-4` or `-6` in a line, so a command that names no address of its family needs its own batch. */
+export function batchesOf(
+  commands: readonly string[],
+): { readonly family: string; readonly lines: string[] }[] {
+  const batches: { family: string; lines: string[] }[] = [];
+  for (const command of commands) {
+    const [, option = "", line = command] = /^(-[46]) (.*)$/.exec(command) ?? [];
+    const family = /[0-9a-f]:[0-9a-f:]|::|\d\.\d/.test(line) ? "" : option;
+    if (batches.at(-1)?.family !== family) batches.push({ family, lines: [] });
+    batches.at(-1)!.lines.push(line);
+  }
+  return batches;
+}
+
+async function runBatch(family: string, commands: readonly string[]): Promise<void> {
   const child = new Deno.Command("ip", {
-    args: ["-force", "-batch", "-"],
+    args: [...family === "" ? [] : [family], "-force", "-batch", "-"],
     stdin: "piped",
     stdout: "null",
     stderr: "null",
