@@ -24,8 +24,8 @@ const FAILURE_PAUSE_MS = 50;
  * would be interrupted at once (0.3 ms of CPU, measured). Readers of a snapshot run before it: it begins in 0.1 ms.
  */
 const GRACE_TURNS = 32;
-/** The most watches woken in one turn of the event loop: 500 monitors would block it for 160 ms. */
-const MAX_AT_ONCE = 32;
+/** The most watches woken in one turn of the event loop; three may belong to one subscription and make one event. */
+const MAX_AT_ONCE = 4;
 /** Wake-ups closer together than this, pauses not counted, belong to a storm; from the third on the loop pauses. */
 const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;

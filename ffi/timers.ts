@@ -3,7 +3,7 @@
 // slices, between which the event loop can run.
 import type { Clock, Timer } from "../state/ports.ts";
 
-/** The most timers called in one turn of the event loop; the others follow in the next. */
+/** The most timers called in one turn of the event loop, fewer if it takes longer than a slice. */
 const MAX_AT_ONCE = 32;
 
 interface Entry {

@@ -218,6 +218,22 @@ timersTest("at most 32 timers are called between two polls", async (it) => {
   assertEquals(counts, [32, 64, 80]);
 });
 
+timersTest("a timer that takes long leaves the others to the next turn", async (it) => {
+  for (let i = 0; i < 3; i++) {
+    it.loop.timers.setTimeout(() => {
+      it.calls.push("");
+      it.pass(5);
+    }, 10);
+  }
+  (await it.port.begun(1)).timeOut();
+  it.pass(10);
+  const next = await it.port.begun(2);
+  assertEquals([it.calls.length, next.timeoutMs], [2, 0]);
+  next.timeOut();
+  await microtasks();
+  assertEquals(it.calls.length, 3);
+});
+
 timersTest("unref'd timers let the process end between slices of 100 ms", async (it) => {
   const timer = it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);
   assertEquals((await it.port.begun(1)).timeoutMs, 250);

@@ -87,6 +87,8 @@ const ADDED: [what: string, index: number, text: string, situation: Situation, a
   ],
   ["without a source", LAN, "198.51.100.7/24", { answer: ipv4({ source: null }) }, "known"],
   ["for a source from elsewhere", LAN, "198.51.100.7/24", { wan: [] }, "known"],
+  ["if its own link has none to select", LAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
+  ["the first to select on its own link", WAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
   ["of IPv6", LAN, "2001:db8:1::1/64", {}, "known"],
   ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NONE }, "known"],
   ["without a default route", WAN, "192.0.2.8/24", { answer: NONE }, "known"],

@@ -170,6 +170,10 @@ const ONLINE: [name: string, parts: ReadingParts, online: boolean | "unknown"][]
     interfaces: [nic("eth0", { addresses: ["fe80::7/64"] })],
     ipv6: route("eth0", { gateway: "fe80::1", source: "fe80::7" }),
   }, false],
+  ["IPv6 whose addresses are all tentative", {
+    interfaces: [nic("eth0", { addresses: ["2001:db8::7/64"] })],
+    ipv6: route("eth0", { gateway: "fe80::1", source: "::1" }),
+  }, false],
   ["a link-local IPv4 source, as in AWS Lambda", {
     interfaces: [nic("eth0", { addresses: ["169.254.76.1/23"] })],
     ipv4: route("eth0", { gateway: "169.254.76.2", source: "169.254.76.1" }),
@@ -246,6 +250,10 @@ const PRIMARY: [
     interfaces: [nic("eth0"), nic("lo", { index: 1, addresses: ["198.51.100.7/32"] })],
     ipv4: route("eth0", { source: "198.51.100.7" }),
   }, "198.51.100.7/32"],
+  ["usable, not the loopback source of tentative addresses", {
+    interfaces: [eth0, nic("lo", { index: 1, addresses: ["::1/128"] })],
+    ipv6: route("eth0", { source: "::1" }),
+  }, "192.0.2.7/24"],
   ["a source that no interface has", {
     interfaces: [eth0],
     ipv4: route("eth0", { source: "198.51.100.7" }),
