@@ -65,3 +65,18 @@ Deno.test("settling waits for the full read after an overflow", async () => {
   await it.clock.advance(1_000);
   assertEquals(await poll(it, next), null);
 });
+
+Deno.test("settling waits for a read that has to rest after a long one", async () => {
+  await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });
+  const reader = it.monitor.snapshots({ settleMs: 50, settleMaxMs: 1_000 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  it.source.holdReads();
+  await hold(it, "192.0.2.2/24", 40);
+  it.source.releaseReads(); // the next one begins in three times 40 ms
+  await it.clock.advance(20);
+  await hold(it, "192.0.2.1/24", 60);
+  assertEquals(it.monitor.metrics.published, 2);
+  await it.clock.advance(2_000);
+  assertEquals(await poll(it, next), null);
+});
