@@ -128,7 +128,7 @@ function expectedLink(payload: Payload): Required<Content>["link"] {
     flags: payload.ifi_flags!,
     name: value<string>(payload, "IFLA_IFNAME") ?? "",
     mac: mac?.length === 17 && mac !== "00:00:00:00:00:00" ? mac : null,
-    mtu: value<number>(payload, "IFLA_MTU") ?? 0,
+    mtu: value<number>(payload, "IFLA_MTU") ?? null,
     operstate: value<{ value: number }>(payload, "IFLA_OPERSTATE")?.value ?? 0,
     kind: value<{ KIND?: string }>(payload, "IFLA_LINKINFO")?.KIND ?? null,
     master: value<number>(payload, "IFLA_MASTER"),
