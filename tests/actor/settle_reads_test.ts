@@ -4,14 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { addresses, eth0, type OpenSetting, poll, setUp } from "./support.ts";
-
-/** What the network has on eth0 from now on, and for how many milliseconds. */
-async function hold(it: OpenSetting, address: string, ms: number): Promise<void> {
-  it.source.set([eth0(address)]);
-  it.source.announce();
-  await it.clock.advance(ms);
-}
+import { addresses, eth0, hold, poll, setUp } from "./support.ts";
 
 Deno.test("settling without a table waits for the read of a pending event", async () => {
   await using it = await setUp({ source: { keepsTable: false }, monitor: { coalesceMs: 0 } });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
-import { addresses, eth0, nic, type OpenSetting, poll, publish, setUp, START } from "./support.ts";
+import { addresses, eth0, hold, nic, poll, publish, setUp, START } from "./support.ts";
 
 Deno.test("majorOnly leaves out minor changes and adds them to the next major snapshot", async () => {
   await using it = await setUp();
@@ -176,13 +176,6 @@ Deno.test("a stream that settles follows ref() and unref()", async () => {
   it.monitor.unref();
   assertEquals(it.clock.pendingRefd, 0);
 });
-
-/** What the network has on eth0 from now on, and for how many milliseconds. */
-async function hold(it: OpenSetting, address: string, ms: number): Promise<void> {
-  it.source.set([eth0(address)]);
-  it.source.announce();
-  await it.clock.advance(ms);
-}
 
 Deno.test("settling that ends together with a window waits for what the window publishes, each time", async () => {
   await using it = await setUp();

@@ -115,6 +115,13 @@ export function publish(it: OpenSetting, address: string, ...more: Interface[]):
   return it.clock.advance(250);
 }
 
+/** What the network has on eth0 from now on, and for how many milliseconds. */
+export async function hold(it: OpenSetting, address: string, ms: number): Promise<void> {
+  it.source.set([eth0(address)]);
+  it.source.announce();
+  await it.clock.advance(ms);
+}
+
 /** The result of a read that needs no time; null while it waits. */
 export async function poll(
   it: OpenSetting,
