@@ -1,5 +1,5 @@
 // The snapshots of one monitor, and who waits for the next one.
-import { diffStates } from "../state/diff.ts";
+import { diffStates, freezeList } from "../state/diff.ts";
 import { MonitorClosedError } from "../state/errors.ts";
 import { majorReasons } from "../state/impact.ts";
 import type { Cause, Interface, ResumedReason, Snapshot, State } from "../state/types.ts";
@@ -7,8 +7,6 @@ import type { TimerSet } from "./clock.ts";
 import type { Publication } from "./machine/model.ts";
 import { CAUSES } from "./machine/reads.ts";
 import type { SnapshotReader } from "./streams.ts";
-
-const NONE: readonly never[] = Object.freeze([]);
 
 /** A published snapshot, and the times that settling needs. All times are monotonic milliseconds. */
 export interface Published {
@@ -47,7 +45,7 @@ export class Broadcast {
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before: Published | undefined = this.newest;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
-    const reasons = before ? majorReasons(before.snapshot.state, state, this.options) : NONE;
+    const reasons = majorReasons(before?.snapshot.state ?? state, state, this.options);
     const reason = reasons.find((it) => it.kind === "resumed");
     if (reason !== undefined) this.#majorSleep = { sequence, reason };
     const snapshot = makeSnapshot({ sequence, at, causes: [...causes], changes, reasons, state });
@@ -107,7 +105,7 @@ export class Broadcast {
   introduction(): Snapshot {
     const { snapshot } = this.newest;
     if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
-    return makeSnapshot({ ...snapshot, changes: NONE, reasons: NONE });
+    return makeSnapshot({ ...snapshot, changes: freezeList([]), reasons: freezeList([]) });
   }
 
   /** The newest snapshot for a reader that got this one last; null if nothing differs. */

@@ -237,11 +237,12 @@ export class Runner {
     let error: unknown = new Error("The subscription ended");
     try {
       for await (const event of subscription) {
-        if (!this.#subscriptions.has(id)) return;
+        // after a replaced subscription has ended, no other one reports its sleeps
+        if (!this.#subscriptions.has(id) && event.kind !== "resumed") return;
         this.#dispatch({ kind: "event", id, event });
       }
     } catch (thrown) {
-      error = thrown ?? new Error("The subscription failed without a reason");
+      error = thrown;
     }
     this.#dispatch({ kind: "lost", id, error });
   }
@@ -266,8 +267,7 @@ export class Runner {
     if (subscription === undefined) return;
     try {
       call(subscription);
-    } catch (thrown) {
-      const error = thrown ?? new Error("The subscription failed without a reason");
+    } catch (error) {
       this.#dispatch({ kind: "lost", id, error });
     }
   }
@@ -291,16 +291,11 @@ export class Runner {
 
   #arm(timer: TimerName, ms: number): void {
     this.#disarm(timer);
-    const cancel = this.#timers.once(() => {
-      this.#armed.delete(timer);
-      this.#dispatch({ kind: "timer", timer });
-    }, ms);
-    this.#armed.set(timer, cancel);
+    this.#armed.set(timer, this.#timers.once(() => this.#dispatch({ kind: "timer", timer }), ms));
   }
 
   #disarm(timer: TimerName): void {
     this.#armed.get(timer)?.();
-    this.#armed.delete(timer);
   }
 
   #release(id: number): void {

@@ -123,8 +123,7 @@ export class SnapshotReader {
     const { newest, majorAt } = this.#broadcast;
     const affectedAt = this.#affected?.lastAt ?? -Infinity;
     if (!this.#options.majorOnly) return this.#options.affects === null ? newest.at : affectedAt;
-    const isLater = this.#mark.nextMajor.at !== null;
-    return Math.max(this.#netMajorAt ?? -Infinity, isLater ? majorAt : -Infinity, affectedAt);
+    return Math.max(this.#netMajorAt ?? -Infinity, majorAt, affectedAt);
   }
 
   /**

@@ -170,29 +170,26 @@ export class Canary {
   }
 }
 
-type Resumed = SourceEvent & { kind: "resumed" };
-
-/** Of the sleeps beyond this many, only the longest is kept. */
-const MAX_RESUMES = 16;
-
-/** Merges events until they are taken; its size is bounded. */
+/**
+ * Merges events other than sleeps until they are taken. It belongs to the source: the next subscription delivers
+ * what a lost one did not, because nothing else reports a sleep again.
+ */
 export class PendingEvents {
   readonly #kinds = new Set<SourceEvent["kind"]>();
-  readonly #resumes: Resumed[] = [];
+  readonly #sleeps: SourceEvent[] = [];
 
   get isEmpty(): boolean {
-    return this.#kinds.size === 0 && this.#resumes.length === 0;
+    return this.#kinds.size === 0 && this.#sleeps.length === 0;
   }
 
   add(event: SourceEvent): void {
-    if (event.kind !== "resumed") this.#kinds.add(event.kind);
-    else if (this.#resumes.length < MAX_RESUMES) this.#resumes.push(event);
-    else if (event.sleptMs > this.#resumes.at(-1)!.sleptMs) this.#resumes[MAX_RESUMES - 1] = event;
+    if (event.kind === "resumed") this.#sleeps.push(event);
+    else this.#kinds.add(event.kind);
   }
 
   /** Takes all events, sleeps first, then the most severe. An overflow or a resync implies a change. */
   take(): SourceEvent[] {
-    const events: SourceEvent[] = this.#resumes.splice(0);
+    const events = this.#sleeps.splice(0);
     for (const kind of ["overflow", "resync", "changed", "clock-stepped"] as const) {
       if (!this.#kinds.delete(kind)) continue;
       events.push({ kind });

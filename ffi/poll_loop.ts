@@ -136,7 +136,6 @@ export class PollLoop {
   }
 
   #setRef(entry: Entry, ref: boolean): void {
-    if (entry.ref === ref) return;
     entry.ref = ref;
     this.#onChange();
   }

@@ -205,25 +205,23 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
   };
 }
 
+type Given = { readonly [Key in "hostname" | "interface" | "transport"]?: string };
+
 /** Null for a Unix or vsock address. */
 function parseLocal(local: LocalAddress): Parsed | null {
-  const { hostname, interface: name = null, transport = "" } = Object(local) as {
-    readonly hostname?: unknown;
-    readonly interface?: string;
-    readonly transport?: string;
-  };
+  const { hostname, interface: name, transport = "" }: Given = Object(local);
   if (["unix", "unixpacket", "vsock"].includes(transport)) return null;
   const text = typeof hostname === "string" ? hostname : typeof hostname;
   const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(text) ?? [];
   const bytes = parseIp(host);
-  if (bytes === null || (name !== null && typeof name !== "string")) {
+  if (bytes === null || (name != null && typeof name !== "string")) {
     throw new TypeError(
       `Cannot use "${escapeText(text)}" as a local address: give listener.addr or` +
         ' { hostname: "192.0.2.7" }. The hostname must be an IP address without brackets, with %zone if' +
         " needed; interface, if given, the name of an interface",
     );
   }
-  return { address: formatIp(unmapIpv4(bytes)), interface: name, zone };
+  return { address: formatIp(unmapIpv4(bytes)), interface: name ?? null, zone };
 }
 
 function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean {

@@ -39,11 +39,9 @@ export function interfaceName(bytes: Uint8Array): string {
  */
 const PATTERNS: readonly (readonly [InterfaceKind, RegExp])[] = [
   ["virtual", /.\.\d+$/], // an 802.1Q sub-interface: its parent's name and the VLAN ID
-  ["loopback", /^lo\d*$/],
-  ["loopback", /^Loopback Pseudo-Interface /], // Windows
-  ["bridge", /^br-/], // Docker's networks
+  ["loopback", /^(lo\d*$|Loopback Pseudo-Interface )/], // the latter is Windows'
+  ["bridge", /^(br-|docker_gwbridge$)/], // Docker's networks
   ["bridge", /^(br|bridge|vmbr|cni|cbr|docker|podman|lxcbr|lxdbr|incusbr|virbr)\d+$/],
-  ["bridge", /^docker_gwbridge$/],
   ["virtual", /^(veth|vnet|vmnet|vboxnet|ifb|dummy|bond|team|nlmon)/],
   ["virtual", /^(macvlan|macvtap|ipvlan|vxlan|vlan|vrf)/],
   ["virtual", /^(cali|cilium_|flannel|kube-|lxc|geneve|venet|fwbr|fwln|fwpr)/],
@@ -60,11 +58,9 @@ const PATTERNS: readonly (readonly [InterfaceKind, RegExp])[] = [
   ["tunnel", /^(tailscale|nordlynx|proton|CloudflareWARP)/i],
   ["tunnel", /^zt[0-9a-z]{8}$/], // ZeroTier
   ["wifi", /^wl/],
-  ["wifi", /^(awdl|llw|ap)\d+$/], // Apple: peer to peer, low latency, access point; all use the Wi-Fi radio
-  ["wifi", /^(wifi|ath)\d+$/],
+  ["wifi", /^(wifi|ath|awdl|llw|ap)\d+$/], // Apple's: peer to peer, low latency, access point; all use its radio
   ["wifi", /^(Wi-?Fi|Wireless Network Connection)\b/i],
-  ["cellular", /^ww/],
-  ["cellular", /^(v4-)?rmnet/], // Qualcomm modems; "v4-" is Android's 464XLAT on top of one
+  ["cellular", /^(ww|(v4-)?rmnet)/], // Qualcomm modems; "v4-" is Android's 464XLAT on top of one
   ["cellular", /^(ccmni|pdp_ip)\d+$/], // MediaTek; Apple
   ["cellular", /^Cellular\b/],
   ["ethernet", /^en/], // predictable names (systemd.net-naming-scheme), and Apple's en0

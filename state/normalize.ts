@@ -56,8 +56,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
     addresses: normalizeAddresses(nic, known),
   };
   if (known !== undefined && equalInterfaces(copy, known)) return known;
-  NORMAL.add(copy);
-  return Object.freeze(copy);
+  return assumeNormal(copy);
 }
 
 /**
@@ -119,14 +118,12 @@ export function assumeNormal<T extends Interface | DefaultRoute>(value: T): T {
 export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null {
   if (route === null || NORMAL.has(route)) return route;
   const { gateway, source } = route;
-  const copy: DefaultRoute = Object.freeze({
+  return assumeNormal({
     interface: route.interface,
     gateway: gateway === null ? null : normalizeText(gateway, route.interface),
     source: source === null ? null : normalizeText(source, route.interface),
     metric: route.metric,
   });
-  NORMAL.add(copy);
-  return copy;
 }
 
 /**

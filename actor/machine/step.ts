@@ -69,7 +69,8 @@ const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<
     retryLater(draft);
   },
   event: (draft, { id, event }) => onEvent(draft, id, event),
-  lost: (draft, { id, error }) => loseSocket(draft, id, error),
+  lost: (draft, { id, error }) =>
+    loseSocket(draft, id, error ?? new Error("The subscription failed without a reason")),
   viewed: (draft, { id, state }) => onViewed(draft, id, state),
   read: (draft, { id, outcome }) => onRead(draft, id, outcome),
   probed: (draft, { id, outcome }) => onProbed(draft, id, outcome),
@@ -103,6 +104,7 @@ const TIMERS: Readonly<Record<TimerName, (draft: Draft) => void>> = {
 
 function onEvent(draft: Draft, id: number, event: SourceEvent): void {
   const { socket, metrics } = draft;
+  if (event.kind === "resumed") onResumed(draft, event); // even if the subscription is gone: no other reports it
   if (socket?.id !== id) return;
   metrics.events++;
   draft.health.lastEventAt = draft.now.wall;
@@ -119,15 +121,13 @@ function onEvent(draft: Draft, id: number, event: SourceEvent): void {
       metrics.malformed++;
       return requestRead(draft, { causes: ["event"], base: id });
     case "resumed":
-      metrics.resumes++;
-      onResumed(draft, event);
-      return startCheck(draft);
     case "clock-stepped":
       return startCheck(draft);
   }
 }
 
 function onResumed(draft: Draft, { at, sleptMs }: Resume): void {
+  draft.metrics.resumes++;
   const last = draft.resumes.at(-1) ?? draft.resumed;
   if (last?.at === at && last.sleptMs === sleptMs) return;
   draft.resumes = [...draft.resumes, { at, sleptMs }];
@@ -205,7 +205,7 @@ function loseSocket(draft: Draft, id: number, error: unknown): void {
   const { socket } = draft;
   if (socket?.id !== id) return;
   const text = noteError(draft, error);
-  if (text !== null) replaceSocket(draft, socket, `The socket was lost: ${text}`, undefined, true);
+  if (text !== null) replaceSocket(draft, socket, `The socket was lost: ${text}`, true);
 }
 
 /** Replaces the subscription: at once if it was verified, else after a wait. */
@@ -213,14 +213,13 @@ function replaceSocket(
   draft: Draft,
   socket: Socket,
   reason: string,
-  level: keyof Logger = draft.health.status === "degraded" ? "debug" : "warn",
   waits = !socket.verified,
 ): void {
   draft.effects.push({ kind: "dispose", id: socket.id });
   if (draft.now.monotonic - socket.since >= LONG_LIFE_MS) draft.attempt = 0;
   draft.socket = null;
   endCheck(draft);
-  log(draft, level, reason);
+  log(draft, draft.health.status === "degraded" ? "debug" : "warn", reason);
   draft.socketFault = reason;
   updateStatus(draft);
   if (waits) retryLater(draft);
@@ -321,7 +320,6 @@ function onDrift(draft: Draft, socket: Socket, read: Read, drift: string): void 
     return adopt(draft, socket, { ...read, causes: ["reconcile"], events: -1 });
   }
   draft.metrics.driftsFound++;
-  const reason = `Reconcile found changes that no event had announced: ${drift}`;
-  replaceSocket(draft, socket, reason, "warn");
+  replaceSocket(draft, socket, `Reconcile found changes that no event had announced: ${drift}`);
   offer(draft, read.state, ["reconcile"]);
 }

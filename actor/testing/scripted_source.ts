@@ -242,9 +242,11 @@ export class ScriptedSource implements NetworkSource {
   }
 }
 
+type Counts = Record<keyof CallCounts, number>;
+
 class ScriptedSubscription implements Subscription {
   readonly #source: ScriptedSource;
-  readonly #calls: Record<keyof CallCounts, number>;
+  readonly #calls: Counts;
   readonly #open: Set<ScriptedSubscription>;
   readonly #events: SourceEvent[] = [];
   #table: Reading;
@@ -252,11 +254,7 @@ class ScriptedSubscription implements Subscription {
   #wake: () => void = () => {};
   refd = true;
 
-  constructor(
-    source: ScriptedSource,
-    calls: Record<keyof CallCounts, number>,
-    open: Set<ScriptedSubscription>,
-  ) {
+  constructor(source: ScriptedSource, calls: Counts, open: Set<ScriptedSubscription>) {
     this.#source = source;
     this.#calls = calls;
     this.#open = open;

@@ -40,6 +40,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
+  readonly pending = new PendingEvents();
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -76,7 +77,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
-    return this.#subscription = new BsdSubscription(this.#runtime, this.#options, this.counters);
+    return this.#subscription = new BsdSubscription(this, this.#runtime, this.#options);
   }
 
   async read(signal: AbortSignal): Promise<Reading> {
@@ -107,7 +108,7 @@ class BsdSubscription implements Subscription {
   readonly #socket: EventSocket<BsdEvent>; // drains `#port`
   readonly listening = new Map<string, EventSocket<BsdEvent>>(); // the open wake-up sources by name
   readonly #loops: Promise<void>[] = []; // over the wake-up sources other than the routing socket
-  readonly #pending = new PendingEvents();
+  readonly #pending: PendingEvents;
   readonly #canary: Canary;
   readonly #stopClock: () => void;
   readonly #recheck: Alarm;
@@ -115,9 +116,10 @@ class BsdSubscription implements Subscription {
   #disposed: Promise<void> | null = null;
 
   /** Opens the sockets: the kernel queues events from now on. Throws SystemCallError if it refuses. */
-  constructor(runtime: BsdRuntime, options: EventSourceOptions, counters: Counters) {
+  constructor(source: BsdSource, runtime: BsdRuntime, options: EventSourceOptions) {
     this.#runtime = runtime;
-    this.#counters = counters;
+    this.#counters = source.counters;
+    this.#pending = source.pending;
     const { clocks, pollLoop, syscalls, system } = runtime;
     this.#port = openRouteSocket(syscalls, system, options);
     this.#socket = this.#open(this.#port, options.stormPauseMs);

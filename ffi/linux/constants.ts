@@ -164,7 +164,6 @@ export const C = {
   RTN_BLACKHOLE: 6, // dropped silently
   RTN_UNREACHABLE: 7, // answered with unreachable
   RTN_PROHIBIT: 8, // answered with prohibited
-  RTM_F_LOOKUP_TABLE: 0x1000, // asks for the table of the route; IPv4 only
   RTM_F_FIB_MATCH: 0x2000, // asks for the route that matches, not for the next hop
   RTNH_F_DEAD: 1, // the link is down
 } as const;

@@ -173,7 +173,7 @@ function nexthopsAt(at: number | undefined, body: Uint8Array, family: number): N
   return nexthops;
 }
 
-function isIp(family: number): boolean {
+function isIp(family: number | undefined): boolean {
   return family === C.AF_INET || family === C.AF_INET6;
 }
 
@@ -219,7 +219,7 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
     case C.RTM_NEWRULE:
     case C.RTM_DELRULE:
       // The rules of multicast routing have their own families (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
-      return body[0] === C.AF_INET || body[0] === C.AF_INET6 ? ROUTES : NOISE;
+      return isIp(body[0]) ? ROUTES : NOISE;
     case C.RTM_NEWNEXTHOP:
     case C.RTM_DELNEXTHOP:
       return ROUTES;
@@ -315,22 +315,18 @@ export function encodeAddressDump(): Uint8Array {
 
 /**
  * Asks for the next hop to one destination of 4 or 16 bytes or, with `fibMatch`, for the route that
- * decides it and its table; `outInterface` allows only next hops through that interface.
+ * decides it; `outInterface` allows only next hops through that interface.
  */
 export function encodeRouteQuery(
   destination: IpBytes,
   { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
 ): Uint8Array {
   const size = destination.length;
-  const isIpv4 = size === 4;
   const attributes = C.RTMSG_SIZE + C.RTATTR_SIZE + size;
   const body = new Uint8Array(attributes + (outInterface === undefined ? 0 : C.RTATTR_SIZE + 4));
-  body[0] = isIpv4 ? C.AF_INET : C.AF_INET6;
+  body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
   body[1] = size * 8;
-  // IPv6 always answers with the table where it found the route, and refuses RTM_F_LOOKUP_TABLE under
-  // strict checking: "Invalid flags for get route request" (inet6_rtm_valid_getroute_req()).
-  const lookup = isIpv4 ? C.RTM_F_LOOKUP_TABLE : 0;
-  setU32(body, 8, lookup | (fibMatch ? C.RTM_F_FIB_MATCH : 0));
+  setU32(body, 8, fibMatch ? C.RTM_F_FIB_MATCH : 0);
   setU32(body, C.RTMSG_SIZE, (C.RTATTR_SIZE + size) | (C.RTA_DST << 16));
   body.set(destination, C.RTMSG_SIZE + C.RTATTR_SIZE);
   if (outInterface !== undefined) setU32Attribute(body, attributes, C.RTA_OIF, outInterface);

@@ -54,7 +54,7 @@ class Probe {
     this.destination = destination;
   }
 
-  /** Which route of which table matches? */
+  /** Which route matches? */
   get match(): Uint8Array {
     return this.#match ??= encodeRouteQuery(this.destination, { fibMatch: true });
   }
@@ -178,8 +178,7 @@ function hopsOf(
   links: LinkNames,
 ): Found {
   const { destinationLength: prefixLength, nexthopId, type } = route;
-  const isDropped = type === C.RTN_UNREACHABLE || type === C.RTN_BLACKHOLE ||
-    type === C.RTN_PROHIBIT;
+  const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].some((it) => it === type);
   const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
   const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
   const hops = all
@@ -200,8 +199,7 @@ function isOneDefault(low: Found | null, high: Found | null): boolean {
 /** With several hops the plain answer is one of them at random, so ask for the one that is reported. */
 function sourceQuery({ hops, probe }: Found): Uint8Array {
   if (hops.length === 1) return probe.plain;
-  const options = { fibMatch: false, outInterface: hops[0]!.index };
-  return encodeRouteQuery(probe.destination, options);
+  return encodeRouteQuery(probe.destination, { fibMatch: false, outInterface: hops[0]!.index });
 }
 
 function publishedRoute(

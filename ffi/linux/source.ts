@@ -1,10 +1,9 @@
 // The source of Linux (`NETLINK_ROUTE`), and the runtime that all monitors of an isolate share.
 import type { Clock, NetworkSource, Reading, Subscription } from "../../state/ports.ts";
-import type { Counters } from "../event_socket.ts";
+import { type Counters, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { TimeSlice } from "../timers.ts";
-import type { NetlinkEventSocket } from "./event_socket.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { readDump, RequestSocket } from "./requests.ts";
 import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "./route_lookup.ts";
@@ -25,8 +24,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<unknown>>();
+  readonly #pending = new PendingEvents();
   #subscription: LinuxSubscription | null = null;
-  #checked: NetlinkEventSocket | null = null; // opened by `check()`, for the first subscription
   #disposed: Promise<void> | null = null;
 
   constructor(runtime: LinuxRuntime, options: EventSourceOptions, release: () => Promise<void>) {
@@ -57,11 +56,10 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    * and Android do (golang/go#40569).
    */
   async check(listens: boolean): Promise<void> {
-    const { receiveBufferBytes } = this.#options;
     if (listens) {
       const { NetlinkEventSocket, wakeupsOf } = await (listening ??= import("./subscription.ts"));
       wakeupsOf(this.#runtime);
-      this.#checked ??= new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
+      new NetlinkEventSocket(this.#runtime.syscalls).close();
     }
     const socket = this.#runtime.takeSocket();
     try {
@@ -79,11 +77,10 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");
     const { receiveBufferBytes } = this.#options;
-    const port = this.#checked ??
-      new NetlinkEventSocket(this.#runtime.syscalls, receiveBufferBytes);
-    this.#checked = null;
-    const context = { ...this.#options, runtime: this.#runtime, port, counters: this.counters };
-    return this.#subscription = new LinuxSubscription(context);
+    const runtime = this.#runtime;
+    const port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
+    const shared = { runtime, counters: this.counters, pending: this.#pending };
+    return this.#subscription = new LinuxSubscription({ ...this.#options, ...shared, port });
   }
 
   /** Dumps links and addresses, and looks up the default routes. */
@@ -109,7 +106,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   async #dispose(): Promise<void> {
-    this.#checked?.close();
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     const released = this.#release();

@@ -26,6 +26,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   readonly #options: WindowsSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #calls = new Set<Promise<unknown>>(); // reads and subscriptions in progress
+  readonly #pending = new PendingEvents();
   #subscription: WindowsSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -94,9 +95,8 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
       throw error;
     }
     const { trace } = this.#options;
-    const { counters } = this;
-    const context = { runtime, notifications, release, trace, counters };
-    return this.#subscription = new WindowsSubscription(context);
+    const context = { runtime, notifications, release, trace, counters: this.counters };
+    return this.#subscription = new WindowsSubscription(context, this.#pending);
   }
 
   #read(): Promise<Reading> {
@@ -132,7 +132,7 @@ interface SubscriptionContext {
 /** A subscription to the notifications of the system. */
 class WindowsSubscription implements Subscription, Subscriber {
   readonly #context: SubscriptionContext;
-  readonly #pending = new PendingEvents();
+  readonly #pending: PendingEvents;
   readonly #stopClock: () => void;
   readonly #unsubscribe: () => void;
   #woken = Promise.withResolvers<void>();
@@ -141,8 +141,10 @@ class WindowsSubscription implements Subscription, Subscriber {
   #disposed: Promise<void> | null = null;
 
   /** Receives notifications from now on. */
-  constructor(context: SubscriptionContext) {
+  constructor(context: SubscriptionContext, pending: PendingEvents) {
     this.#context = context;
+    this.#pending = pending;
+    if (!pending.isEmpty) this.#woken.resolve();
     const { notifications, runtime } = context;
     this.#unsubscribe = notifications.subscribe(this);
     this.#stopClock = runtime.clocks.listen((event) => this.#post(event));

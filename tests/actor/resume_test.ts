@@ -52,6 +52,19 @@ Deno.test("two resumes get a publication each with coalesceMs 0", async () => {
   assertEquals(seen.map((s) => s.state.sleptMs), [null, LONG, 1_000]);
 });
 
+Deno.test("a resume that was on its way when the subscription was lost is published", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 } });
+  it.source.viewError = new Error("Lost");
+  it.source.emit({ kind: "changed" }); // its view fails, and the subscription is replaced
+  it.source.emit({ kind: "resumed", at: START + 7, sleptMs: LONG });
+  it.source.emit({ kind: "overflow" }); // of the lost subscription: the next one reads everything
+  await it.clock.settle();
+  const { causes, state } = it.monitor.current;
+  assertEquals([causes, state.sleptMs], [["resume"], LONG]);
+  const { events, overflows, resumes } = it.monitor.metrics;
+  assertEquals([events, overflows, resumes], [1, 0, 1]);
+});
+
 Deno.test("a resume stays in the state that later events make", async () => {
   await using it = await setUp();
   it.source.emit({ kind: "resumed", at: START, sleptMs: 5_000 });

@@ -63,3 +63,19 @@ Deno.test("polls that fail leave one byte in the pipe that wakes them, which blo
   await runtime.dispose();
   assertEquals(written, 1);
 });
+
+Deno.test("a sleep that a lost BSD subscription has not delivered is reported by the next one", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+  const { signal } = new AbortController();
+  const lost = await source.subscribe(signal);
+  kernel.sleep(60_000);
+  runtime.clocks.check(false);
+  await lost[Symbol.asyncDispose]();
+  const subscription = await source.subscribe(signal);
+  subscription.adopt(await source.read(signal));
+  subscription.view(); // as after each first read
+  const { value } = await subscription[Symbol.asyncIterator]().next();
+  assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
+});

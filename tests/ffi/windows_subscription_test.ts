@@ -161,6 +161,18 @@ Deno.test("subscriptions share the registrations", async () => {
   });
 });
 
+Deno.test("a sleep that a lost subscription has not delivered is reported by the next one", async () => {
+  await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
+    const { signal } = new AbortController();
+    windows.uptime += 60_000;
+    await source.read(signal);
+    await subscription[Symbol.asyncDispose]();
+    const next = await source.subscribe(signal);
+    const { value } = await next[Symbol.asyncIterator]().next();
+    assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
+  });
+});
+
 Deno.test("a sleep is found at the next wake-up, and at the next read", async () => {
   await subscribed(new SimulatedWindows(), async ({ next, source, windows }) => {
     windows.awake += 10_000;

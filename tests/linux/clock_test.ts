@@ -5,11 +5,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { PendingEvents } from "../../ffi/event_socket.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
-import type { LinuxRuntime } from "../../ffi/linux/source.ts";
+import { type LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { openRuntime, type RealLibc } from "../support/real_libc.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
@@ -88,6 +89,7 @@ async function withSystem(count: number, body: (setup: Setup) => Promise<void>):
       runtime,
       port: new NetlinkEventSocket(kernel, 1_048_576),
       counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
+      pending: new PendingEvents(),
     }));
   const iterators = subscriptions.map((one) => aboutClocks(one));
   const next = () =>
@@ -170,6 +172,24 @@ skippable({
       runtime.wakeups?.clock.check(false);
       assertResumed((await checked)[0], HOUR_MS);
     }),
+});
+
+skippable({
+  name: "LinuxSource reports a sleep that a lost subscription has not delivered by the next one",
+  needs: NEEDS,
+  fn: async () => {
+    const { runtime, syscalls: kernel } = openRuntime((libc) => new SleepySyscalls(libc));
+    await using source = new LinuxSource(runtime, {}, () => runtime.dispose());
+    const { signal } = new AbortController();
+    const lost = await source.subscribe(signal);
+    kernel.slept += HOUR_MS;
+    runtime.wakeups?.clock.check(false);
+    await lost[Symbol.asyncDispose]();
+    const subscription = await source.subscribe(signal);
+    await source.read(signal);
+    const heard = aboutClocks(subscription as LinuxSubscription).next();
+    assertResumed((await withinLimit(heard)).value!, HOUR_MS);
+  },
 });
 
 skippable({
