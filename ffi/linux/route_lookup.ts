@@ -2,9 +2,9 @@
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed:
 // `routeEffect()` says after which events to look them up.
-import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
+import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
 import { assumeNormal } from "../../state/normalize.ts";
-import type { DefaultRoute, DefaultRoutes } from "../../state/types.ts";
+import type { Address, DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
   compareHops,
   type Hop,
@@ -27,9 +27,13 @@ export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null
 
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
+interface SourcedHop extends Hop {
+  readonly source: IpBytes | null; // the address that the kernel sends from
+}
+
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
-  gateway: IpBytes | null; // of the IPv4 route: each address of a storm is compared with it
+  hops: Record<Address["family"], SourcedHop | null>; // of these routes: each address of a storm is compared with them
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
@@ -38,7 +42,7 @@ export interface DefaultRouteAnswer {
 
 export const NO_DEFAULTS: DefaultRouteAnswer = {
   routes: { ipv4: null, ipv6: null },
-  gateway: null,
+  hops: { IPv4: null, IPv6: null },
   indexes: [],
   isPlain: true,
   expiresInSeconds: null,
@@ -135,13 +139,16 @@ export class RouteLookup {
       if (matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
       else this.#uncovered.delete(half);
     }
-    const [ipv4 = null, ipv6 = null] = chosen.map((it, i) =>
-      it && publishedRoute(it, answers.get(sources[i]!)?.source ?? null, links)
+    const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
+      it && { ...it.hops[0]!, source: answers.get(sources[i]!)?.source ?? null }
+    );
+    const [ipv4 = null, ipv6 = null] = [IPv4, IPv6].map((hop, i) =>
+      hop && publishedRoute(hop, chosen[i]!.route.metric, links)
     );
     const expiries = chosen.flatMap((it) => it?.route.expiresInSeconds ?? []);
     return this.current = {
       routes: { ipv4, ipv6 },
-      gateway: ipv4 && chosen[0]!.hops[0]!.gateway,
+      hops: { IPv4, IPv6 },
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
@@ -203,18 +210,17 @@ function sourceQuery({ hops, probe }: Found): Uint8Array {
 }
 
 function publishedRoute(
-  { hops, route }: Found,
-  source: IpBytes | null,
+  { gateway, index, source }: SourcedHop,
+  metric: number | null,
   links: LinkNames,
 ): DefaultRoute | null {
-  const [hop] = hops;
-  const name = hop === undefined ? null : links.nameOf(hop.index);
-  if (hop === undefined || name === null) return null;
+  const name = links.nameOf(index);
+  if (name === null) return null;
   return assumeNormal({
     interface: name,
-    gateway: hop.gateway === null ? null : formatIp(hop.gateway),
+    gateway: gateway === null ? null : formatIp(gateway),
     source: source === null ? null : formatIp(source),
-    metric: route.metric,
+    metric,
   });
 }
 
@@ -246,12 +252,12 @@ export function routeEffect(
     }
     case "address-gone": {
       const { family, index, local } = event.address;
-      const route = routeOf(event.address, last);
+      const hop = last.hops[family];
       // When an address goes, the kernel removes the routes that have it as their source; when the last of its family
       // goes, all routes of the interface (fib_inetaddr_event() in net/ipv4/fib_frontend.c).
-      const again = route?.source === formatIp(local) ||
+      const again = hop?.source && compareBytes(hop.source, local) === 0 ||
         last.indexes.includes(index) && (!isCertain || !table.hasAddress(index, family));
-      return { ask: isCertain && !again && route !== null ? "nothing" : "known", again };
+      return { ask: isCertain && !again && hop !== null ? "nothing" : "known", again };
     }
     default:
       return { ask: "all", again: false };
@@ -264,17 +270,12 @@ export function routeEffect(
  * of all (inet_select_addr() in net/ipv4/devinet.c). Any new IPv6 address may be better (RFC 6724, section 5).
  */
 function keepsSource(address: AddressMessage, table: LinkTable, last: DefaultRouteAnswer): boolean {
-  const route = routeOf(address, last);
-  if (route === null || route.source === null || address.family === "IPv6") return false;
-  const index = last.indexes.find((it) => table.nameOf(it) === route.interface);
+  const hop = last.hops.IPv4;
+  if (hop === null || hop.source === null || address.family === "IPv6") return false;
   // a source on another interface: the route's own has none that the kernel may select, until now
-  if (index === undefined || !table.hasAddress(index, "IPv4", parseIp(route.source))) return false;
-  if (address.index !== index) return true;
-  return last.gateway?.length === 4 && !isInSubnet(last.gateway, address);
-}
-
-function routeOf({ family }: AddressMessage, { routes }: DefaultRouteAnswer): DefaultRoute | null {
-  return family === "IPv4" ? routes.ipv4 : routes.ipv6;
+  if (!table.hasAddress(hop.index, "IPv4", hop.source)) return false;
+  if (address.index !== hop.index) return true;
+  return hop.gateway?.length === 4 && !isInSubnet(hop.gateway, address);
 }
 
 /** Whether the IPv4 address is in the subnet, which is the peer's on a point-to-point link. */

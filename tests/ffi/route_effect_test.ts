@@ -8,11 +8,11 @@ import { type AddressMessage, applyEvent, type KernelEvent } from "../../ffi/lin
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import {
   type DefaultRouteAnswer,
+  NO_DEFAULTS,
   type RouteEffect,
   routeEffect,
 } from "../../ffi/linux/route_lookup.ts";
 import { parseIp } from "../../state/ip.ts";
-import type { DefaultRoute } from "../../state/types.ts";
 import { linkMessage as link } from "../support/netlink.ts";
 
 const WAN = 2;
@@ -33,11 +33,11 @@ function address(index: number, text: string): AddressMessage {
 }
 
 const DEFAULTS: DefaultRouteAnswer = {
-  routes: {
-    ipv4: { interface: "wan", gateway: "192.0.2.1", source: "192.0.2.7", metric: null },
-    ipv6: { interface: "wan", gateway: "fe80::1", source: "2001:db8::7", metric: 1024 },
+  routes: NO_DEFAULTS.routes, // not examined
+  hops: {
+    IPv4: { index: WAN, gateway: [192, 0, 2, 1], source: [192, 0, 2, 7] },
+    IPv6: { index: WAN, gateway: parseIp("fe80::1"), source: parseIp("2001:db8::7") },
   },
-  gateway: [192, 0, 2, 1],
   indexes: [WAN],
   isPlain: true,
   expiresInSeconds: null,
@@ -61,13 +61,11 @@ function effect(event: KernelEvent, situation: Situation = {}): RouteEffect {
   return routeEffect(event, table, answer, isCertain);
 }
 
-function ipv4(route: Partial<DefaultRoute>): DefaultRouteAnswer {
-  const ipv4 = { ...DEFAULTS.routes.ipv4!, ...route };
-  const gateway = parseIp(ipv4.gateway ?? "");
-  return { ...DEFAULTS, routes: { ...DEFAULTS.routes, ipv4 }, gateway };
+function ipv4(hop: { gateway: string | null } | { source: null }): DefaultRouteAnswer {
+  const bytes = "gateway" in hop ? { gateway: parseIp(hop.gateway ?? "") } : hop;
+  const IPv4 = { ...DEFAULTS.hops.IPv4!, ...bytes };
+  return { ...DEFAULTS, hops: { ...DEFAULTS.hops, IPv4 } };
 }
-
-const NONE: DefaultRouteAnswer = { ...DEFAULTS, routes: { ipv4: null, ipv6: null }, indexes: [] };
 
 const ADDED: [what: string, index: number, text: string, situation: Situation, ask: string][] = [
   ["on another interface", LAN, "192.0.2.8/24", {}, "nothing"],
@@ -90,8 +88,8 @@ const ADDED: [what: string, index: number, text: string, situation: Situation, a
   ["if its own link has none to select", LAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
   ["the first to select on its own link", WAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
   ["of IPv6", LAN, "2001:db8:1::1/64", {}, "known"],
-  ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NONE }, "known"],
-  ["without a default route", WAN, "192.0.2.8/24", { answer: NONE }, "known"],
+  ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NO_DEFAULTS }, "known"],
+  ["without a default route", WAN, "192.0.2.8/24", { answer: NO_DEFAULTS }, "known"],
   ["after another event", LAN, "198.51.100.7/24", { isCertain: false }, "known"],
 ];
 
@@ -116,7 +114,7 @@ const REMOVED: [what: string, index: number, text: string, situation: Situation,
       { wan: ["192.0.2.7/24", "fe80::7/64"] },
       "again",
     ],
-    ["where the lookup found no way", LAN, "192.0.2.8/24", { answer: NONE }, "known"],
+    ["where the lookup found no way", LAN, "192.0.2.8/24", { answer: NO_DEFAULTS }, "known"],
     ["that was the last of another interface", LAN, "192.0.2.8/24", {}, "nothing"],
     ["after another event", WAN, "198.51.100.7/24", { isCertain: false }, "again"],
     ["on another interface after another event", LAN, "1.2.3.4/24", { isCertain: false }, "known"],
