@@ -4,8 +4,6 @@
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
 import { macrotask, PollGuard, PollTimers } from "./timers.ts";
 
-/** `struct pollfd { int fd; short events; short revents; }`, poll.h. */
-const POLLFD_SIZE = 8;
 // These bits are the same on every supported system.
 export const POLLIN = 0x1; // data to read
 export const POLLERR = 0x8; // an error is pending
@@ -35,9 +33,14 @@ export const LONGEST_STORM_PAUSE_MS = 48; // of every source
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
+export type PollSet = Int32Array<ArrayBuffer>;
+
 export interface PollPort {
-  /** The blocking `poll(2)`, off the event loop. Resolves to the number of ready descriptors, negative on failure. */
-  poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number>;
+  /**
+   * The blocking `poll(2)`, off the event loop. `set` is an array of `struct pollfd { int fd; short events; short
+   * revents; }` in words. Resolves to the number of ready descriptors, negative on failure.
+   */
+  poll(set: PollSet, count: number, timeoutMs: number): Promise<number>;
   readonly wakeDescriptor: number; // the descriptor that `wake()` makes readable
   wake(): void;
   /** Called when the wake-up descriptor was ready: makes it unreadable again. */
@@ -247,14 +250,13 @@ export class PollLoop {
     else Deno.unrefTimer(this.#pausing);
   }
 
-  async #deliver(set: Uint8Array<ArrayBuffer>, waiting: readonly Entry[]): Promise<void> {
-    const view = new DataView(set.buffer);
-    if (view.getInt16(6, true) !== 0) this.#port.clearWakeUp();
+  async #deliver(set: PollSet, waiting: readonly Entry[]): Promise<void> {
+    if (reventsAt(set, 0) !== 0) this.#port.clearWakeUp();
     let woken = 0;
-    for (const [i, entry] of waiting.entries()) {
-      const revents = view.getInt16((i + 1) * POLLFD_SIZE + 6, true);
-      if (revents === 0 || entry.waiting === null) continue;
-      resolveReady(entry, revents);
+    for (let i = 0; i < waiting.length; i++) {
+      const revents = reventsAt(set, i + 1);
+      if (revents === 0 || waiting[i]!.waiting === null) continue;
+      resolveReady(waiting[i]!, revents);
       if (++woken % MAX_AT_ONCE === 0) await macrotask();
     }
     if (woken === 0) return;
@@ -275,13 +277,14 @@ function resolveReady(entry: Entry, revents: number | null): void {
   entry.waiting = null;
 }
 
-/** The descriptors as an array of `struct pollfd`, the wake-up descriptor first. */
-function encodeSet(wakeDescriptor: number, waiting: readonly Entry[]): Uint8Array<ArrayBuffer> {
-  const set = new Uint8Array((waiting.length + 1) * POLLFD_SIZE);
-  const view = new DataView(set.buffer);
-  for (let i = 0; i <= waiting.length; i++) {
-    view.setInt32(i * POLLFD_SIZE, i === 0 ? wakeDescriptor : waiting[i - 1]!.descriptor, true);
-    view.setInt16(i * POLLFD_SIZE + 4, POLLIN, true);
-  }
+/** The descriptors for `poll()`, the wake-up descriptor first. */
+function encodeSet(wakeDescriptor: number, waiting: readonly Entry[]): PollSet {
+  const set = new Int32Array(2 * waiting.length + 2).fill(POLLIN);
+  set[0] = wakeDescriptor;
+  for (let i = 0; i < waiting.length; i++) set[2 * i + 2] = waiting[i]!.descriptor;
   return set;
+}
+
+function reventsAt(set: PollSet, place: number): number {
+  return set[2 * place + 1]! >> 16;
 }

@@ -3,7 +3,7 @@
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, type PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { PollLoop, type PollPort, type Watch } from "../poll_loop.ts";
+import { PollLoop, type PollPort, type PollSet, type Watch } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { C } from "./constants.ts";
@@ -285,8 +285,8 @@ export class Wakeups implements PollPort {
     throw error;
   }
 
-  poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
-    return this.#syscalls.poll(descriptors, count, timeoutMs);
+  poll(set: PollSet, count: number, timeoutMs: number): Promise<number> {
+    return this.#syscalls.poll(set, count, timeoutMs);
   }
 
   /** Makes the timer expire at once, by arming it for a time in the past. */

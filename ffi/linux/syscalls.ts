@@ -3,6 +3,7 @@
 import { SystemCallError } from "../../state/errors.ts";
 import { errnoName } from "../errno.ts";
 import type { LibraryRequest } from "../library.ts";
+import type { PollSet } from "../poll_loop.ts";
 import { C } from "./constants.ts";
 
 /**
@@ -240,8 +241,8 @@ export class Syscalls {
   }
 
   /** `poll(2)` on a thread of the pool. */
-  poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
-    return this.#libc.poll_blocking(descriptors, BigInt(count), timeoutMs);
+  poll(set: PollSet, count: number, timeoutMs: number): Promise<number> {
+    return this.#libc.poll_blocking(set, BigInt(count), timeoutMs);
   }
 
   /** `timerfd_create(2)` on the wall clock. Throws SystemCallError. */

@@ -5,7 +5,7 @@
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { type Counters, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
-import { POLLIN, PollLoop, type PollPort } from "../poll_loop.ts";
+import { POLLIN, PollLoop, type PollPort, type PollSet } from "../poll_loop.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { readDump } from "./dump.ts";
 import { libraryRequests } from "./libraries.ts";
@@ -303,16 +303,15 @@ export class HandlePort implements PollPort {
     this.wakeDescriptor = syscalls.createEvent();
   }
 
-  async poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
-    const view = new DataView(set.buffer);
-    const events = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
+  async poll(set: PollSet, count: number, timeoutMs: number): Promise<number> {
+    const events = Array.from({ length: count }, (_, i) => set[2 * i]!);
     const first = await this.#syscalls.wait(events, timeoutMs);
     if (first === null || first < 0) return first ?? 0;
     let ready = 0;
     // the wait returns only the first of the events that are set
     for (let i = first; i < count; i++) {
       if (i > first && !this.#syscalls.isSet(events[i]!)) continue;
-      view.setInt16(i * 8 + 6, POLLIN, true);
+      set[2 * i + 1]! |= POLLIN << 16;
       ready++;
     }
     return ready;

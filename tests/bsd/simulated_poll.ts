@@ -9,7 +9,7 @@ import type { Clock, Timer } from "../../state/ports.ts";
 interface Poll {
   readonly descriptors: readonly number[];
   readonly resolve: (count: number) => void;
-  readonly set: Uint8Array;
+  readonly set: ArrayBufferView;
   readonly timer: Timer;
   readonly realTimer: ReturnType<typeof setTimeout>;
 }
@@ -37,7 +37,7 @@ export class Polls {
   }
 
   /** Blocks until a descriptor is ready or the time has passed. */
-  start(set: Uint8Array, count: number, ms: number): Promise<number> {
+  start(set: ArrayBufferView, count: number, ms: number): Promise<number> {
     const view = new DataView(set.buffer, set.byteOffset);
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
     return new Promise((resolve) => {
@@ -58,7 +58,7 @@ export class Polls {
   }
 
   /** Fills in `revents` and returns the number of ready descriptors. */
-  lookAt(set: Uint8Array, count: number): number {
+  lookAt(set: ArrayBufferView, count: number): number {
     const view = new DataView(set.buffer, set.byteOffset);
     let ready = 0;
     for (let i = 0; i < count; i++) {

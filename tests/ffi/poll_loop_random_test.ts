@@ -75,7 +75,7 @@ class World implements PollPort {
     this.#random = random;
   }
 
-  poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+  poll(set: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
     assert(this.call === null, "two polls at a time");
     const alarms = this.#alarms.filter((it) => !it.cancelled);
     const isRefd = this.#sockets.some((it) => !it.closing && it.ref) ||

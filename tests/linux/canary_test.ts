@@ -31,7 +31,7 @@ class HoldingSyscalls extends Syscalls {
   }
 
   override async poll(
-    set: Uint8Array<ArrayBuffer>,
+    set: Int32Array<ArrayBuffer>,
     count: number,
     timeoutMs: number,
   ): Promise<number> {

@@ -124,7 +124,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     return true;
   }
 
-  poll(descriptors: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+  poll(descriptors: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
     return this.port.poll(descriptors, count, timeoutMs);
   }
 

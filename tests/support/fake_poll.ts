@@ -65,7 +65,7 @@ export class FakePollPort implements PollPort {
   }
 
   /** Begins a poll. */
-  poll(set: Uint8Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
+  poll(set: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
     const view = new DataView(set.buffer);
     const descriptors = Array.from({ length: count }, (_, i) => view.getInt32(i * 8, true));
     const { promise, resolve } = Promise.withResolvers<number>();

@@ -67,7 +67,7 @@ export class CountingSyscalls extends Syscalls {
 
   /** Counts, and polls. */
   override async poll(
-    descriptors: Uint8Array<ArrayBuffer>,
+    descriptors: Int32Array<ArrayBuffer>,
     count: number,
     timeoutMs: number,
   ): Promise<number> {
