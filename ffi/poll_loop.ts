@@ -33,13 +33,11 @@ export const LONGEST_STORM_PAUSE_MS = 48; // of every source
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
+/** An array of `struct pollfd { int fd; short events; short revents; }` (poll.h), as words: `revents` is the high half of the second. */
 export type PollSet = Int32Array<ArrayBuffer>;
 
 export interface PollPort {
-  /**
-   * The blocking `poll(2)`, off the event loop. `set` is an array of `struct pollfd { int fd; short events; short
-   * revents; }` in words. Resolves to the number of ready descriptors, negative on failure.
-   */
+  /** The blocking `poll(2)`, off the event loop. Resolves to the number of ready descriptors, negative on failure. */
   poll(set: PollSet, count: number, timeoutMs: number): Promise<number>;
   readonly wakeDescriptor: number; // the descriptor that `wake()` makes readable
   wake(): void;
@@ -251,10 +249,10 @@ export class PollLoop {
   }
 
   async #deliver(set: PollSet, waiting: readonly Entry[]): Promise<void> {
-    if (reventsAt(set, 0) !== 0) this.#port.clearWakeUp();
+    if (set[1]! >> 16 !== 0) this.#port.clearWakeUp();
     let woken = 0;
     for (let i = 0; i < waiting.length; i++) {
-      const revents = reventsAt(set, i + 1);
+      const revents = set[2 * i + 3]! >> 16;
       if (revents === 0 || waiting[i]!.waiting === null) continue;
       resolveReady(waiting[i]!, revents);
       if (++woken % MAX_AT_ONCE === 0) await macrotask();
@@ -283,8 +281,4 @@ function encodeSet(wakeDescriptor: number, waiting: readonly Entry[]): PollSet {
   set[0] = wakeDescriptor;
   for (let i = 0; i < waiting.length; i++) set[2 * i + 2] = waiting[i]!.descriptor;
   return set;
-}
-
-function reventsAt(set: PollSet, place: number): number {
-  return set[2 * place + 1]! >> 16;
 }

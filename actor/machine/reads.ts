@@ -51,7 +51,7 @@ export function syncedSocket({ socket }: Pick<Model, "socket">): Socket | null {
 
 /** Something may have changed: takes a view now, or at the end of the window. */
 export function considerPublication(draft: Draft, ...causes: readonly Cause[]): void {
-  if (causes.length > 0) addCauses(draft, causes);
+  addCauses(draft, causes);
   if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);
   const socket = syncedSocket(draft);
   if (socket !== null) requestView(draft, socket);
@@ -136,7 +136,7 @@ function viewFrom(model: Readonly<Model>): number {
 }
 
 function addCauses(draft: Draft, causes: readonly Cause[]): void {
-  draft.causes = [...new Set([...draft.causes, ...causes])];
+  if (causes.length > 0) draft.causes = [...new Set([...draft.causes, ...causes])];
 }
 
 /** Settles every `refresh()` call that waits for a publication, and clears the causes. */

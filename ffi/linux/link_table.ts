@@ -185,10 +185,11 @@ export class LinkTable {
 
   /** Whether the link has an address of the family: any, or this one. */
   hasAddress(index: number, family: Address["family"], ip: IpBytes | null = null): boolean {
-    const entries = this.#rows.get(index)?.entries ?? [];
-    return entries.some(({ isGone, message: { family: its, local } }) =>
-      !isGone && its === family && (ip === null || compareBytes(local, ip) === 0)
-    );
+    for (const { isGone, message } of this.#rows.get(index)?.entries ?? []) {
+      if (isGone || message.family !== family) continue;
+      if (ip === null || compareBytes(message.local, ip) === 0) return true;
+    }
+    return false;
   }
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */

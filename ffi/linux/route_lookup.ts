@@ -33,7 +33,7 @@ interface SourcedHop extends Hop {
 
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
-  hops: Record<Address["family"], SourcedHop | null>; // of these routes: each address of a storm is compared with them
+  hops: Record<Address["family"], SourcedHop | null>; // the same: each address of a storm is compared with them
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */

@@ -1,6 +1,6 @@
 /**
  * The least that a Deno program can do: awaits `poll()`, then receives until the socket is empty and looks
- * at nothing. The same multicast groups and receive buffer as netwatch.
+ * at nothing. The multicast groups of links and addresses, and the same receive buffer as netwatch.
  *
  * @module
  */
