@@ -33,7 +33,7 @@ export const LONGEST_STORM_PAUSE_MS = 48; // of every source
 /** If a poll begins late or does not return, timers fire at most this late. */
 const LATE_MS = 1_000;
 
-/** In each pair of words a `struct pollfd { int fd; short events; short revents; }` (poll.h), which is little-endian. */
+/** In each pair of words a `struct pollfd { int fd; short events; short revents; }` (poll.h, little-endian). */
 export type PollSet = Int32Array<ArrayBuffer>;
 
 export interface PollPort {
