@@ -171,7 +171,7 @@ export class Canary {
 }
 
 /**
- * Merges events other than sleeps until they are taken. It belongs to the source: the next subscription delivers
+ * Merges events other than sleeps until they are taken. The subscriptions of a source share it: the next one delivers
  * what a lost one did not, because nothing else reports a sleep again.
  */
 export class PendingEvents {

@@ -1,6 +1,6 @@
 // The source of Linux (`NETLINK_ROUTE`), and the runtime that all monitors of an isolate share.
 import type { Clock, NetworkSource, Reading, Subscription } from "../../state/ports.ts";
-import { type Counters, PendingEvents } from "../event_socket.ts";
+import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { TimeSlice } from "../timers.ts";
@@ -24,7 +24,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<unknown>>();
-  readonly #pending = new PendingEvents();
   #subscription: LinuxSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -79,7 +78,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     const { receiveBufferBytes } = this.#options;
     const runtime = this.#runtime;
     const port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
-    const shared = { runtime, counters: this.counters, pending: this.#pending };
+    const shared = { runtime, counters: this.counters, pending: this.#subscription?.pending };
     return this.#subscription = new LinuxSubscription({ ...this.#options, ...shared, port });
   }
 

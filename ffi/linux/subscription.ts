@@ -1,7 +1,7 @@
 // Subscriptions to kernel events, which keep a link table up to date, and the wake-up sources that they share: the
 // one blocked poll, a timer that interrupts it, and the clocks. A single read needs none of these.
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
-import { Canary, type Counters, EventSocket, type PendingEvents } from "../event_socket.ts";
+import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, type PollPort, type PollSet, type Watch } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
@@ -37,7 +37,7 @@ export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription
   counters: Counters; // incremented by the subscription
-  pending: PendingEvents;
+  pending?: PendingEvents | undefined; // of the previous subscription
 }
 
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
@@ -45,6 +45,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #context: SubscriptionContext;
   readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
+  readonly pending: PendingEvents;
   #events: SourceEvent[] = []; // taken from `pending`, and not yielded yet
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
@@ -70,6 +71,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#context = context;
     const { port, runtime, stormPauseMs = Infinity } = context;
     this.port = port;
+    this.pending = context.pending ?? new PendingEvents();
     const { clock, pollLoop } = wakeupsOf(runtime);
     this.#watch = pollLoop.watch(port.descriptor, () => Math.min(stormPauseMs, port.pauseMs));
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
@@ -91,7 +93,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       if (done) return { done, value: undefined };
       this.#isDrained = true;
       this.#take(value, true);
-      this.#events = this.#context.pending.take();
+      this.#events = this.pending.take();
     }
   }
 
@@ -179,7 +181,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   /** Adds an event that did not come through the poll. */
   #post(event: SourceEvent): void {
-    this.#context.pending.add(event);
+    this.pending.add(event);
     this.#watch.wake();
   }
 
@@ -187,7 +189,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #drain(): boolean {
     const { events, drained } = this.#socket.drain();
     this.#take(events, false);
-    if (!this.#context.pending.isEmpty) this.#watch.wake();
+    if (!this.pending.isEmpty) this.#watch.wake();
     return drained;
   }
 
@@ -203,7 +205,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
           break;
         case "overflow":
           this.#isLossy = this.#isTorn = true;
-          this.#context.pending.add({ kind: "overflow" });
+          this.pending.add({ kind: "overflow" });
           if (this.#socket.isFlooded) this.#canary.settle(true); // not deaf, and no answer would be read
           else this.#canary.resend();
           break;
@@ -211,7 +213,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
           this.#context.counters.events++;
           this.#context.counters.malformed++;
           this.#isLossy = this.#isTorn = true;
-          this.#context.pending.add({ kind: "resync" });
+          this.pending.add({ kind: "resync" });
           break;
         default:
           this.#apply(event);
@@ -229,7 +231,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { lookup, table } = this;
     if (table !== null && !applyEvent(table, event)) return void counters.ignored++;
     this.#changes++;
-    this.#context.pending.add(CHANGED);
+    this.pending.add(CHANGED);
     if (table === null) return lookup.invalidate();
     const { current } = lookup;
     const last = current ?? this.#defaults;

@@ -10,7 +10,6 @@ import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { type Dump, readingOf } from "../../ffi/linux/requests.ts";
 import { LinuxRuntime } from "../../ffi/linux/source.ts";
-import { PendingEvents } from "../../ffi/event_socket.ts";
 import { LinuxSubscription, NetlinkEventSocket } from "../../ffi/linux/subscription.ts";
 import { POLLERR, POLLIN } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/timers.ts";
@@ -42,8 +41,7 @@ class Machine implements AsyncDisposable {
     runtime.askRoutes = (lookup, links) => lookup.ask((queries) => this.routes.ask(queries), links);
     const port = new NetlinkEventSocket(this.kernel.syscalls);
     const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-    const pending = new PendingEvents();
-    this.subscription = new LinuxSubscription({ runtime, port, counters, pending });
+    this.subscription = new LinuxSubscription({ runtime, port, counters });
     const table = new LinkTable();
     table.setLink(linkMessage(INDEX, "eth0"));
     const answer = runtime.askRoutes(this.subscription.lookup, table);

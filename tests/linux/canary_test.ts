@@ -7,7 +7,6 @@ import { assertEquals } from "@std/assert";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
-import { PendingEvents } from "../../ffi/event_socket.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
@@ -51,7 +50,6 @@ async function withSubscription(
     runtime,
     port: new NetlinkEventSocket(kernel, receiveBufferBytes),
     counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
-    pending: new PendingEvents(),
   });
   let iterating: Promise<unknown> = Promise.resolve();
   try {

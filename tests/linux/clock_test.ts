@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { PendingEvents } from "../../ffi/event_socket.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
@@ -89,7 +88,6 @@ async function withSystem(count: number, body: (setup: Setup) => Promise<void>):
       runtime,
       port: new NetlinkEventSocket(kernel, 1_048_576),
       counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
-      pending: new PendingEvents(),
     }));
   const iterators = subscriptions.map((one) => aboutClocks(one));
   const next = () =>

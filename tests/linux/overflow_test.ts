@@ -10,7 +10,6 @@ import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import type { Watch } from "../../ffi/poll_loop.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
 import { formatEvent } from "../../ffi/linux/messages.ts";
-import { PendingEvents } from "../../ffi/event_socket.ts";
 import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { withoutDad } from "../support/dad.ts";
@@ -49,7 +48,6 @@ namespaceTest(
       runtime,
       port: new NetlinkEventSocket(syscalls, 64 * 1_048_576),
       counters,
-      pending: new PendingEvents(),
     });
     subscription.adopt(dump);
     const received: SourceEvent[] = [];
