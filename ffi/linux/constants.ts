@@ -166,4 +166,5 @@ export const C = {
   RTN_PROHIBIT: 8, // answered with prohibited
   RTM_F_FIB_MATCH: 0x2000, // asks for the route that matches, not for the next hop
   RTNH_F_DEAD: 1, // the link is down
+  RTNH_F_LINKDOWN: 16, // the link has no carrier
 } as const;

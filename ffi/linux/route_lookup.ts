@@ -27,9 +27,7 @@ export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null
 
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
-interface SourcedHop extends Hop {
-  readonly source: IpBytes | null; // the address that the kernel sends from
-}
+type SourcedHop = Hop & { readonly source: IpBytes | null };
 
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
@@ -188,8 +186,10 @@ function hopsOf(
   const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].some((it) => it === type);
   const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
   const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
-  const hops = all
-    .filter((hop) => !isDropped && (hop.flags & C.RTNH_F_DEAD) === 0)
+  const alive = all.filter((hop) => !isDropped && (hop.flags & C.RTNH_F_DEAD) === 0);
+  // Linux sends through hops without carrier, too, but only the others lead out
+  const carried = alive.filter((hop) => (hop.flags & C.RTNH_F_LINKDOWN) === 0);
+  const hops = (carried.length > 0 ? carried : alive)
     .flatMap(({ outInterface: index, gateway }): Hop[] =>
       index === null || links.isLoopback(index) ? [] : [{ index, gateway }]
     )

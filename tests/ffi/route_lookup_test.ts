@@ -177,6 +177,16 @@ const ROWS: Row[] = [
     ipv4: route("wlan0"),
   },
   {
+    name: "not a hop without carrier",
+    routes: [{ to: ALL4, hops: [{ dev: 2, via: "192.0.2.1", carrier: false }, { dev: 3 }] }],
+    ipv4: route("wlan0"),
+  },
+  {
+    name: "the lowest hop when none has carrier",
+    routes: [{ to: ALL4, hops: [{ dev: 2, carrier: false }, { dev: 3, carrier: false }] }],
+    ipv4: route("eth0"),
+  },
+  {
     name: "none when all hops are dead",
     routes: [{ to: ALL4, hops: [{ dev: 2, dead: true }, { dev: 3, dead: true }] }],
   },

@@ -17,7 +17,7 @@ export interface FakeRoute {
   /** The next hop, of either family. */
   via?: string;
   /** Several next hops instead. */
-  hops?: { dev: number; via?: string; dead?: boolean }[];
+  hops?: { dev: number; via?: string; dead?: boolean; carrier?: boolean }[];
   /** RTN_*; 1 (unicast) if left out. The kernel answers a query with an error if the type is 6 or above. */
   type?: number;
   /** A nexthop object with these hops: the match names it and no hop (nexthop_compat_mode=0). */
@@ -79,7 +79,7 @@ export class FakeRoutes {
     const hops = (route.hops ?? []).map((hop) => ({
       outInterface: hop.dev,
       gateway: hop.via === undefined ? null : parseIp(hop.via),
-      flags: hop.dead ? 1 : 0,
+      flags: hop.dead ? 1 : hop.carrier === false ? 16 : 0,
     }));
     const object = route.object ?? null;
     if (object !== null && fibMatch && route.compat !== true) {
