@@ -45,7 +45,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
       syscalls.setOption(this.descriptor, C.SOL_SOCKET, C.SO_RCVBUF, receiveBufferBytes);
     }
     attachFilter(syscalls, this.descriptor);
-    this.#cookie = this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8);
+    this.#cookie = syscalls.cookie(this.descriptor);
     // An old kernel joins fewer groups than it was asked to.
     this.#memberships = this.#listMemberships();
     this.#drops = syscalls.drops(this.descriptor) ?? 0;
@@ -104,32 +104,23 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   /** Asks the kernel for an acknowledgement, which arrives like an event. Returns its sequence number. */
   sendCanary(): number {
     const flags = C.NLM_F_REQUEST | C.NLM_F_ACK;
-    const message = encodeMessage(C.NLMSG_NOOP, flags, [], ++this.#sequence);
-    this.#syscalls.send(this.descriptor, message);
+    this.#syscalls.send(this.descriptor, encodeMessage(C.NLMSG_NOOP, flags, [], ++this.#sequence));
     return this.#sequence;
   }
 
-  /**
-   * Closes the socket. No poll may be watching it. If somebody else closed it, the descriptor may belong
-   * to another file by now and is left alone.
-   */
+  /** Closes the socket, unless its descriptor belongs to another file by now. No poll may be watching it. */
   close(): void {
     if (this.#isOurs()) this.#syscalls.close(this.descriptor);
   }
 
   #isOurs(): boolean {
-    return this.#option(C.SOL_SOCKET, C.SO_COOKIE, 8) === this.#cookie;
+    return this.#syscalls.cookie(this.descriptor) === this.#cookie;
   }
 
   #listMemberships(): string {
-    return this.#option(C.SOL_NETLINK, C.NETLINK_LIST_MEMBERSHIPS, 16);
-  }
-
-  /** The bytes of an option as text; empty if it is refused. */
-  #option(level: number, option: number, size: number): string {
-    const bytes = new Uint8Array(size);
-    const length = this.#syscalls.getOption(this.descriptor, level, option, bytes);
-    return length === null ? "" : bytes.join();
+    const bytes = new Uint8Array(16); // all zero if the kernel refuses
+    this.#syscalls.getOption(this.descriptor, C.SOL_NETLINK, C.NETLINK_LIST_MEMBERSHIPS, bytes);
+    return bytes.join();
   }
 }
 

@@ -26,12 +26,14 @@ const DUMP_BATCH = 1;
 export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
+  readonly #cookie: string;
   isWaiting = false; // answers may still arrive, because a request failed half-way
   #sequence = 0;
 
   constructor(syscalls: Syscalls) {
     this.#syscalls = syscalls;
     this.#socket = syscalls.openNetlink(0);
+    this.#cookie = syscalls.cookie(this.#socket);
     // Improvements that older kernels lack: error texts, exact filters.
     for (const option of [C.NETLINK_EXT_ACK, C.NETLINK_GET_STRICT_CHK]) {
       syscalls.setOption(this.#socket, C.SOL_NETLINK, option, 1);
@@ -83,8 +85,9 @@ export class RequestSocket {
     return consistent;
   }
 
+  /** Closes the socket, unless its descriptor belongs to another file by now. */
   close(): void {
-    this.#syscalls.close(this.#socket);
+    if (this.#syscalls.cookie(this.#socket) === this.#cookie) this.#syscalls.close(this.#socket);
   }
 
   /** Numbers the requests and sends them. Returns the sequence number of the first. */
@@ -126,8 +129,7 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
   if (type === C.NLMSG_DONE && body.length === 4 && u32(body, 0) === 0) return true; // mostly
   const { code, text } = decodeNetlinkError(message);
   if (code === 0) return true;
-  const detail = text === null ? {} : { detail: text };
-  throw new SystemCallError(operation, code, errnoName("linux", code), detail);
+  throw new SystemCallError(operation, code, errnoName("linux", code), { detail: text ?? "" });
 }
 
 const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true, routes: true });

@@ -192,6 +192,13 @@ export class Syscalls {
     return result === 0 ? this.#length[0]! : null;
   }
 
+  /** Identifies a socket: other code of the program may close a descriptor, and its number passes to another file. */
+  cookie(socket: number): string {
+    const bytes = new Uint8Array(8); // all zero if the kernel refuses
+    this.getOption(socket, C.SOL_SOCKET, C.SO_COOKIE, bytes);
+    return bytes.join();
+  }
+
   /** Reads and clears the pending error of a socket; 0 if there is none. */
   takeError(socket: number): number {
     const value = new Uint32Array(1);

@@ -1,13 +1,15 @@
 /**
- * The timer that interrupts the poll, on the real kernel, when other code of the program closes it or puts another
- * file in its place.
+ * The timer that interrupts the poll and the socket for requests, on the real kernel, when other code of the program
+ * closes them or puts another file in their place.
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { LinuxSource } from "../../ffi/linux/source.ts";
 import { wakeupsOf } from "../../ffi/linux/subscription.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
+import { SystemCallError } from "../../state/errors.ts";
 import { CountingSyscalls, openLibc, openRuntime, pollNow } from "../support/real_libc.ts";
 import { send, socketPair } from "../support/real_libc.ts";
 import { ffi, skippable } from "../support/skip.ts";
@@ -67,6 +69,31 @@ skippable({
     await runtime.dispose();
     assertEquals(pollNow(libc, timer), POLLIN);
     for (const descriptor of [file, timer]) new CountingSyscalls(libc).close(descriptor);
+    close();
+  },
+});
+
+skippable({
+  name:
+    "a socket for requests that other code has replaced fails one read, and the file is left alone",
+  needs: ["linux", ffi],
+  fn: async () => {
+    const { libc, close } = openLibc();
+    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
+    const opened: number[] = [];
+    const open = syscalls.openNetlink.bind(syscalls);
+    syscalls.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
+    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+    const { signal } = new AbortController();
+    await source.read(signal);
+    const file = libc.eventfd(1, 0);
+    const [socket] = opened as [number];
+    libc.dup2(file, socket);
+    await assertRejects(() => source.read(signal), SystemCallError, "ENOTSOCK");
+    await source.read(signal);
+    await source[Symbol.asyncDispose]();
+    assertEquals([opened.length, pollNow(libc, socket)], [2, POLLIN]);
+    for (const descriptor of [file, socket]) new CountingSyscalls(libc).close(descriptor);
     close();
   },
 });
