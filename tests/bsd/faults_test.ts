@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { SystemCallError } from "../../state/errors.ts";
-import { encodeLiveNic } from "../support/bsd_encode.ts";
+import { EN0, encodeLiveNic } from "../support/bsd_encode.ts";
 import { addresses, startMachine } from "./machine.ts";
 import { RTF } from "./simulated_network.ts";
 
@@ -297,4 +297,16 @@ Deno.test("without the ioctl address flags are unknown, and neutral", async () =
     it.permanent,
   ]);
   assertEquals(flags, [[false, false], [false, false]]);
+});
+
+Deno.test("a canary whose answer an overflow swallowed is sent again", async () => {
+  await using machine = await startMachine({ os: "freebsd" });
+  await machine.pass(14_500);
+  const { canaries } = machine.monitor.metrics;
+  for (let i = 0; i < 2_000; i++) machine.kernel.deliver(encodeLiveNic("freebsd", EN0));
+  machine.clock.tick(250); // reconcile, while the receive buffer is full
+  await machine.pass(2_000);
+  const { canariesMissed, overflows, reopens } = machine.monitor.metrics;
+  assertEquals(machine.monitor.metrics.canaries, canaries + 1);
+  assertEquals([overflows, canariesMissed, reopens], [1, 0, 0]);
 });

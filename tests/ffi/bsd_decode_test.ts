@@ -4,9 +4,20 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeIp, forEachMessage } from "../../ffi/bsd/messages.ts";
+import {
+  decodeAddress,
+  decodeIp,
+  decodeKernelEvent,
+  decodeLinkSockaddr,
+  decodePrefixLength,
+  decodeRoute,
+  forEachMessage,
+  headerOf,
+} from "../../ffi/bsd/messages.ts";
+import { type RouteHeader, RTF_HOST } from "../../ffi/bsd/systems.ts";
 import { DecodeError } from "../../state/errors.ts";
 import { BSD_BLOCKS, BSD_IMAGES } from "../fixtures/bsd_images.ts";
+import { EN0, encodeAddress, encodeKernelEvent, encodeRoute } from "../support/bsd_encode.ts";
 import { decodeSockaddrBlock, legibleMessages, legibleSockaddr } from "../support/bsd.ts";
 import { LAYOUTS } from "../support/bsd_layouts.ts";
 import { hex } from "../support/netlink.ts";
@@ -66,4 +77,63 @@ Deno.test("forEachMessage() refuses an impossible length, and takes zeros at the
     else read();
     assertEquals(count, visited, bytes);
   }
+});
+
+Deno.test("decodeIp() takes a sockaddr whose length is 1 for none, whatever family follows", () => {
+  assertEquals(decodeIp(hex("01 02 0000 c0000201"), 0, LAYOUTS.darwin), null);
+});
+
+Deno.test("decodeLinkSockaddr() takes nothing that lies behind its length", () => {
+  const sockaddr = (length: string, names: string) =>
+    decodeLinkSockaddr(hex(`${length} 12 0500 06 ${names} 656e30020000000005 ffffff`), 0);
+  assertEquals(sockaddr("03", "00 00 00")?.index, 0);
+  assertEquals(sockaddr("04", "00 00 00")?.index, 5);
+  assertEquals(sockaddr("14", "03 06 00")?.name, hex("656e30"));
+  assertThrows(() => sockaddr("10", "03 06 00"), DecodeError);
+});
+
+Deno.test("decodePrefixLength() ends at the first zero of a mask that has holes", () => {
+  assertEquals(decodePrefixLength(hex("08 ff ffff ff00ffff"), 0, "IPv4"), 8);
+});
+
+Deno.test("decodeRoute() knows which routes can be a default route", () => {
+  const isDefault = (to: string, flags = 0x1): boolean => {
+    const [destination = "", length] = to.split("/");
+    const route = { destination, prefixLength: Number(length), gateway: 5, index: 5, flags };
+    const bytes = encodeRoute("darwin", 4, { ...route, source: null }, "dump");
+    return decodeRoute(
+      bytes,
+      headerOf(bytes, LAYOUTS.darwin) as RouteHeader,
+      LAYOUTS.darwin,
+      true,
+    ) !== null;
+  };
+  const routes = ["0.0.0.0/0", "0.0.0.0/3", "0.0.0.0/4", "::/0", "2000::/4", "2000::/5"];
+  assertEquals(routes.map((to) => isDefault(to)), [true, true, false, true, true, false]);
+  assertEquals(isDefault("0.0.0.0/0", 0x1 | RTF_HOST), false);
+});
+
+Deno.test("decodeRoute() takes a route to the one host 0.0.0.0 for no default route", () => {
+  const route = { destination: "0.0.0.0", prefixLength: 32, gateway: 5, index: 5, source: null };
+  const bytes = encodeRoute("darwin", 4, { ...route, flags: 0x1 | RTF_HOST }, "dump");
+  const header = headerOf(bytes, LAYOUTS.darwin) as RouteHeader;
+  assertEquals(decodeRoute(bytes, header, LAYOUTS.darwin)?.prefixLength, 32);
+});
+
+Deno.test("an address of the other family is neither a source nor a peer", () => {
+  const route = { destination: "0.0.0.0", prefixLength: 0, gateway: 5, index: 5, flags: 0x1 };
+  const bytes = encodeRoute("darwin", 4, { ...route, source: "2001:db8::7" }, "dump");
+  const header = headerOf(bytes, LAYOUTS.darwin) as RouteHeader;
+  assertEquals(decodeRoute(bytes, header, LAYOUTS.darwin)?.source, null);
+  const address = { address: "192.0.2.7", prefixLength: 24, other: "2001:db8::8", flags: 0 };
+  const message = encodeAddress("darwin", 0xc, EN0, address, false);
+  const layout = LAYOUTS.darwin;
+  const decoded = decodeAddress(message, headerOf(message, layout) as RouteHeader, layout);
+  assertEquals(decoded?.peerOrBroadcast, null);
+});
+
+Deno.test("decodeKernelEvent() refuses an event without its whole header", () => {
+  const event = encodeKernelEvent(2, 12).subarray(0, 24); // struct kern_event_msg, sys/kern_event.h
+  assertEquals(decodeKernelEvent(event).kind, "changed");
+  assertThrows(() => decodeKernelEvent(event.subarray(0, 23)), DecodeError);
 });

@@ -114,3 +114,14 @@ Deno.test("LinuxSubscription.view() shows the full read alone if more events cam
     await read();
     assertEquals(view(), ["1", "2"]);
   }));
+
+Deno.test("LinuxSubscription.adopt() applies to a dump what was received while it was read", () =>
+  listening(async ({ kernel, read, view }) => {
+    kernel.onAnswer = () => {
+      kernel.onAnswer = () => {};
+      kernel.queue(newAddress(2, 192, 0, 2, 9)); // the dump lacks it
+      assertEquals(view(), ["1", "9"]);
+    };
+    await read();
+    assertEquals(view(), ["1", "9"]);
+  }));

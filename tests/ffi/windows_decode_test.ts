@@ -319,6 +319,15 @@ for (
       source: null,
       metric: 5,
     }],
+    ["by two halves, whatever their metric", [
+      ROUTES.ethernet,
+      { ...ROUTES.vpnLow, metric: 100 },
+      { ...ROUTES.vpnHigh, metric: 100 },
+    ], { interface: "VPN", gateway: null, source: null, metric: 105 }],
+    ["by the index, if the metrics are equal", [ROUTES.wifi, { ...ROUTES.ethernet, metric: 25 }], {
+      ...ethernet,
+      metric: 50,
+    }],
     ["not by one half alone", [ROUTES.vpnLow], null],
     ["not to this host", [ROUTES.loopback], null],
     ["not through an adapter that is not listed", [ROUTES.unlisted], null],

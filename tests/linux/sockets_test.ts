@@ -280,3 +280,65 @@ namespaceTest(import.meta.url, "the option trace logs each message, decoded", as
     "address 1 192.0.2.7/24 flags 0x80",
   ]);
 });
+
+namespaceTest(import.meta.url, "refreshed lifetimes of an address are noise", async () => {
+  await using watched = await open();
+  await ip("link add p0 type veth peer name p1");
+  await ip("link set p0 up");
+  await ip("addr add 2001:db8::7/64 dev p0 valid_lft 600 preferred_lft 300");
+  await watched.until("the address", () => watched.addresses("p0").includes("2001:db8::7/64"));
+  await delay(scaled(500)); // the link-local address comes later
+  const { ignored, published } = watched.monitor.metrics;
+  for (let n = 1; n <= 50; n++) { // as routers do every few seconds
+    await ip(`addr change 2001:db8::7/64 dev p0 valid_lft ${600 + n} preferred_lft ${300 + n}`);
+  }
+  await watched.until("the refreshes", () => watched.monitor.metrics.ignored >= ignored + 50);
+  assertEquals(watched.monitor.metrics.published, published);
+  await ip("addr change 2001:db8::7/64 dev p0 valid_lft 600 preferred_lft 0");
+  await watched.until("its deprecation", () => watched.monitor.metrics.published === published + 1);
+  assertEquals(watched.monitor.current.changes.map(({ kind }) => kind), ["address-changed"]);
+});
+
+namespaceTest(
+  import.meta.url,
+  "a default route that is unreachable, or leads to the loopback, is none",
+  async () => {
+    await using watched = await open();
+    await ip("link set lo up");
+    await ip("link add p0 type veth peer name p1");
+    for (const link of ["p0", "p1"]) await ip(`link set ${link} up`);
+    await ip("addr add 192.0.2.7/24 dev p0");
+    await ip("route add default via 192.0.2.1 metric 100");
+    const interfaceIs = (name: string | null) => () => watched.state.defaultRouteInterface === name;
+    await watched.until("the route", interfaceIs("p0"));
+    for (const better of ["unreachable default", "blackhole default", "default dev lo"]) {
+      await ip(`route add ${better} metric 1`);
+      await watched.until(better, interfaceIs(null));
+      await ip(`route del ${better} metric 1`);
+      await watched.until("the route again", interfaceIs("p0"));
+    }
+    assertByEventsAlone(watched);
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "of a multipath default route the hop with carrier is reported, while the other has none",
+  async () => {
+    await using watched = await open();
+    for (const [n, m] of [[0, 1], [2, 3]]) {
+      await ip(`link add p${n} type veth peer name p${m}`);
+      for (const link of [`p${n}`, `p${m}`]) await ip(`link set ${link} up`);
+      await ip(`addr add 192.0.${n! + 2}.7/24 dev p${n}`);
+    }
+    await ip("route add default nexthop via 192.0.2.1 dev p0 nexthop via 192.0.4.1 dev p2");
+    const leavesBy = (name: string) => () =>
+      watched.state.defaultRouteInterface === name && watched.state.online === true;
+    await watched.until("the first hop", leavesBy("p0"));
+    await ip("link set p1 down");
+    await watched.until("the other hop", leavesBy("p2"));
+    await ip("link set p1 up");
+    await watched.until("the first hop again", leavesBy("p0"));
+    assertByEventsAlone(watched);
+  },
+);

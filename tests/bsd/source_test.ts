@@ -1,0 +1,157 @@
+/**
+ * The BSD source without a monitor, over a simulated kernel some of whose functions the test replaces.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { ManualClock } from "../../actor/testing.ts";
+import { type LibcFunctions, openRouteSocket, Syscalls } from "../../ffi/bsd/libc.ts";
+import type { BsdEvent } from "../../ffi/bsd/messages.ts";
+import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
+import { SYSTEMS } from "../../ffi/bsd/systems.ts";
+import { SystemCallError } from "../../state/errors.ts";
+import type { Subscription } from "../../state/ports.ts";
+import { encodeRoute } from "../support/bsd_encode.ts";
+import { SimulatedKernel } from "./simulated_kernel.ts";
+
+const PF_ROUTE = 17;
+const PF_INET6 = 30;
+const PF_SYSTEM = 32;
+const RTM_GET = 4;
+
+interface Setup extends AsyncDisposable {
+  kernel: SimulatedKernel;
+  source: BsdSource;
+  subscribe(): Promise<Subscription>;
+}
+
+/** A Mac with one interface; `replace` returns functions that it has instead of the usual ones. */
+function openMac(
+  replace: (usual: LibcFunctions) => Partial<Record<keyof LibcFunctions, unknown>> = () => ({}),
+): Setup {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  kernel.network.create("en0");
+  const functions = { ...kernel.functions, ...replace(kernel.functions) } as LibcFunctions;
+  const runtime = makeRuntime(functions, "darwin", () => kernel.unload());
+  const source = new BsdSource(runtime, { stormPauseMs: 0 }, () => runtime.dispose());
+  return {
+    kernel,
+    source,
+    subscribe: () => source.subscribe(new AbortController().signal),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+}
+
+/** The functions with a `socket()` that refuses this domain. */
+function without(domain: number): (usual: LibcFunctions) => Partial<LibcFunctions> {
+  return ({ socket }) => ({
+    socket: (asked, type, protocol) => asked === domain ? -1 : socket(asked, type, protocol),
+  });
+}
+
+Deno.test("unref() cuts the wait into slices, although three sockets are open on a Mac", async () => {
+  const timeouts: number[] = [];
+  await using it = openMac(({ poll_blocking }) => ({
+    poll_blocking: (set: Int32Array<ArrayBuffer>, count: number, ms: number) => {
+      timeouts.push(ms);
+      return poll_blocking(set, count, ms);
+    },
+  }));
+  const subscription = await it.subscribe();
+  void subscription[Symbol.asyncIterator]().next();
+  await delay(0);
+  subscription.unref();
+  await delay(0);
+  assertEquals([it.source.listeners.length, timeouts.at(0), timeouts.at(-1)], [3, 20_000, 100]);
+});
+
+Deno.test("a disposed subscription has closed all of its sockets, and asks no canary", async () => {
+  await using it = openMac();
+  const before = it.kernel.open;
+  const subscription = await it.subscribe();
+  await subscription[Symbol.asyncDispose]();
+  assertEquals([it.kernel.open, it.source.listeners], [before, []]);
+  assertEquals(await subscription.probe(new AbortController().signal), false);
+});
+
+Deno.test("answers to the questions of other programs cause no event", async () => {
+  await using it = openMac();
+  const subscription = await it.subscribe();
+  let events = 0;
+  void subscription[Symbol.asyncIterator]().next().then(({ done }) => events += done ? 0 : 1);
+  const route = { destination: "0.0.0.0", prefixLength: 0, gateway: 5, index: 5, flags: 0x1 };
+  for (let sequence = 0; sequence < 5; sequence++) {
+    const request = { pid: Deno.pid + 1, sequence };
+    it.kernel.deliver(
+      encodeRoute("darwin", RTM_GET, { ...route, source: null }, "answer", request),
+    );
+    await delay(0);
+  }
+  assertEquals([events, it.source.counters.events, it.source.counters.ignored], [0, 5, 5]);
+});
+
+Deno.test("a wake-up source that is lost is no longer listed, and the others stay", async () => {
+  let descriptor = -1;
+  await using it = openMac(({ getsockopt, socket }) => ({
+    socket: (domain: number, type: number, protocol: number) => {
+      const opened = socket(domain, type, protocol);
+      if (domain === PF_SYSTEM) descriptor = opened;
+      return opened;
+    },
+    getsockopt: (
+      fd: number,
+      level: number,
+      option: number,
+      value: Int32Array,
+      size: Uint32Array,
+    ) => {
+      if (fd !== descriptor) return getsockopt(fd, level, option, value as never, size);
+      value[0] = 57; // ENOTCONN
+      return 0;
+    },
+  }));
+  await it.subscribe();
+  assertEquals(it.source.listeners, ["route", "network_change", "kernel-events"]);
+  it.kernel.network.post(2, 12); // the link is off
+  for (let i = 0; i < 3; i++) await delay(0);
+  assertEquals(it.source.listeners, ["route", "network_change"]);
+});
+
+Deno.test("a kernel without IPv6 can be read", async () => {
+  await using it = openMac(without(PF_INET6));
+  const { interfaces } = await it.source.read(new AbortController().signal);
+  assertEquals(interfaces.map(({ name }) => name), ["lo0", "en0"]);
+});
+
+Deno.test("a single read needs no routing socket, which a sandbox may refuse", async () => {
+  await using it = openMac(without(PF_ROUTE));
+  it.source.check(false);
+  assertThrows(() => it.source.check(true), SystemCallError, "socket(PF_ROUTE)");
+  await assertRejects(() => it.subscribe(), SystemCallError, "socket(PF_ROUTE)");
+});
+
+Deno.test("makeRuntime() that fails for lack of a pipe unloads the library", () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const functions = { ...kernel.functions, pipe: () => -1 };
+  let unloaded = 0;
+  assertThrows(() => makeRuntime(functions, "darwin", () => unloaded++), SystemCallError, "pipe");
+  assertEquals(unloaded, 1);
+});
+
+Deno.test("a receive that fails with ENOBUFS counts as a change: errno alone is no overflow", () => {
+  const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
+  const copy_from = (into: Int32Array) => {
+    into[0] = 55; // errno is ENOBUFS
+    return null;
+  };
+  const syscalls = new Syscalls(
+    { ...kernel.functions, copy_from } as unknown as LibcFunctions,
+    "freebsd",
+  );
+  const port = openRouteSocket(syscalls, SYSTEMS.freebsd);
+  const events: BsdEvent[] = [];
+  assertEquals(port.checkErrors(0, events), false);
+  assertEquals(events, [{ kind: "changed" }]);
+  port.close();
+});

@@ -1,0 +1,237 @@
+/**
+ * What the notifications of Windows leave open, and what they keep alive, over system calls that the test plays.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
+import { SystemCallError } from "../../state/errors.ts";
+import type { Subscription } from "../../state/ports.ts";
+import { SimulatedWindows } from "../support/simulated_windows.ts";
+import { scaled } from "../support/timing.ts";
+
+const REGISTRATIONS = [
+  "NotifyUnicastIpAddressChange",
+  "NotifyIpInterfaceChange",
+  "NotifyRouteChange2",
+] as const;
+
+const { signal } = new AbortController();
+
+/** How many things are open; the runtime itself needs one event. */
+function open({ events, memory, registrations, sockets, winsock }: SimulatedWindows): number {
+  return events.size + memory.size + registrations.size + sockets.size + winsock;
+}
+
+/** The timeouts of the waits from now on. */
+function recordWaits(windows: SimulatedWindows): number[] {
+  const timeouts: number[] = [];
+  const wait = windows.wait.bind(windows);
+  windows.wait = (events, ms) => {
+    timeouts.push(ms);
+    return wait(events, ms);
+  };
+  return timeouts;
+}
+
+/** The kind of the next event, which comes soon. */
+async function next(subscription: Subscription): Promise<string | undefined> {
+  return (await deadline(subscription[Symbol.asyncIterator]().next(), scaled(1_000))).value?.kind;
+}
+
+Deno.test("a process that opens a source on Windows stays alive until it is confirmed", async () => {
+  const windows = new SimulatedWindows();
+  const timeouts = recordWaits(windows);
+  windows.silent.add(REGISTRATIONS[0]); // takes half a second
+  await using source = windows.source();
+  await source.subscribe(signal);
+  assertEquals(timeouts.includes(100), false);
+});
+
+Deno.test("unref() holds for the registrations that a canary opens, too", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  const subscription = await source.subscribe(signal);
+  const timeouts = recordWaits(windows);
+  subscription.unref();
+  await delay(0);
+  assertEquals(timeouts.at(-1), 100);
+  assertEquals(await subscription.probe(signal), true);
+  await delay(0);
+  assertEquals(timeouts.at(-1), 100);
+  subscription.ref();
+  await delay(0);
+  assertEquals(timeouts.at(-1), 20_000);
+});
+
+Deno.test("canaries at the same time are one", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  const subscriptions = [await source.subscribe(signal), await source.subscribe(signal)];
+  let registered = 0;
+  const register = windows.register.bind(windows);
+  windows.register = (name, event) => {
+    registered++;
+    return register(name, event);
+  };
+  assertEquals(await Promise.all(subscriptions.map((it) => it.probe(signal))), [true, true]);
+  assertEquals(registered, REGISTRATIONS.length);
+  await subscriptions[0]![Symbol.asyncDispose]();
+});
+
+Deno.test("a source that is disposed during a canary leaves nothing open", async () => {
+  const windows = new SimulatedWindows();
+  const source = windows.source();
+  const subscription = await source.subscribe(signal);
+  windows.silent.add(REGISTRATIONS[0]);
+  const probing = subscription.probe(signal).catch(() => false);
+  await source[Symbol.asyncDispose]();
+  assertEquals(open(windows), 0);
+  await probing;
+  assertEquals(open(windows), 0);
+});
+
+Deno.test("a disposed subscription asks no canary", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  const subscription = await source.subscribe(signal);
+  const other = await source.subscribe(signal);
+  await other[Symbol.asyncDispose]();
+  const registrations = [...windows.registrations.keys()];
+  const { listeners } = source;
+  const isAnswered = await other.probe(signal);
+  const after = [...windows.registrations.keys()];
+  await subscription[Symbol.asyncDispose]();
+  assertEquals([isAnswered, listeners, after], [false, [], registrations]);
+});
+
+Deno.test("a subscription goes on while one listener is left", async () => {
+  const windows = new SimulatedWindows();
+  windows.refused.add(REGISTRATIONS[1]);
+  await using source = windows.source();
+  const subscription = await source.subscribe(signal);
+  windows.operationsRefused = true;
+  const iterator = subscription[Symbol.asyncIterator]();
+  for (let i = 0; i < 3; i++) {
+    windows.change();
+    assertEquals((await iterator.next()).value, { kind: "changed" });
+    await delay(0);
+  }
+  assertEquals(source.listeners, [REGISTRATIONS[0], REGISTRATIONS[2]]);
+});
+
+Deno.test("subscribe() that fails keeps nothing, so that the next subscription ends as usual", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  windows.operationsRefused = true;
+  const source = windows.source();
+  await assertRejects(() => source.subscribe(signal), SystemCallError);
+  windows.refused.clear();
+  const subscription = await source.subscribe(signal);
+  await subscription[Symbol.asyncDispose]();
+  assertEquals([windows.registrations.size, open(windows)], [0, 1]);
+  await source[Symbol.asyncDispose]();
+  assertEquals(open(windows), 0);
+});
+
+Deno.test("a sleep is found by a read, and one between two subscriptions is for the next one", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  const first = await source.subscribe(signal);
+  windows.uptime += 60_000;
+  await source.read(signal);
+  assertEquals(await next(first), "resumed");
+  await first[Symbol.asyncDispose]();
+  windows.uptime += 60_000;
+  await source.read(signal);
+  const second = await source.subscribe(signal);
+  await source.read(signal);
+  assertEquals(await next(second), "resumed");
+});
+
+Deno.test("every one of a hundred changes is an event", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  const iterator = (await source.subscribe(signal))[Symbol.asyncIterator]();
+  for (let i = 0; i < 100; i++) {
+    windows.change();
+    assertEquals((await iterator.next()).value, { kind: "changed" });
+  }
+});
+
+Deno.test("a source is disposed after its reads: the libraries are not unloaded under them", async () => {
+  const windows = new SimulatedWindows();
+  const source = windows.source();
+  const answer = Promise.withResolvers<void>();
+  const adapters = windows.adapters.bind(windows);
+  windows.adapters = () => answer.promise.then(adapters);
+  const reading = source.read(signal);
+  const disposing = source[Symbol.asyncDispose]();
+  await delay(0);
+  assertEquals(open(windows), 1);
+  answer.resolve();
+  await Promise.all([reading, disposing]);
+  assertEquals(open(windows), 0);
+});
+
+Deno.test("a registration that Wine accepts but does not serve is refused", async () => {
+  const windows = new SimulatedWindows();
+  windows.register = () => 0n;
+  windows.cancel = () => Promise.reject(new Error("There is nothing to cancel"));
+  await using source = windows.source();
+  await source.subscribe(signal);
+  assertEquals(source.listeners, ["SIO_ADDRESS_LIST_CHANGE IPv4", "SIO_ADDRESS_LIST_CHANGE IPv6"]);
+});
+
+Deno.test("an operation that completes at once counts as started", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  const start = windows.notifyAddressList.bind(windows);
+  let atOnce = 2; // one of each family
+  windows.notifyAddressList = (socket, returned, overlapped) => {
+    const code = start(socket, returned, overlapped);
+    if (atOnce-- <= 0) return code;
+    windows.change();
+    return 0; // ERROR_SUCCESS
+  };
+  await using source = windows.source();
+  const subscription = await source.subscribe(signal);
+  assertEquals(source.listeners.length, 2);
+  assertEquals(await next(subscription), "changed");
+});
+
+for (const completes of [true, false]) {
+  const what = completes ? "freed when it has completed" : "kept if it does not complete";
+  Deno.test(`the memory of an operation that is cancelled is ${what}`, async () => {
+    const windows = new SimulatedWindows();
+    REGISTRATIONS.forEach((name) => windows.refused.add(name));
+    const close = windows.closeSocket.bind(windows);
+    windows.closeSocket = (socket) => {
+      if (completes) setTimeout(() => close(socket), 20); // the system writes there until then
+      else windows.sockets.delete(socket);
+    };
+    const free = windows.free.bind(windows);
+    let isSafe = true;
+    windows.free = (address) => {
+      isSafe &&= !windows.sockets.values().toArray().includes(address);
+      free(address);
+    };
+    const source = windows.source();
+    await source.subscribe(signal);
+    for (const event of windows.events.keys()) windows.setEvent(event); // signals of earlier changes
+    await source[Symbol.asyncDispose]();
+    assertEquals([isSafe, windows.memory.size], [true, completes ? 0 : 2]);
+  });
+}
+
+Deno.test("the memory of an operation is kept while it may be under way without an error code", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  const start = windows.notifyAddressList.bind(windows);
+  windows.notifyAddressList = (...args) => start(...args) && 0; // ERROR_SUCCESS, but no event is set
+  const source = windows.source();
+  await assertRejects(() => source.subscribe(signal), SystemCallError);
+  await source[Symbol.asyncDispose]();
+  assertEquals(open(windows), 0); // closing the socket has completed it, which wrote to that memory
+});
