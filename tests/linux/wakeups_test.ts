@@ -1,6 +1,6 @@
 /**
- * The timer that interrupts the poll and the socket for requests, on the real kernel, when other code of the program
- * closes them or puts another file in their place.
+ * The timer that interrupts the poll, the event socket and the socket for requests, on the real kernel, when other code
+ * of the program closes them or puts another file in their place.
  *
  * @module
  */
@@ -93,6 +93,27 @@ skippable({
     await source.read(signal);
     await source[Symbol.asyncDispose]();
     assertEquals([opened.length, pollNow(libc, socket)], [2, POLLIN]);
+    for (const descriptor of [file, socket]) new CountingSyscalls(libc).close(descriptor);
+    close();
+  },
+});
+
+skippable({
+  name: "an event socket that other code has replaced is left alone when its subscription ends",
+  needs: ["linux", ffi],
+  fn: async () => {
+    const { libc, close } = openLibc();
+    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
+    const opened: number[] = [];
+    const open = syscalls.openNetlink.bind(syscalls);
+    syscalls.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
+    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+    await source.subscribe(new AbortController().signal);
+    const file = libc.eventfd(1, 0);
+    const [socket] = opened as [number];
+    libc.dup2(file, socket);
+    await source[Symbol.asyncDispose]();
+    assertEquals([opened.length, pollNow(libc, socket)], [1, POLLIN]);
     for (const descriptor of [file, socket]) new CountingSyscalls(libc).close(descriptor);
     close();
   },
