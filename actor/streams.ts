@@ -133,12 +133,13 @@ export class SnapshotReader {
    */
   #waitMs(firstAt: number): number {
     const { settleMs, settleMaxMs } = this.#options;
+    if (settleMs === 0) return 0;
     const { newest, timers } = this.#broadcast;
     const now = timers.clock.monotonic();
     const latest = firstAt + settleMaxMs - now;
     const wait = Math.min(this.#lastChangeAt() + settleMs - now, latest);
     if (wait > 0) this.#settledOn = null;
-    if (wait > 0 || settleMs === 0) return wait;
+    if (wait > 0) return wait;
     this.#settledOn ??= newest;
     return this.#settledOn === newest ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
   }
