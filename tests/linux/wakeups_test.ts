@@ -73,28 +73,43 @@ skippable({
   },
 });
 
+/** A source, and the sockets that it opens, of which the test replaces the first by a readable file. */
+function openSource() {
+  const { libc, close } = openLibc();
+  const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
+  const opened: number[] = [];
+  const open = syscalls.openNetlink.bind(syscalls);
+  syscalls.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
+  const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+  const file = libc.eventfd(1, 0);
+  return {
+    source,
+    opened,
+    replace: () => libc.dup2(file, opened[0]!),
+    /** Closes everything. Returns whether the file was still in the place of the socket. */
+    end: async (): Promise<boolean> => {
+      await source[Symbol.asyncDispose]();
+      const isThere = pollNow(libc, opened[0]!) === POLLIN;
+      for (const descriptor of [file, opened[0]!]) new CountingSyscalls(libc).close(descriptor);
+      close();
+      return isThere;
+    },
+  };
+}
+
+const { signal } = new AbortController();
+
 skippable({
   name:
     "a socket for requests that other code has replaced fails one read, and the file is left alone",
   needs: ["linux", ffi],
   fn: async () => {
-    const { libc, close } = openLibc();
-    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
-    const opened: number[] = [];
-    const open = syscalls.openNetlink.bind(syscalls);
-    syscalls.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
-    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
-    const { signal } = new AbortController();
+    const { end, opened, replace, source } = openSource();
     await source.read(signal);
-    const file = libc.eventfd(1, 0);
-    const [socket] = opened as [number];
-    libc.dup2(file, socket);
+    replace();
     await assertRejects(() => source.read(signal), SystemCallError, "ENOTSOCK");
     await source.read(signal);
-    await source[Symbol.asyncDispose]();
-    assertEquals([opened.length, pollNow(libc, socket)], [2, POLLIN]);
-    for (const descriptor of [file, socket]) new CountingSyscalls(libc).close(descriptor);
-    close();
+    assertEquals([await end(), opened.length], [true, 2]);
   },
 });
 
@@ -102,19 +117,9 @@ skippable({
   name: "an event socket that other code has replaced is left alone when its subscription ends",
   needs: ["linux", ffi],
   fn: async () => {
-    const { libc, close } = openLibc();
-    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
-    const opened: number[] = [];
-    const open = syscalls.openNetlink.bind(syscalls);
-    syscalls.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
-    const source = new LinuxSource(runtime, {}, () => runtime.dispose());
-    await source.subscribe(new AbortController().signal);
-    const file = libc.eventfd(1, 0);
-    const [socket] = opened as [number];
-    libc.dup2(file, socket);
-    await source[Symbol.asyncDispose]();
-    assertEquals([opened.length, pollNow(libc, socket)], [1, POLLIN]);
-    for (const descriptor of [file, socket]) new CountingSyscalls(libc).close(descriptor);
-    close();
+    const { end, opened, replace, source } = openSource();
+    await source.subscribe(signal);
+    replace();
+    assertEquals([await end(), opened.length], [true, 1]);
   },
 });
