@@ -40,7 +40,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #options: EventSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
-  readonly pending = new PendingEvents();
+  readonly pending = new PendingEvents(); // shared by its subscriptions
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 

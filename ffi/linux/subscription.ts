@@ -37,7 +37,7 @@ export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
   port: NetlinkEventSocket; // closed by the subscription
   counters: Counters; // incremented by the subscription
-  pending?: PendingEvents | undefined; // of the previous subscription
+  pending?: PendingEvents | undefined; // of the previous subscription; a source that only reads loads none
 }
 
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {

@@ -26,7 +26,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
   readonly #options: WindowsSourceOptions;
   readonly #release: () => Promise<void>;
   readonly #calls = new Set<Promise<unknown>>(); // reads and subscriptions in progress
-  readonly #pending = new PendingEvents();
+  readonly #pending = new PendingEvents(); // shared by its subscriptions
   #subscription: WindowsSubscription | null = null;
   #disposed: Promise<void> | null = null;
 

@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import { ManualClock, ScriptedSource, type ScriptedSourceOptions } from "../../actor/testing.ts";
 import type { SourceEvent } from "../../state/ports.ts";
-import { eth0, Log, setUp } from "./support.ts";
+import { eth0, Log, type Setting, setUp } from "./support.ts";
 
 /** Gives up instead of hanging: so many events in a row without a timer. */
 const STARVED = 20_000;
@@ -164,14 +164,19 @@ Deno.test("refresh() waits for one turn of the event loop after the last read, n
   assertEquals(it.source.calls.read, read + 1);
 });
 
+/** A read took 40 ms, so the next one waits for three times as long. */
+async function makeReadWait({ clock, source }: Setting): Promise<void> {
+  source.holdReads();
+  source.emit({ kind: "overflow" });
+  await clock.advance(40);
+  source.emit({ kind: "overflow" });
+  source.releaseReads();
+  await clock.settle();
+}
+
 Deno.test("a read that waits for its pace and becomes urgent replaces its timer", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
-  it.source.holdReads();
-  it.source.emit({ kind: "overflow" });
-  await it.clock.advance(40);
-  it.source.emit({ kind: "overflow" }); // its read waits for three times 40 ms
-  it.source.releaseReads();
-  await it.clock.settle();
+  await makeReadWait(it);
   const { pending } = it.clock;
   void it.monitor.refresh();
   assertEquals(it.clock.pending, pending);
@@ -179,12 +184,7 @@ Deno.test("a read that waits for its pace and becomes urgent replaces its timer"
 
 Deno.test("a reconcile tick joins a read that waits for its pace", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 100, coalesceMs: 0 } });
-  it.source.holdReads();
-  it.source.emit({ kind: "overflow" });
-  await it.clock.advance(40);
-  it.source.emit({ kind: "overflow" }); // its read waits for three times 40 ms
-  it.source.releaseReads();
-  await it.clock.settle();
+  await makeReadWait(it);
   const { read } = it.source.calls;
   await it.clock.advance(119);
   assertEquals(it.source.calls.read, read);

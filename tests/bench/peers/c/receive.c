@@ -3,7 +3,8 @@
  *     receive recv    a blocking recv() for each message
  *     receive poll    poll(), then recv() until the socket is empty
  *
- * The same multicast groups and receive buffer as netwatch. For the protocol see ../README.md. */
+ * The multicast groups of links and addresses, and the same receive buffer as netwatch.
+ * For the protocol see ../README.md. */
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
