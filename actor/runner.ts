@@ -134,13 +134,12 @@ export class Runner {
   /** Runs to completion: an input that comes while effects are performed waits for its turn. */
   #dispatch(input: Input): void {
     if (this.broadcast.closed) return;
-    this.#inputs.push(input);
-    if (this.#running) return;
+    if (this.#running) return void this.#inputs.push(input);
     this.#running = true;
     const { status } = this.#model.health;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        for (const effect of this.#step(next)) {
+      for (let it: Input | undefined = input; it !== undefined; it = this.#inputs.shift()) {
+        for (const effect of this.#step(it)) {
           if (this.broadcast.closed) return;
           (this.#perform[effect.kind] as (effect: Effect) => void)(effect);
         }

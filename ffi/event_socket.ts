@@ -187,14 +187,14 @@ export class PendingEvents {
     else this.#kinds.add(event.kind);
   }
 
-  /** Takes all events, sleeps first, then the most severe. An overflow or a resync implies a change. */
-  take(): SourceEvent[] {
-    const events = this.#sleeps.splice(0);
+  /** Takes the next event: sleeps first, then the most severe; null: none is left. */
+  take(): SourceEvent | null {
+    if (this.#sleeps.length > 0) return this.#sleeps.shift()!;
     for (const kind of ["overflow", "resync", "changed", "clock-stepped"] as const) {
       if (!this.#kinds.delete(kind)) continue;
-      events.push({ kind });
-      if (kind === "overflow" || kind === "resync") this.#kinds.delete("changed");
+      if (kind === "overflow" || kind === "resync") this.#kinds.delete("changed"); // implied
+      return { kind };
     }
-    return events;
+    return null;
   }
 }

@@ -204,8 +204,7 @@ export class PollLoop {
     this.#leaving = null;
 
     this.#afterPoll();
-    if (count > 0) await this.#deliver(set, waiting);
-    await grace();
+    await (count > 0 ? this.#deliver(set, waiting) : grace());
     if (this.timers.nextAt <= performance.now()) {
       this.timers.fire();
       await grace();
@@ -257,6 +256,7 @@ export class PollLoop {
       resolveReady(waiting[i]!, revents);
       if (++woken % MAX_AT_ONCE === 0) await macrotask();
     }
+    await grace();
     if (woken === 0) return;
     const now = performance.now();
     const isRapid = now - this.#lastWakeUp < STORM_GAP_MS + this.#pausedMs;

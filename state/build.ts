@@ -103,9 +103,10 @@ function leadsOut(route: DefaultRoute | null, nic: Interface | null | undefined)
 
 function homeRouter(route: DefaultRoute | null): State["homeRouter"] {
   if (route === null || route.gateway === null) return null;
-  const [a, b] = route.gateway.split(".").map(Number) as [number, number?];
-  const isPrivate = a === 10 || a === 192 && b === 168 || a === 172 && b! >> 4 === 1; // RFC 1918
-  return isPrivate ? Object.freeze({ gateway: route.gateway, source: route.source }) : null;
+  const { gateway, source } = route;
+  const isPrivate = gateway.startsWith("10.") || gateway.startsWith("192.168.") ||
+    gateway.startsWith("172.") && parseInt(gateway.slice(4)) >> 4 === 1; // RFC 1918
+  return isPrivate ? Object.freeze({ gateway, source }) : null;
 }
 
 function nextLists(
@@ -234,7 +235,8 @@ function makeLists(
   const lists: Lists = { ...from, ...made, localAddresses, delta };
   if (delta !== null) delta.before.delta = null; // otherwise each state would keep all previous ones alive
   if (delta !== null && sorted.length >= MANY) return lists;
-  return Object.keys(recordOf(lists)).length === sorted.length ? lists : null;
+  const record = recordOf(lists);
+  return delta !== null || Object.keys(record).length === sorted.length ? lists : null;
 }
 
 /** The record of interfaces by name. */
@@ -280,12 +282,12 @@ function collectTexts(
   scope: "loopback" | "global" | "uniqueLocal" | "linkLocal",
 ): Texts {
   const all: string[] = [];
-  const counts = new Uint32Array(addresses.length);
+  const counts: number[] = [];
   for (let i = 0; i < addresses.length; i++) {
     const texts = addresses[i]![scope];
     // flatMap() and spreading into push() take ten times as long, and a long list overflows the stack
     for (let j = 0; j < texts.length; j++) all.push(texts[j]!);
-    counts[i] = texts.length;
+    counts.push(texts.length);
   }
   return { all, counts };
 }

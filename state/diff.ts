@@ -135,7 +135,8 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       });
     }
   }
-  return changes.concat(removed, added, changed);
+  for (const list of [removed, added, changed]) for (const it of list) changes.push(it);
+  return changes;
 }
 
 /** The wake-up from sleep that lies between two states; null if there is none. */

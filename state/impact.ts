@@ -89,11 +89,13 @@ export function majorReasons(
   if (previous === next) return freezeList([]);
   const ignore = askOnce(options.ignoreInterface);
   const sleep = majorSleepBetween(previous, next);
-  return freezeList([
-    ...pairRoutes(previous, next).flatMap((pair) => routeReasons(pair, previous, next, ignore)),
-    ...interfaceReasons(previous, next, ignore),
-    ...(sleep === null ? [] : [sleep]),
-  ]);
+  const reasons: Reason[] = [];
+  for (const pair of pairRoutes(previous, next)) {
+    if (hasMoved(pair, previous, next, ignore)) reasons.push({ kind: "default-route", ...pair });
+  }
+  for (const it of interfaceReasons(previous, next, ignore)) reasons.push(it);
+  if (sleep !== null) reasons.push(sleep);
+  return freezeList(reasons);
 }
 
 function askOnce(predicate: Ignore | undefined): Ignore {
@@ -109,14 +111,12 @@ function askOnce(predicate: Ignore | undefined): Ignore {
   };
 }
 
-function routeReasons(pair: RoutePair, previous: State, next: State, ignore: Ignore): Reason[] {
-  const { from, to } = pair;
+function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore: Ignore): boolean {
   const fromNic = from && findInterface(previous, from.interface);
   const toNic = to && findInterface(next, to.interface);
   const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&
     from?.source === to?.source && fromNic?.index === toNic?.index;
-  if (same || (fromNic && ignore(fromNic)) || (toNic && ignore(toNic))) return [];
-  return [{ kind: "default-route", ...pair }];
+  return !same && !(fromNic && ignore(fromNic)) && !(toNic && ignore(toNic));
 }
 
 function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[] {
@@ -138,7 +138,8 @@ function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[
       changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
     }
   }
-  return lost.concat(gained, changed);
+  for (const list of [gained, changed]) for (const it of list) lost.push(it);
+  return lost;
 }
 
 /** The usable addresses of an interface that is not ignored. */

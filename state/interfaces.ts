@@ -34,7 +34,7 @@ export interface Lists {
 /** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
 export interface Texts {
   readonly all: string[];
-  readonly counts: Uint32Array; // how many are of each interface
+  readonly counts: number[]; // how many are of each interface
 }
 
 /** The lists of each record that `buildState()` made, and of each state whose record is not made yet. */

@@ -80,7 +80,7 @@ export function offer(
     return;
   }
   if (isFirst || changes.some(({ kind }) => kind !== "resumed")) addCauses(draft, causes);
-  draft.awaiting = [...draft.awaiting, ...tokens];
+  draft.awaiting = draft.awaiting.concat(tokens);
   if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);
   else publish(draft, state, changes);
 }
@@ -102,19 +102,18 @@ export function pendingMs(model: Readonly<Model>, monotonic: number): number {
 
 function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   const { metrics, now: { monotonic: publishedAt, wall: at } } = draft;
-  const [resume = draft.resumed, ...resumes] = draft.resumes;
   const sequence = ++metrics.published;
   const causes = CAUSES.filter((cause) => draft.causes.includes(cause));
   draft.published = state;
   draft.publishedAt = publishedAt;
-  draft.resumed = resume;
-  draft.resumes = resumes;
+  draft.resumed = draft.resumes[0] ?? draft.resumed;
+  draft.resumes = draft.resumes.slice(1);
   const publication = { sequence, at, publishedAt, causes, changes, state };
   draft.effects.push({ kind: "publish", publication });
   settleAll(draft);
   if (draft.window) draft.effects.push({ kind: "disarm", timer: "window" });
   draft.window = false;
-  if (resumes.length > 0) considerPublication(draft, "resume");
+  if (draft.resumes.length > 0) considerPublication(draft, "resume");
   // a read was published; an event still waits because views are paced
   if (draft.changePending) considerPublication(draft, "event");
 }
@@ -136,7 +135,8 @@ function viewFrom(model: Readonly<Model>): number {
 }
 
 function addCauses(draft: Draft, causes: readonly Cause[]): void {
-  if (causes.length > 0) draft.causes = [...new Set([...draft.causes, ...causes])];
+  if (causes.every((cause) => draft.causes.includes(cause))) return;
+  draft.causes = draft.causes.concat(causes);
 }
 
 /** Settles every `refresh()` call that waits for a publication, and clears the causes. */

@@ -136,7 +136,7 @@ class BsdSubscription implements Subscription {
   async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
     for await (const events of this.#socket) {
       this.#take(events, true);
-      yield* this.#pending.take();
+      for (let it = this.#pending.take(); it !== null; it = this.#pending.take()) yield it;
     }
   }
 

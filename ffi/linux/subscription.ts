@@ -46,7 +46,6 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
   readonly pending: PendingEvents;
-  #events: SourceEvent[] = []; // taken from `pending`, and not yielded yet
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
   readonly #stopClock: () => void;
@@ -87,13 +86,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   async next(): Promise<IteratorResult<SourceEvent, undefined>> {
     for (;;) {
-      const event = this.#events.shift();
-      if (event !== undefined) return { done: false, value: event };
+      const event = this.pending.take();
+      if (event !== null) return { done: false, value: event };
       const { done, value } = await this.#socket.next();
       if (done) return { done, value: undefined };
       this.#isDrained = true;
       this.#take(value, true);
-      this.#events = this.pending.take();
     }
   }
 

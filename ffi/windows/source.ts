@@ -175,7 +175,7 @@ class WindowsSubscription implements Subscription, Subscriber {
     while (!this.#isLost) {
       await this.#woken.promise;
       this.#woken = Promise.withResolvers();
-      yield* this.#pending.take();
+      for (let it = this.#pending.take(); it !== null; it = this.#pending.take()) yield it;
     }
   }
 
