@@ -145,7 +145,7 @@ export class PollLoop {
   #onChange(): void {
     if (!this.#isIdle()) this.#running ??= this.#run();
     this.#refPause();
-    this.#guardTimers();
+    if (this.#poll !== null) this.#guardTimers();
     if (this.#poll === null || this.#poll.interrupted) return;
     const { end, refd } = this.#poll;
     if (this.#isIdle() || this.timers.nextAt < end || refd !== this.#isRefd()) this.#interrupt();
@@ -186,6 +186,7 @@ export class PollLoop {
     } finally {
       // in the same turn as the last look at the set: a watch added from now on starts another run
       this.#running = null;
+      this.#guardTimers();
     }
   }
 
@@ -198,6 +199,7 @@ export class PollLoop {
     const timeout = Math.ceil(Math.max(0, Math.min(this.timers.nextAt - now, longest)));
 
     this.#poll = { entries: waiting, refd, end: now + timeout, interrupted: false };
+    this.#guardTimers(); // only now: each time that it is set costs a wake-up
     const count = await this.#port.poll(set, waiting.length + 1, timeout);
     this.#poll = null;
     this.#leaving?.resolve();

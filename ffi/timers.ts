@@ -99,7 +99,7 @@ export class PollTimers implements Clock {
   }
 }
 
-/** A guard is not set again if it would fire at most this much later than asked for. */
+/** A guard is not set again if it would fire at most this much sooner or later than asked for. */
 const SLACK_MS = 5_000;
 
 /**
@@ -118,7 +118,7 @@ export class PollGuard {
 
   /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
   set(at: number): void {
-    if (at !== Infinity && this.#at < at + SLACK_MS) return;
+    if (Math.abs(this.#at - at) < SLACK_MS) return;
     if (this.#at !== Infinity) Atomics.notify(this.#word, 0);
     this.#at = at;
     if (at === Infinity) return;

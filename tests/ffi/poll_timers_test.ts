@@ -90,10 +90,11 @@ timersTest(
 );
 
 timersTest(
-  "the guard waits anew for a timer that is due much sooner, and no longer without timers",
+  "the guard waits anew if the next timer is due much sooner or later, and no longer without timers",
   async (it) => {
     using waits = new SimulatedWaits();
     const far = it.loop.timers.setTimeout(() => it.calls.push("far"), 60_000);
+    await it.port.begun(1);
     const near = it.loop.timers.setTimeout(() => it.calls.push("near"), 54_000);
     const nearly = it.loop.timers.setTimeout(() => it.calls.push("nearly"), 50_000);
     await microtasks();
@@ -101,13 +102,26 @@ timersTest(
     waits.timeOut(); // too early, and one wait only
     await microtasks();
     assertEquals(waits.asked, [61_000, 55_000, 51_000]);
-    for (const timer of [far, near, nearly]) timer.cancel();
+    for (const timer of [nearly, near]) timer.cancel();
+    assertEquals(waits.asked, [61_000, 55_000, 51_000, 61_000]);
+    far.cancel();
     it.pass(100_000);
     waits.timeOut(); // too late: it was told to stop
     await microtasks();
-    assertEquals([waits.asked.length, it.calls], [3, []]);
+    assertEquals([waits.asked.length, it.calls], [4, []]);
   },
 );
+
+timersTest("the guard ends with the loop", async (it) => {
+  using waits = new SimulatedWaits();
+  it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);
+  const poll = await it.port.begun(1);
+  assertEquals(waits.running, 1);
+  it.pass(250);
+  poll.timeOut();
+  for (let i = 0; i < 3; i++) await microtasks(); // the loop ends, too
+  assertEquals([it.calls, waits.running], [["timer"], 0]);
+});
 
 timersTest("a poll that returns too early does not call a timer", async (it) => {
   it.loop.timers.setTimeout(() => it.calls.push("timer"), 250);

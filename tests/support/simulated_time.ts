@@ -68,6 +68,11 @@ export class SimulatedWaits implements Disposable {
     });
   }
 
+  /** How many go on. */
+  get running(): number {
+    return this.#running.length;
+  }
+
   /** Times out all that go on. */
   timeOut(): void {
     for (const { resolve } of this.#running.splice(0)) resolve("timed-out");
