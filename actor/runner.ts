@@ -35,7 +35,7 @@ export class Runner {
   readonly #options: ResolvedOptions;
   readonly #timers: TimerSet;
   readonly #subscriptions = new Map<number, Subscription>();
-  readonly #armed = new Map<TimerName, () => void>();
+  readonly #armed = new Map<TimerName, () => void>(); // how to cancel the timers
   readonly #refreshes = new Map<number, PromiseWithResolvers<Snapshot>>();
   readonly #opening = Promise.withResolvers<void>();
   readonly #released = Promise.withResolvers<void>();
@@ -218,7 +218,7 @@ export class Runner {
     },
     arm: ({ timer, ms }) => this.#arm(timer, ms),
     retry: ({ attempt }) => this.#arm("retry", backoffMs(attempt, Math.random())),
-    disarm: ({ timer }) => this.#disarm(timer),
+    disarm: ({ timer }) => this.#armed.get(timer)?.(),
     publish: ({ publication }) => this.#publish(publication),
     settle: ({ tokens, error }) => {
       for (const token of tokens) {
@@ -289,12 +289,8 @@ export class Runner {
   }
 
   #arm(timer: TimerName, ms: number): void {
-    this.#disarm(timer);
-    this.#armed.set(timer, this.#timers.once(() => this.#dispatch({ kind: "timer", timer }), ms));
-  }
-
-  #disarm(timer: TimerName): void {
     this.#armed.get(timer)?.();
+    this.#armed.set(timer, this.#timers.once(() => this.#dispatch({ kind: "timer", timer }), ms));
   }
 
   #release(id: number): void {

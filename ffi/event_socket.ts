@@ -5,8 +5,6 @@ import type { SourceCounters, SourceEvent } from "../state/ports.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
 import { macrotask, SLICE_MS } from "./timers.ts";
 
-/** A slice ends after this many datagrams, unless its time is over before. */
-const SLICE_DATAGRAMS = 1_024;
 /** A socket that wakes the loop this many times in a row with nothing to read is lost (net-tools#109). */
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures than this end the slice. */
@@ -93,10 +91,8 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   /** Returns whether the queue was empty. */
   #receive(events: E[]): boolean {
     const deadline = performance.now() + SLICE_MS;
-    let taken = 0;
-    for (let failures = 0; taken < SLICE_DATAGRAMS;) {
+    for (let failures = 0;;) {
       const received = this.#port.receive(events);
-      taken += received;
       this.#received += received;
       if (received === 0) {
         if (!this.#port.checkErrors(0, events)) return true;
@@ -104,9 +100,8 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
         if (failures++ === RETRIES) return true;
       } else if (received < this.#port.batch) {
         return true;
-      } else if (performance.now() > deadline) break;
+      } else if (performance.now() > deadline) return false;
     }
-    return false;
   }
 
   #countEmptyWakeUps(events: number): void {

@@ -7,6 +7,7 @@ import {
   LISTS,
   type Lists,
   listsOf,
+  REPLACED,
   type Texts,
 } from "./interfaces.ts";
 import { scopeOf } from "./ip.ts";
@@ -114,12 +115,9 @@ function nextLists(
   defaultRoute: DefaultRoutes,
   before: Lists | undefined,
 ): Lists {
-  let replaced = before && replacedIn(before.given, interfaces);
-  if (!replaced && !isSorted(interfaces)) {
-    interfaces = interfaces.toSorted(compareInterfaces);
-    replaced = before && replacedIn(before.given, interfaces);
-  }
-  const given = replaced?.given ?? normalizeAll(interfaces, before?.given ?? []);
+  const sorted = REPLACED.has(interfaces) ? interfaces : interfaces.toSorted(compareInterfaces);
+  const replaced = before && replacedIn(before.given, sorted);
+  const given = replaced?.given ?? normalizeAll(sorted, before?.given ?? []);
   const isAlike = replaced?.places.every((i) =>
     isHardwareOrTunnel(given[i]!) === isHardwareOrTunnel(before!.given[i]!)
   );
@@ -129,8 +127,8 @@ function nextLists(
     before.defaultRoute.ipv4?.interface === ipv4?.interface &&
     before.defaultRoute.ipv6?.interface === ipv6?.interface;
   if (isSame && given === before.given) return before;
-  const places = isSame && replaced ? replaced.places : null;
-  return makeLists({ given, isContainer, defaultRoute }, before, places) ??
+  if (isSame && replaced) return replaceIn(before, given, replaced.places);
+  return makeLists({ given, isContainer, defaultRoute }, before) ??
     nextLists(uniqueByName(given), defaultRoute, before);
 }
 
@@ -143,23 +141,22 @@ function replacedIn(
   interfaces: readonly Interface[],
 ): { readonly given: readonly Interface[]; readonly places: readonly number[] } | null {
   if (interfaces.length !== known.length) return null;
+  const source = REPLACED.get(interfaces);
+  const where = interfaces === known ? [] : source?.from === known ? source.places : null;
   const places: number[] = [];
   let given: Interface[] | null = null;
-  for (let i = 0; i < known.length; i++) {
+  for (let n = 0; n < (where ?? known).length; n++) {
+    const i = where?.[n] ?? n;
     const nic = interfaces[i]!;
     const last = known[i]!;
     if (nic === last) continue;
     if (nic.index !== last.index || nic.name !== last.name) return null;
     const normal = normalizeInterface(nic, last);
     if (normal === last) continue;
-    (given ??= known.slice())[i] = normal;
+    if (source === undefined) (given ??= known.slice())[i] = normal;
     places.push(i);
   }
-  return { given: given ?? known, places };
-}
-
-function isSorted(interfaces: readonly Interface[]): boolean {
-  return interfaces.every((nic, i) => i === 0 || compareInterfaces(interfaces[i - 1]!, nic) <= 0);
+  return { given: places.length === 0 ? known : given ?? interfaces, places };
 }
 
 /** Sorted interfaces in normal form; one that equals its counterpart in the previous list is the same object. */
@@ -167,6 +164,7 @@ function normalizeAll(
   interfaces: readonly Interface[],
   known: readonly Interface[],
 ): readonly Interface[] {
+  if (REPLACED.has(interfaces)) return interfaces;
   let i = 0;
   return interfaces.map((nic) => {
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
@@ -203,40 +201,50 @@ function applyRules(nic: Interface, { isContainer, defaultRoute }: Given): Inter
 }
 
 /**
- * Makes the lists from sorted interfaces; null if a name occurs twice. If `places` is given, only the interfaces
- * at those places differ from `before`.
+ * Makes the lists from sorted interfaces; null if a name occurs twice. If `replaceIn()` were a part of this, V8 would
+ * optimize it all at the first change, which takes 11 ms: here it has seen thousands of interfaces.
  */
-function makeLists(
-  from: Given,
-  before: Lists | undefined,
-  places: readonly number[] | null,
-): Lists | null {
-  const { given } = from;
-  const delta = before && places ? { before, places } : null;
-  const known = (delta === null && before?.sorted) || []; // reused: looking up the addresses of each costs more
-  let i = 0;
-  const sorted = delta === null ? given.slice() : delta.before.sorted.slice();
-  const addresses = delta === null ? [] : delta.before.addresses.slice();
-  let usableIpv4 = delta?.before.usableIpv4 ?? 0;
-  let usableIpv6 = delta?.before.usableIpv6 ?? 0;
-  for (let n = 0; n < (delta?.places ?? given).length; n++) {
-    const place = delta?.places[n] ?? n;
-    const nic = sorted[place] = applyRules(given[place]!, from);
+function makeLists(from: Given, before: Lists | undefined): Lists | null {
+  const known = before?.sorted ?? []; // reused: looking up the addresses of each costs more
+  const sorted: Interface[] = [];
+  const addresses: InterfaceAddresses[] = [];
+  let [i, usableIpv4, usableIpv6] = [0, 0, 0];
+  for (const given of from.given) {
+    const nic = applyRules(given, from);
     while (i < known.length && known[i] !== nic && compareInterfaces(known[i]!, nic) < 0) i++;
-    const last = addresses[place];
-    const its = addresses[place] = known[i] === nic ? before!.addresses[i]! : addressesOf(nic);
-    usableIpv4 += its.usableIpv4 - (last?.usableIpv4 ?? 0);
-    usableIpv6 += its.usableIpv6 - (last?.usableIpv6 ?? 0);
+    const its = known[i] === nic ? before!.addresses[i]! : addressesOf(nic);
+    sorted.push(nic);
+    addresses.push(its);
+    usableIpv4 += its.usableIpv4;
+    usableIpv6 += its.usableIpv6;
   }
-  const loopback = textsOf(addresses, "loopback", delta);
-  const global = textsOf(addresses, "global", delta);
-  const localAddresses = localAddressesOf(addresses, loopback, global, delta?.before);
+  const loopback = collectTexts(addresses, "loopback");
+  const global = collectTexts(addresses, "global");
+  const localAddresses = localAddressesOf(addresses, loopback, global);
   const made = { record: null, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
-  const lists: Lists = { ...from, ...made, localAddresses, delta };
-  if (delta !== null) delta.before.delta = null; // otherwise each state would keep all previous ones alive
-  if (delta !== null && sorted.length >= MANY) return lists;
-  const record = recordOf(lists);
-  return delta !== null || Object.keys(record).length === sorted.length ? lists : null;
+  const lists: Lists = { ...from, ...made, localAddresses, delta: null };
+  return Object.keys(recordOf(lists)).length === sorted.length ? lists : null;
+}
+
+/** The lists after the interfaces at these places were replaced by others with the same names and indexes. */
+function replaceIn(before: Lists, given: readonly Interface[], places: readonly number[]): Lists {
+  const sorted = before.sorted.slice();
+  const addresses = before.addresses.slice();
+  let { usableIpv4, usableIpv6 } = before;
+  for (const place of places) {
+    const last = addresses[place]!;
+    const its = addresses[place] = addressesOf(sorted[place] = applyRules(given[place]!, before));
+    usableIpv4 += its.usableIpv4 - last.usableIpv4;
+    usableIpv6 += its.usableIpv6 - last.usableIpv6;
+  }
+  const loopback = replaceTexts(before, "loopback", addresses, places);
+  const global = replaceTexts(before, "global", addresses, places);
+  const localAddresses = localAddressesOf(addresses, loopback, global, before);
+  const made = { record: null, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
+  const lists = { ...before, given, ...made, localAddresses, delta: { before, places } };
+  before.delta = null; // otherwise each state would keep all previous ones alive
+  if (sorted.length < MANY) recordOf(lists);
+  return lists;
 }
 
 /** The record of interfaces by name. */
@@ -249,14 +257,14 @@ function recordOf(lists: Lists): State["interfaces"] {
 }
 
 /** The addresses of one scope as text. The previous ones are reused if few differ. */
-function textsOf(
-  addresses: readonly InterfaceAddresses[],
+function replaceTexts(
+  lists: Lists,
   scope: "loopback" | "global",
-  delta: Lists["delta"],
+  addresses: readonly InterfaceAddresses[],
+  places: readonly number[],
 ): Texts {
-  if (delta === null) return collectTexts(addresses, scope);
-  const { addresses: known, [scope]: before } = delta.before;
-  const changed = delta.places.filter((place) => {
+  const { addresses: known, [scope]: before } = lists;
+  const changed = places.filter((place) => {
     const from = known[place]![scope];
     const to = addresses[place]![scope];
     return from.length !== to.length || from.some((text, i) => text !== to[i]);
@@ -300,7 +308,7 @@ function localAddressesOf(
   addresses: readonly InterfaceAddresses[],
   loopback: Texts,
   global: Texts,
-  before: Lists | undefined,
+  before?: Lists,
 ): State["localAddresses"] {
   let regular = global.all;
   if (regular.length > 0 && loopback === before?.loopback && global === before.global) {

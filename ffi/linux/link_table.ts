@@ -1,6 +1,7 @@
 // A table of links and addresses that messages keep up to date, so that an event costs the same with 10
 // interfaces as with 10,000.
 import { compareBytes, formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
+import { REPLACED } from "../../state/interfaces.ts";
 import { assumeNormal, makeAddress } from "../../state/normalize.ts";
 import type { Address, Interface, InterfaceKind } from "../../state/types.ts";
 import { C } from "./constants.ts";
@@ -11,21 +12,16 @@ const PUBLISHED_FLAGS = C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC | C.IFA_F_DADFAIL
 
 const ADDRESSES_PER_STEP = 256;
 
-/**
- * An address of a link; its text is made when an interface is built. Removed entries keep their place until they are
- * half of the list: moving thousands for each removal takes as long as all the rest.
- */
+/** An address of a link; its text is made when an interface is built. */
 interface Entry {
   readonly message: AddressMessage;
   address: Address | null;
-  readonly isGone: boolean;
 }
 
 interface Row {
   link: LinkMessage | null;
   kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
-  gone: number; // how many of them are removed
   near: number; // where the next address is searched for first
   built: Interface | null; // as published; null if something that it shows has changed since
   place: number; // in the list of interfaces
@@ -111,12 +107,8 @@ export class LinkTable {
     const { at, known } = findEntry(row, message);
     if (known !== null && sameAddress(known.message, message)) return false;
     const live = this.#live === null ? null : this.#live.#find(message);
-    const entry = live && sameAddress(live.message, message)
-      ? live
-      : { message, address: null, isGone: false };
-    const isFree = row.entries[at]?.isGone === true;
-    if (isFree) row.gone--;
-    if (isFree || known !== null || at === row.entries.length) row.entries[at] = entry;
+    const entry = live && sameAddress(live.message, message) ? live : { message, address: null };
+    if (known !== null || at === row.entries.length) row.entries[at] = entry;
     else row.entries.splice(at, 0, entry);
     this.#change(row);
     return true;
@@ -132,8 +124,7 @@ export class LinkTable {
     if (row === undefined) return false;
     const { at, known } = findEntry(row, message);
     if (known === null) return false;
-    row.entries[at] = { message, address: null, isGone: true };
-    if (++row.gone * 2 > row.entries.length) dropGone(row);
+    row.entries.splice(at, 1);
     this.#change(row);
     return true;
   }
@@ -185,8 +176,8 @@ export class LinkTable {
 
   /** Whether the link has an address of the family: any, or this one. */
   hasAddress(index: number, family: Address["family"], ip: IpBytes | null = null): boolean {
-    for (const { isGone, message } of this.#rows.get(index)?.entries ?? []) {
-      if (isGone || message.family !== family) continue;
+    for (const { message } of this.#rows.get(index)?.entries ?? []) {
+      if (message.family !== family) continue;
       if (ip === null || compareBytes(message.local, ip) === 0) return true;
     }
     return false;
@@ -198,12 +189,18 @@ export class LinkTable {
     const known = this.#list;
     if (known !== null && this.#changed.length === 0) return known;
     const list = this.#list = known?.slice() ?? [];
-    for (const row of known === null ? this.#rows.values() : this.#changed) {
+    const places: number[] = [];
+    // Linux before 6.9 dumps links in another order
+    const all = () => [...this.#rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+    for (const row of known === null ? all() : this.#changed) {
       if (row.link === null) continue;
       if (known === null) row.place = list.length;
       list[row.place] = row.built ?? this.#buildInterface(row.link, row);
+      places.push(row.place);
     }
     this.#changed = [];
+    if (known !== null) REPLACED.delete(known);
+    REPLACED.set(list, { from: known, places: places.sort((a, b) => a - b) });
     return list;
   }
 
@@ -275,7 +272,6 @@ export class LinkTable {
 
   #buildInterface(link: LinkMessage, row: Row): Interface {
     const flags = steadyFlags(link);
-    dropGone(row);
     return row.built = assumeNormal({
       name: link.name,
       index: link.index,
@@ -292,7 +288,7 @@ export class LinkTable {
 
   #row(index: number): Row {
     const row: Row = this.#rows.get(index) ??
-      { link: null, kind: "unknown", entries: [], gone: 0, near: 0, built: null, place: 0 };
+      { link: null, kind: "unknown", entries: [], near: 0, built: null, place: 0 };
     this.#rows.set(index, row);
     return row;
   }
@@ -308,18 +304,13 @@ function findEntry(row: Row, message: AddressMessage): { at: number; known: Entr
     const order = compareKeys(entry.message, message);
     if (order === 0) {
       row.near = at + 1;
-      return { at, known: entry.isGone ? null : entry };
+      return { at, known: entry };
     }
     if (order < 0) low = at + 1;
     else high = at;
   }
   row.near = low + 1;
   return { at: low, known: null };
-}
-
-function dropGone(row: Row): void {
-  if (row.gone > 0) row.entries = row.entries.filter(({ isGone }) => !isGone);
-  row.gone = 0;
 }
 
 const NO_BYTES: IpBytes = [];

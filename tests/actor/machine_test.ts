@@ -61,6 +61,7 @@ Deno.test("step() arms one timer for a window, and again for the rest when that 
   machine.monotonic = 10;
   assertEquals(machine.feed(changed(1)), [{ kind: "arm", timer: "window", ms: 240 }]);
   assertEquals(machine.feed(changed(1)), []);
+  assertEquals(machine.model.causes, ["event"]); // once, however many events come in a storm
   machine.monotonic = 249.5;
   assertEquals(machine.feed({ kind: "timer", timer: "window" }), [
     { kind: "arm", timer: "window", ms: 0.5 },

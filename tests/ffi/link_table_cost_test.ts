@@ -141,41 +141,6 @@ Deno.test("LinkTable finds the place of an address among thousands by search", (
   assert(many! < 2 * few!, `${few} reads among 100, ${many} among 4,000`);
 });
 
-/** Counts the elements of lists that are moved or copied. */
-class Moves implements Disposable {
-  count = 0;
-  readonly #original = { filter: Array.prototype.filter, splice: Array.prototype.splice };
-
-  constructor() {
-    const add = (length: number): void => void (this.count += length);
-    for (const [name, method] of Object.entries(this.#original)) {
-      const counting = function (this: unknown[], ...args: never[]): unknown {
-        add(this.length);
-        return Reflect.apply(method, this, args);
-      };
-      Object.defineProperty(Array.prototype, name, { value: counting, configurable: true });
-    }
-  }
-
-  [Symbol.dispose](): void {
-    Object.assign(Array.prototype, this.#original);
-  }
-}
-
-Deno.test("LinkTable does not move thousands of addresses for each one that goes or comes back", () => {
-  const count = 2_000;
-  const table = new LinkTable();
-  table.setLink(link(2, "eth0"));
-  for (let n = 0; n < count; n++) table.setAddress(address(n));
-  using moves = new Moves();
-  for (let n = 0; n < count; n += 3) {
-    table.deleteAddress(address(n));
-    table.setAddress(address(n));
-  }
-  for (let n = 0; n < count; n++) table.deleteAddress(address(n));
-  assert(moves.count < 3 * count, `${moves.count} moves for ${count} addresses`);
-});
-
 Deno.test("LinkTable looks at one address for each that comes in order", () => {
   const reads = [100, 1_000].map((count) => {
     const tally = new Tally();

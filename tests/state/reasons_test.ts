@@ -46,6 +46,17 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
     ["192.0.2.1 is no longer usable on eth0", "192.0.2.9 is usable on eth0"],
   ],
   [
+    "one interface created again, while another comes",
+    state({ interfaces: [eth0] }),
+    state({
+      interfaces: [
+        { ...eth0, index: 7 },
+        nic("eth1", { index: 9, addresses: ["198.51.100.1/24"] }),
+      ],
+    }),
+    ["198.51.100.1 is usable on eth1", "eth0 changed index"],
+  ],
+  [
     "another index of the default interface",
     home,
     homeWith({ index: 7 }),
