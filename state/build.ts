@@ -141,8 +141,8 @@ function replacedIn(
   interfaces: readonly Interface[],
 ): { readonly given: readonly Interface[]; readonly places: readonly number[] } | null {
   if (interfaces.length !== known.length) return null;
-  const source = REPLACED.get(interfaces);
-  const where = interfaces === known ? [] : source?.from === known ? source.places : null;
+  const own = REPLACED.get(interfaces);
+  const where = interfaces === known ? [] : own?.from === known ? own.places : null;
   const places: number[] = [];
   let given: Interface[] | null = null;
   for (let n = 0; n < (where ?? known).length; n++) {
@@ -153,7 +153,7 @@ function replacedIn(
     if (nic.index !== last.index || nic.name !== last.name) return null;
     const normal = normalizeInterface(nic, last);
     if (normal === last) continue;
-    if (source === undefined) (given ??= known.slice())[i] = normal;
+    if (own === undefined) (given ??= known.slice())[i] = normal;
     places.push(i);
   }
   return { given: places.length === 0 ? known : given ?? interfaces, places };
