@@ -115,9 +115,10 @@ function nextLists(
   defaultRoute: DefaultRoutes,
   before: Lists | undefined,
 ): Lists {
-  const sorted = REPLACED.has(interfaces) ? interfaces : interfaces.toSorted(compareInterfaces);
-  const replaced = before && replacedIn(before.given, sorted);
-  const given = replaced?.given ?? normalizeAll(sorted, before?.given ?? []);
+  const sort = () => REPLACED.has(interfaces) ? interfaces : interfaces.toSorted(compareInterfaces);
+  const replaced = before &&
+    (replacedIn(before.given, interfaces) ?? replacedIn(before.given, sort()));
+  const given = replaced?.given ?? normalizeAll(sort(), before?.given ?? []);
   const isAlike = replaced?.places.every((i) =>
     isHardwareOrTunnel(given[i]!) === isHardwareOrTunnel(before!.given[i]!)
   );

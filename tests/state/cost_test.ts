@@ -6,7 +6,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
-import { givenInterfaces, REPLACED } from "../../state/interfaces.ts";
 import { isMajorChange, majorReasons } from "../../state/impact.ts";
 import { assumeNormal, makeAddress, normalizeInterface } from "../../state/normalize.ts";
 import type { Interface, State } from "../../state/types.ts";
@@ -25,10 +24,7 @@ const others = Array.from({ length: OTHERS }, (_, i) => {
   return assumeNormal(tally.of(veth)); // the proxy is another object
 });
 
-/** Builds a state from a list of the source's own, of which only eth0 differs from the list before. */
 function build(interfaces: readonly Interface[], previous: State | null, metric = 100): State {
-  const from = previous && givenInterfaces(previous);
-  REPLACED.set(interfaces, { from: from?.length === interfaces.length ? from : null, places: [0] });
   const given = reading({ interfaces, ipv4: route("eth0", { metric }) });
   return buildState(given, null, previous);
 }
@@ -37,7 +33,7 @@ const STATE = build([ETH0, ...others], null);
 
 Deno.test("buildState() looks at no other interface if nothing but a default route changed", () => {
   const reads = tally.during(() => {
-    const next = build(givenInterfaces(STATE), STATE, 200);
+    const next = build([ETH0, ...others], STATE, 200);
     assertEquals(diffStates(STATE, next).map(({ kind }) => kind), ["default-route-changed"]);
     isMajorChange(STATE, next);
   });
