@@ -204,8 +204,8 @@ function isOneDefault(low: Found | null, high: Found | null): boolean {
 }
 
 /** With several hops the plain answer is one of them at random, so ask for the one that is reported. */
-function sourceQuery({ hops, probe }: Found): Uint8Array {
-  if (hops.length === 1) return probe.plain;
+function sourceQuery({ hops, probe, route }: Found): Uint8Array {
+  if (route.nexthops.length < 2) return probe.plain;
   return encodeRouteQuery(probe.destination, { fibMatch: false, outInterface: hops[0]!.index });
 }
 

@@ -182,6 +182,14 @@ const ROWS: Row[] = [
     ipv4: route("wlan0"),
   },
   {
+    name: "the source of the only hop with carrier, although the kernel may send through another",
+    routes: [{
+      to: ALL4,
+      hops: [{ dev: 2, carrier: false, source: "192.0.2.9" }, { dev: 3, source: "198.51.100.9" }],
+    }],
+    ipv4: route("wlan0", { source: "198.51.100.9" }),
+  },
+  {
     name: "the lowest hop when none has carrier",
     routes: [{ to: ALL4, hops: [{ dev: 2, carrier: false }, { dev: 3, carrier: false }] }],
     ipv4: route("eth0"),

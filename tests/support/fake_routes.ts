@@ -17,7 +17,7 @@ export interface FakeRoute {
   /** The next hop, of either family. */
   via?: string;
   /** Several next hops instead. */
-  hops?: { dev: number; via?: string; dead?: boolean; carrier?: boolean }[];
+  hops?: { dev: number; via?: string; dead?: boolean; carrier?: boolean; source?: string }[];
   /** RTN_*; 1 (unicast) if left out. The kernel answers a query with an error if the type is 6 or above. */
   type?: number;
   /** A nexthop object with these hops: the match names it and no hop (nexthop_compat_mode=0). */
@@ -85,10 +85,18 @@ export class FakeRoutes {
     if (object !== null && fibMatch && route.compat !== true) {
       return { ...this.#bare(address, length, route), nexthopId: object };
     }
-    const [picked] = object === null ? [] : hops;
-    if (picked !== undefined && !fibMatch) {
-      const { gateway, outInterface } = picked;
-      return { ...this.#bare(address, address.length * 8, route), gateway, outInterface };
+    // the kernel also picks hops without carrier (ignore_routes_with_linkdown is off)
+    const picked = (route.hops ?? []).findIndex((hop) =>
+      !hop.dead && (dev === null || hop.dev === dev)
+    );
+    if (picked >= 0 && !fibMatch) {
+      const { source = route.source } = route.hops![picked]!;
+      const { gateway, outInterface } = hops[picked]!;
+      return {
+        ...this.#bare(address, address.length * 8, { ...route, source }),
+        gateway,
+        outInterface,
+      };
     }
     return {
       family: address.length === 4 ? 2 : 10,
@@ -106,7 +114,11 @@ export class FakeRoutes {
   }
 
   /** An answer that names no hop. */
-  #bare(address: IpBytes, length: number, { metric, source }: FakeRoute): RouteMessage {
+  #bare(
+    address: IpBytes,
+    length: number,
+    { metric, source }: { metric?: number | undefined; source?: string | undefined },
+  ): RouteMessage {
     return {
       family: address.length === 4 ? 2 : 10,
       destinationLength: length,

@@ -189,7 +189,10 @@ function lookUpInTable(
     if (REJECTING.includes(route.type)) return "rejected";
     if (route.type === NOTHING) return null;
     const alive = (route.nexthops ?? [route]).filter(({ flags }) => !flags.includes("dead"));
-    if (alive.length > 0) return { route, length, hops: hopsOf(alive, links) };
+    // the kernel keeps the hops without carrier, but only the others lead out
+    const carried = alive.filter(({ flags }) => !flags.includes("linkdown"));
+    const hops = hopsOf(carried.length > 0 ? carried : alive, links);
+    if (alive.length > 0) return { route, length, hops };
   }
   return null;
 }
