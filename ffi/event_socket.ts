@@ -129,18 +129,11 @@ export class Canary {
     this.#send = send;
   }
 
-  /** Sends a question. Resolves to true when it is answered, to false when the signal aborts. */
-  async probe(signal: AbortSignal): Promise<boolean> {
-    const answer = this.#answer = Promise.withResolvers<boolean>();
-    const onAbort = (): void => answer.resolve(false);
-    signal.addEventListener("abort", onAbort);
-    try {
-      this.#sequence = this.#send();
-      return !signal.aborted && await answer.promise;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      if (this.#answer === answer) this.settle(false);
-    }
+  /** Sends a question. Resolves to true when it is answered; until then, only `settle()` ends it. */
+  async probe(): Promise<boolean> {
+    this.#sequence = this.#send();
+    this.#answer = Promise.withResolvers();
+    return await this.#answer.promise;
   }
 
   /**
@@ -149,7 +142,7 @@ export class Canary {
    */
   answered(sequence: number, throughPoll: boolean): void {
     if (this.#answer === null || sequence !== this.#sequence) return;
-    if (throughPoll) this.#answer.resolve(true);
+    if (throughPoll) this.settle(true);
     else this.resend();
   }
 

@@ -206,7 +206,7 @@ export class PollLoop {
     this.#leaving = null;
 
     this.#afterPoll();
-    await (count > 0 ? this.#deliver(set, waiting) : grace());
+    if (count > 0) await this.#deliver(set, waiting);
     if (this.timers.nextAt <= performance.now()) {
       this.timers.fire();
       await grace();

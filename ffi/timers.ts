@@ -69,18 +69,20 @@ export class PollTimers implements Clock {
 
   /** When the next timer is due, on the monotonic clock; Infinity if there is none. */
   get nextAt(): number {
-    let next = Infinity;
-    for (const { at } of this.#entries) if (at < next) next = at;
+    return this.#next?.at ?? Infinity;
+  }
+
+  get #next(): Entry | null {
+    let next: Entry | null = null;
+    for (const entry of this.#entries) if (next === null || entry.at < next.at) next = entry;
     return next;
   }
 
   fire(): void {
     const now = performance.now();
-    const due = Array.from(this.#entries).filter(({ at }) => at <= now);
-    due.sort((a, b) => a.at - b.at).length = Math.min(due.length, MAX_AT_ONCE);
-    for (const entry of due) {
-      if (!this.#entries.has(entry) || entry.at > now) continue; // cancelled or set again by an earlier call
-      if (performance.now() - now > SLICE_MS) return;
+    for (let called = 0; called < MAX_AT_ONCE && performance.now() - now <= SLICE_MS; called++) {
+      const entry = this.#next;
+      if (entry === null || entry.at > now) return;
       if (entry.everyMs === null) this.#entries.delete(entry);
       else entry.at = now + entry.everyMs;
       try {

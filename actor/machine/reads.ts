@@ -135,8 +135,12 @@ function viewFrom(model: Readonly<Model>): number {
 }
 
 function addCauses(draft: Draft, causes: readonly Cause[]): void {
-  if (causes.every((cause) => draft.causes.includes(cause))) return;
-  draft.causes = draft.causes.concat(causes);
+  draft.causes = union(draft.causes, causes);
+}
+
+function union(some: readonly Cause[], more: readonly Cause[]): readonly Cause[] {
+  const added = more.filter((cause) => !some.includes(cause));
+  return added.length === 0 ? some : some.concat(added);
 }
 
 /** Settles every `refresh()` call that waits for a publication, and clears the causes. */
@@ -154,11 +158,11 @@ function settle(draft: Draft, tokens: readonly number[]): void {
 export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
   const { causes = [], tokens = [], base = null, check = false } = wanted;
   const next = draft.nextRead;
-  draft.nextRead = {
-    causes: [...new Set([...next?.causes ?? [], ...causes])],
-    tokens: [...next?.tokens ?? [], ...tokens],
-    base: Math.max(next?.base ?? 0, base ?? 0) || null,
-    check: check || next?.check === true,
+  draft.nextRead = next === null ? { causes, tokens, base, check } : {
+    causes: union(next.causes, causes),
+    tokens: next.tokens.concat(tokens),
+    base: Math.max(next.base ?? 0, base ?? 0) || null,
+    check: check || next.check,
   };
   beginNextRead(draft);
 }

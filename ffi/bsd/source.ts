@@ -151,8 +151,8 @@ class BsdSubscription implements Subscription {
   }
 
   /** Asks for a route. Every routing socket receives the answer, including ours unless it is deaf. */
-  async probe(signal: AbortSignal): Promise<boolean> {
-    return this.#disposed === null && await this.#canary.probe(signal);
+  async probe(): Promise<boolean> {
+    return this.#disposed === null && await this.#canary.probe();
   }
 
   ref(): void {

@@ -31,7 +31,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   pauseMs = Infinity;
   #lastWakeUp = -Infinity;
   readonly #syscalls: Syscalls;
-  readonly #cookie: string;
+  readonly #cookie: bigint;
   readonly #memberships: string;
   #drops: number;
   #sequence = 0;
@@ -118,9 +118,9 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 
   #listMemberships(): string {
-    const bytes = new Uint8Array(16); // all zero if the kernel refuses
-    this.#syscalls.getOption(this.descriptor, C.SOL_NETLINK, C.NETLINK_LIST_MEMBERSHIPS, bytes);
-    return bytes.join();
+    const words = new Uint32Array(4); // all zero if the kernel refuses
+    this.#syscalls.getOption(this.descriptor, C.SOL_NETLINK, C.NETLINK_LIST_MEMBERSHIPS, words);
+    return words.join();
   }
 }
 

@@ -26,7 +26,7 @@ const DUMP_BATCH = 1;
 export class RequestSocket {
   readonly #syscalls: Syscalls;
   readonly #socket: number;
-  readonly #cookie: string;
+  readonly #cookie: bigint;
   isWaiting = false; // answers may still arrive, because a request failed half-way
   #sequence = 0;
 

@@ -151,9 +151,9 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#post(CHANGED);
   }
 
-  async probe(signal: AbortSignal): Promise<boolean> {
+  async probe(): Promise<boolean> {
     if (this.#disposed !== null || !this.port.hasMemberships()) return false;
-    return this.#socket.isFlooded || await this.#canary.probe(signal);
+    return this.#socket.isFlooded || await this.#canary.probe();
   }
 
   ref(): void {

@@ -193,10 +193,10 @@ export class Syscalls {
   }
 
   /** Identifies a socket: other code of the program may close a descriptor, and its number passes to another file. */
-  cookie(socket: number): string {
-    const bytes = new Uint8Array(8); // all zero if the kernel refuses
-    this.getOption(socket, C.SOL_SOCKET, C.SO_COOKIE, bytes);
-    return bytes.join();
+  cookie(socket: number): bigint {
+    const value = new BigUint64Array(1); // 0 if the kernel refuses
+    this.getOption(socket, C.SOL_SOCKET, C.SO_COOKIE, value);
+    return value[0]!;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */

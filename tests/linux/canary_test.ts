@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
@@ -73,15 +74,9 @@ async function probe(
   ms: number,
   meanwhile: () => void = () => {},
 ): Promise<boolean> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), scaled(ms));
-  const heard = subscription.probe(limit.signal);
+  const heard = subscription.probe();
   meanwhile();
-  try {
-    return await heard;
-  } finally {
-    clearTimeout(timer);
-  }
+  return await deadline(heard, scaled(ms)).catch(() => false);
 }
 
 namespaceTest(
@@ -158,11 +153,11 @@ namespaceTest(
   () =>
     withSubscription(async (subscription, kernel) => {
       kernel.hold();
-      const heard = subscription.probe(new AbortController().signal);
+      const heard = subscription.probe();
       const disposing = subscription[Symbol.asyncDispose]();
       assertEquals(await heard, false);
       kernel.release();
       await disposing;
-      assertEquals(await subscription.probe(new AbortController().signal), false);
+      assertEquals(await subscription.probe(), false);
     }),
 );

@@ -110,7 +110,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   isFromKernel = (i: number) => this.#received[i]!.fromKernel;
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
     into.byteLength;
-  cookie = () => "";
+  cookie = () => 0n;
   drops = () => this.dropped;
   fill = () => (this.fillsAsked++, this.bufferFill);
   takeError = () => 0;
