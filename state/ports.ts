@@ -77,7 +77,7 @@ export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent
   /** Replaces the table with that of a full read. */
   adopt(reading: Reading): void;
   /**
-   * Sends a canary: does the socket still receive?
+   * Sends a canary: does the socket still receive? After the signal aborts, nobody waits for the answer.
    *
    * @returns True if it does, or if there is no way to find out.
    */
