@@ -38,8 +38,14 @@ if (import.meta.main) {
     if (options === null) console.log(HELP.trimEnd());
     else await serve(options.hostname, options.port);
   } catch (error) {
-    LOGGER.error(error instanceof Error ? error.message : String(error));
-    Deno.exit(error instanceof TypeError ? 2 : 1);
+    const isUsage = error instanceof TypeError;
+    const message = error instanceof Error ? error.message : String(error);
+    const advice = error instanceof Deno.errors.AddrInUse
+      ? ": choose another port with --port"
+      : "";
+    LOGGER.error(message.replaceAll("\n", " ") + advice);
+    if (isUsage) console.error("Run with --help to list the options");
+    Deno.exit(isUsage ? 2 : 1);
   }
 }
 
@@ -68,7 +74,10 @@ async function serve(hostname: string, port: number): Promise<void> {
     port,
     onListen: ({ port }) => {
       const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-      console.log(`Open http://${host}:${port}/ in a browser. Ctrl-C stops the program.`);
+      const where = hostname === "0.0.0.0" || hostname === "::"
+        ? `Open port ${port} of any address of this machine`
+        : `Open http://${host}:${port}/`;
+      console.log(`${where} in a browser. Ctrl-C stops the program.`);
     },
   }, (request) => dashboard.handle(request));
   await Promise.race([interrupted(), monitor.closed]);

@@ -12,6 +12,7 @@ import { delay } from "@std/async/delay";
 
 const [url, seconds = "5"] = Deno.args;
 if (url === undefined) throw new TypeError("The URL of a server is missing");
+if (!(Number(seconds) > 0)) throw new TypeError(`Not a number of seconds: ${seconds}`);
 
 await using monitor = await NetworkMonitor.open();
 await using survivor = createFetch(monitor, { waitUntilOnline: true });

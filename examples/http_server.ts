@@ -1,6 +1,6 @@
 /**
- * An HTTP server that logs the address under which others in the LAN reach it, also after that changes. While a VPN
- * is the default route, that is the tunnel's address.
+ * An HTTP server that logs the address at which others on the LAN reach it, and the new one when it changes. While a
+ * VPN is the default route, that is the tunnel's address.
  *
  * `deno run --allow-ffi --allow-net examples/http_server.ts 8000`
  *

@@ -1,6 +1,6 @@
 /**
- * Announces a host name by mDNS (RFC 6762) on each interface, again when an address appears, and joins and leaves
- * the multicast group with the addresses: a membership ends with its interface, without notice.
+ * Announces a host name by mDNS (RFC 6762) on each interface. When an address appears, it joins the multicast group
+ * there and announces; when the address goes, it leaves: a membership ends with its interface, without notice.
  *
  * `deno run --allow-ffi --allow-net --unstable-net examples/mdns_announce.ts printer`
  *

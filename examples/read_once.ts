@@ -10,7 +10,9 @@ import { readNetworkState, usableAddresses } from "@netwatch/netwatch";
 const state = await readNetworkState();
 
 for (const [family, route] of Object.entries(state.defaultRoute)) {
-  console.log(`Default ${family}:`, route?.interface ?? "none", "via", route?.gateway ?? "none");
+  const gateway = route?.gateway ? ` via ${route.gateway}` : "";
+  const name = route?.interface ?? (state.knows.routes ? "none" : "unknown");
+  console.log(`Default ${family}: ${name}${gateway}`);
 }
 for (const { cidr, temporary } of usableAddresses(state)) {
   console.log(cidr, temporary ? "(temporary: a peer should not store it)" : "");

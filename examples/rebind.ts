@@ -34,9 +34,9 @@ function update(state: State): void {
     const next = bind(state);
     binding?.socket.close();
     binding = next;
-  } catch {
-    timer = setTimeout(update, RETRY_MS, state);
-    return;
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof Deno.errors.NotCapable) throw error;
+    return void (timer = setTimeout(update, RETRY_MS, state));
   }
   port = binding?.local.port ?? port;
   console.log(binding ? `Bound to ${binding.local.hostname} port ${port}` : "No address");

@@ -80,7 +80,9 @@ async function openMonitor({ monitor, output }: WatchOptions): Promise<NetworkMo
   try {
     return await NetworkMonitor.open({ ...monitor, logger: output === "live" ? SILENT : LOGGER });
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(error.message, { cause: error });
+    if (error instanceof TypeError) {
+      throw new UsageError(error.message.replace("option libc", "option --libc"), { cause: error });
+    }
     throw error;
   }
 }
@@ -94,12 +96,14 @@ async function show(
 ): Promise<void> {
   await using screen = options.output === "live" ? new LiveScreen(monitor, output, view) : null;
   let previous: State | null = null;
+  let hasPrinted = false; // with --json=changes the first snapshot prints nothing
   for await (const snapshot of monitor.snapshots(options.subscription)) {
     if (screen !== null) await screen.show(snapshot);
     else {
       const text = format(snapshot, previous, monitor.health, options, view);
-      const waits = previous === null && text !== "" && !options.once && !output.isTerminal;
+      const waits = !hasPrinted && text !== "" && !options.once && !output.isTerminal;
       await (waits ? output.writeFirst(text) : output.write(text));
+      hasPrinted ||= text !== "";
     }
     if (options.once) break;
     previous = snapshot.state;

@@ -93,7 +93,7 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /** By name, without a prototype. The order means nothing: sort by index. A record of 256 or more is made when read. */
+  /** By name, without a prototype. The order means nothing: sort by index. From 256 on it is built on first access. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
 import { Dashboard } from "../examples/dashboard/server.ts";
+import { createView } from "../examples/dashboard/view.ts";
 import { NetworkMonitor } from "../mod.ts";
 
 const ETH0 = scriptedInterface("eth0", ["192.0.2.7/24"]);
@@ -204,4 +205,18 @@ Deno.test("the dashboard's events end when the monitor is closed", async () => {
   const next = messages.next();
   await served.close();
   assertEquals(await next, null);
+});
+
+Deno.test("the dashboard does not show what the source cannot know", async () => {
+  const knows = { links: false, addressFlags: false, routes: false };
+  const source = new ScriptedSource({ interfaces: [{ ...ETH0, index: 0, mtu: 0 }], knows });
+  await using monitor = await NetworkMonitor.open({ source, clock: new ManualClock() });
+  const { online, summary, routes, interfaces: [card] } = createView(monitor);
+  assertEquals({ online, summary, routes }, {
+    online: "Unknown",
+    summary: "The default routes are unknown",
+    routes: [["IPv4", "unknown"], ["IPv6", "unknown"]],
+  });
+  assertEquals(card?.badges, []);
+  assertEquals(card?.rows, [["Kind", "ethernet"]]);
 });

@@ -174,6 +174,11 @@ Deno.test("formatTable() shows what the source does not know as unknown, and why
   );
 });
 
+Deno.test("formatTable() says so if no interface is to be shown", () => {
+  const table = formatTable(snapshot(HOME), LIVE, view(null, { shows: () => false }));
+  assertMatch(table, /ADDRESSES\n {2}no such interface\n\n/);
+});
+
 Deno.test("formatTable() pads cells before it adds colours", () => {
   const painted = formatTable(snapshot(STATE), LIVE, view(null, { style: createStyle(true) }));
   // deno-lint-ignore no-control-regex -- ANSI escape sequences

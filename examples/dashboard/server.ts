@@ -91,7 +91,12 @@ export class Dashboard {
    */
   handle(request: Request): Response {
     const { method, url, headers } = request;
-    if (!isTrusted(headers, this.#hostname)) return refuse(403, "Forbidden");
+    if (!isTrusted(headers, this.#hostname)) {
+      return refuse(
+        403,
+        "Forbidden: open this page by an address of the machine, or start it with --hostname NAME",
+      );
+    }
     const { pathname } = new URL(url);
     if (pathname !== "/" && pathname !== "/events") return refuse(404, "Not found");
     if (method !== "GET" && method !== "HEAD") return refuse(405, "Method not allowed");

@@ -59,7 +59,9 @@ export function createView({ current, health, metrics }: NetworkMonitor): View {
     online: state.online === "unknown" ? "Unknown" : state.online ? "Online" : "Offline",
     summary: summaryOf(state),
     at: current.at,
-    routes: [["IPv4", routeText(ipv4)], ["IPv6", routeText(ipv6)]],
+    routes: state.knows.routes
+      ? [["IPv4", routeText(ipv4)], ["IPv6", routeText(ipv6)]]
+      : [["IPv4", "unknown"], ["IPv6", "unknown"]],
     interfaces: cards.slice(0, INTERFACES_MAX).map((nic) => cardOf(nic, state)),
     interfacesLeftOut: Math.max(0, cards.length - INTERFACES_MAX),
     health: [
@@ -77,6 +79,7 @@ export function createView({ current, health, metrics }: NetworkMonitor): View {
 
 function summaryOf(state: State): string {
   const name = state.defaultRouteInterface;
+  if (!state.knows.routes) return "The default routes are unknown";
   if (name === null) return "No default route";
   if (state.online === false) {
     return `The default route leads through ${escapeText(name)}, which cannot be used`;
@@ -89,8 +92,10 @@ function summaryOf(state: State): string {
 }
 
 function cardOf(nic: Interface, state: State): Card {
-  const { ipv4, ipv6 } = state.defaultRoute;
-  const badges = [nic.up ? "up" : "down", nic.running ? "carrier" : "no carrier"];
+  const { defaultRoute: { ipv4, ipv6 }, knows } = state;
+  const badges = knows.links
+    ? [nic.up ? "up" : "down", nic.running ? "carrier" : "no carrier"]
+    : [];
   if (ipv4?.interface === nic.name) badges.push("IPv4 default");
   if (ipv6?.interface === nic.name) badges.push("IPv6 default");
   const addresses = nic.addresses.slice(0, ADDRESSES_MAX).map(addressText);
@@ -102,8 +107,8 @@ function cardOf(nic: Interface, state: State): Card {
     addresses: more > 0 ? [...addresses, `and ${more} more`] : addresses,
     rows: [
       ["Kind", nic.kind],
-      ["Index", String(nic.index)],
-      ["MTU", String(nic.mtu)],
+      ...rowsIf("Index", knows.links ? String(nic.index) : null),
+      ...rowsIf("MTU", knows.links ? String(nic.mtu) : null),
       ...rowsIf("MAC", nic.mac),
     ],
   };

@@ -13,6 +13,7 @@ export const HELP = `Shows this machine's network, then prints each change as it
 Usage: deno run --allow-ffi examples/watch.ts [options] [INTERFACE...]
 
 INTERFACE: show only interfaces of that name; * stands for any characters.
+Not with --json, whose states have all interfaces.
 
 Output:
   --once           show the network and exit

@@ -62,8 +62,10 @@ export class LiveScreen implements AsyncDisposable {
       linesOf(formatNews(snapshot, previous, this.#view))
     );
     const lines = screenLines(table, news, this.#output.size?.rows ?? ROWS);
-    const screen = lines.map((line) => line + CLEAR_LINE).join("\r\n");
-    await this.#output.write(HOME + screen + CLEAR_BELOW);
+    // cleared first: after a line that fills the terminal the cursor is still on its last character
+    const last = lines.length - 1;
+    const screen = lines.map((line, i) => (i < last ? CLEAR_LINE : CLEAR_BELOW) + line);
+    await this.#output.write(HOME + screen.join("\r\n"));
   };
 }
 

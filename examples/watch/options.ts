@@ -49,6 +49,14 @@ export function parseOptions(args: readonly string[]): WatchOptions {
   if (live && (json || changes || once)) {
     throw new UsageError("The option --live cannot be combined with --json or --once");
   }
+  if (once && changes) {
+    throw new UsageError("The option --once prints a state, and --json=changes none: use --json");
+  }
+  if (json && !changes && positionals.length > 0) {
+    throw new UsageError(
+      "A state of --json has all interfaces: use --json=changes, or select with jq",
+    );
+  }
   const monitor: MonitorOptions = { source: values.polling ? "polling" : "auto" };
   const subscription: SnapshotOptions = { majorOnly: values.major ?? false };
   if (values.interval === "Infinity") monitor.reconcileIntervalMs = Infinity;
@@ -74,6 +82,8 @@ export function parseOptions(args: readonly string[]): WatchOptions {
 
 function parse(args: readonly string[]) {
   try {
+    const other = args.find((arg) => arg.startsWith("--json=") && arg !== "--json=changes");
+    if (other !== undefined) throw new Error(`Use --json or --json=changes, not '${other}'`);
     return parseArgs({
       // an option of parseArgs() either has a value or has none
       args: args.map((arg) => arg === "--json=changes" ? "--json-changes" : arg),
@@ -98,7 +108,9 @@ function parse(args: readonly string[]) {
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(reason.replaceAll("\n", " "), { cause: error });
+    throw new UsageError(reason.split(". To specify a positional")[0]!.replaceAll("\n", " "), {
+      cause: error,
+    });
   }
 }
 

@@ -42,6 +42,7 @@ export function formatTable({ at, state }: Snapshot, health: Health, view: View)
     ...wrap(headline(state, style), columns, GAP.length),
     "",
     ...layOut(rows, columns),
+    ...nics.length === 0 ? [`${GAP}no such interface`] : [],
     "",
     ...summaryOf(state, health, view.dateTime(at), view),
   ];

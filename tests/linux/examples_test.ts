@@ -79,8 +79,23 @@ namespaceTest(
     const once = await runDenoOk(["run", "--allow-ffi", "examples/read_once.ts"]);
     assertMatch(once.stdout, /^Default ipv4: eth0 via 192\.168\.1\.1\n/);
     assertMatch(once.stdout, /^192\.168\.1\.7\/24/m);
+    const polled = ["run", "--no-prompt", "--allow-sys=networkInterfaces", "examples/read_once.ts"];
+    assertMatch((await runDenoOk(polled)).stdout, /^Default ipv4: unknown\n/);
   },
 );
+
+namespaceTest(import.meta.url, "rebind and fetch_loop end if they cannot work", async () => {
+  await addNetwork();
+  const failure = async (...args: string[]) => {
+    const { code, stderr } = await runDeno(["run", "--no-prompt", "--allow-ffi", ...args]);
+    assertEquals(code, 1);
+    return stderr;
+  };
+  assertMatch(await failure("--unstable-net", "examples/rebind.ts"), /--allow-net/);
+  assertMatch(await failure("--allow-net", "examples/rebind.ts"), /listenDatagram/);
+  const pause = await failure("--allow-net", "examples/fetch_loop.ts", "http://192.0.2.1/", "5s");
+  assertMatch(pause, /Not a number of seconds: 5s/);
+});
 
 namespaceTest(import.meta.url, "rebind follows a DHCP change and leaves docker0", async () => {
   await addNetwork();

@@ -143,6 +143,20 @@ namespaceTest(
   },
 );
 
+namespaceTest(import.meta.url, "watch --json=changes | head -1 ends with a change", async () => {
+  await ip("link set lo up"); // nothing else changes later, as duplicate address detection would
+  for (let tries = 1;; tries++) { // it gives its reader a few milliseconds to exit
+    await using program = watch("--json=changes", "--stats");
+    await delay(scaled(1_000)); // it prints nothing when it is ready
+    await ip(`addr add 192.0.2.${tries}/32 dev lo`);
+    await program.until(/\n/);
+    await program.closeStdout();
+    const { code } = await program.end();
+    if (code === 0) return;
+    assert(tries < 4, "it waits for another change");
+  }
+});
+
 namespaceTest(
   import.meta.url,
   "a second Ctrl-C kills a watch whose output nobody reads",
