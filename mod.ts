@@ -252,7 +252,7 @@ export class NetworkMonitor extends EventTarget
     this.#runner.setPersistent(true);
   }
 
-  /** Lets the process end while the monitor is open, even in a loop over its snapshots. */
+  /** Lets the process end while the monitor is open, but for a loop over its snapshots at the top level of a module. */
   unref(): void {
     this.#runner.setPersistent(false);
   }
@@ -298,7 +298,7 @@ export function watchNetwork(
   const open = async (): Promise<ReaderContext> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
-    runner = await openRunner({ ...options, signal });
+    runner = await openRunner(options, signal);
     return { broadcast: runner.broadcast, options: subscription };
   };
   const opening = open();
@@ -309,8 +309,9 @@ export function watchNetwork(
   });
 }
 
-async function openRunner(options?: MonitorOptions): Promise<Runner> {
-  const resolved = resolveMonitorOptions(options);
+async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promise<Runner> {
+  const given = resolveMonitorOptions(options);
+  const resolved = { ...given, signal: signal ?? given.signal };
   resolved.signal?.throwIfAborted();
   const opened = await openSource({
     ...resolved,
@@ -367,5 +368,5 @@ async function readWithLimit(source: NetworkSource, signal: AbortSignal | null):
   const limit = AbortSignal.timeout(READ_LIMIT_MS);
   const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
   ends.throwIfAborted();
-  return await abortable(source.read(ends), ends);
+  return await abortable(Promise.resolve(source.read(ends)), ends);
 }

@@ -105,7 +105,7 @@ export class Broadcast {
   introduction(): Snapshot {
     const { snapshot } = this.newest;
     if (snapshot.changes.length === 0 && !snapshot.major) return snapshot;
-    return makeSnapshot({ ...snapshot, changes: freezeList([]), reasons: freezeList([]) });
+    return makeSnapshot({ ...snapshot, changes: [], reasons: freezeList([]) });
   }
 
   /** The newest snapshot for a reader that got this one last; null if nothing differs. */
@@ -150,7 +150,7 @@ function makeSnapshot(
     at,
     cause: causes[0] as Cause,
     causes: Object.freeze(causes),
-    changes,
+    changes: Object.freeze(changes),
     major: reasons.length > 0,
     reasons,
     state,

@@ -92,7 +92,7 @@ export class Runner {
 
   /** Requests a full read that begins after this call; resolves with the snapshot that shows it. */
   refresh(): Promise<Snapshot> {
-    if (this.broadcast.closed) return Promise.reject(new MonitorClosedError());
+    if (this.broadcast.closed) return this.broadcast.waitFor(() => true, null); // rejects
     const token = ++this.#lastToken;
     const refresh = Promise.withResolvers<Snapshot>();
     this.#refreshes.set(token, refresh);

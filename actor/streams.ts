@@ -10,6 +10,9 @@ export interface ReaderContext {
   readonly options: ResolvedSnapshotOptions;
 }
 
+/** Those of which the program may hold nothing but the promise `closed` of a stream's reader. */
+const pinned = new Set<SnapshotReader>();
+
 interface Sink {
   readonly deliver: (snapshot: Snapshot) => void; // settles the pending read
   readonly end: () => void; // ends the pending read and all later ones
@@ -64,6 +67,7 @@ export class SnapshotReader {
   /** Ends without calling the sink. */
   stop(): void {
     this.ended = true;
+    pinned.delete(this);
     this.forgetRead();
     this.#remove();
   }
@@ -236,6 +240,11 @@ function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): vo
         if (held) reader.forgetRead();
         held = false; // a second call must not void the read of the next reader
       };
+      const closed = (): unknown => {
+        if (!reader.ended) pinned.add(reader);
+        return Reflect.get(ReadableStreamDefaultReader.prototype, "closed", taken);
+      };
+      Object.defineProperty(taken, "closed", { get: closed });
       return Object.defineProperty(taken, "releaseLock", { value: release });
     };
     Object.defineProperty(stream, name, { value });

@@ -147,6 +147,20 @@ Deno.test("await using closes a NetworkMonitor, and its health is closed", async
   assertEquals(closed.monitor.current.state.localAddresses.regular, ["192.0.2.7"]);
 });
 
+Deno.test("watchNetwork() takes inherited options, as open() does", async () => {
+  const options = Object.create(scripted());
+  const reader = watchNetwork(options).getReader();
+  assertEquals((await reader.read()).value?.state.localAddresses.regular, ["192.0.2.7"]);
+  await reader.cancel();
+});
+
+Deno.test("readNetworkState() takes what the read of a source returns, a promise or not", async () => {
+  const { source } = scripted();
+  const reading = await source.read(new AbortController().signal);
+  source.read = () => reading as never;
+  assertEquals((await readNetworkState({ source })).localAddresses.regular, ["192.0.2.7"]);
+});
+
 Deno.test("readNetworkState() reads once and subscribes to nothing", async () => {
   const { source } = scripted();
   const state = await readNetworkState({ source });

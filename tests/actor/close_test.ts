@@ -43,6 +43,8 @@ Deno.test("close() rejects pending refresh() and waitFor(), and those that come 
   await Promise.all(pending);
   await assertRejects(() => it.monitor.refresh(), MonitorClosedError);
   await assertRejects(() => it.monitor.waitFor(() => true), MonitorClosedError);
+  void it.monitor.refresh(); // a caller that ignores the promise gets no unhandled rejection
+  void it.monitor.waitFor(() => true);
   it.source.releaseReads();
   await assertClosed(it);
 });

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
 import { addresses, eth0, nic, type OpenSetting, record, setUp, START } from "./support.ts";
+import { assertDeepFrozen } from "../support/frozen.ts";
 
 /** eth0 gets another address. */
 function change({ source }: OpenSetting, n: number): void {
@@ -153,6 +154,7 @@ for (const field of ["tentative", "duplicated", "deprecated", "temporary", "perm
 
 Deno.test("Monitor delivers deeply frozen snapshots that survive JSON and structuredClone", async () => {
   await using it = await setUp();
+  assertDeepFrozen(it.monitor.current);
   it.source.set({
     interfaces: [eth0("192.0.2.2/24"), nic("veth1", "fe80::1/64")],
     defaultRoute: { ipv4: scriptedRoute("eth0", "192.0.2.254"), ipv6: null },
@@ -160,7 +162,7 @@ Deno.test("Monitor delivers deeply frozen snapshots that survive JSON and struct
   it.source.announce();
   await it.clock.settle();
   const snapshot = it.monitor.current;
-  assertFrozen(snapshot);
+  assertDeepFrozen(snapshot);
   assertEquals(structuredClone(snapshot).changes, [...snapshot.changes]);
   assertEquals(JSON.parse(JSON.stringify(snapshot)).sequence, 2);
   assertEquals(Object.getPrototypeOf(snapshot.state.interfaces), null);
@@ -208,12 +210,6 @@ Deno.test("Monitor reads at the end of the window if the source keeps no table",
   assertEquals(addresses(it.monitor.current), ["198.51.100.30"]);
   assertEquals(seen.slice(1).map((s) => s.causes), [["event"], ["event"], ["event"]]);
 });
-
-function assertFrozen(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  assert(Object.isFrozen(value));
-  for (const item of Object.values(value)) assertFrozen(item);
-}
 
 Deno.test("the read of a tick that covers an event may take longer than the interval", async () => {
   await using it = await setUp({

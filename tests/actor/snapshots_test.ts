@@ -175,6 +175,17 @@ skippable({
   },
 });
 
+skippable({
+  name:
+    "the promise closed of a reader settles although the program holds nothing else of the stream",
+  needs: [read, run],
+  async fn() {
+    const program = "tests/support/programs/closed_promise.ts";
+    const { stdout } = await runDenoOk(["run", "--v8-flags=--expose-gc", program]);
+    assertEquals(stdout, "aborted closed watched\n");
+  },
+});
+
 Deno.test("two streams are independent of each other", async () => {
   await using it = await setUp();
   const fast = it.monitor.snapshots().getReader();
