@@ -31,6 +31,7 @@ import {
   resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
+  withCheckedNames,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
 import { type ReaderContext, snapshotIterator, snapshotStream } from "./actor/streams.ts";
@@ -202,8 +203,8 @@ export class NetworkMonitor extends EventTarget
     options: { signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
     try {
-      const { broadcast } = this.#runner;
-      return broadcast.waitFor(resolvePredicate(predicate), resolveSignal(options.signal));
+      const { signal } = withCheckedNames(options, { signal: resolveSignal(options.signal) });
+      return this.#runner.broadcast.waitFor(resolvePredicate(predicate), signal);
     } catch (error) {
       return Promise.reject(error);
     }

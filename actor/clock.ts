@@ -71,9 +71,9 @@ export class TimerSet {
     return this.#keep(timer);
   }
 
-  /** Calls `f` at an interval. Returns a function that cancels the timer. */
-  every(f: () => void, ms: number): () => void {
-    return this.#keep(this.clock.setInterval(f, ms));
+  /** Calls `f` at an interval, until `stop()`. */
+  every(f: () => void, ms: number): void {
+    this.#keep(this.clock.setInterval(f, ms));
   }
 
   /** Starts a call; its signal is aborted at the time limit. */

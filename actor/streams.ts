@@ -10,9 +10,6 @@ export interface ReaderContext {
   readonly options: ResolvedSnapshotOptions;
 }
 
-/** Those of which the program may hold nothing but the promise `closed` of a stream's reader. */
-const pinned = new Set<SnapshotReader>();
-
 interface Sink {
   readonly deliver: (snapshot: Snapshot) => void; // settles the pending read
   readonly end: () => void; // ends the pending read and all later ones
@@ -212,22 +209,17 @@ export function snapshotStream(
   return stream;
 }
 
+/** Those of which the program may hold nothing but the promise `closed` of the stream's reader. */
+const pinned = new Set<SnapshotReader>();
 /** The methods with which a stream is taken. */
-const LOCKING = [
-  "getReader",
-  "values",
-  Symbol.asyncIterator,
-  "pipeTo",
-  "pipeThrough",
-  "tee",
-] as const;
+const TAKE = ["getReader", "values", Symbol.asyncIterator, "pipeTo", "pipeThrough", "tee"] as const;
 
 /**
  * A stream is not notified when a pending read is abandoned, by `releaseLock()` or at the end of a pipe. A snapshot
  * delivered to such a read would be queued and go stale, so the locking methods are wrapped.
  */
 function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): void {
-  for (const name of LOCKING) {
+  for (const name of TAKE) {
     const method = stream[name] as (...args: unknown[]) => unknown;
     const value = (...args: unknown[]): unknown => {
       if (!stream.locked) reader.forgetRead();

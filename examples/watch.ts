@@ -68,11 +68,10 @@ async function watch(options: WatchOptions, output: Output): Promise<void> {
   );
   if (!options.stats) return;
   const isJson = options.output.startsWith("json");
-  const { health, metrics } = monitor;
-  if (!isJson) await output.write(`\n${formatStats(health, metrics, view)}`);
-  else {console.error(
-      formatStats(health, metrics, { ...view, style: createStyle(false) }).trimEnd(),
-    );}
+  const style = isJson ? createStyle(false) : view.style;
+  const stats = formatStats(monitor.health, monitor.metrics, { ...view, style });
+  if (isJson) console.error(stats.trimEnd());
+  else await output.write(`\n${stats}`);
 }
 
 /** The monitor checks its options itself. */

@@ -129,7 +129,7 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
   }
 
   /** Loads it unless it is already loaded. Every successful call needs one `release()`. */
-  async acquire(path: string | undefined): Promise<S> {
+  async acquire(path?: string): Promise<S> {
     const counted = this.#loaded.get(path) ?? { users: 0, system: this.#load(path) };
     this.#loaded.set(path, counted);
     counted.users++;
@@ -146,7 +146,7 @@ export class Refcounted<S extends { dispose(): Promise<void> }> {
     return this.#loaded.has(path);
   }
 
-  async release(path: string | undefined): Promise<void> {
+  async release(path?: string): Promise<void> {
     const counted = this.#loaded.get(path);
     if (counted === undefined || --counted.users > 0) return;
     for (let turn = 0; turn < GRACE_TURNS; turn++) await null;

@@ -30,7 +30,7 @@ const STORM_WAKE_UPS = 3;
 /** The pause where it is not known how full the receive buffer gets (ARCHITECTURE.md). */
 export const STORM_PAUSE_MS = 12;
 export const LONGEST_STORM_PAUSE_MS = 48; // of every source
-/** If a poll begins late or does not return, timers fire at most this late. */
+/** If a poll begins late or does not return, timers fire this late, or up to `SLACK_MS` of the guard later still. */
 const LATE_MS = 1_000;
 
 /** In each pair of words a `struct pollfd { int fd; short events; short revents; }` (poll.h, little-endian). */

@@ -110,6 +110,5 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
   const prefixLength = Number(info.cidr.split("/")[1]);
   if (bytes === null || !Number.isInteger(prefixLength)) return null;
   const linkLocal = info.family === "IPv6" && isLinkLocal(bytes);
-  const scopeId = linkLocal ? info.scopeid ?? null : null;
-  return makeAddress(bytes, { prefixLength, scopeId });
+  return makeAddress(bytes, { prefixLength, scopeId: linkLocal ? info.scopeid ?? null : null });
 }

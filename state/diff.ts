@@ -25,8 +25,6 @@ const MAJOR_SLEEP_MS = 600_000;
 
 export type RoutePair = Omit<DefaultRouteChange, "kind">;
 
-const NONE: readonly never[] = Object.freeze([]);
-
 /**
  * Lists the changes that lead from one state to another, in this order: interfaces removed, added and
  * changed; addresses removed, added and changed; default routes; a wake-up from sleep; what the source
@@ -51,7 +49,7 @@ const NONE: readonly never[] = Object.freeze([]);
  * ```
  */
 export function diffStates(previous: State, next: State): readonly Change[] {
-  if (previous === next) return NONE;
+  if (previous === next) return freezeList([]);
   const changes = interfaceChanges(pairInterfaces(previous, next));
   for (const pair of pairRoutes(previous, next)) {
     if (!equalRoutes(pair.from, pair.to)) changes.push({ kind: "default-route-changed", ...pair });
@@ -103,7 +101,6 @@ export function pairRoutes(previous: State, next: State): readonly RoutePair[] {
 }
 
 export function freezeList<T>(list: T[]): readonly T[] {
-  if (list.length === 0) return NONE;
   for (const item of list) Object.freeze(item);
   return Object.freeze(list);
 }

@@ -32,7 +32,7 @@ export const CAUSES: readonly Cause[] = [
 
 const MAX_ROUNDS = 4; // a difference that persists longer is drift even if events came in between
 const RECHECK_MS = 50; // a read may show a change this long before its message arrives
-const READ_MS = 20; // a settling stream waits so long for a pending read, and then looks again
+const READ_MS = 20; // how long a settling stream waits for a pending read before it checks again
 const LONGEST_REST_MS = 3_000; // work may only seem to take long, as when the process was stopped
 
 /**

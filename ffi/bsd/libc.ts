@@ -282,7 +282,6 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
   const [fileDescriptor, token] = [new Int32Array(1), new Int32Array(1)];
   if (cancel === null || register?.(NETWORK_CHANGE, fileDescriptor, 0, token) !== 0) return null;
   const descriptor = fileDescriptor[0]!;
-  const isReadable = (): boolean => (syscalls.pollNow(descriptor) & POLLIN) !== 0;
   return {
     name: "network_change",
     descriptor,
@@ -290,12 +289,13 @@ export function openNotification(syscalls: Syscalls, trace: Trace): BsdPort | nu
     // notifyd closes its end of a full pipe for good, so the pipe is drained completely. The tokens in it
     // say only that the notification was posted.
     receive(events) {
-      if (!isReadable() || syscalls.read(descriptor) <= 0) return 0;
+      const isReadable = (syscalls.pollNow(descriptor) & POLLIN) !== 0;
+      if (!isReadable || syscalls.read(descriptor) <= 0) return 0;
       events.push({ kind: "changed" });
       trace?.("network_change");
       return 1;
     },
-    checkErrors: (revents) => revents === 0 && isReadable(),
+    checkErrors: () => false,
     close: () => void cancel(token[0]!), // also closes the descriptor, which libnotify owns
   };
 }

@@ -126,6 +126,7 @@ class BsdSubscription implements Subscription {
     this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
     this.#canary = new Canary(() => sendCanary(syscalls, system, this.#port.descriptor));
     this.#stopClock = clocks.listen((event) => this.#post(event));
+    if (!this.#pending.isEmpty) this.#socket.watch.wake();
     if (!system.hasWakeupSources) return;
     for (const open of [openNotification, openKernelEvents]) {
       const port = open(syscalls, options.trace);

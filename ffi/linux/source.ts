@@ -117,7 +117,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
  * suspend clock. Loaded by the first user, unloaded with the last.
  */
 export class LinuxRuntime {
-  readonly syscalls: Syscalls; // the system calls
+  readonly syscalls: Syscalls;
   readonly #unload: () => void;
   wakeups: Wakeups | null = null; // the poll and the clocks, while somebody listens
   #idleSocket: RequestSocket | null = null; // an open socket that nobody uses

@@ -90,7 +90,7 @@ export const SOCKADDR_INET_SIZE = 28;
 export const SOCKADDR_IN_SIZE = 16;
 export const SOCKADDR_IN = { sin_family: 0, sin_addr: 4 } as const;
 export const SOCKADDR_IN6_SIZE = 28;
-export const SOCKADDR_IN6 = { sin6_family: 0, sin6_addr: 8 } as const;
+export const SOCKADDR_IN6 = { sin6_addr: 8 } as const;
 
 export const MIB_IPFORWARD_TABLE2 = { NumEntries: 0, Table: 8 } as const;
 export const MIB_IPFORWARD_ROW2_SIZE = 104;

@@ -141,9 +141,9 @@ interface ListenerContext {
 /** Listens to one trigger, which sets an event that the shared wait watches. */
 class Listener {
   readonly kind: TriggerKind;
-  /** Resolves to true when the trigger has confirmed, to false if it is closed before. */
-  readonly confirmed: Promise<boolean>;
   readonly #confirmation = Promise.withResolvers<boolean>();
+  /** Resolves to true when the trigger has confirmed, to false if it is closed before. */
+  readonly confirmed: Promise<boolean> = this.#confirmation.promise;
   readonly #syscalls: Syscalls;
   readonly #event: number;
   readonly #trigger: Trigger;
@@ -164,7 +164,6 @@ class Listener {
     onLost: () => void,
   ) {
     this.kind = kind;
-    this.confirmed = this.#confirmation.promise;
     this.#syscalls = syscalls;
     this.#event = syscalls.createEvent();
     try {

@@ -86,8 +86,8 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
 
   async #subscribe(): Promise<WindowsSubscription> {
     const runtime = this.#runtime;
-    const notifications = await runtime.notifications.acquire(undefined);
-    const release = (): Promise<void> => runtime.notifications.release(undefined);
+    const notifications = await runtime.notifications.acquire();
+    const release = (): Promise<void> => runtime.notifications.release();
     try {
       await notifications.renew();
     } catch (error) {
@@ -222,11 +222,11 @@ class WindowsSubscription implements Subscription, Subscriber {
 
 /** The system calls, poll loop, clocks and notifications that the monitors of an isolate share. */
 export class WindowsRuntime {
-  readonly syscalls: Syscalls; // the system calls
+  readonly syscalls: Syscalls;
   readonly pollLoop: PollLoop; // waits for all events
   /** Checked after each wait and at each read, because Windows does not signal a resume. */
   readonly clocks: SuspendClock;
-  /** Loaded while there are subscriptions. `Refcounted` counts per path; here it is always undefined. */
+  /** Loaded while there are subscriptions. */
   readonly notifications: Refcounted<Notifications>;
   readonly #port: HandlePort;
   readonly #unload: () => void;

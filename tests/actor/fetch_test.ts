@@ -330,6 +330,7 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
     [{ waitUntilOnline: 0 }, RangeError, "waitUntilOnline"],
     [{ waitUntilOnline: "yes" }, TypeError, "waitUntilOnline"],
     [{ client: 1 }, TypeError, "client"],
+    [{ client: null }, TypeError, "client"],
     [{ logger: {} }, TypeError, "logger"],
     [{ clock: {} }, TypeError, "clock"],
     [{ retires: 1 }, TypeError, "retries"],

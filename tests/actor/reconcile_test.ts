@@ -387,3 +387,10 @@ Deno.test("an event during the read that gives the table its base is not lost by
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
   assertEquals([it.monitor.metrics.driftsFound, it.monitor.health.status], [0, "live"]);
 });
+
+Deno.test("a reconcile that finds nothing counts no route surprise", async () => {
+  await using it = await setUp();
+  await it.clock.advance(60_000);
+  const { reconciles, routeSurprises } = it.monitor.metrics;
+  assertEquals([reconciles, routeSurprises], [4, 0]);
+});

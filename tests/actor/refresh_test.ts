@@ -98,3 +98,20 @@ Deno.test("refresh() works while there is no subscription", async () => {
   it.source.set([eth0("192.0.2.2/24")]);
   assertEquals((await it.monitor.refresh()).cause, "refresh");
 });
+
+Deno.test("the interval does not limit a read that refresh() requested together with a tick", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: 100 } });
+  const { read } = it.source.calls;
+  it.source.holdReads();
+  it.source.emit({ kind: "overflow" }); // its read may take 5 seconds
+  await it.clock.advance(150); // a tick asks for the next read
+  let end = "pending";
+  it.monitor.refresh().then(() => end = "resolved", (error) => end = String(error)); // and so does this
+  it.source.releaseReads();
+  it.source.holdReads();
+  await it.clock.advance(300); // longer than the interval
+  assertEquals([it.source.calls.read - read, end], [2, "pending"]);
+  it.source.releaseReads();
+  await it.clock.settle();
+  assertEquals(end, "resolved");
+});

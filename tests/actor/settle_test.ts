@@ -232,3 +232,15 @@ Deno.test("settleMs 0 waits for nothing, whatever settleMaxMs is", async () => {
   await hold(it, "192.0.2.3/24", 50); // is published in 100 ms
   assertEquals(addresses((await poll(it, reader.read()))!), ["192.0.2.2"]);
 });
+
+Deno.test("a settling stream sets no timer while there is nothing to deliver", async () => {
+  await using it = await setUp();
+  const { pending } = it.clock;
+  const options = { initial: false, majorOnly: true, settleMs: 10_000 };
+  const next = it.monitor.snapshots(options).getReader().read();
+  assertEquals(it.clock.pending, pending);
+  await publish(it, "192.0.2.1/24", nic("veth1"));
+  await it.clock.advance(250); // the window
+  assertEquals([it.monitor.current.sequence, it.clock.pending], [2, pending]);
+  assertEquals(await poll(it, next), null);
+});

@@ -117,4 +117,6 @@ Deno.test("waitFor() rejects a bad predicate and a bad signal", async () => {
   await using it = await setUp();
   await assertRejects(() => it.monitor.waitFor(1 as never), TypeError, "predicate");
   await assertRejects(() => it.monitor.waitFor(() => true, { signal: 1 as never }), TypeError);
+  const misspelt = { singal: new AbortController().signal };
+  await assertRejects(() => it.monitor.waitFor(() => true, misspelt as never), TypeError, "singal");
 });

@@ -81,7 +81,7 @@ async function probe(
 
 namespaceTest(
   import.meta.url,
-  "a canary is heard through the poll",
+  "a canary is answered through the poll",
   () =>
     withSubscription(async (subscription) => {
       for (let i = 0; i < 20; i++) assertEquals(await probe(subscription, 5_000), true);
@@ -90,7 +90,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "a canary is heard though a view or a read takes its first answer",
+  "a canary is answered although a view or a read takes its first answer",
   () =>
     withSubscription(async (subscription) => {
       for (let i = 0; i < 20; i++) {
@@ -107,7 +107,7 @@ namespaceTest(
 const TAKERS: [name: string, take: (subscription: LinuxSubscription) => void][] = [
   ["nothing else reads", () => {}],
   ["a view reads", (subscription) => void subscription.view()],
-  ["a read of the truth begins", (subscription) => subscription.startJournal()],
+  ["a full read begins", (subscription) => subscription.startJournal()],
 ];
 
 for (const [name, take] of TAKERS) {

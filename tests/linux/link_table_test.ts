@@ -53,7 +53,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "Subscription.adopt() keeps what was heard since the reading began",
+  "Subscription.adopt() keeps events received since the read began",
   async () => {
     withoutDad();
     await using source = await LinuxSource.open({});

@@ -73,7 +73,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "an overflow is read over at once, told among the causes and counted once",
+  "an overflow leads to a full read at once, is among the causes and is counted once",
   async () => {
     using changer = new NetworkChanger();
     await using watched = await WatchedMonitor.open(
@@ -125,7 +125,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "overflows one after another, also while the truth is read, end in the right state",
+  "overflows one after another, also during a full read, end in the right state",
   async () => {
     using changer = new NetworkChanger();
     await using watched = await WatchedMonitor.open(
@@ -150,7 +150,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "a closed descriptor is found by the next event, and the monitor hears again",
+  "a closed descriptor is found by the next event, and the monitor receives events again",
   async () => {
     using changer = new NetworkChanger();
     using harm = new Harm();

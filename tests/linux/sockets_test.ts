@@ -167,7 +167,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "links that come and go while the truth is read do no harm",
+  "links that come and go during a full read do no harm",
   async () => {
     await using watched = await open();
     const commands = Array.from({ length: 40 }, (_, i) => [

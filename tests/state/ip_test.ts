@@ -174,3 +174,9 @@ Deno.test("unmapIpv4() gives the IPv4 address inside, and leaves others alone", 
     );
   }
 });
+
+Deno.test("unmapIpv4() and formatIp() take only ::ffff:0:0/96 for mapped IPv4", () => {
+  const text = "2001:db8::ffff:c000:201";
+  assertEquals(formatIp(parseIp(text)!), text);
+  assertEquals(unmapIpv4(parseIp(text)!).length, 16);
+});
