@@ -43,8 +43,7 @@ export interface FetchOptions {
   /**
    * Holds a request while `state.online` is false: true for as long as it takes, an integer from 1 to 2,147,483,647
    * for at most that many milliseconds. Then it is sent anyway, and fails with the error of the operating system.
-   * Requests to the LAN and to this machine are held, too. A held request does not keep the process alive. The
-   * default is false.
+   * Requests to the LAN and to this machine are held, too; the process is not kept alive. The default is false.
    */
   waitUntilOnline?: boolean | number;
   /** The options of each connection pool, such as `caCerts` and `proxy`. The default is none. */

@@ -107,6 +107,7 @@ export const C = {
   NUD_STALE: 0x04, // reachable some time ago
   NUD_DELAY: 0x08, // about to be probed
   NUD_PROBE: 0x10, // being probed
+  NUD_FAILED: 0x20, // does not answer
 
   // Interface flags (linux/if.h).
   IFF_UP: 0x1, // administratively up
@@ -161,9 +162,7 @@ export const C = {
   RTA_VIA: 18, // u16 family and the next hop, of another family (RFC 5549)
   RTA_EXPIRES: 23, // u32: seconds; u64 clock ticks in multicast routes
   RTA_NH_ID: 30, // u32: a nexthop object
-  RTN_BLACKHOLE: 6, // dropped silently
-  RTN_UNREACHABLE: 7, // answered with unreachable
-  RTN_PROHIBIT: 8, // answered with prohibited
+  RTN_UNICAST: 1, // packets leave through a next hop
   RTM_F_FIB_MATCH: 0x2000, // asks for the route that matches, not for the next hop
   RTNH_F_DEAD: 1, // the link is down
   RTNH_F_LINKDOWN: 16, // the link has no carrier

@@ -145,7 +145,7 @@ const WHOLE_DATAGRAM = 0xffffffff;
 const NOTHING = 0;
 
 // Single bytes are loaded, since BPF loads longer values in network order. nlmsg_type is at 4; after the
-// header, a route message begins with rtm_family and rtm_dst_len (linux/rtnetlink.h).
+// header, a route message begins with rtm_family and rtm_dst_len, a neighbour message with ndm_family.
 const TYPE_LOW = 4;
 const TYPE_HIGH = 5;
 const FAMILY = C.NLMSGHDR_SIZE;
@@ -161,25 +161,28 @@ type Instruction = [code: number, yes: number, no: number, k: number];
  */
 const PROGRAM: readonly Instruction[] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
-  [BPF_JMP_JEQ_K, 0, 17, 0],
+  [BPF_JMP_JEQ_K, 0, 20, 0],
   [BPF_LD_B_ABS, 0, 0, TYPE_LOW],
   [BPF_JMP_JEQ_K, 4, 0, C.RTM_NEWROUTE],
   [BPF_JMP_JEQ_K, 3, 0, C.RTM_DELROUTE],
   [BPF_JMP_JEQ_K, 8, 0, C.RTM_NEWNEIGH],
   [BPF_JMP_JEQ_K, 7, 0, C.RTM_DELNEIGH],
-  [BPF_JMP_JEQ_K, 10, 11, C.RTM_GETNEIGH],
+  [BPF_JMP_JEQ_K, 13, 14, C.RTM_GETNEIGH],
   // 8: a route
   [BPF_LD_B_ABS, 0, 0, FAMILY],
   [BPF_JMP_JEQ_K, 0, 2, C.AF_INET],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
-  [BPF_JMP_JGT_K, 6, 7, LONGEST_DEFAULT.IPv4],
+  [BPF_JMP_JGT_K, 9, 10, LONGEST_DEFAULT.IPv4],
   [BPF_LD_B_ABS, 0, 0, DESTINATION_LENGTH],
-  [BPF_JMP_JGT_K, 4, 5, LONGEST_DEFAULT.IPv6],
+  [BPF_JMP_JGT_K, 7, 8, LONGEST_DEFAULT.IPv6],
   // 14: a neighbour
-  [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
-  [BPF_JMP_JSET_K, 0, 2, C.NTF_ROUTER],
+  [BPF_LD_B_ABS, 0, 0, FAMILY],
+  [BPF_JMP_JEQ_K, 0, 5, C.AF_INET6],
   [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_STATE],
-  [BPF_JMP_JSET_K, 0, 1, AGEING],
+  [BPF_JMP_JEQ_K, 4, 0, C.NUD_FAILED],
+  [BPF_JMP_JSET_K, 2, 0, AGEING],
+  [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
+  [BPF_JMP_JSET_K, 1, 0, C.NTF_ROUTER],
   [BPF_RET_K, 0, 0, NOTHING],
   [BPF_RET_K, 0, 0, WHOLE_DATAGRAM],
 ];

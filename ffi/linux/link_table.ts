@@ -131,7 +131,7 @@ export class LinkTable {
 
   /**
    * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
-   * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards), and addresses
+   * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards, optimistic ones, too), and those
    * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `announced` changed
    * while the dump was read, so the dump may be older.
    */
@@ -142,7 +142,9 @@ export class LinkTable {
       if (this.nameOf(index) === null) continue;
       const isUp = this.isUp(index);
       for (const { message } of entries) {
-        if (!isTentative(message) || isUp && this.#find(message) !== null) continue;
+        if ((message.flags & C.IFA_F_TENTATIVE) === 0 || isUp && this.#find(message) !== null) {
+          continue;
+        }
         if (newer === null) {
           newer = new LinkTable();
           for (const it of announced) newer.setAddress(it);

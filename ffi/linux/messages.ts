@@ -245,12 +245,15 @@ export const NDM_FLAGS = 10;
 export const AGEING: number = C.NUD_STALE | C.NUD_DELAY | C.NUD_PROBE;
 
 /**
- * Whether a change of a neighbour can change the default route: it is a router, and its new state is not
- * just a stage in the ageing of a reachable neighbour. `body` is a struct ndmsg.
+ * Whether a change of a neighbour can change the default route: an IPv6 neighbour does not answer (the kernel may have
+ * forgotten that it is a router), or it is a router, and its new state is not just a stage in the ageing of a reachable
+ * neighbour. `body` is a struct ndmsg.
  */
 export function isRouterChange(body: Uint8Array): boolean {
-  return body.length > NDM_FLAGS && (body[NDM_FLAGS]! & C.NTF_ROUTER) !== 0 &&
-    (body[NDM_STATE]! & AGEING) === 0;
+  if (body.length <= NDM_FLAGS || body[0] !== C.AF_INET6) return false;
+  const state = body[NDM_STATE]!;
+  return state === C.NUD_FAILED ||
+    (body[NDM_FLAGS]! & C.NTF_ROUTER) !== 0 && (state & AGEING) === 0;
 }
 
 /** Applies an event to the table. Returns whether the state may have changed. */

@@ -74,15 +74,15 @@ interface Found extends NextHops {
 }
 
 interface Half {
-  readonly family: "ipv4" | "ipv6";
+  readonly family: Address["family"];
   readonly isLow: boolean;
   readonly probes: readonly Probe[];
 }
 
-const HALVES: readonly Half[] = ([["ipv4", PROBES.IPv4], ["ipv6", PROBES.IPv6]] as const)
-  .flatMap(([family, halves]) =>
-    halves.map((to, i) => ({ family, isLow: i === 0, probes: to.map((it) => new Probe(it)) }))
-  );
+const FAMILIES = ["IPv4", "IPv6"] as const;
+const HALVES: readonly Half[] = FAMILIES.flatMap((family) =>
+  PROBES[family].map((to, i) => ({ family, isLow: i === 0, probes: to.map((it) => new Probe(it)) }))
+);
 
 /** Asks for the default routes; remembers which halves have one, so that one datagram is usually enough. */
 export class RouteLookup {
@@ -90,7 +90,8 @@ export class RouteLookup {
   current: DefaultRouteAnswer | null = null;
   /** Halves whose first probe had no answer last time: all of their probes are asked at once. */
   readonly #uncovered = new Set<Half>();
-  readonly #families = { ipv4: true, ipv6: true }; // those to ask about
+  readonly #families = { IPv4: true, IPv6: true }; // those to ask about
+  #hops = NO_DEFAULTS.hops; // of the last answer: among equal routes the same is reported again
 
   /**
    * A route may have been added: the next lookup asks about both families. Other lookups skip a family in which
@@ -98,7 +99,7 @@ export class RouteLookup {
    * rule or a nexthop object. A route that matched may hide a default route until it is removed.
    */
   invalidate(): void {
-    this.#families.ipv4 = this.#families.ipv6 = true;
+    this.#families.IPv4 = this.#families.IPv6 = true;
     this.current = null;
   }
 
@@ -120,9 +121,11 @@ export class RouteLookup {
     const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
-    const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
+    const found = matches.map((it, i) =>
+      it && hopsOf(it, answers.get(it.probe.plain), links, this.#hops[halves[i]!.family])
+    );
     let isPlain = true;
-    const chosen = (["ipv4", "ipv6"] as const).map((family) => {
+    const chosen = FAMILIES.map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
       this.#families[family] = halves.some((half, i) =>
         half.family === family &&
@@ -143,10 +146,11 @@ export class RouteLookup {
     const [ipv4 = null, ipv6 = null] = [IPv4, IPv6].map((hop, i) =>
       hop && publishedRoute(hop, chosen[i]!.route.metric, links)
     );
+    this.#hops = { IPv4, IPv6 };
     const expiries = chosen.flatMap((it) => it?.route.expiresInSeconds ?? []);
     return this.current = {
       routes: { ipv4, ipv6 },
-      hops: { IPv4, IPv6 },
+      hops: this.#hops,
       indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
       isPlain,
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
@@ -179,33 +183,41 @@ function isObjectOnly(route: RouteMessage): boolean {
 
 function hopsOf(
   { probe, route }: { probe: Probe; route: RouteMessage },
-  plain: RouteMessage | null,
+  plain: RouteMessage | null | undefined,
   links: LinkNames,
+  last: Hop | null,
 ): Found {
-  const { destinationLength: prefixLength, nexthopId, type } = route;
-  const isDropped = [C.RTN_UNREACHABLE, C.RTN_BLACKHOLE, C.RTN_PROHIBIT].some((it) => it === type);
-  const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
-  const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
-  const alive = all.filter((hop) => !isDropped && (hop.flags & C.RTNH_F_DEAD) === 0);
+  const { destinationLength: prefixLength, nexthopId, nexthops, type } = route;
+  // of several equal routes the kernel may take another one at each lookup (fib_select_default(), IPv4)
+  const used = plain ? [{ ...plain, flags: 0 }] : [];
+  const all = nexthops.length > 0 ? nexthops : isObjectOnly(route) ? used : [route, ...used];
+  // a route of another type, such as unreachable or local, leads nowhere
+  const alive = type === C.RTN_UNICAST
+    ? all.filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
+    : [];
   // Linux sends through hops without carrier, too, but only the others lead out
   const carried = alive.filter((hop) => (hop.flags & C.RTNH_F_LINKDOWN) === 0);
   const hops = (carried.length > 0 ? carried : alive)
     .flatMap(({ outInterface: index, gateway }): Hop[] =>
       index === null || links.isLoopback(index) ? [] : [{ index, gateway }]
     )
-    .sort(compareHops);
+    .sort(compareHops)
+    .filter((hop, i, all) => i === 0 || compareHops(hop, all[i - 1]!) !== 0);
+  const kept = nexthops.length > 0 ? -1 : hops.findIndex((hop) => last && !compareHops(hop, last));
+  if (kept > 0) hops.unshift(...hops.splice(kept, 1));
   return { probe, route, prefixLength, nexthopId, hops };
 }
 
 /** Whether one route of prefix length 0 covers both halves, so that no other route matters while it exists. */
 function isOneDefault(low: Found | null, high: Found | null): boolean {
   return low?.prefixLength === 0 && high?.prefixLength === 0 &&
-    low.hops[0]?.index === high.hops[0]?.index;
+    low.hops[0]?.index === high.hops[0]?.index &&
+    low.hops.length >= low.route.nexthops.length; // an address may bring a dead hop back (fib_sync_up())
 }
 
-/** With several hops the plain answer is one of them at random, so ask for the one that is reported. */
+/** With several hops the plain answer is any of them, so ask for the one that is reported. */
 function sourceQuery({ hops, probe, route }: Found): Uint8Array {
-  if (route.nexthops.length < 2) return probe.plain;
+  if (route.nexthops.length < 2 && hops.length < 2) return probe.plain;
   return encodeRouteQuery(probe.destination, { fibMatch: false, outInterface: hops[0]!.index });
 }
 

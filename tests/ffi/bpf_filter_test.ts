@@ -142,9 +142,12 @@ Deno.test("attachFilter()'s program decides about routes of any family and lengt
   }
 });
 
-Deno.test("attachFilter()'s program passes changes of routers and no other neighbours", () => {
+Deno.test("attachFilter()'s program passes changes of routers and IPv6 neighbours that fail, no others", () => {
   const program = attached();
   assertEquals(passes(program, message(RTM_GETNEIGH, AF_INET, 0)), false);
+  const ipv4 = message(RTM_NEWNEIGH, AF_INET, 0);
+  ipv4[16 + 8] = 0x20; // NUD_FAILED
+  assertEquals([passes(program, ipv4), isRouterChange(ipv4.subarray(16))], [false, false]);
   let passed = 0;
   for (const type of [RTM_NEWNEIGH, RTM_DELNEIGH]) {
     for (let state = 0; state < 256; state++) {
@@ -158,7 +161,7 @@ Deno.test("attachFilter()'s program passes changes of routers and no other neigh
       }
     }
   }
-  assertEquals(passed, 2 * 2 * 32);
+  assertEquals(passed, 2 * (2 * 32 + 3)); // routers that do not just age, and others that fail
 });
 
 Deno.test("attachFilter()'s program lets every other type of message through", () => {

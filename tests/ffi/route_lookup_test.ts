@@ -22,6 +22,9 @@ const LOW4 = "0.0.0.0/1";
 const HIGH4 = "128.0.0.0/1";
 const LOW6 = "2000::/4";
 const HIGH6 = "3000::/4";
+const LOCAL = 2;
+const BROADCAST = 3;
+const MULTICAST = 5;
 const UNREACHABLE = 7;
 const BLACKHOLE = 6;
 const PROHIBIT = 8;
@@ -151,6 +154,10 @@ const ROWS: Row[] = [
       routes: [{ to: [ALL4, ALL6], type, dev: 2, returned: true }],
     },
   ]),
+  ...[LOCAL, BROADCAST, MULTICAST].map((type): Row => ({
+    name: `none through a route of type ${type}`,
+    routes: [{ to: [ALL4, ALL6], type, dev: 2, source: "192.0.2.9" }],
+  })),
   { name: "none through lo", routes: [{ to: [ALL4, ALL6], dev: 1 }] },
   {
     name: "the same, whatever the order of the hops of a multipath route",
@@ -340,6 +347,21 @@ Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", ()
   assertEquals(indexes, [2, 3]);
 });
 
+Deno.test("RouteLookup.ask() reports one of two equal routes, the same each time, with its own source", () => {
+  const viaWlan0 = { to: ALL4, dev: 3, via: "198.51.100.1", source: "198.51.100.9" };
+  const kernel = new FakeRoutes([viaWlan0, { to: ALL4, ...viaEth0 }]);
+  const answers = (lookup: RouteLookup): (string | undefined)[] =>
+    Array.from({ length: 5 }, () => {
+      lookup.invalidate();
+      const { ipv4 } = lookup.ask(kernel.ask, LINKS).routes;
+      return `${ipv4?.interface} ${ipv4?.gateway} ${ipv4?.source}`;
+    });
+  assertEquals(new Set(answers(new RouteLookup())), new Set(["eth0 192.0.2.1 192.0.2.9"]));
+  const lookup = new RouteLookup();
+  lookup.ask(new FakeRoutes([viaWlan0]).ask, LINKS); // the other one is added later
+  assertEquals(new Set(answers(lookup)), new Set(["wlan0 198.51.100.1 198.51.100.9"]));
+});
+
 Deno.test("RouteLookup.ask() asks again while a route matches that may hide the default route", () => {
   const low = { to: LOW4, dev: 3 };
   for (const hiding of [[low, { to: HIGH4, type: UNREACHABLE }], [{ to: "23.0.0.0/8", dev: 3 }]]) {
@@ -355,6 +377,7 @@ const PLAIN: [what: string, isPlain: boolean, routes: FakeRoute[]][] = [
   ["one default route a family", true, [{ to: ALL4, ...viaEth0 }, { to: ALL6, dev: 3 }]],
   ["two halves", false, [{ to: LOW4, ...viaEth0 }, { to: HIGH4, ...viaEth0 }]],
   ["a half on another interface", false, [{ to: ALL4, ...viaEth0 }, { to: LOW4, dev: 3 }]],
+  ["a route with a dead hop", false, [{ to: ALL4, hops: [{ dev: 2 }, { dev: 3, dead: true }] }]],
   ["only one half", false, [{ to: LOW4, dev: 3 }]],
   ["only a longer route", false, [{ to: "23.0.0.0/8", dev: 3 }]],
 ];

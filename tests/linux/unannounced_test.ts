@@ -260,58 +260,64 @@ namespaceTest(
   },
 );
 
-namespaceTest(
-  import.meta.url,
-  "of two IPv6 routers the one that answers is the default route, without a route message",
-  async () => {
-    withoutDad();
-    await ip("link add v0 type veth peer name v1");
-    const router = new Deno.Command("unshare", { args: ["-n", "sleep", "60"] }).spawn();
+for (const forgets of [false, true]) {
+  const what = forgets ? ", also one that the kernel has forgotten as a router" : "";
+  namespaceTest(
+    import.meta.url,
+    `of two IPv6 routers the one that answers is the default route, without a route message${what}`,
+    () => loseRouter(forgets),
+  );
+}
+
+async function loseRouter(forgets: boolean): Promise<void> {
+  withoutDad();
+  await ip("link add v0 type veth peer name v1");
+  const router = new Deno.Command("unshare", { args: ["-n", "sleep", "60"] }).spawn();
+  try {
+    const inRouter = async (command: string) => {
+      const { success, stderr } = await new Deno.Command("nsenter", {
+        args: ["-t", String(router.pid), "-n", "--", ...command.split(" ")],
+      }).output();
+      if (!success) throw new Error(`${command}: ${new TextDecoder().decode(stderr)}`);
+    };
+    await delay(scaled(200)); // `unshare` has made the namespace
+    await ip(`link set v1 netns ${router.pid}`);
+    await inRouter("ip link set v1 up");
+    await ip("link set v0 up");
+    await inRouter("ip addr add fe80::a1/64 dev v1 nodad");
+    await inRouter("ip addr add fe80::a2/64 dev v1 nodad");
+    // A host that forwards says in its neighbour advertisements that it is a router.
+    await inRouter("sh -c echo${IFS}1>/proc/sys/net/ipv6/conf/all/forwarding");
+    const neighbours = "ipv6/neigh/v0";
+    sysctl(`${neighbours}/base_reachable_time_ms`, "1000");
+    sysctl(`${neighbours}/delay_first_probe_time`, "1");
+    sysctl(`${neighbours}/retrans_time_ms`, "200");
+    await ipBatch([
+      "addr add 2001:db8::5/64 dev v0 nodad",
+      "nexthop add id 1 via fe80::a1 dev v0",
+      "nexthop add id 2 via fe80::a2 dev v0",
+    ]);
+    await ip("-6 route add default nhid 1");
+    await ip("-6 route append default nhid 2");
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+    await untilState(watched, ({ defaultRoute }) => defaultRoute.ipv6 !== null);
+    // The kernel looks for a router while there is something to send.
+    const sending = setInterval(() => void sendDatagram("2a0f::1"), 100);
     try {
-      const inRouter = async (command: string) => {
-        const { success, stderr } = await new Deno.Command("nsenter", {
-          args: ["-t", String(router.pid), "-n", "--", ...command.split(" ")],
-        }).output();
-        if (!success) throw new Error(`${command}: ${new TextDecoder().decode(stderr)}`);
-      };
-      await delay(scaled(200)); // `unshare` has made the namespace
-      await ip(`link set v1 netns ${router.pid}`);
-      await inRouter("ip link set v1 up");
-      await ip("link set v0 up");
-      await inRouter("ip addr add fe80::a1/64 dev v1 nodad");
-      await inRouter("ip addr add fe80::a2/64 dev v1 nodad");
-      // A host that forwards says in its neighbour advertisements that it is a router.
-      await inRouter("sh -c echo${IFS}1>/proc/sys/net/ipv6/conf/all/forwarding");
-      const neighbours = "ipv6/neigh/v0";
-      sysctl(`${neighbours}/base_reachable_time_ms`, "1000");
-      sysctl(`${neighbours}/delay_first_probe_time`, "1");
-      sysctl(`${neighbours}/retrans_time_ms`, "200");
-      await ipBatch([
-        "addr add 2001:db8::5/64 dev v0 nodad",
-        "nexthop add id 1 via fe80::a1 dev v0",
-        "nexthop add id 2 via fe80::a2 dev v0",
-      ]);
-      await ip("-6 route add default nhid 1");
-      await ip("-6 route append default nhid 2");
-      await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
-      await untilState(watched, ({ defaultRoute }) => defaultRoute.ipv6 !== null);
-      // The kernel looks for a router while there is something to send.
-      const sending = setInterval(() => void sendDatagram("2a0f::1"), 100);
-      try {
-        const gateway = () => watched.state.defaultRoute.ipv6?.gateway ?? "";
-        const first = gateway();
-        await delay(scaled(1_000)); // both ends know each other
-        await inRouter(`ip addr del ${first}/64 dev v1`);
-        const start = performance.now();
-        await watched.until("the other router", () => gateway() !== first);
-        assert(performance.now() - start < scaled(8_000));
-        assertEquals(watched.monitor.metrics.fullReads, 1);
-      } finally {
-        clearInterval(sending);
-      }
+      const gateway = () => watched.state.defaultRoute.ipv6?.gateway ?? "";
+      const first = gateway();
+      await delay(scaled(1_000)); // both ends know each other
+      await inRouter(`ip addr del ${first}/64 dev v1`);
+      if (forgets) await ip("neigh flush dev v0"); // as after gc_stale_time
+      const start = performance.now();
+      await watched.until("the other router", () => gateway() !== first);
+      assert(performance.now() - start < scaled(8_000));
+      assertEquals(watched.monitor.metrics.fullReads, 1);
     } finally {
-      router.kill("SIGKILL");
-      await router.status;
+      clearInterval(sending);
     }
-  },
-);
+  } finally {
+    router.kill("SIGKILL");
+    await router.status;
+  }
+}

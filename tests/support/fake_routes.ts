@@ -44,10 +44,14 @@ export interface AskedRoute {
   dev: number | null;
 }
 
-/** A kernel that answers by longest prefix, then metric. */
+/**
+ * A kernel that answers by longest prefix, then metric, and takes equal routes in turn, as Linux does in IPv4 while it
+ * knows the hardware addresses of their gateways.
+ */
 export class FakeRoutes {
   /** The questions of each datagram. */
   readonly asked: AskedRoute[][] = [];
+  #turn = 0;
   readonly #routes: { prefix: IpBytes; length: number; route: FakeRoute }[];
 
   /** With these routes, in any order. */
@@ -69,10 +73,14 @@ export class FakeRoutes {
 
   #answer({ to, fibMatch, dev }: AskedRoute): RouteMessage | null {
     const address = parseIp(to)!;
-    const [best] = this.#routes
+    const matching = this.#routes
       .filter(({ prefix, length }) => covers(prefix, length, address))
       .filter(({ route }) => dev === null || devices(route).includes(dev))
       .sort((a, b) => b.length - a.length || (a.route.metric ?? 0) - (b.route.metric ?? 0));
+    const equal = matching.filter(({ length, route }) =>
+      length === matching[0]!.length && route.metric === matching[0]!.route.metric
+    );
+    const best = dev === null ? equal[this.#turn++ % equal.length] : equal[0];
     if (best === undefined) return null;
     const { length, route } = best;
     if ((route.type ?? 1) >= 6 && route.returned !== true) return null;

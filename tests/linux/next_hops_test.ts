@@ -1,0 +1,79 @@
+/**
+ * Which of several next hops is reported, by events alone.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { State } from "../../mod.ts";
+import { withoutDad } from "../support/dad.ts";
+import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
+import { scaled } from "../support/timing.ts";
+import { WatchedMonitor } from "../support/watched_monitor.ts";
+
+/** Two virtual cables with an address each: 192.0.2.7 on v0, 198.51.100.7 on v2. */
+async function makeCables(): Promise<void> {
+  withoutDad();
+  await ipBatch([
+    "link add v0 type veth peer name v1",
+    "link add v2 type veth peer name v3",
+    ...["v0", "v1", "v2", "v3"].map((name) => `link set ${name} up`),
+    "addr add 192.0.2.7/24 dev v0",
+    "addr add 198.51.100.7/24 dev v2",
+  ]);
+}
+
+function wayOut({ defaultRoute: { ipv4 } }: State): string {
+  return `${ipv4?.interface} ${ipv4?.gateway} ${ipv4?.source}`;
+}
+
+namespaceTest(
+  import.meta.url,
+  "of two equal default routes between which the kernel alternates the same is reported each time",
+  async () => {
+    await makeCables();
+    await ipBatch([
+      "neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev v0",
+      "neigh add 198.51.100.1 lladdr 02:00:00:00:00:02 dev v2",
+      "route append default via 192.0.2.1",
+      "route append default via 198.51.100.1",
+    ]);
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: 100 });
+    assertEquals(wayOut(watched.state), "v0 192.0.2.1 192.0.2.7");
+    const seen = new Set<string>();
+    watched.monitor.addEventListener("change", ({ snapshot }) => seen.add(wayOut(snapshot.state)));
+    for (let i = 0; i < 10; i++) {
+      await ip(`link set v3 mtu ${1_400 + i}`);
+      await delay(scaled(50));
+    }
+    assertEquals(seen, new Set(["v0 192.0.2.1 192.0.2.7"]));
+    const { driftsFound, routeSurprises } = watched.monitor.metrics;
+    assertEquals({ driftsFound, routeSurprises }, { driftsFound: 0, routeSurprises: 0 });
+    await ip("route del default via 192.0.2.1");
+    await watched.until(
+      "the other",
+      () => wayOut(watched.state) === "v2 198.51.100.1 198.51.100.7",
+    );
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "an address brings a dead hop of a multipath route back",
+  async () => {
+    await makeCables();
+    await ip("route add default nexthop via 192.0.2.1 dev v0 nexthop via 198.51.100.1 dev v2");
+    await ip("addr del 192.0.2.7/24 dev v0");
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+    assertEquals(wayOut(watched.state), "v2 198.51.100.1 198.51.100.7");
+    await ip("addr add 192.0.2.7/24 dev v0");
+    await watched.until("the hop", () => wayOut(watched.state) === "v0 192.0.2.1 192.0.2.7");
+  },
+);
+
+namespaceTest(import.meta.url, "a default route to this host itself is no way out", async () => {
+  await makeCables();
+  await ip("route add local default dev v0");
+  await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+  assertEquals([watched.state.defaultRoute.ipv4, watched.state.online], [null, false]);
+});
