@@ -98,7 +98,12 @@ const KINDS: { name: string; message: NetlinkMessage; kind: KernelEvent["kind"] 
     kind: "routes",
   },
   { name: "a router that ages", message: message(28, ndmsg(STALE, ROUTER)), kind: "noise" },
-  { name: "a neighbour that is no router", message: message(28, ndmsg(FAILED, 0)), kind: "noise" },
+  { name: "an IPv6 neighbour that failed", message: message(28, ndmsg(FAILED, 0)), kind: "routes" },
+  {
+    name: "a neighbour that is no router",
+    message: message(28, ndmsg(REACHABLE, 0)),
+    kind: "noise",
+  },
   { name: "a neighbour that is cut", message: message(28), kind: "noise" },
   { name: "an unknown type", message: message(1_000), kind: "malformed" },
 ];

@@ -46,7 +46,10 @@ namespaceTest(
     const wrong = await runDeno(["run", "--no-prompt", PROGRAM, "--port=x"]);
     assertEquals(
       [wrong.code, wrong.stderr],
-      [2, "error: --port must be a number from 0 to 65535, not 'x'\n"],
+      [
+        2,
+        "error: --port must be a number from 0 to 65535, not 'x'\nRun with --help to list the options\n",
+      ],
     );
   },
 );
