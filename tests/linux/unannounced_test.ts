@@ -260,6 +260,26 @@ namespaceTest(
   },
 );
 
+namespaceTest(
+  import.meta.url,
+  "an optimistic address, announced only after its check, does not condemn the socket",
+  async () => {
+    await ipBatch(["link add v0 type veth peer name v1", "link set v0 up", "link set v1 up"]);
+    for (const scope of ["all", "v0"]) sysctl(`ipv6/conf/${scope}/optimistic_dad`, "1");
+    sysctl("ipv6/conf/v0/dad_transmits", "3"); // one a second
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: scaled(200) });
+    await ip("addr add 2001:db8::7/64 dev v0 optimistic");
+    await watched.untilAddress("v0", "2001:db8::7/64");
+    const { reconciles } = watched.monitor.metrics;
+    await watched.until(
+      "two reconciles",
+      () => watched.monitor.metrics.reconciles >= reconciles + 2,
+    );
+    const { driftsFound, reopens } = watched.monitor.metrics;
+    assertEquals({ driftsFound, reopens }, { driftsFound: 0, reopens: 0 });
+  },
+);
+
 for (const forgets of [false, true]) {
   const what = forgets ? ", also one that the kernel has forgotten as a router" : "";
   namespaceTest(
