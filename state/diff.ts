@@ -75,11 +75,6 @@ export function diffInterfaces(previous: State, next: State): readonly Change[] 
   return freezeList(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
 }
 
-/** Whether two states have equal interfaces and addresses, as their sources reported them. */
-export function sameInterfaces(a: State, b: State): boolean {
-  return diffInterfaces(a, b).length === 0;
-}
-
 export function sameRoutes(a: State, b: State): boolean {
   return pairRoutes(a, b).every(({ from, to }) => equalRoutes(from, to));
 }

@@ -5,7 +5,7 @@
 // starts no window and delays no later change. Reconcile compares the kernel state with the table that events update,
 // even if no event came (net-tools#158: a missed event left a process stuck on an old address for good).
 import { withResume } from "../../state/build.ts";
-import { diffInterfaces, diffStates, sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { diffInterfaces, diffStates, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
 import type { Cause, Change, State } from "../../state/types.ts";
 import {
@@ -268,7 +268,8 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   }
   // without a table, the previous read stands in for it, even if not published yet
   const table = view ?? draft.newest as State;
-  if (sameInterfaces(table, read.state)) {
+  const found = differences(table, read.state);
+  if (found.size === 0) {
     endCheck(draft);
     draft.mayBeStale = false;
     return void publishFound(draft, view ?? read.state);
@@ -277,11 +278,10 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   const before = draft.check ?? newCheck(draft);
   const { events } = draft.metrics;
   const quiet = before.rounds > 0 && before.events === events;
-  const found = differences(table, read.state);
   // without a table every unannounced change counts, not only one that persists
   const afresh = before.rounds === 0 || (quiet && view === null);
   const suspects = new Map([...found].filter(([key]) => afresh || before.suspects.has(key)));
-  if (draft.mayBeStale && suspects.size === 0 && found.size > 0) {
+  if (draft.mayBeStale && suspects.size === 0) {
     // adopting the read may have undone events, which do not come again: compare until the table is correct
     return void recheckLater(draft, { rounds: 1, suspects: found, events });
   }
@@ -296,7 +296,7 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
 function publishFound(draft: Draft, state: State): void {
   const published = draft.published as State;
   // the difference arrived with the last drain, or waits for the window
-  if (!sameInterfaces(state, published)) return offer(draft, state, ["event"]);
+  if (diffInterfaces(state, published).length > 0) return offer(draft, state, ["event"]);
   const pending = draft.causes.some((cause) => cause !== "resume");
   if (!pending && !sameRoutes(state, published)) draft.metrics.routeSurprises++;
   offer(draft, state, pending ? [] : ["reconcile"]);
@@ -309,12 +309,12 @@ export function countReconcile(draft: Draft): void {
 
 /** Where the table differs from the kernel state: a key per record or field, with a description for the log. */
 function differences(table: State, kernel: State): Map<string, string> {
-  const changes = diffInterfaces(table, kernel);
-  return new Map(
-    changes.flatMap((change) =>
-      recordsOf(change, kernel).map((record) => [JSON.stringify(record), formatChange(change)])
-    ),
-  );
+  const found = new Map<string, string>();
+  for (const change of diffInterfaces(table, kernel)) {
+    const text = formatChange(change);
+    for (const record of recordsOf(change, kernel)) found.set(JSON.stringify(record), text);
+  }
+  return found;
 }
 
 /** What identifies the records of a change from round to round. */

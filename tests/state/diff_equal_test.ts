@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { diffStates, majorSleepBetween, sameInterfaces, sameRoutes } from "../../state/diff.ts";
+import { diffInterfaces, diffStates, majorSleepBetween, sameRoutes } from "../../state/diff.ts";
 import type { State } from "../../state/types.ts";
 import { assertEveryFieldCounts } from "../support/fields.ts";
 import { forSeeds } from "../support/random.ts";
@@ -31,7 +31,7 @@ Deno.test("diffStates() looks at every field that no other follows from", () => 
   assertEveryFieldCounts<State>(given, STATE_FIELDS, isEqual);
 });
 
-Deno.test("sameInterfaces() compares interfaces only, sameRoutes() routes only", () => {
+Deno.test("diffInterfaces() compares interfaces only, sameRoutes() routes only", () => {
   const given = state({ interfaces: [nic("eth0")], ipv4: route("eth0"), ipv6: route("eth0") });
   const rows: [name: string, other: State, interfaces: boolean, routes: boolean][] = [
     [
@@ -78,7 +78,7 @@ Deno.test("sameInterfaces() compares interfaces only, sameRoutes() routes only",
   ];
   for (const [name, other, interfaces, routes] of rows) {
     assertEquals(
-      [sameInterfaces(given, other), sameRoutes(given, other)],
+      [diffInterfaces(given, other).length === 0, sameRoutes(given, other)],
       [interfaces, routes],
       name,
     );
