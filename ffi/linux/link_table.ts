@@ -347,11 +347,6 @@ function sameKind(a: LinkMessage, b: LinkMessage): boolean {
     ((a.flags ^ b.flags) & C.IFF_LOOPBACK) === 0;
 }
 
-function isTentative({ flags }: AddressMessage): boolean {
-  // RFC 4429: an optimistic address may be used while it is checked.
-  return (flags & C.IFA_F_TENTATIVE) !== 0 && (flags & C.IFA_F_OPTIMISTIC) === 0;
-}
-
 /**
  * The flags as the kernel last announced them. A dump shows carrier (`IFF_LOWER_UP`) live, while the message
  * about it waits up to a second in the link watch queue (net/core/link_watch.c) and arrives together with
@@ -381,7 +376,8 @@ function buildAddress(message: AddressMessage): Address {
     prefixLength,
     peer: peer === null ? null : formatIp(peer),
     scopeId: family === "IPv6" && isLinkLocal(local) ? index : null,
-    tentative: isTentative(message),
+    // RFC 4429: an optimistic address may be used while it is checked.
+    tentative: (flags & C.IFA_F_TENTATIVE) !== 0 && (flags & C.IFA_F_OPTIMISTIC) === 0,
     duplicated: (flags & C.IFA_F_DADFAILED) !== 0,
     deprecated: (flags & C.IFA_F_DEPRECATED) !== 0,
     // The same bit means "secondary" for IPv4 (linux/if_addr.h).
