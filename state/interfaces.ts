@@ -248,15 +248,13 @@ export function isBindable(address: Address, nic: Interface): boolean {
   return nic.up && !address.tentative && !address.duplicated;
 }
 
+const NO_TEXTS = { loopback: NONE, linkLocal: NONE, uniqueLocal: NONE, global: NONE };
 const NO_ADDRESSES: InterfaceAddresses = {
   usable: NONE,
   onHost: NONE,
   usableIpv4: 0,
   usableIpv6: 0,
-  loopback: NONE,
-  linkLocal: NONE,
-  uniqueLocal: NONE,
-  global: NONE,
+  ...NO_TEXTS,
 };
 
 /** The addresses of an interface by use, computed once per interface object. */
@@ -271,10 +269,7 @@ export function addressesOf(nic: Interface): InterfaceAddresses {
 }
 
 function classify(nic: Interface): InterfaceAddresses {
-  const texts = { loopback: NONE, linkLocal: NONE, uniqueLocal: NONE, global: NONE } as Record<
-    ReturnType<typeof scopeOf>,
-    string[]
-  >;
+  const texts: Record<keyof typeof NO_TEXTS, string[]> = { ...NO_TEXTS };
   let onHost: Address[] = NONE;
   let last = "";
   for (const address of nic.up ? nic.addresses : []) {
