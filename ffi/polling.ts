@@ -2,7 +2,7 @@
 // leaves out interfaces without an address.
 import type { Clock, NetworkSource, Reading, SourceEvent, Subscription } from "../state/ports.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
-import { hostOnlyByName, kindByName } from "../state/interface_name.ts";
+import { interfaceByName } from "../state/interface_name.ts";
 import { makeAddress } from "../state/normalize.ts";
 import type { Address, Interface } from "../state/types.ts";
 
@@ -81,19 +81,8 @@ function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
   for (const info of infos) {
     // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
     const name = info.name.split(":", 1)[0] || info.name;
-    const kind = kindByName(name);
-    const nic = interfaces.get(name) ?? {
-      name,
-      index: 0,
-      kind,
-      up: true,
-      running: true,
-      hostOnly: hostOnlyByName(kind, name),
-      flags: 0,
-      mac: info.mac,
-      mtu: 0,
-      addresses: [],
-    };
+    const nic = interfaces.get(name) ??
+      { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
     interfaces.set(name, nic);
     const address = addressOf(info);
     if (address !== null) nic.addresses.push(address);

@@ -1,5 +1,5 @@
-// Interface names: lossless decoding from bytes to text, and the kind of interface that a name suggests.
-import type { InterfaceKind } from "./types.ts";
+// Interface names: lossless decoding from bytes to text, and what a name suggests about its interface.
+import type { Interface, InterfaceKind } from "./types.ts";
 
 /** A backslash that `interfaceName()` could have written itself. */
 const ESCAPE_LOOK_ALIKE = /\\(?=x[0-9a-fA-F]{2})/g;
@@ -95,4 +95,22 @@ const HOST_ONLY: readonly RegExp[] = [
 export function hostOnlyByName(kind: InterfaceKind, name: string): boolean {
   return kind === "loopback" ||
     (kind === "bridge" || kind === "virtual") && HOST_ONLY.some((pattern) => pattern.test(name));
+}
+
+/** An interface of which only the name is known, with the neutral values of `Knows.links` for all other fields. */
+export function interfaceByName(name: string, fields: Partial<Interface>): Interface {
+  const { kind = kindByName(name) } = fields;
+  return {
+    name,
+    index: 0,
+    kind,
+    up: true,
+    running: true,
+    hostOnly: hostOnlyByName(kind, name),
+    flags: 0,
+    mac: null,
+    mtu: 0,
+    addresses: [],
+    ...fields,
+  };
 }

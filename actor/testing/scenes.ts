@@ -1,5 +1,5 @@
 // Scenes: typical network changes that a test can play by name. Helpers that make interfaces, addresses and routes.
-import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
+import { interfaceByName } from "../../state/interface_name.ts";
 import { isLinkLocal, parseIp } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
@@ -28,22 +28,10 @@ export function scriptedInterface(
   addresses: (string | Address)[] = [],
   fields: Partial<Omit<Interface, "name" | "addresses">> = {},
 ): Interface {
-  const { index = 2, kind = kindByName(name) } = fields;
+  const { index = 2 } = fields;
   const made = (address: string | Address): Address =>
     typeof address === "string" ? parsedAddress(address, index) : address;
-  return {
-    name,
-    index,
-    kind,
-    up: true,
-    running: true,
-    hostOnly: hostOnlyByName(kind, name),
-    flags: 0,
-    mac: null,
-    mtu: 1500,
-    ...fields,
-    addresses: addresses.map(made),
-  };
+  return interfaceByName(name, { index, mtu: 1500, ...fields, addresses: addresses.map(made) });
 }
 
 /**
