@@ -6,8 +6,6 @@ import { interfaceByName } from "../state/interface_name.ts";
 import { makeAddress } from "../state/normalize.ts";
 import type { Address, Interface } from "../state/types.ts";
 
-const KNOWS: Reading["knows"] = Object.freeze({ links: false, addressFlags: false, routes: false });
-
 interface PollingSourceOptions {
   intervalMs: number; // milliseconds between two polls
   clock: Clock; // where the timer comes from
@@ -69,29 +67,25 @@ export class PollingSource implements NetworkSource {
     return this.#poll();
   }
 
+  /** Polls now, with neutral values for the fields that the result lacks. */
   #poll(): Reading {
     const { networkInterfaces = Deno.networkInterfaces } = this.#options;
-    return readingOf(networkInterfaces());
+    const interfaces = new Map<string, Interface & { addresses: Address[] }>();
+    for (const info of networkInterfaces()) {
+      // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
+      const name = info.name.split(":", 1)[0] || info.name;
+      const nic = interfaces.get(name) ??
+        { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
+      interfaces.set(name, nic);
+      const address = addressOf(info);
+      if (address !== null) nic.addresses.push(address);
+    }
+    return {
+      interfaces: [...interfaces.values()],
+      defaultRoute: { ipv4: null, ipv6: null },
+      knows: { links: false, addressFlags: false, routes: false },
+    };
   }
-}
-
-/** Converts the result of a poll, with neutral values for the fields that it lacks. */
-function readingOf(infos: readonly Deno.NetworkInterfaceInfo[]): Reading {
-  const interfaces = new Map<string, Interface & { addresses: Address[] }>();
-  for (const info of infos) {
-    // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
-    const name = info.name.split(":", 1)[0] || info.name;
-    const nic = interfaces.get(name) ??
-      { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
-    interfaces.set(name, nic);
-    const address = addressOf(info);
-    if (address !== null) nic.addresses.push(address);
-  }
-  return {
-    interfaces: [...interfaces.values()],
-    defaultRoute: { ipv4: null, ipv6: null },
-    knows: KNOWS,
-  };
 }
 
 function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
