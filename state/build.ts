@@ -56,7 +56,7 @@ export function buildState(
   const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
   const { links, addressFlags, routes } = reading.knows;
   const isOnline = leadsOut(defaultRoute.ipv4, ipv4) || leadsOut(defaultRoute.ipv6, ipv6);
-  return freezeState({
+  const state: State = {
     interfaces: lists.record!,
     defaultRoute,
     defaultRouteInterface: main?.interface ?? null,
@@ -70,7 +70,10 @@ export function buildState(
     resumedAt: resumed?.at ?? null,
     sleptMs: resumed?.sleptMs ?? null,
     knows: Object.freeze({ links, addressFlags, routes }),
-  }, lists);
+  };
+  if (lists.record !== null) return Object.freeze(state);
+  LISTS.set(state, lists);
+  return Object.freeze(Object.defineProperty(state, "interfaces", { get: () => recordOf(lists) }));
 }
 
 /** The same state after a resume. Copies the properties themselves, because reading the record would make it. */
@@ -82,12 +85,6 @@ export function withResume(state: State, resume: { at: number; sleptMs: number }
   const lists = LISTS.get(state);
   if (lists !== undefined) LISTS.set(copy, lists);
   return copy;
-}
-
-function freezeState(state: State, lists: Lists): State {
-  if (lists.record !== null) return Object.freeze(state);
-  LISTS.set(state, lists);
-  return Object.freeze(Object.defineProperty(state, "interfaces", { get: () => recordOf(lists) }));
 }
 
 /**
