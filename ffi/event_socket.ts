@@ -30,7 +30,6 @@ export interface SocketPort<E> {
   discard?(): boolean;
 }
 
-/** A socket that is drained on every wake-up. */
 export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly watch: Watch;
   readonly #port: SocketPort<E>;

@@ -245,7 +245,6 @@ function replaceIn(before: Lists, given: readonly Interface[], places: readonly 
   return lists;
 }
 
-/** The record of interfaces by name. */
 function recordOf(lists: Lists): State["interfaces"] {
   if (lists.record !== null) return lists.record;
   const record: Record<string, Interface> = Object.create(null);

@@ -131,7 +131,6 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
   return changes;
 }
 
-/** The wake-up from sleep that lies between two states; null if there is none. */
 function resumeBetween(previous: State, next: State): Change & { kind: "resumed" } | null {
   const { resumedAt: at, sleptMs } = next;
   if (at === null || sleptMs === null) return null;

@@ -152,13 +152,11 @@ export function pairAddresses(
   for (const a of unpaired.values()) visit(a, undefined);
 }
 
-/** Whether two interfaces are equal in every field, addresses included. */
 export function equalInterfaces(a: Interface, b: Interface): boolean {
   return a === b || a.name === b.name && FIELDS.every((field) => a[field] === b[field]) &&
       equalLists(a.addresses, b.addresses);
 }
 
-/** Whether two addresses are equal in every field, flags included. */
 export function equalAddresses(a: Address, b: Address): boolean {
   return a === b ||
     a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength &&
@@ -167,7 +165,6 @@ export function equalAddresses(a: Address, b: Address): boolean {
       a.deprecated === b.deprecated && a.temporary === b.temporary && a.permanent === b.permanent;
 }
 
-/** Whether two default routes are equal in every field; null equals only null. */
 export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boolean {
   return a === b ||
     a !== null && b !== null && a.interface === b.interface && a.gateway === b.gateway &&
