@@ -190,7 +190,7 @@ function publishedAddress(
     prefixLength,
     peer: isPeer ? formatIp(other) : null,
     scopeId: family === "IPv6" && isLinkLocal(address) ? index : null,
-    tentative: has(C.IN6_IFF_TENTATIVE) && !has(optimisticAddress),
+    tentative: has(C.IN6_IFF_TENTATIVE) && !has(optimisticAddress) || has(C.IN6_IFF_DETACHED),
     duplicated: has(C.IN6_IFF_DUPLICATED),
     deprecated: has(C.IN6_IFF_DEPRECATED),
     temporary: has(C.IN6_IFF_TEMPORARY),

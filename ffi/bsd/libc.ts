@@ -154,7 +154,8 @@ export class Syscalls {
       // Twice the room each time, for a table that grows faster than it is read.
       const table = new Uint8Array((this.#sysctl(name, null) + SLACK_BYTES) * 2 ** attempt);
       const length = this.#sysctl(name, table);
-      if (length >= 0) return table.subarray(0, length);
+      // FreeBSD fills the buffer and reports no error (rtable_sysctl_dump() in sys/net/rtsock.c)
+      if (length >= 0 && length < table.length) return table.subarray(0, length);
     }
     throw this.error(operation);
   }

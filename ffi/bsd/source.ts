@@ -4,6 +4,7 @@
 // captures from them and from a NetBSD kernel, and it runs against a model of their kernels and, through
 // `Deno.dlopen`, against a C library with Darwin's names and layouts.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
+import type { Address, Interface } from "../../state/types.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
@@ -29,6 +30,9 @@ const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
 /** Delay of the second read: xnu announces a removed address a moment before it unlists it (inctl_ifaddr(), in.c). */
 const RECHECK_MS = 50;
+/** How long to wait for the end of duplicate address detection: 1 s, then twice as long each time. */
+const FIRST_CHECK_MS = 1_000;
+const LAST_CHECK_MS = 8_000;
 
 const CHANGED: SourceEvent = { kind: "changed" };
 
@@ -85,7 +89,9 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     const { syscalls, system } = this.#runtime;
     const reading = readDump(syscalls, system, signal, () => this.counters.malformed++);
     this.#reads.add(reading);
-    return await reading.finally(() => this.#reads.delete(reading));
+    const { interfaces } = await reading.finally(() => this.#reads.delete(reading));
+    this.#subscription?.awaitChecks(interfaces);
+    return await reading;
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */
@@ -112,6 +118,7 @@ class BsdSubscription implements Subscription {
   readonly #canary: Canary;
   readonly #stopClock: () => void;
   readonly #recheck: Alarm;
+  #checkMs = FIRST_CHECK_MS;
   #knownIndexes = new Set<number>(); // of the interfaces already reported
   #disposed: Promise<void> | null = null;
 
@@ -149,6 +156,15 @@ class BsdSubscription implements Subscription {
 
   adopt({ interfaces }: Reading): void {
     this.#knownIndexes = new Set(interfaces.map((nic) => nic.index));
+  }
+
+  /** No message says that duplicate address detection has ended (nd6_dad_timer()), so the state is read again. */
+  awaitChecks(interfaces: readonly Interface[]): void {
+    const isChecking = (it: Address): boolean => it.tentative && !it.duplicated;
+    if (!interfaces.some(({ addresses }) => addresses.some(isChecking))) return;
+    if (this.#checkMs > LAST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet) return;
+    this.#recheck.set(this.#checkMs);
+    this.#checkMs *= 2;
   }
 
   /** Asks for a route. Every routing socket receives the answer, including ours unless it is deaf. */
@@ -231,6 +247,7 @@ class BsdSubscription implements Subscription {
     }
     // There is no table that could be wrong, so a malformed message counts only as a change.
     if (event.kind === "malformed") this.#counters.malformed++;
+    this.#checkMs = FIRST_CHECK_MS;
     if (event.kind === "removed" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
     return event.kind !== "noise" && event.kind !== "answer";
   }

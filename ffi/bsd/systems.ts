@@ -61,6 +61,7 @@ export const IFT_ETHER = 0x06; // net/if_types.h: Wi-Fi and taps, too
 // netinet6/in6_var.h
 export const IN6_IFF_TENTATIVE = 0x2;
 export const IN6_IFF_DUPLICATED = 0x4;
+export const IN6_IFF_DETACHED = 0x8; // no router of its prefix answers: bind() refuses it
 export const IN6_IFF_DEPRECATED = 0x10;
 export const IN6_IFF_AUTOCONF = 0x40; // from a router advertisement: it has a lifetime
 export const IN6_IFF_TEMPORARY = 0x80;

@@ -94,7 +94,10 @@ export class Notifications {
       }
       clearTimeout(timer);
     }
-    if (old !== undefined) await this.#close(old);
+    if (old === undefined) return;
+    // a change during the renewal signals both; the new one has taken it for its confirmation
+    if (old.isSignalled) this.#subscribers.forEach((subscriber) => subscriber.changed(kind.name));
+    await this.#close(old);
   }
 
   /** Opens a listener; null if the system refuses. */
@@ -174,6 +177,11 @@ class Listener {
     }
     this.#watch = pollLoop.watch(this.#event);
     void this.#listen(onSignal, onLost);
+  }
+
+  /** Whether the trigger has signalled a change that nobody has noticed yet. */
+  get isSignalled(): boolean {
+    return this.#closed === null && this.#syscalls.isSet(this.#event);
   }
 
   setRef(ref: boolean): void {

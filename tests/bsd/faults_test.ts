@@ -4,8 +4,10 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { SystemCallError } from "../../state/errors.ts";
 import { EN0, encodeLiveNic } from "../support/bsd_encode.ts";
+import { scaled } from "../support/timing.ts";
 import { addresses, startMachine } from "./machine.ts";
 import { RTF } from "./simulated_network.ts";
 
@@ -284,6 +286,56 @@ Deno.test("a tentative address is not usable until its check ends", async () => 
   network.finishCheck("en0", "2001:db8::7");
   await machine.pass(500);
   assertEquals(monitor.current.state.haveIpv6, true);
+});
+
+for (
+  const { os, without } of [
+    { os: "freebsd", without: [] },
+    { os: "darwin", without: ["kernel-events"] },
+  ] as const
+) {
+  Deno.test(`the end of a check that no message announces is found: ${os} ${without}`, async () => {
+    await using machine = await startMachine({ os, without: [...without] });
+    const { monitor, network } = machine;
+    await machine.pass(16_000); // the next reconcile is far away
+    network.addTentative("en0", "2001:db8::7/64");
+    await machine.pass(500);
+    assertEquals(monitor.current.state.haveIpv6, false);
+    network.finishCheck("en0", "2001:db8::7");
+    for (let ms = 0; !monitor.current.state.haveIpv6 && ms < 5_000; ms += 100) {
+      await delay(scaled(100)); // the timers of the poll loop run in real time
+      await machine.pass(100);
+    }
+    assertEquals(monitor.current.state.haveIpv6, true);
+  });
+}
+
+Deno.test("a detached IPv6 address, which bind() refuses, is not usable", async () => {
+  for (const os of ["darwin", "freebsd"] as const) {
+    await using machine = await startMachine({ os });
+    const { monitor, network } = machine;
+    const flagsOf = network.addressFlags.bind(network);
+    network.addressFlags = (name, address) => {
+      const flags = flagsOf(name, address);
+      return address === "2001:db8::7" && flags !== null ? flags | 0x8 : flags; // IN6_IFF_DETACHED
+    };
+    network.addAddress("en0", "2001:db8::7/64");
+    network.setDefaultRoute("en0", "fe80::1", "IPv6");
+    await machine.pass(1_000);
+    const { haveIpv6 } = monitor.current.state;
+    assertEquals(haveIpv6, false);
+  }
+});
+
+Deno.test("a route table that outgrows its buffer is read again, although FreeBSD reports no error", async () => {
+  await using machine = await startMachine({ os: "freebsd" });
+  const { kernel, monitor } = machine;
+  let calls = 0;
+  kernel.grows = (room) => calls++ === 1 ? room + 1 : 0; // the second table, once
+  await monitor.refresh();
+  const { malformed, readFailures } = monitor.metrics;
+  assertEquals({ calls, malformed, readFailures }, { calls: 3, malformed: 0, readFailures: 0 });
+  assert(monitor.current.state.defaultRoute.ipv4 !== null);
 });
 
 Deno.test("without the ioctl address flags are unknown, and neutral", async () => {

@@ -206,3 +206,24 @@ Deno.test("a source that is disposed of while it subscribes unloads nothing that
   await (await subscribing)[Symbol.asyncDispose]();
   assertEquals(inUse, [0, 0]);
 });
+
+/** The network changes between the confirmation of a renewed registration and the reset of its event. */
+class Racing extends SimulatedWindows {
+  races = false;
+  override resetEvent(event: number): void {
+    if (this.races) this.change(); // sets the events of all registrations, old and new
+    this.races = false;
+    super.resetEvent(event);
+  }
+}
+
+Deno.test("a change during the renewal of the registrations is not lost", async () => {
+  const windows = new Racing();
+  await using source = windows.source();
+  const { signal } = new AbortController();
+  await using subscription = await source.subscribe(signal);
+  const next = subscription[Symbol.asyncIterator]().next();
+  windows.races = true;
+  assertEquals(await subscription.probe(signal), true);
+  assertEquals((await next).value, { kind: "changed" });
+});
