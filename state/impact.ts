@@ -149,11 +149,7 @@ function counted(nic: Interface | undefined, ignore: Ignore): readonly Address[]
 }
 
 /** A local address and what restricts it to an interface. */
-interface Parsed {
-  readonly address: string; // in normal form
-  readonly interface: string | null; // a name
-  readonly zone: string | null; // a name or an index
-}
+type Parsed = NonNullable<ReturnType<typeof parseLocal>>;
 
 /**
  * Whether a socket bound to this local address must be bound again. What counts is whether the address can be
@@ -208,8 +204,8 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
 
 type Given = { readonly [Key in "hostname" | "interface" | "transport"]?: string };
 
-/** Null for a Unix or vsock address. */
-function parseLocal(local: LocalAddress): Parsed | null {
+/** Address in normal form, name of the interface, zone (a name or index); null for Unix and vsock addresses. */
+function parseLocal(local: LocalAddress) {
   const { hostname, interface: name, transport = "" }: Given = Object(local);
   if (["unix", "unixpacket", "vsock"].includes(transport)) return null;
   const text = typeof hostname === "string" ? hostname : typeof hostname;
