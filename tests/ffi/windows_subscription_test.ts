@@ -4,11 +4,13 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import { HandlePort, WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent, Subscription } from "../../state/ports.ts";
 import { SimulatedWindows } from "../support/simulated_windows.ts";
+import { scaled } from "../support/timing.ts";
 
 const REGISTRATIONS = [
   "NotifyUnicastIpAddressChange",
@@ -225,5 +227,6 @@ Deno.test("a change during the renewal of the registrations is not lost", async 
   const next = subscription[Symbol.asyncIterator]().next();
   windows.races = true;
   assertEquals(await subscription.probe(signal), true);
-  assertEquals((await next).value, { kind: "changed" });
+  const { value } = await deadline(next, scaled(1_000));
+  assertEquals(value, { kind: "changed" });
 });
