@@ -54,9 +54,10 @@ export function scopeOf(address: string): "loopback" | "linkLocal" | "uniqueLoca
   return "cd".includes(address[1]!) ? "uniqueLocal" : "global"; // RFC 4193
 }
 
-/** 0.0.0.0 and ::, the wildcard addresses. */
-export function isUnspecified(bytes: IpBytes): boolean {
-  return allZero(bytes, bytes.length);
+/** Whether the first bytes, by default all, are zero, as in the wildcard addresses 0.0.0.0 and ::. */
+export function allZero(bytes: IpBytes, end: number = bytes.length): boolean {
+  for (let i = 0; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
 /** The IPv4 address inside `::ffff:0:0/96`; any other address unchanged. */
@@ -136,11 +137,6 @@ function parseIpv6(text: string): number[] | null {
   if (gap === Infinity) return bytes.length === 16 ? bytes : null;
   if (bytes.length > 14) return null; // "::" stands for at least one group (RFC 4291 section 2.2)
   return bytes.toSpliced(gap, 0, ...Array<number>(16 - bytes.length).fill(0));
-}
-
-function allZero(bytes: IpBytes, end: number): boolean {
-  for (let i = 0; i < end; i++) if (bytes[i] !== 0) return false;
-  return true;
 }
 
 /**

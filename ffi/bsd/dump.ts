@@ -2,7 +2,7 @@
 // (an ioctl for each), and the default routes (`NET_RT_DUMP`).
 import { DecodeError } from "../../state/errors.ts";
 import { hostOnlyByName, interfaceName, kindByName } from "../../state/interface_name.ts";
-import { compareBytes, formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { allZero, compareBytes, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { formatMac, makeAddress } from "../../state/normalize.ts";
 import type { Reading } from "../../state/ports.ts";
 import type { Address, DefaultRoute, Interface, InterfaceKind } from "../../state/types.ts";
@@ -185,7 +185,7 @@ function publishedAddress(
   const has = (flag: number) => flags !== null && (flags & flag) !== 0;
   // Many VPNs give both ends of a link the same address: then there is no peer.
   const isPeer = other !== null && (link.flags & C.IFF_POINTOPOINT) !== 0 &&
-    !isUnspecified(other) && compareBytes(other, address) !== 0;
+    !allZero(other) && compareBytes(other, address) !== 0;
   return makeAddress(address, {
     prefixLength,
     peer: isPeer ? formatIp(other) : null,

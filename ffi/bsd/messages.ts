@@ -2,7 +2,7 @@
 // routes, links and addresses, and the event that each message means. Also the kernel events of macOS. The decoders
 // throw DecodeError if a message is too short or contradicts itself; byte arrays in their results are copies.
 import { DecodeError } from "../../state/errors.ts";
-import { formatIp, isLinkLocal, isUnspecified } from "../../state/ip.ts";
+import { allZero, formatIp, isLinkLocal } from "../../state/ip.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./systems.ts";
 
@@ -73,7 +73,7 @@ export function forEachMessage(bytes: Uint8Array, visit: (message: Uint8Array) =
   for (let at = 0, length = 0; at < bytes.length; at += length) {
     const left = bytes.length - at;
     length = left < COMMON_SIZE ? 0 : u16(bytes, at);
-    if (length === 0 && isUnspecified(bytes.subarray(at))) return;
+    if (length === 0 && allZero(bytes.subarray(at))) return;
     if (length < COMMON_SIZE || length > left) throw new DecodeError("rtm_msglen", at);
     visit(bytes.subarray(at, at + length));
   }
@@ -174,7 +174,7 @@ export function decodeRoute(
   const family = destination.length === 4 ? "IPv4" : "IPv6";
   const isHost = (flags & C.RTF_HOST) !== 0;
   const mask = isHost ? ABSENT : sockaddrs[C.RTAX_NETMASK]!;
-  const isUnmaskedDefault = !isHost && mask === ABSENT && isUnspecified(destination);
+  const isUnmaskedDefault = !isHost && mask === ABSENT && allZero(destination);
   const prefixLength = isUnmaskedDefault ? 0 : decodePrefixLength(message, mask, family);
   if (defaultsOnly && prefixLength > LONGEST_DEFAULT[family]) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;

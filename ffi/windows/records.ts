@@ -1,7 +1,7 @@
 // Decodes memory that Windows fills in: the adapters of `GetAdaptersAddresses`, the routes of `GetBestRoute2` and
 // `GetIpForwardTable2`. It must come from a 64-bit system: the shorter records of a 32-bit one are refused.
 import { DecodeError } from "../../state/errors.ts";
-import { type IpBytes, isUnspecified } from "../../state/ip.ts";
+import { allZero, type IpBytes } from "../../state/ip.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import * as C from "./constants.ts";
 
@@ -177,7 +177,7 @@ export function decodeRoute(bytes: Uint8Array): Route {
     destination,
     prefixLength,
     index: image.u32(ROW.InterfaceIndex),
-    gateway: isUnspecified(gateway) ? null : gateway,
+    gateway: allZero(gateway) ? null : gateway,
     metric: image.u32(ROW.Metric),
     isLoopback: image.u8(ROW.Loopback) !== 0,
   };

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  allZero,
   compareBytes,
   formatIp,
   type IpBytes,
   isLinkLocal,
-  isUnspecified,
   parseIp,
   scopeOf,
   unmapIpv4,
@@ -153,7 +153,7 @@ const RANGES: [
     "fc::1",
     "fc:a:b::1",
   ]],
-  ["isUnspecified()", isUnspecified, ["0.0.0.0", "::"], ["0.0.0.1", "::1", "1::"]],
+  ["allZero()", allZero, ["0.0.0.0", "::"], ["0.0.0.1", "::1", "1::"]],
 ];
 
 Deno.test("predicates of ranges hold inside and nowhere else", async (t) => {
