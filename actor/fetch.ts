@@ -86,7 +86,7 @@ export class NetworkChangedError extends TypeError {
  * flight: one that is safe to repeat is sent again, any other rejects with `NetworkChangedError`, even in the middle
  * of a response body. Nothing that happens on host-only interfaces ends a request.
  *
- * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection was opened yet;
+ * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or the connection could not be opened;
  *   the body is neither a stream nor inside a `Request`; and the response has not been returned.
  * - A repeated request waits for the network to return, as between two DHCP leases: for up to 2 seconds, or as
  *   `waitUntilOnline` says. Then it tries to connect for 2 seconds, since routes and name servers may come later.
@@ -148,6 +148,7 @@ function resolveFetchOptions(options: FetchOptions) {
 
 /** RFC 9110, 9.2.2; Deno refuses TRACE. */
 const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+const { fetch: send } = globalThis; // the program may replace it with ours
 
 /** How long a repeated request waits for the network, and then tries to connect every `PAUSE_MS`; milliseconds. */
 const RETURN_LIMIT_MS = 2_000;
@@ -180,6 +181,7 @@ class Sender {
   /** Sends a request until it is answered, fails, or may not be repeated. */
   async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
     const request = new Request(input, init);
+    const signal = AbortSignal.any([request.signal, this.#disposal.signal]);
     const { clock, logger, retries, waitUntilOnline } = this.#options;
     if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
       this.#warnsOfClose = false;
@@ -189,7 +191,7 @@ class Sender {
     const isReplayable = retries > 0 && hasReplayableBody(input, init);
     let left = isReplayable ? retries : 0;
     let settlesAt = -Infinity;
-    await this.#until(isOnline, waitUntilOnline, request.signal);
+    await this.#until(isOnline, waitUntilOnline, signal);
     for (;;) {
       this.#followState();
       const loss = this.#loss.signal;
@@ -199,9 +201,9 @@ class Sender {
         return await this.#sendOnce(isReplayable ? request.clone() : request, init?.client);
       } catch (error) {
         const mayRepeat = left > 0 && (isIdempotent || isUnsent(error));
-        if (mayRepeat && await this.#isLost(loss, error, request.signal)) {
+        if (mayRepeat && await this.#isLost(loss, error, signal)) {
           left--;
-          await this.#until(isBack, waitUntilOnline || RETURN_LIMIT_MS, request.signal);
+          await this.#until(isBack, waitUntilOnline || RETURN_LIMIT_MS, signal);
           settlesAt = clock.monotonic() + RETURN_LIMIT_MS;
         } else if (isUnsent(error) && clock.monotonic() < settlesAt && !request.signal.aborted) {
           // routes and name servers may be set later than the address
@@ -227,7 +229,7 @@ class Sender {
     const signal = AbortSignal.any([request.signal, this.#loss.signal]);
     signal.throwIfAborted();
     client ??= this.#client ??= Deno.createHttpClient(this.#options.client);
-    return interruptible(await fetch(request, { client, signal }));
+    return interruptible(await send(request, { client, signal }));
   }
 
   async #follow(snapshots: ReadableStream<Snapshot>): Promise<void> {
@@ -244,7 +246,7 @@ class Sender {
     const [loss, client] = [this.#loss, this.#client];
     this.#loss = new AbortController();
     this.#client = null;
-    loss.abort(new NetworkChangedError(reason));
+    loss.abort(new NetworkChangedError(Object.freeze(reason)));
     client?.close();
   }
 
@@ -261,16 +263,12 @@ class Sender {
   }
 
   /** Waits for a state until the time is up, the monitor is closed or the request is aborted. */
-  async #until(
-    predicate: (state: State) => boolean,
-    ms: number,
-    request: AbortSignal,
-  ): Promise<void> {
+  async #until(predicate: (state: State) => boolean, ms: number, ends: AbortSignal): Promise<void> {
     if (ms === 0 || predicate(this.#monitor.current.state)) return;
     const limit = new AbortController();
     const timer = ms === Infinity ? null : this.#options.clock.setTimeout(() => limit.abort(), ms);
     timer?.unref();
-    const signal = AbortSignal.any([limit.signal, this.#disposal.signal, request]);
+    const signal = AbortSignal.any([limit.signal, ends]);
     await this.#monitor.waitFor(predicate, { signal }).catch(() => {});
     timer?.cancel();
   }

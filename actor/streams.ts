@@ -209,8 +209,7 @@ export function snapshotStream(
   return stream;
 }
 
-/** Those of which the program may hold nothing but the promise `closed` of the stream's reader. */
-const pinned = new Set<SnapshotReader>();
+const pinned = new Set<SnapshotReader>(); // the program may hold nothing of them but the promise `closed`
 /** The methods with which a stream is taken. */
 const TAKE = ["getReader", "values", Symbol.asyncIterator, "pipeTo", "pipeThrough", "tee"] as const;
 

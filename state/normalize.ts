@@ -36,13 +36,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
   if (typeof nic.name !== "string") {
     throw new TypeError(`The interface name must be a string, not ${escapeText(String(nic.name))}`);
   }
-  for (const field of ["index", "flags", "mtu"] as const) {
-    if (!Number.isSafeInteger(nic[field])) {
-      throw new TypeError(
-        `Interface "${escapeText(nic.name)}" has ${field} ${nic[field]}: give an integer`,
-      );
-    }
-  }
+  for (const field of ["index", "flags", "mtu"] as const) checkInteger(field, nic[field], nic.name);
   const copy: Interface = {
     name: nic.name,
     index: nic.index,
@@ -67,6 +61,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
  */
 export function normalizeAddress(address: Address, interfaceName: string): Address {
   const { prefixLength } = address;
+  checkInteger("scopeId", address.scopeId ?? 0, interfaceName);
   const peer = address.peer === null ? null : normalizeText(address.peer, interfaceName);
   const bytes = parseOrThrow(address.address, interfaceName);
   const longest = bytes.length * 8;
@@ -118,6 +113,7 @@ export function assumeNormal<T extends Interface | DefaultRoute>(value: T): T {
 export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null {
   if (route === null || NORMAL.has(route)) return route;
   const { gateway, source } = route;
+  checkInteger("metric", route.metric ?? 0, route.interface);
   return assumeNormal({
     interface: route.interface,
     gateway: gateway === null ? null : normalizeText(gateway, route.interface),
@@ -214,6 +210,11 @@ export function formatMac(bytes: ArrayLike<number>): string | null {
 function normalizeMac(mac: string | null): string | null {
   const text = mac?.toLowerCase() ?? ZERO_MAC;
   return MAC.test(text) && text !== ZERO_MAC ? text : null;
+}
+
+function checkInteger(field: string, value: number, name: string): void {
+  if (Number.isSafeInteger(value)) return;
+  throw new TypeError(`Interface "${escapeText(name)}" has ${field} ${value}: give an integer`);
 }
 
 function normalizeText(text: string, interfaceName: string): string {

@@ -127,6 +127,7 @@ function onEvent(draft: Draft, id: number, event: SourceEvent): void {
 }
 
 function onResumed(draft: Draft, { at, sleptMs }: Resume): void {
+  if (!Number.isFinite(at) || !Number.isFinite(sleptMs)) return; // of a source that cannot be right
   draft.metrics.resumes++;
   const last = draft.resumes.at(-1) ?? draft.resumed;
   if (last?.at === at && last.sleptMs === sleptMs) return;

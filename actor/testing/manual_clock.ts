@@ -137,6 +137,7 @@ export class ManualClock implements Clock {
   }
 
   #moveTo(monotonic: number): void {
+    if (monotonic < this.#monotonic) return; // a timer, or another `advance()`, has moved it further
     this.#wall += monotonic - this.#monotonic;
     this.#monotonic = monotonic;
   }

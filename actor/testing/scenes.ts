@@ -118,8 +118,7 @@ export type SceneName =
   | "vpnUp"
   | "wifiToCable";
 
-/** The default routes that `vpnDown` restores. */
-const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>();
+const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>(); // what `vpnDown` restores
 
 /**
  * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. One scene can follow another.
@@ -185,7 +184,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     await pass(clock);
   },
   async vpnUp(source, clock) {
-    BEFORE_VPN.set(source, source.reading.defaultRoute);
+    if (!BEFORE_VPN.has(source)) BEFORE_VPN.set(source, source.reading.defaultRoute);
     const addresses = ["10.8.0.2/24", "2001:db8:8::2/64"];
     source.addInterface(scriptedInterface("tun0", addresses, { index: 8, mtu: 1420 }));
     source.setDefaultRoute("IPv4", scriptedRoute("tun0", null, { metric: 50 }));
@@ -195,9 +194,10 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
   async vpnDown(source, clock) {
     const routes = BEFORE_VPN.get(source);
     if (routes === undefined) throw new TypeError("The scene vpnDown must follow vpnUp");
+    BEFORE_VPN.delete(source);
     source.removeInterface("tun0");
-    source.setDefaultRoute("IPv4", routes.ipv4);
-    source.setDefaultRoute("IPv6", routes.ipv6);
+    source.setDefaultRoute("IPv4", routes.ipv4 && { ...routes.ipv4, source: null });
+    source.setDefaultRoute("IPv6", routes.ipv6 && { ...routes.ipv6, source: null });
     await pass(clock);
   },
   async dockerStart(source, clock) {
@@ -247,5 +247,7 @@ function defaultInterface(source: ScriptedSource): Interface {
   const { defaultRoute, interfaces } = source.reading;
   const nic = interfaces.find(({ name }) => name === defaultRoute.ipv4?.interface);
   if (nic !== undefined) return nic;
-  throw new TypeError("The scene needs an IPv4 default route: begin with homeNetwork");
+  throw new TypeError(
+    "The scene needs an IPv4 default route, as in homeNetwork; cablePulled takes it away",
+  );
 }

@@ -128,7 +128,8 @@ export class ScriptedSource implements NetworkSource {
       it?.addresses.some(({ address }) => address === source) === true;
     this.set([...this.#without(nic.name), nic]);
     this.#mapRoutes((route, family) =>
-      route?.interface === nic.name && has(before, route.source) && !has(nic, route.source)
+      route?.interface === nic.name &&
+        (route.source === null || has(before, route.source) && !has(nic, route.source))
         ? this.#withSource({ ...route, source: null }, family)
         : route
     );
@@ -144,7 +145,7 @@ export class ScriptedSource implements NetworkSource {
 
   /**
    * Replaces the default route of a family and announces it; null removes it, `scriptedRoute()` makes one. A route
-   * without a source gets the first address of the family on its interface, like one that the kernel chooses.
+   * without a source gets the first address of the family on its interface, link-local ones last.
    */
   setDefaultRoute(family: "IPv4" | "IPv6", route: DefaultRoute | null): void {
     const made = route && this.#withSource(route, family);
@@ -233,8 +234,9 @@ export class ScriptedSource implements NetworkSource {
 
   #withSource(route: DefaultRoute, family: "IPv4" | "IPv6"): DefaultRoute {
     const nic = this.#reading.interfaces.find(({ name }) => name === route.interface);
-    const first = nic?.addresses.find((address) => address.family === family)?.address ?? null;
-    return { ...route, source: route.source ?? first };
+    const own = nic?.addresses.filter((it) => it.family === family && !it.tentative);
+    const first = own?.find(({ scopeId }) => scopeId === null) ?? own?.[0];
+    return { ...route, source: route.source ?? first?.address ?? null };
   }
 
   #without(name: string): Interface[] {

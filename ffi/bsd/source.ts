@@ -30,9 +30,8 @@ const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
 /** Delay of the second read: xnu announces a removed address a moment before it unlists it (inctl_ifaddr(), in.c). */
 const RECHECK_MS = 50;
-/** How long to wait for the end of duplicate address detection: 1 s, then twice as long each time. */
+/** How long to wait for the end of duplicate address detection; then twice as long, four times in all. */
 const FIRST_CHECK_MS = 1_000;
-const LAST_CHECK_MS = 8_000;
 
 const CHANGED: SourceEvent = { kind: "changed" };
 
@@ -162,7 +161,9 @@ class BsdSubscription implements Subscription {
   awaitChecks(interfaces: readonly Interface[]): void {
     const isChecking = (it: Address): boolean => it.tentative && !it.duplicated;
     if (!interfaces.some(({ addresses }) => addresses.some(isChecking))) return;
-    if (this.#checkMs > LAST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet) return;
+    if (this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet) {
+      return;
+    }
     this.#recheck.set(this.#checkMs);
     this.#checkMs *= 2;
   }

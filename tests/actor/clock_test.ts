@@ -143,3 +143,17 @@ Deno.test("TimerSet stops all of its timers and rounds up", () => {
   clock.tick(10);
   assertEquals([fired, clock.pending], [1, 0]);
 });
+
+Deno.test("ManualClock never goes back, even if a timer or another advance() moves it", async () => {
+  const clock = new ManualClock();
+  await Promise.all([clock.advance(1_000), clock.advance(500)]);
+  assertEquals(clock.monotonic(), 1_000);
+  const seen: number[] = [];
+  clock.setTimeout(() => {
+    clock.tick(200);
+    seen.push(clock.monotonic());
+  }, 50);
+  clock.tick(100);
+  seen.push(clock.monotonic());
+  assertEquals(seen, [1_250, 1_250]);
+});

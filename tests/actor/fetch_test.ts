@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createFetch, type FetchOptions, NetworkChangedError } from "../../actor/fetch.ts";
 import { scriptedInterface } from "../../actor/testing.ts";
 import { formatReason } from "../../state/format.ts";
+import { assertDeepFrozen } from "../support/frozen.ts";
 import { fetchTest, home, OFFLINE } from "./fetch_support.ts";
 import { setUp } from "./support.ts";
 
@@ -71,6 +72,13 @@ fetchTest("a body that is a stream, or inside a Request, is not repeated", async
     await rejecting;
     assertEquals(it.server.count(path), i + 1);
   }
+});
+
+fetchTest("the reason of a NetworkChangedError is frozen", async (it) => {
+  const rejecting = rejects(it.fetch(`${it.server.url}/hang`, { method: "POST" }));
+  await it.server.until("/hang");
+  await it.become(home("192.0.2.8"));
+  assertDeepFrozen((await rejecting).reason);
 });
 
 fetchTest("a Request without a body is repeated", async (it) => {
@@ -359,4 +367,14 @@ fetchTest("a request that its caller aborts leads to no read", async (it) => {
   aborted.abort();
   await assertRejects(() => fetching, DOMException, "aborted");
   assertEquals(it.source.calls.read, read);
+});
+
+fetchTest("a program may make it the global fetch", async (it) => {
+  const { fetch } = globalThis;
+  globalThis.fetch = () => Promise.reject(new Error("It calls the global fetch, so itself"));
+  try {
+    assertEquals((await it.fetch(`${it.server.url}/a`)).status, 200);
+  } finally {
+    globalThis.fetch = fetch;
+  }
 });

@@ -4,10 +4,13 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
 import { NetworkChangedError } from "../../actor/fetch.ts";
 import type { Reading } from "../../state/ports.ts";
 import { runDenoOk } from "../support/run.ts";
 import { read, run, skippable } from "../support/skip.ts";
+import { scaled } from "../support/timing.ts";
 import { type FetchSetting, fetchTest, home, OFFLINE } from "./fetch_support.ts";
 
 /** Long enough for a request that is not held to arrive. */
@@ -170,4 +173,14 @@ skippable({
     const { stdout } = await runDenoOk(["run", "--allow-net=127.0.0.1", program]);
     assertEquals(stdout, "ready\n");
   },
+});
+
+fetchTest("a request that waits for a read ends when the fetch is disposed", async (it) => {
+  it.source.holdReads();
+  const failing = it.fetch("http://127.0.0.1:1/"); // nobody listens: was the network lost?
+  const ended = assertRejects(() => failing, DOMException, "disposed");
+  await delay(scaled(200));
+  await it.fetch[Symbol.asyncDispose]();
+  await deadline(ended, scaled(1_000));
+  it.source.releaseReads();
 });

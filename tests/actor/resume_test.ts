@@ -108,3 +108,12 @@ Deno.test("a resume while the first read is under way is in the first snapshot",
   assertEquals(monitor.current.causes, ["initial", "resume"]);
   assertEquals(monitor.current.state.sleptMs, 42);
 });
+
+Deno.test("a sleep whose times are not finite is ignored", async () => {
+  await using it = await setUp();
+  for (const [at, sleptMs] of [[NaN, 1_000], [START, NaN], [START, Infinity], [START, 1n]]) {
+    it.source.emit({ kind: "resumed", at: at as number, sleptMs: sleptMs as number });
+    await it.clock.advance(1_000);
+  }
+  assertEquals([it.monitor.current.sequence, it.monitor.metrics.resumes], [1, 0]);
+});

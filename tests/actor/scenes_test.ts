@@ -157,13 +157,22 @@ Deno.test("every scene can follow any other", async () => {
   }
 });
 
+Deno.test("vpnDown restores what was before the VPN, with sources that exist, and only once", async () => {
+  const twice = await play("vpnUp", "vpnUp", "vpnDown");
+  assertEquals([twice.state.defaultRouteInterface, twice.state.online], ["wlan0", true]);
+  const { state } = await play("vpnUp", "loseIpv6", "vpnDown");
+  assertEquals(state.defaultRoute.ipv4?.source, "192.168.1.7");
+  assertEquals(state.defaultRoute.ipv6?.source, "fe80::7");
+  await assertRejects(() => play("vpnUp", "vpnDown", "vpnDown"), TypeError, "must follow vpnUp");
+});
+
 Deno.test("a scene says what it needs", async () => {
   const clock = new ManualClock();
   await assertRejects(() => play("vpnDown"), TypeError, "must follow vpnUp");
   await assertRejects(
     () => scenes.dhcpRenumber(new ScriptedSource(), clock),
     TypeError,
-    "begin with homeNetwork",
+    "as in homeNetwork",
   );
   for (const scene of Object.values(scenes)) {
     const source = new ScriptedSource(homeNetwork);

@@ -208,6 +208,20 @@ Deno.test("ScriptedSource counts calls and open subscriptions", async () => {
   assertEquals(source.calls, { subscribe: 1, read: 1, view: 1, adopt: 1, probe: 1, dispose: 1 });
 });
 
+Deno.test("ScriptedSource gives a default route the source that the kernel would choose, again when it returns", () => {
+  const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0")] });
+  const chosen = () => source.reading.defaultRoute.ipv6?.source;
+  source.setDefaultRoute("IPv6", scriptedRoute("eth0", "fe80::1"));
+  assertEquals(chosen(), null);
+  source.addInterface(scriptedInterface("eth0", ["fe80::7/64"]));
+  assertEquals(chosen(), "fe80::7");
+  source.addInterface(scriptedInterface("eth0"));
+  assertEquals(chosen(), null);
+  const tentative = scriptedAddress("2001:db8::8/64", { tentative: true });
+  source.addInterface(scriptedInterface("eth0", ["fe80::7/64", tentative, "2001:db8::7/64"]));
+  assertEquals(chosen(), "2001:db8::7");
+});
+
 /** Ends the source and gives what it announced. */
 async function events(source: ScriptedSource, subscription: Subscription): Promise<string[]> {
   source.end();

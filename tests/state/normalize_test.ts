@@ -196,6 +196,12 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     TypeError,
     "has mtu Infinity",
   ],
+  [
+    "a scope that differs from itself",
+    () => nic("eth0", { addresses: [{ ...address("fe80::1/64"), scopeId: NaN }] }),
+    TypeError,
+    "has scopeId NaN",
+  ],
 ];
 
 Deno.test("normalizeInterface() throws, naming it, for", async (t) => {
@@ -204,6 +210,11 @@ Deno.test("normalizeInterface() throws, naming it, for", async (t) => {
       assertThrows(() => normalizeInterface(given()), error, message);
     });
   }
+});
+
+Deno.test("normalizeRoute() throws for a metric that differs from itself", () => {
+  const given = route("eth0", { metric: NaN });
+  assertThrows(() => normalizeRoute(given), TypeError, "has metric NaN");
 });
 
 Deno.test("normalizeRoute() freezes a copy in normal form", () => {
