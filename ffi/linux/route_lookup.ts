@@ -25,6 +25,8 @@ import {
 /** Sends route queries, and returns the answers in order; null where the kernel answers with an error. */
 export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null)[];
 
+type AnswerTo = (query: Uint8Array) => RouteMessage | null;
+
 export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
 
 type SourcedHop = Hop & { readonly source: IpBytes | null };
@@ -121,9 +123,7 @@ export class RouteLookup {
     const matches = halves.map(({ probes }) => matching(probes, answers));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
-    const found = matches.map((it, i) =>
-      it && hopsOf(it, answers.get(it.probe.plain), links, this.#hops[halves[i]!.family])
-    );
+    const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
@@ -134,24 +134,24 @@ export class RouteLookup {
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
     });
-    const sources = chosen.map((it) => it && sourceQuery(it));
-    askFor(sources.filter((query) => query !== null));
+    const answerTo: AnswerTo = (query) => (askFor([query]), answers.get(query) ?? null);
+    const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
+      it && wayOut(it, this.#hops[FAMILIES[i]!], answerTo)
+    );
+    this.#hops = { IPv4, IPv6 };
     for (const half of halves) {
       if (matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
       else this.#uncovered.delete(half);
     }
-    const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
-      it && { ...it.hops[0]!, source: answers.get(sources[i]!)?.source ?? null }
-    );
     const [ipv4 = null, ipv6 = null] = [IPv4, IPv6].map((hop, i) =>
       hop && publishedRoute(hop, chosen[i]!.route.metric, links)
     );
-    this.#hops = { IPv4, IPv6 };
+    const hops = found.flatMap((it) => it?.hops ?? []);
     const expiries = chosen.flatMap((it) => it?.route.expiresInSeconds ?? []);
     return this.current = {
       routes: { ipv4, ipv6 },
       hops: this.#hops,
-      indexes: [...new Set(found.flatMap((it) => it?.hops.map(({ index }) => index) ?? []))],
+      indexes: [...new Set([...hops, IPv4 ?? [], IPv6 ?? []].flat().map(({ index }) => index))],
       isPlain,
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
     };
@@ -183,14 +183,12 @@ function isObjectOnly(route: RouteMessage): boolean {
 
 function hopsOf(
   { probe, route }: { probe: Probe; route: RouteMessage },
-  plain: RouteMessage | null | undefined,
+  plain: RouteMessage | null,
   links: LinkNames,
-  last: Hop | null,
 ): Found {
-  const { destinationLength: prefixLength, nexthopId, nexthops, type } = route;
-  // of several equal routes the kernel may take another one at each lookup (fib_select_default(), IPv4)
-  const used = plain ? [{ ...plain, flags: 0 }] : [];
-  const all = nexthops.length > 0 ? nexthops : isObjectOnly(route) ? used : [route, ...used];
+  const { destinationLength: prefixLength, nexthopId, type } = route;
+  const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
+  const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
   // a route of another type, such as unreachable or local, leads nowhere
   const alive = type === C.RTN_UNICAST
     ? all.filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
@@ -201,10 +199,7 @@ function hopsOf(
     .flatMap(({ outInterface: index, gateway }): Hop[] =>
       index === null || links.isLoopback(index) ? [] : [{ index, gateway }]
     )
-    .sort(compareHops)
-    .filter((hop, i, all) => i === 0 || compareHops(hop, all[i - 1]!) !== 0);
-  const kept = nexthops.length > 0 ? -1 : hops.findIndex((hop) => last && !compareHops(hop, last));
-  if (kept > 0) hops.unshift(...hops.splice(kept, 1));
+    .sort(compareHops);
   return { probe, route, prefixLength, nexthopId, hops };
 }
 
@@ -215,10 +210,25 @@ function isOneDefault(low: Found | null, high: Found | null): boolean {
     low.hops.length >= low.route.nexthops.length; // an address may bring a dead hop back (fib_sync_up())
 }
 
-/** With several hops the plain answer is any of them, so ask for the one that is reported. */
-function sourceQuery({ hops, probe, route }: Found): Uint8Array {
-  if (route.nexthops.length < 2 && hops.length < 2) return probe.plain;
-  return encodeRouteQuery(probe.destination, { fibMatch: false, outInterface: hops[0]!.index });
+/**
+ * The hop to report, with its source. Between equal IPv4 routes the kernel alternates from lookup to lookup
+ * (fib_select_default()), so the one that was reported last is reported again. An ICMP redirect is no route.
+ */
+function wayOut(found: Found, last: SourcedHop | null, answerTo: AnswerTo): SourcedHop {
+  const { hops: [first], probe, route: { family, nexthops } } = found;
+  const isMultipath = nexthops.length > 1; // then the plain answer is any of its hops
+  const plain = isMultipath ? null : answerTo(probe.plain);
+  const isRedirected = plain !== null && (plain.flags & C.RTCF_REDIRECTED) !== 0;
+  const used = family !== C.AF_INET || !plain?.outInterface || isRedirected
+    ? first!
+    : { index: plain.outInterface, gateway: plain.gateway };
+  const hop = last && compareHops(first!, last) === 0 ? first! : used;
+  const isUsed = compareHops(hop, used) === 0;
+  if (isUsed && !isMultipath) return { ...hop, source: plain?.source ?? null };
+  // of two gateways on one interface the same always answers, so the source towards the other is asked for
+  const to = !isUsed && hop.index === used.index && hop.gateway || probe.destination;
+  const answer = answerTo(encodeRouteQuery(to, { fibMatch: false, outInterface: hop.index }));
+  return { ...hop, source: answer?.source ?? null };
 }
 
 function publishedRoute(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { State } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";
@@ -23,6 +23,8 @@ async function makeCables(): Promise<void> {
   ]);
 }
 
+const WAYS = ["v0 192.0.2.1 192.0.2.7", "v2 198.51.100.1 198.51.100.7"];
+
 function wayOut({ defaultRoute: { ipv4 } }: State): string {
   return `${ipv4?.interface} ${ipv4?.gateway} ${ipv4?.source}`;
 }
@@ -39,14 +41,15 @@ namespaceTest(
       "route append default via 198.51.100.1",
     ]);
     await using watched = await WatchedMonitor.open({ reconcileIntervalMs: 100 });
-    assertEquals(wayOut(watched.state), "v0 192.0.2.1 192.0.2.7");
+    const first = wayOut(watched.state);
+    assert(WAYS.includes(first), first);
     const seen = new Set<string>();
     watched.monitor.addEventListener("change", ({ snapshot }) => seen.add(wayOut(snapshot.state)));
     for (let i = 0; i < 10; i++) {
       await ip(`link set v3 mtu ${1_400 + i}`);
       await delay(scaled(50));
     }
-    assertEquals(seen, new Set(["v0 192.0.2.1 192.0.2.7"]));
+    assertEquals(seen, new Set([first]));
     const { driftsFound, routeSurprises } = watched.monitor.metrics;
     assertEquals({ driftsFound, routeSurprises }, { driftsFound: 0, routeSurprises: 0 });
     await ip("route del default via 192.0.2.1");
