@@ -347,21 +347,6 @@ Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", ()
   assertEquals(indexes, [2, 3]);
 });
 
-Deno.test("RouteLookup.ask() reports one of two equal routes, the same each time, with its own source", () => {
-  const viaWlan0 = { to: ALL4, dev: 3, via: "198.51.100.1", source: "198.51.100.9" };
-  const kernel = new FakeRoutes([viaWlan0, { to: ALL4, ...viaEth0 }]);
-  const answers = (lookup: RouteLookup): (string | undefined)[] =>
-    Array.from({ length: 5 }, () => {
-      lookup.invalidate();
-      const { ipv4 } = lookup.ask(kernel.ask, LINKS).routes;
-      return `${ipv4?.interface} ${ipv4?.gateway} ${ipv4?.source}`;
-    });
-  assertEquals(new Set(answers(new RouteLookup())), new Set(["eth0 192.0.2.1 192.0.2.9"]));
-  const lookup = new RouteLookup();
-  lookup.ask(new FakeRoutes([viaWlan0]).ask, LINKS); // the other one is added later
-  assertEquals(new Set(answers(lookup)), new Set(["wlan0 198.51.100.1 198.51.100.9"]));
-});
-
 Deno.test("RouteLookup.ask() asks again while a route matches that may hide the default route", () => {
   const low = { to: LOW4, dev: 3 };
   for (const hiding of [[low, { to: HIGH4, type: UNREACHABLE }], [{ to: "23.0.0.0/8", dev: 3 }]]) {

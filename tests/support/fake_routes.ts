@@ -16,6 +16,8 @@ export interface FakeRoute {
   dev?: number;
   /** The next hop, of either family. */
   via?: string;
+  /** The gateway of an ICMP redirect for the destination: the route that matches does not have it. */
+  redirect?: string;
   /** Several next hops instead. */
   hops?: { dev: number; via?: string; dead?: boolean; carrier?: boolean; source?: string }[];
   /** RTN_*; 1 (unicast) if left out. The kernel answers a query with an error if the type is 6 or above. */
@@ -106,13 +108,15 @@ export class FakeRoutes {
         outInterface,
       };
     }
+    const isRedirected = route.redirect !== undefined && !fibMatch;
+    const via = isRedirected ? route.redirect : route.via;
     return {
       family: address.length === 4 ? 2 : 10,
       destinationLength: fibMatch ? length : address.length * 8,
       type: route.type ?? 1,
-      flags: 0,
+      flags: isRedirected ? 0x40000 : 0, // RTCF_REDIRECTED
       outInterface: route.dev ?? null,
-      gateway: route.via === undefined ? null : parseIp(route.via),
+      gateway: via === undefined ? null : parseIp(via),
       source: fibMatch || route.source === undefined ? null : parseIp(route.source),
       metric: fibMatch ? route.metric ?? null : null,
       expiresInSeconds: route.expires ?? null,
