@@ -65,7 +65,10 @@ export interface NetworkSource {
 /** What a source counts itself; the meanings are those of `Metrics`. */
 export type SourceCounters = Pick<Metrics, "events" | "ignored" | "malformed" | "spoofed">;
 
-/** A stream of events. It ends if the socket is lost, and throws if it is lost with an error. */
+/**
+ * A stream of events. It ends if the socket is lost, and throws if it is lost with an error. Disposing it must end a
+ * pending `next()`, and resolve: `close()` waits for that.
+ */
 export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent> {
   /**
    * Drains the socket, then returns what the link table holds, with default routes looked up now. After a loss the

@@ -82,7 +82,7 @@ export class FakeRoutes {
     const equal = matching.filter(({ length, route }) =>
       length === matching[0]!.length && route.metric === matching[0]!.route.metric
     );
-    const best = dev === null ? equal[this.#turn++ % equal.length] : equal[0];
+    const best = equal[dev === null && equal.length > 1 ? this.#turn++ % equal.length : 0];
     if (best === undefined) return null;
     const { length, route } = best;
     if ((route.type ?? 1) >= 6 && route.returned !== true) return null;
