@@ -51,7 +51,7 @@ export function syncedSocket({ socket }: Pick<Model, "socket">): Socket | null {
 
 /** Something may have changed: takes a view now, or at the end of the window. */
 export function considerPublication(draft: Draft, ...causes: readonly Cause[]): void {
-  addCauses(draft, causes);
+  draft.causes = union(draft.causes, causes);
   if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);
   const socket = syncedSocket(draft);
   if (socket !== null) requestView(draft, socket);
@@ -79,7 +79,9 @@ export function offer(
     if (!draft.window) settleAll(draft);
     return;
   }
-  if (isFirst || changes.some(({ kind }) => kind !== "resumed")) addCauses(draft, causes);
+  if (isFirst || changes.some(({ kind }) => kind !== "resumed")) {
+    draft.causes = union(draft.causes, causes);
+  }
   draft.awaiting = draft.awaiting.concat(tokens);
   if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);
   else publish(draft, state, changes);
@@ -132,10 +134,6 @@ function publishFrom({ publishedAt, config }: Readonly<Model>): number {
 
 function viewFrom(model: Readonly<Model>): number {
   return Math.max(publishFrom(model), model.viewsFrom);
-}
-
-function addCauses(draft: Draft, causes: readonly Cause[]): void {
-  draft.causes = union(draft.causes, causes);
 }
 
 function union(some: readonly Cause[], more: readonly Cause[]): readonly Cause[] {
