@@ -278,8 +278,7 @@ function updateStatus(draft: Draft): void {
     (readFailures >= MAX_FAILURES ? `Reads fail: ${health.lastError}` : null);
   if (fault !== null) return setStatus(draft, "degraded", fault);
   if (health.status === "degraded") log(draft, "info", `Recovered from: ${health.reason}`);
-  if (config.polling) setStatus(draft, "polling", config.reason);
-  else setStatus(draft, "live", null);
+  setStatus(draft, config.polling ? "polling" : "live", config.reason);
 }
 
 function setStatus({ health, now }: Draft, status: Health["status"], reason: string | null): void {
