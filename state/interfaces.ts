@@ -175,9 +175,7 @@ export function usableAddresses(
   const addresses = sortedInterfaces(state).flatMap((nic) =>
     addressesOf(nic)[hostOnly ? "onHost" : "usable"]
   );
-  return Object.freeze(
-    family === undefined ? addresses : addresses.filter((address) => address.family === family),
-  );
+  return Object.freeze(addresses.filter((it) => (family ?? it.family) === it.family));
 }
 
 /**
