@@ -47,7 +47,9 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
     flags: nic.flags,
     mac: normalizeMac(nic.mac),
     mtu: nic.mtu,
-    addresses: normalizeAddresses(nic, known),
+    addresses: known !== undefined && equalLists(nic.addresses, known.addresses)
+      ? known.addresses
+      : Object.freeze(sortedUnique(nic.addresses.map((it) => normalizeAddress(it, nic.name)))),
   };
   if (known !== undefined && equalInterfaces(copy, known)) return known;
   return assumeNormal(copy);
@@ -165,11 +167,6 @@ export function equalRoutes(a: DefaultRoute | null, b: DefaultRoute | null): boo
   return a === b ||
     a !== null && b !== null && a.interface === b.interface && a.gateway === b.gateway &&
       a.source === b.source && a.metric === b.metric;
-}
-
-function normalizeAddresses(nic: Interface, known?: Interface): readonly Address[] {
-  if (known !== undefined && equalLists(nic.addresses, known.addresses)) return known.addresses;
-  return Object.freeze(sortedUnique(nic.addresses.map((it) => normalizeAddress(it, nic.name))));
 }
 
 function equalLists(a: readonly Address[], b: readonly Address[]): boolean {
