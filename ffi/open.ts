@@ -33,6 +33,7 @@ type SystemSource = NetworkSource & AsyncDisposable & {
 interface SourceClass {
   /** Whether `open()` works without a prompt. */
   granted(options: OpenSourceOptions): boolean;
+  /** Loads the system's libraries, asking the user for the permission if necessary. */
   open(options: OpenSourceOptions): Promise<SystemSource>;
 }
 

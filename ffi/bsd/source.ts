@@ -53,12 +53,10 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     this.#release = release;
   }
 
-  /** Whether `open()` works without asking the user for a permission. */
   static granted({ libc }: EventSourceOptions): boolean {
     return runtimes.has(libc) || libraryGranted(libcRequest(OS, libc));
   }
 
-  /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: EventSourceOptions): Promise<BsdSource> {
     const { libc } = options;
     const runtime = await runtimes.acquire(libc);

@@ -33,12 +33,10 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     this.#release = release;
   }
 
-  /** Whether `open()` works without asking the user for a permission. */
   static granted({ libc }: EventSourceOptions): boolean {
     return runtimes.has(libc) || libraryGranted(libcRequest(libc));
   }
 
-  /** Loads the C library, asking the user for the permission if necessary. */
   static async open(options: EventSourceOptions): Promise<LinuxSource> {
     const { libc } = options;
     const runtime = await runtimes.acquire(libc);
