@@ -71,7 +71,6 @@ export class TimerSet {
     return this.#keep(timer);
   }
 
-  /** Calls `f` at an interval, until `stop()`. */
   every(f: () => void, ms: number): void {
     this.#keep(this.clock.setInterval(f, ms));
   }

@@ -80,7 +80,6 @@ export interface ReadOptions extends Pick<MonitorOptions, "source" | "libc"> {
   signal?: AbortSignal;
 }
 
-/** The options, checked, with the defaults. */
 export type ResolvedOptions = Readonly<ReturnType<typeof resolveMonitorOptions>>;
 export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshotOptions>>;
 
@@ -158,22 +157,18 @@ function isNear(a: string, b: string): boolean {
   return same >= longest - (longest > 5 ? 2 : 1);
 }
 
-/** The option `signal`, checked: null if it is not given. */
 export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
   return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
 }
 
-/** The option `logger`, checked and guarded, or its default. */
 export function resolveLogger(value: Logger | undefined): Logger {
   return guardLogger(methods("logger", value, ["debug", "info", "warn", "error"]));
 }
 
-/** The option `clock`, checked, or its default. */
 export function resolveClock(value: Clock | undefined): Clock {
   return methods("clock", value, ["now", "monotonic", "setTimeout", "setInterval"]) ?? systemClock;
 }
 
-/** The predicate of `waitFor()`, checked. */
 export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
   if (isFunction(value)) return value;
   throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);

@@ -100,7 +100,6 @@ export class Runner {
     return refresh.promise;
   }
 
-  /** Timers and subscription keep the process alive, or let it end. */
   setPersistent(persistent: boolean): void {
     this.#timers.setRefd(persistent);
     for (const subscription of this.#subscriptions.values()) this.#applyRef(subscription);

@@ -148,7 +148,6 @@ export class TimeSlice {
     return performance.now() >= this.#end;
   }
 
-  /** Lets timers and other sockets have their turn; the next slice begins. */
   async pause(signal: AbortSignal): Promise<void> {
     await macrotask();
     signal.throwIfAborted();

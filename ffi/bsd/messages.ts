@@ -87,7 +87,6 @@ export function headerOf(message: Uint8Array, layout: C.Layout): C.Header | null
   return header;
 }
 
-/** Decodes a message of the routing socket. Throws DecodeError. */
 export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
   const type = message[TYPE]!;
   const header = headerOf(message, layout);
@@ -116,7 +115,6 @@ export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
   }
 }
 
-/** Decodes a struct kern_event_msg of macOS. Throws DecodeError. */
 export function decodeKernelEvent(bytes: Uint8Array): BsdEvent {
   if (bytes.length < C.DARWIN.KEV_MSG_HEADER_SIZE) throw new DecodeError("kern_event_msg", 0);
   const noise = C.KERNEL_NOISE[u32(bytes, kev_subclass)];

@@ -247,7 +247,6 @@ export class Syscalls {
       SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // the sender's port: the kernel's is 0
   }
 
-  /** `poll(2)` on a thread of the pool. */
   poll(set: PollSet, count: number, timeoutMs: number): Promise<number> {
     return this.#libc.poll_blocking(set, BigInt(count), timeoutMs);
   }
