@@ -25,6 +25,7 @@ export const LINUX: System = {
     "linux/if_addr.h",
     "linux/if_link.h",
     "linux/netlink.h",
+    "linux/in_route.h",
     "linux/rtnetlink.h",
     "linux/fib_rules.h",
     "linux/nexthop.h",
