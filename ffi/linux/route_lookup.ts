@@ -134,7 +134,10 @@ export class RouteLookup {
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
     });
-    const answerTo: AnswerTo = (query) => (askFor([query]), answers.get(query) ?? null);
+    const answerTo: AnswerTo = (query) => {
+      askFor([query]);
+      return answers.get(query) ?? null;
+    };
     const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
       it && wayOut(it, this.#hops[FAMILIES[i]!], answerTo)
     );
