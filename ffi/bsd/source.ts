@@ -86,9 +86,9 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     const { syscalls, system } = this.#runtime;
     const reading = readDump(syscalls, system, signal, () => this.counters.malformed++);
     this.#reads.add(reading);
-    const { interfaces } = await reading.finally(() => this.#reads.delete(reading));
-    this.#subscription?.awaitChecks(interfaces);
-    return await reading;
+    const result = await reading.finally(() => this.#reads.delete(reading));
+    this.#subscription?.awaitChecks(result.interfaces);
+    return result;
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */

@@ -229,7 +229,8 @@ function wayOut(found: Found, last: SourcedHop | null, answerTo: AnswerTo): Sour
   const isUsed = compareHops(hop, used) === 0;
   if (isUsed && !isMultipath) return { ...hop, source: plain?.source ?? null };
   // of two gateways on one interface the same always answers, so the source towards the other is asked for
-  const to = !isUsed && hop.index === used.index && hop.gateway || probe.destination;
+  const isBeside = !isUsed && hop.index === used.index && hop.gateway?.length === 4;
+  const to = isBeside ? hop.gateway! : probe.destination;
   const answer = answerTo(encodeRouteQuery(to, { fibMatch: false, outInterface: hop.index }));
   return { ...hop, source: answer?.source ?? null };
 }

@@ -70,6 +70,13 @@ Deno.test("of two gateways on one interface, each has the source in its own subn
   }
 });
 
+Deno.test("the source of an IPv4 route is never asked for at an IPv6 gateway (RFC 5549)", () => {
+  const far = { to: ALL4, dev: 2, via: "fe80::1", source: "192.0.2.9" };
+  const lookup = new RouteLookup();
+  report([far], lookup);
+  assertEquals(report([V2, far], lookup), ["v2 fe80::1 192.0.2.9"]);
+});
+
 Deno.test("an interface is followed if the reported one of equal routes leads through it", () => {
   const lookup = new RouteLookup();
   report([V3], lookup);
