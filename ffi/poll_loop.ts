@@ -89,6 +89,7 @@ export class PollLoop {
   #lastWakeUp = -Infinity;
   #rapidWakeUps = 0;
   #pausedMs = 0; // before the last poll
+  #set: PollSet = new Int32Array(8); // of the running poll: polls do not overlap
 
   /** `afterPoll` runs after each return of the poll, before any watch learns that it is ready. */
   constructor(port: PollPort, afterPoll: () => void = () => {}) {
@@ -193,7 +194,7 @@ export class PollLoop {
   async #pollOnce(): Promise<void> {
     const waiting = [...this.#entries].filter((entry) => entry.waiting !== null && !entry.mute);
     const refd = this.#isRefd();
-    const set = encodeSet(this.#port.wakeDescriptor, waiting);
+    const set = this.#encodeSet(waiting);
     const now = performance.now();
     const longest = refd ? LONGEST_WAIT_MS : UNREF_SLICE_MS;
     const timeout = Math.ceil(Math.max(0, Math.min(this.timers.nextAt - now, longest)));
@@ -215,6 +216,14 @@ export class PollLoop {
     const pauseMs = this.#pauseMs(count, refd);
     this.#pausedMs = pauseMs ?? 0;
     if (pauseMs !== null) await this.#pause(pauseMs);
+  }
+
+  /** The descriptors for `poll()`, the wake-up descriptor first. */
+  #encodeSet(waiting: readonly Entry[]): PollSet {
+    if (this.#set.length < 2 * waiting.length + 2) this.#set = new Int32Array(4 * waiting.length);
+    this.#set.fill(POLLIN)[0] = this.#port.wakeDescriptor;
+    for (let i = 0; i < waiting.length; i++) this.#set[2 * i + 2] = waiting[i]!.descriptor;
+    return this.#set;
   }
 
   /** How long to wait before the next poll, in milliseconds; null: not at all. */
@@ -275,12 +284,4 @@ async function grace(): Promise<void> {
 function resolveReady(entry: Entry, revents: number | null): void {
   entry.waiting?.resolve(revents);
   entry.waiting = null;
-}
-
-/** The descriptors for `poll()`, the wake-up descriptor first. */
-function encodeSet(wakeDescriptor: number, waiting: readonly Entry[]): PollSet {
-  const set = new Int32Array(2 * waiting.length + 2).fill(POLLIN);
-  set[0] = wakeDescriptor;
-  for (let i = 0; i < waiting.length; i++) set[2 * i + 2] = waiting[i]!.descriptor;
-  return set;
 }

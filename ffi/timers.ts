@@ -14,7 +14,7 @@ interface Entry {
 }
 
 export interface Alarm extends Timer {
-  readonly isSet: boolean;
+  isSet(): boolean;
   /** Sets it to call after this many milliseconds, replacing the time set before; null cancels it. */
   set(ms: number | null): void;
 }
@@ -52,9 +52,7 @@ export class PollTimers implements Clock {
       this.#onChange();
     };
     return {
-      get isSet(): boolean {
-        return entries.has(entry);
-      },
+      isSet: () => entries.has(entry), // not a getter: V8 takes 20 µs to define one
       set,
       cancel: () => set(null),
       ref: () => setRef(true),

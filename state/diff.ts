@@ -102,6 +102,7 @@ export function freezeList<T>(list: T[]): readonly T[] {
 
 function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
   const changes: Change[] = [];
+  if (pairs.length === 0) return changes; // mostly: at every reconcile
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];

@@ -182,19 +182,15 @@ export function beginNextRead(draft: Draft): void {
   // without a table this read serves a pending event too: if it fails, the subscription must be replaced
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
-  const { check, causes } = request;
+  const { check } = request;
+  const base = covers ? socket.id : request.base;
+  const causes: readonly Cause[] = covers ? [...request.causes, "event"] : request.causes;
   const { config, metrics: { events, published } } = draft;
   // the interval limits a read only if nothing but a reconcile tick requested it
-  const interval = check && causes.length === 0 && !covers ? config.reconcileIntervalMs : Infinity;
+  const interval = check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
-  draft.reading = {
-    ...request,
-    ...(covers ? { base: socket.id, causes: [...causes, "event"] } : {}),
-    id,
-    since: draft.now.monotonic,
-    events,
-    published,
-  };
+  const since = draft.now.monotonic;
+  draft.reading = { ...request, base, causes, id, since, events, published };
   draft.effects.push({ kind: "read", id, limitMs: Math.min(READ_LIMIT_MS, interval) });
 }
 

@@ -159,7 +159,7 @@ class BsdSubscription implements Subscription {
   awaitChecks(interfaces: readonly Interface[]): void {
     const isChecking = (it: Address): boolean => it.tentative && !it.duplicated;
     if (!interfaces.some(({ addresses }) => addresses.some(isChecking))) return;
-    if (this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet) {
+    if (this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet()) {
       return;
     }
     this.#recheck.set(this.#checkMs);

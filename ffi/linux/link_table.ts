@@ -19,6 +19,7 @@ interface Entry {
 }
 
 interface Row {
+  readonly index: number;
   link: LinkMessage | null;
   kind: InterfaceKind; // of the link
   entries: Entry[]; // in the order of `compareKeys()`
@@ -40,6 +41,7 @@ export class LinkTable {
   #live: LinkTable | null;
   #list: Interface[] | null = null; // what `interfaces()` returned last; null if a link came or went since
   #changed: Row[] = []; // those whose interface has to be built again
+  #hasTentative = false; // an address is tentative, or was
 
   /** A table that is filled from a dump reuses equal records of `live`, the table kept by events. */
   constructor(live: LinkTable | null = null) {
@@ -103,6 +105,7 @@ export class LinkTable {
    * is a change, a lifetime refresh is not (tailscale#4223: routers refresh every few seconds).
    */
   setAddress(message: AddressMessage): boolean {
+    if (message.flags & C.IFA_F_TENTATIVE) this.#hasTentative = true;
     const row = this.#row(message.index);
     const { at, known } = findEntry(row, message);
     if (known !== null && sameAddress(known.message, message)) return false;
@@ -136,18 +139,16 @@ export class LinkTable {
    * while the dump was read, so the dump may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
-    let newer: LinkTable | null = null; // made only if needed: mostly nothing is tentative
+    if (!dump.#hasTentative) return false;
+    const newer = new LinkTable();
+    for (const it of announced) newer.setAddress(it);
     let merged = false;
-    for (const [index, { entries }] of dump.#rows) {
+    for (const { entries, index } of dump.#rows.values()) {
       if (this.nameOf(index) === null) continue;
       const isUp = this.isUp(index);
       for (const { message } of entries) {
         if ((message.flags & C.IFA_F_TENTATIVE) === 0 || isUp && this.#find(message) !== null) {
           continue;
-        }
-        if (newer === null) {
-          newer = new LinkTable();
-          for (const it of announced) newer.setAddress(it);
         }
         if (newer.#find(message) === null && this.setAddress(message)) merged = true;
       }
@@ -157,7 +158,7 @@ export class LinkTable {
 
   /** Adds the links and addresses that only the other table has. */
   addMissing(other: LinkTable): void {
-    for (const [index, { entries, link }] of other.#rows) {
+    for (const { entries, index, link } of other.#rows.values()) {
       if (link !== null && this.nameOf(index) === null) this.setLink(link);
       for (const { message } of entries) if (this.#find(message) === null) this.setAddress(message);
     }
@@ -193,7 +194,7 @@ export class LinkTable {
     const list = this.#list = known?.slice() ?? [];
     const places: number[] = [];
     // Linux before 6.9 dumps links in another order
-    const all = () => [...this.#rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+    const all = () => [...this.#rows.values()].sort((a, b) => a.index - b.index);
     for (const row of known === null ? all() : this.#changed) {
       if (row.link === null) continue;
       if (known === null) row.place = list.length;
@@ -216,9 +217,9 @@ export class LinkTable {
     this.#updateTopology();
     const live = this.#live;
     this.#live = null;
-    for (const [index, row] of this.#rows) {
+    for (const row of this.#rows.values()) {
       if (row.link === null || row.built !== null) continue;
-      const known = live === null ? undefined : live.#rows.get(index);
+      const known = live === null ? undefined : live.#rows.get(row.index);
       if (
         known?.link === row.link && known.built && sameEntries(known.entries, row.entries) &&
         known.built.hostOnly === this.#isHostOnly(row.link, row.kind)
@@ -290,7 +291,7 @@ export class LinkTable {
 
   #row(index: number): Row {
     const row: Row = this.#rows.get(index) ??
-      { link: null, kind: "unknown", entries: [], near: 0, built: null, place: 0 };
+      { index, link: null, kind: "unknown", entries: [], near: 0, built: null, place: 0 };
     this.#rows.set(index, row);
     return row;
   }

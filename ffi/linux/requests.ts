@@ -22,6 +22,10 @@ import type { Syscalls } from "./syscalls.ts";
 /** The datagrams of a dump to receive per call: for each, up to 32 KiB, the kernel may wait for its rtnl lock. */
 const DUMP_BATCH = 1;
 
+// encoded once: what runs once in 15 s is slow where it allocates
+const LINK_DUMP = encodeLinkRequest(null);
+const ADDRESS_DUMP = encodeAddressDump();
+
 /** A netlink socket for requests. Each request throws SystemCallError if the kernel refuses or does not answer. */
 export class RequestSocket {
   readonly #syscalls: Syscalls;
@@ -163,8 +167,8 @@ export async function readDump(
     socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, signal);
   // Links first: an address without its link is not shown, a link without addresses is valid.
   const read = async (): Promise<boolean> => {
-    const isWhole = await dump("RTM_GETLINK", encodeLinkRequest(null));
-    return await dump("RTM_GETADDR", encodeAddressDump()) && isWhole;
+    const isWhole = await dump("RTM_GETLINK", LINK_DUMP);
+    return await dump("RTM_GETADDR", ADDRESS_DUMP) && isWhole;
   };
   let isConsistent = await read();
   if (!isConsistent) {

@@ -250,7 +250,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#defaults = answer;
     const { expiresInSeconds, indexes } = answer;
     this.#expiry.set(expiresInSeconds === null ? null : expiresInSeconds * 1000 + EXPIRY_MARGIN_MS);
-    if (this.#recheckMs >= LAST_RECHECK_MS || this.#recheck.isSet) return;
+    if (this.#recheckMs >= LAST_RECHECK_MS || this.#recheck.isSet()) return;
     if (indexes.every((index) => table.isUp(index))) return;
     this.#recheckMs *= 2;
     this.#recheck.set(this.#recheckMs);

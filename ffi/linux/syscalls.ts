@@ -133,6 +133,7 @@ function int(value: number): Int32Array<ArrayBuffer> {
 export class Syscalls {
   readonly #libc: LibcFunctions;
   readonly #length = new Uint32Array(1);
+  readonly #cookie = new BigUint64Array(1);
   readonly #errno = new Int32Array(1); // stays 0 if it cannot be read
   readonly #memory = new Uint32Array(C.SK_MEMINFO_VARS);
   readonly #timespec = new BigInt64Array(2);
@@ -194,9 +195,9 @@ export class Syscalls {
 
   /** Identifies a socket: other code of the program may close a descriptor, and its number passes to another file. */
   cookie(socket: number): bigint {
-    const value = new BigUint64Array(1); // 0 if the kernel refuses
-    this.getOption(socket, C.SOL_SOCKET, C.SO_COOKIE, value);
-    return value[0]!;
+    this.#cookie[0] = 0n; // if the kernel refuses
+    this.getOption(socket, C.SOL_SOCKET, C.SO_COOKIE, this.#cookie);
+    return this.#cookie[0]!;
   }
 
   /** Reads and clears the pending error of a socket; 0 if there is none. */

@@ -297,13 +297,13 @@ timersTest("an alarm calls once per set(), and never once it is set to null", as
   const alarm = it.loop.timers.alarm(() => it.calls.push("alarm"));
   alarm.set(50);
   alarm.set(80);
-  assert(alarm.isSet);
+  assert(alarm.isSet());
   const poll = await it.port.begun(1);
   assertEquals(poll.timeoutMs, 80);
   it.pass(80);
   poll.timeOut();
   await microtasks();
-  assertEquals([it.calls, alarm.isSet], [["alarm"], false]);
+  assertEquals([it.calls, alarm.isSet()], [["alarm"], false]);
   alarm.set(50);
   alarm.set(null);
   await it.loop.idle();
