@@ -24,7 +24,7 @@ export class Broadcast {
   /** Milliseconds until the events received so far are published; 0 if none are pending. */
   readonly pendingMs: () => number;
   /** Used to decide whether a change is major. It must not run user code. */
-  readonly options: { readonly ignoreInterface: (nic: Interface) => boolean };
+  readonly options: { readonly ignoreInterface?: (nic: Interface) => boolean };
   newest!: Published; // there is none before `publish()`
   majorAt = -Infinity; // when the last major snapshot was published
   closed = false;
@@ -46,9 +46,9 @@ export class Broadcast {
     const before: Published | undefined = this.newest;
     for (const cause of causes) this.#lastSequence.set(cause, sequence);
     const reasons = majorReasons(before?.snapshot.state ?? state, state, this.options);
-    const reason = reasons.find((it) => it.kind === "resumed");
-    if (reason !== undefined) this.#majorSleep = { sequence, reason };
-    const snapshot = makeSnapshot({ sequence, at, causes: [...causes], changes, reasons, state });
+    const reason = reasons.at(-1);
+    if (reason?.kind === "resumed") this.#majorSleep = { sequence, reason };
+    const snapshot = makeSnapshot({ sequence, at, causes, changes, reasons, state });
     // every reader gets a resume, so settling treats it as major
     const isMajor = !before || snapshot.major || causes.includes("resume");
     const nextMajor = isMajor ? { at: null } : before.nextMajor;

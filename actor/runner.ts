@@ -51,9 +51,10 @@ export class Runner {
     this.#opened = opened;
     this.#options = options;
     this.#timers = new TimerSet(clock, persistent);
-    const ignoreInterface = options.ignoreInterface?.has ?? (() => false);
+    const ignored = options.ignoreInterface;
+    const ignore = ignored === null ? {} : { ignoreInterface: ignored.has };
     const pending = (): number => pendingMs(this.#model, clock.monotonic());
-    this.broadcast = new Broadcast(this.#timers, { ignoreInterface }, pending);
+    this.broadcast = new Broadcast(this.#timers, ignore, pending);
     const { polling, reason, source: { name: source } } = opened;
     const config = { source, polling, reason, coalesceMs, reconcileIntervalMs };
     this.#model = new Model(config, { wall: clock.now() });
@@ -154,9 +155,9 @@ export class Runner {
   #step(input: Input): readonly Effect[] {
     const { clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    const [model, effects] = step(this.#model, input, now);
-    this.#model = model;
-    return effects;
+    const draft = step(this.#model, input, now);
+    this.#model = draft;
+    return draft.effects;
   }
 
   readonly #perform: Performers = {
@@ -197,10 +198,12 @@ export class Runner {
     adopt: ({ id, reading }) => this.#onSubscription(id, (it) => it.adopt(reading)),
     view: ({ id }) => {
       let state: State | null = null;
-      this.#onSubscription(id, (subscription) => {
-        const reading = subscription.view();
+      try { // not by `#onSubscription()`: each call counts in code that has left the processor's caches
+        const reading = this.#subscriptions.get(id)?.view() ?? null;
         if (reading !== null) state = this.#build(reading);
-      });
+      } catch (error) {
+        this.#dispatch({ kind: "lost", id, error });
+      }
       this.#dispatch({ kind: "viewed", id, state });
     },
     probe: ({ id }) => {
@@ -238,6 +241,7 @@ export class Runner {
         // after a replaced subscription has ended, no other one reports its sleeps
         if (!this.#subscriptions.has(id) && event.kind !== "resumed") return;
         this.#dispatch({ kind: "event", id, event });
+        await null; // readers first: what follows takes 10 µs
       }
     } catch (thrown) {
       error = thrown;
@@ -250,12 +254,8 @@ export class Runner {
    * close the monitor; nothing is dispatched after that.
    */
   #build(reading: Reading): State {
-    const { newest } = this.#model; // states share what did not change
-    const state = buildState(reading, null, newest);
-    const interfaces = sortedInterfaces(state);
-    if (newest === null || interfaces !== sortedInterfaces(newest)) {
-      this.#options.ignoreInterface?.remember(interfaces);
-    }
+    const state = buildState(reading, null, this.#model.newest); // states share what did not change
+    this.#options.ignoreInterface?.remember(sortedInterfaces(state));
     return state;
   }
 
@@ -277,10 +277,11 @@ export class Runner {
     if (broadcast.closed) return;
     const { snapshot } = broadcast.newest;
     const { logger, reconcileIntervalMs } = this.#options;
-    queueMicrotask(() => { // after the readers
-      const why = formatReasons(snapshot.reasons);
-      if (why !== "") logger.info(`Snapshot ${snapshot.sequence} is major: ${why}`);
-    });
+    if (snapshot.major) {
+      void Promise.resolve().then(() => { // after the readers
+        logger.info(`Snapshot ${snapshot.sequence} is major: ${formatReasons(snapshot.reasons)}`);
+      });
+    }
     if (previous !== null) return this.observer?.onPublished(snapshot, previous);
     const tick = (): void => this.#dispatch({ kind: "tick" });
     if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);

@@ -79,10 +79,10 @@ export class SnapshotReader {
   consider(): void {
     if (this.#sink.isAbandoned?.()) return this.forgetRead();
     if (this.#isNew) return this.#deliver(this.#broadcast.introduction());
-    this.#noteAffected();
+    if (this.#options.affects !== null) this.#noteAffected();
     const firstAt = this.#firstChangeAt();
     if (firstAt === null) return;
-    const wait = this.#waitMs(firstAt);
+    const wait = this.#options.settleMs === 0 ? 0 : this.#waitMs(firstAt);
     if (wait > 0) return this.#arm(wait);
     const snapshot = this.#broadcast.since(this.#seen);
     if (snapshot !== null && this.#isWanted(snapshot)) this.#deliver(snapshot);
@@ -90,9 +90,9 @@ export class SnapshotReader {
   }
 
   #noteAffected(): void {
-    const { affects, majorOnly } = this.#options;
+    const { majorOnly } = this.#options;
     const { at, snapshot } = this.#broadcast.newest;
-    if (affects === null || this.#examined.sequence === snapshot.sequence) return;
+    if (this.#examined.sequence === snapshot.sequence) return;
     // a change that affects the address may be minor, and become major with a later one that does not affect it
     const from = majorOnly ? this.#seen : this.#examined;
     this.#examined = snapshot;
@@ -146,8 +146,9 @@ export class SnapshotReader {
   }
 
   #isWanted(snapshot: Snapshot): boolean {
-    return this.#isAffected(this.#seen, snapshot) &&
-      (!this.#options.majorOnly || snapshot.major ||
+    const { affects, majorOnly } = this.#options;
+    return (affects === null || this.#isAffected(this.#seen, snapshot)) &&
+      (!majorOnly || snapshot.major ||
         this.#broadcast.hasCauseSince("resume", this.#seen));
   }
 

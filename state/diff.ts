@@ -1,11 +1,6 @@
 // The difference between two states, and how to apply it. No difference means equal.
 import { buildState } from "./build.ts";
-import {
-  givenInterfaces,
-  type InterfacePair,
-  pairInterfaces,
-  sortedInterfaces,
-} from "./interfaces.ts";
+import { type InterfacePair, pairInterfaces, sortedInterfaces } from "./interfaces.ts";
 import {
   equalAddresses,
   equalRoutes,
@@ -72,7 +67,7 @@ export function diffStates(previous: State, next: State): readonly Change[] {
 
 /** The changes of interfaces and addresses between two states, as their sources reported them. */
 export function diffInterfaces(previous: State, next: State): readonly Change[] {
-  return freezeList(interfaceChanges(pairInterfaces(previous, next, givenInterfaces)));
+  return freezeList(interfaceChanges(pairInterfaces(previous, next, "given")));
 }
 
 export function sameRoutes(a: State, b: State): boolean {
@@ -85,10 +80,11 @@ export function majorSleepBetween(previous: State, next: State): ResumedReason |
   return sleptMs >= MAJOR_SLEEP_MS ? { kind: "resumed", sleptMs } : null;
 }
 
-/** The default routes of two states by family, in normal form. */
+/** The default routes of two states by family, in normal form; none if the states share them. */
 export function pairRoutes(previous: State, next: State): readonly RoutePair[] {
-  const { ipv4, ipv6 } = previous.defaultRoute;
   const { defaultRoute } = next;
+  if (previous.defaultRoute === defaultRoute) return [];
+  const { ipv4, ipv6 } = previous.defaultRoute;
   return [
     { family: "IPv4", from: normalizeRoute(ipv4), to: normalizeRoute(defaultRoute.ipv4) },
     { family: "IPv6", from: normalizeRoute(ipv6), to: normalizeRoute(defaultRoute.ipv6) },

@@ -133,10 +133,9 @@ function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[
       if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
     });
     if (from === undefined || to === undefined) continue;
+    if (from.up === to.up && from.index === to.index) continue; // mostly
     const fields = (["up", "index"] as const).filter((field) => from[field] !== to[field]);
-    if (fields.length > 0) {
-      changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
-    }
+    changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
   }
   for (const list of [gained, changed]) for (const it of list) lost.push(it);
   return lost;
@@ -223,10 +222,8 @@ function parseLocal(local: LocalAddress) {
 
 function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean {
   const family = parsed.address === "::" ? "IPv6" : "IPv4";
-  const pair = pairRoutes(previous, next).find((one) => one.family === family)!;
-  if (pair.from?.interface !== pair.to?.interface || pair.from?.source !== pair.to?.source) {
-    return true;
-  }
+  const { from, to } = pairRoutes(previous, next).find((one) => one.family === family) ?? {};
+  if (from?.interface !== to?.interface || from?.source !== to?.source) return true;
   if (parsed.interface === null && parsed.zone === null) return false;
   const binds = (nic: Interface): boolean =>
     nic.addresses.some((held) => held.family === family && isBindable(held, nic));

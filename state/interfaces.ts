@@ -24,7 +24,7 @@ export interface Lists {
   readonly given: readonly Interface[];
   /** There is neither a physical interface nor a tunnel that is up: the program runs in a container. */
   readonly isContainer: boolean;
-  /** Only the interface names of these routes matter here. */
+  /** States share it while they have the same routes, and each interface its index. Only names matter here. */
   readonly defaultRoute: DefaultRoutes;
   /** Parallel to `sorted`: looking each one up costs ten times as much. */
   readonly addresses: readonly InterfaceAddresses[];
@@ -62,11 +62,6 @@ export function sortedInterfaces(state: State): readonly Interface[] {
     Object.values(state.interfaces).map((nic) => normalizeInterface(nic)).sort(compareInterfaces);
 }
 
-/** The interfaces as the source reported them, before the rules that clear `hostOnly`. */
-export function givenInterfaces(state: State): readonly Interface[] {
-  return listsOf(state)?.given ?? sortedInterfaces(state);
-}
-
 /** The interface of that name, if the state has one; safe for copied states, which have a prototype. */
 export function findInterface(state: State, name: string): Interface | undefined {
   const lists = LISTS.get(state);
@@ -88,23 +83,25 @@ export interface InterfacePair {
 /**
  * Matches the interfaces of two states by name: removed ones, added ones, then those in both, unless both
  * share one object. The two of a pair may be equal, because a copy is another object. States of one monitor
- * share objects in the same order, so this mostly compares references. With the list `givenInterfaces` it
- * compares what the sources reported.
+ * share objects in the same order, so this mostly compares references. The list `given` is what the sources
+ * reported, before the rules that clear `hostOnly`.
  */
 export function pairInterfaces(
   previous: State,
   next: State,
-  list: (state: State) => readonly Interface[] = sortedInterfaces,
+  list: "sorted" | "given" = "sorted",
 ): readonly InterfacePair[] {
   const from = listsOf(previous);
   const to = listsOf(next);
   if (from === undefined ? previous.interfaces === next.interfaces : from === to) return [];
-  const before = list(previous);
-  const after = list(next);
-  const delta = to?.delta;
-  if (delta && delta.before === from) {
-    return delta.places.map((place) => ({ from: before[place], to: after[place] }))
-      .filter(({ from, to }) => from !== to);
+  const before = from?.[list] ?? sortedInterfaces(previous);
+  const after = to?.[list] ?? sortedInterfaces(next);
+  const pairs: InterfacePair[] = [];
+  if (to?.delta && to.delta.before === from) {
+    for (const place of to.delta.places) {
+      if (before[place] !== after[place]) pairs.push({ from: before[place], to: after[place] });
+    }
+    return pairs;
   }
   const removed = new Map<string, Interface>();
   const others: Interface[] = [];
@@ -283,7 +280,8 @@ function classify(nic: Interface): InterfaceAddresses {
     texts[scope] = add(texts[scope], last);
   }
   const usable = nic.hostOnly ? NONE : onHost;
-  const usableIpv4 = usable.filter(({ family }) => family === "IPv4").length;
+  let usableIpv4 = 0;
+  for (const { family } of usable) if (family === "IPv4") usableIpv4++;
   return { usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4, ...texts };
 }
 

@@ -135,19 +135,23 @@ export function pairAddresses(
 ): void {
   let start = 0;
   while (start < from.length && from[start] === to[start]) start++;
-  let [fromEnd, toEnd] = [from.length, to.length];
-  for (; Math.min(fromEnd, toEnd) > start && from[fromEnd - 1] === to[toEnd - 1]; fromEnd--) {
+  let fromEnd = from.length;
+  let toEnd = to.length;
+  while (fromEnd > start && toEnd > start && from[fromEnd - 1] === to[toEnd - 1]) {
+    fromEnd--;
     toEnd--;
   }
-  const unpaired = new Map<string, Address>();
-  for (let i = start; i < fromEnd; i++) unpaired.set(from[i]!.cidr, from[i]!);
+  for (let i = start; start === toEnd && i < fromEnd; i++) visit(from[i], undefined);
+  if (start === toEnd) return; // the rest is for addresses that changed or came
+  const unpaired = start < fromEnd ? new Map<string, Address>() : null;
+  for (let i = start; i < fromEnd; i++) unpaired!.set(from[i]!.cidr, from[i]!);
   for (let i = start; i < toEnd; i++) {
     const b = to[i]!;
-    const a = unpaired.get(b.cidr);
-    unpaired.delete(b.cidr);
+    const a = unpaired?.get(b.cidr);
+    unpaired?.delete(b.cidr);
     if (a !== b) visit(a, b);
   }
-  for (const a of unpaired.values()) visit(a, undefined);
+  for (const a of unpaired?.values() ?? []) visit(a, undefined);
 }
 
 export function equalInterfaces(a: Interface, b: Interface): boolean {

@@ -50,8 +50,8 @@ export function syncedSocket({ socket }: Pick<Model, "socket">): Socket | null {
 }
 
 /** Something may have changed: takes a view now, or at the end of the window. */
-export function considerPublication(draft: Draft, ...causes: readonly Cause[]): void {
-  draft.causes = union(draft.causes, causes);
+export function considerPublication(draft: Draft, cause: Cause | null = null): void {
+  if (cause !== null && !draft.causes.includes(cause)) draft.causes = [...draft.causes, cause];
   if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);
   const socket = syncedSocket(draft);
   if (socket !== null) requestView(draft, socket);
@@ -79,10 +79,10 @@ export function offer(
     if (!draft.window) settleAll(draft);
     return;
   }
-  if (isFirst || changes.some(({ kind }) => kind !== "resumed")) {
+  if (causes.length > 0 && (isFirst || changes.some(({ kind }) => kind !== "resumed"))) {
     draft.causes = union(draft.causes, causes);
   }
-  draft.awaiting = draft.awaiting.concat(tokens);
+  if (tokens.length > 0) draft.awaiting = draft.awaiting.concat(tokens);
   if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);
   else publish(draft, state, changes);
 }
@@ -105,7 +105,8 @@ export function pendingMs(model: Readonly<Model>, monotonic: number): number {
 function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   const { metrics, now: { monotonic: publishedAt, wall: at } } = draft;
   const sequence = ++metrics.published;
-  const causes = CAUSES.filter((cause) => draft.causes.includes(cause));
+  const { causes: all } = draft;
+  const causes = all.length === 1 ? all : CAUSES.filter((cause) => all.includes(cause));
   draft.published = state;
   draft.publishedAt = publishedAt;
   draft.resumed = draft.resumes[0] ?? draft.resumed;

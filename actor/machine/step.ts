@@ -1,22 +1,9 @@
 // `step(model, input)` returns the next model and the effects to perform. It is pure: the runner performs the effects.
 // Here is what each input does, and the life of a subscription: synced by a read, verified by a canary, lost, replaced.
 import { errorText } from "../../state/format.ts";
-import type { Logger, SourceEvent } from "../../state/ports.ts";
-import type { Health, State } from "../../state/types.ts";
-import type { Outcome } from "../clock.ts";
-import type {
-  Draft,
-  Effect,
-  Input,
-  Model,
-  Now,
-  Observation,
-  Read,
-  ReadInFlight,
-  Resume,
-  Socket,
-  TimerName,
-} from "./model.ts";
+import type { Logger } from "../../state/ports.ts";
+import type { Health } from "../../state/types.ts";
+import type { Draft, Input, Model, Read, ReadInFlight, Resume, Socket } from "./model.ts";
 import {
   beginNextRead,
   compare,
@@ -40,14 +27,14 @@ const FIRST_BACKOFF_MS = 50; // the first and the longest wait before a lost soc
 const LONGEST_BACKOFF_MS = 30_000;
 const MAX_FAILURES = 2; // this many failed reads in a row degrade the monitor
 
-/** Returns the model after an input, and the effects in order. Does not change the given model. */
-export function step(model: Readonly<Model>, input: Input, now: Now): [Model, readonly Effect[]] {
+/** Returns the model after an input, with the effects in order. Does not change the given model. */
+export function step(model: Readonly<Model>, input: Input, now: Draft["now"]): Readonly<Draft> {
   const health = { ...model.health };
   const metrics = { ...model.metrics };
   // one copy: the next model still carries this step's time and effects, and the next step replaces both
   const draft: Draft = { ...model, health, metrics, now, effects: [] };
   (INPUTS[input.kind] as (draft: Draft, input: Input) => void)(draft, input);
-  return [draft, draft.effects];
+  return draft;
 }
 
 type InputOf<Kind> = Extract<Input, { readonly kind: Kind }>;
@@ -68,12 +55,12 @@ const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<
     log(draft, "debug", `Cannot open the socket again: ${text}`);
     retryLater(draft);
   },
-  event: (draft, { id, event }) => onEvent(draft, id, event),
+  event: onEvent,
   lost: (draft, { id, error }) =>
     loseSocket(draft, id, error ?? new Error("The subscription failed without a reason")),
-  viewed: (draft, { id, state }) => onViewed(draft, id, state),
-  read: (draft, { id, outcome }) => onRead(draft, id, outcome),
-  probed: (draft, { id, outcome }) => onProbed(draft, id, outcome),
+  viewed: onViewed,
+  read: onRead,
+  probed: onProbed,
   timer: (draft, { timer }) => TIMERS[timer](draft),
   // comparison and canary run side by side. The read begins first because it drains the event socket: a canary's
   // answer taken by that drain would not have come through the poll, and the canary would have to be sent again
@@ -87,7 +74,7 @@ const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<
 };
 
 // a timer that fires a fraction of a millisecond early is armed again
-const TIMERS: Readonly<Record<TimerName, (draft: Draft) => void>> = {
+const TIMERS: Readonly<Record<InputOf<"timer">["timer"], (draft: Draft) => void>> = {
   window: (draft) => {
     draft.window = false;
     considerPublication(draft);
@@ -102,7 +89,7 @@ const TIMERS: Readonly<Record<TimerName, (draft: Draft) => void>> = {
   },
 };
 
-function onEvent(draft: Draft, id: number, event: SourceEvent): void {
+function onEvent(draft: Draft, { id, event }: InputOf<"event">): void {
   const { socket, metrics } = draft;
   if (event.kind === "resumed") onResumed(draft, event); // even if the subscription is gone: no other reports it
   if (socket?.id !== id) return;
@@ -135,7 +122,7 @@ function onResumed(draft: Draft, { at, sleptMs }: Resume): void {
   considerPublication(draft, "resume");
 }
 
-function onViewed(draft: Draft, id: number, state: State | null): void {
+function onViewed(draft: Draft, { id, state }: InputOf<"viewed">): void {
   const { now, viewing } = draft;
   if (viewing === null) return;
   draft.viewing = null;
@@ -160,7 +147,7 @@ function onViewed(draft: Draft, id: number, state: State | null): void {
   if (newest !== null) offer(draft, newest);
 }
 
-function onRead(draft: Draft, id: number, outcome: Outcome<Observation>): void {
+function onRead(draft: Draft, { id, outcome }: InputOf<"read">): void {
   const { now, reading, socket } = draft;
   if (reading?.id !== id) return; // that read has already ended
   draft.reading = null;
@@ -259,7 +246,7 @@ function probe(draft: Draft): void {
   draft.effects.push({ kind: "probe", id: socket.id });
 }
 
-function onProbed(draft: Draft, id: number, outcome: Outcome<void>): void {
+function onProbed(draft: Draft, { id, outcome }: InputOf<"probed">): void {
   const { socket } = draft;
   if (socket?.id !== id) return;
   if (!outcome.ok) {

@@ -188,7 +188,7 @@ export class LinkTable {
 
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
-    this.#updateTopology();
+    if (this.#isTopologyStale) this.#updateTopology();
     const known = this.#list;
     if (known !== null && this.#changed.length === 0) return known;
     const list = this.#list = known?.slice() ?? [];
@@ -203,7 +203,8 @@ export class LinkTable {
     }
     this.#changed = [];
     if (known !== null) REPLACED.delete(known);
-    REPLACED.set(list, { from: known, places: places.sort((a, b) => a - b) });
+    if (places.length > 1) places.sort((a, b) => a - b);
+    REPLACED.set(list, { from: known, places });
     return list;
   }
 
@@ -214,7 +215,7 @@ export class LinkTable {
 
   /** Builds the interfaces in small steps, so that the caller can pause in between, and forgets `live`. */
   *build(): Generator<void, void> {
-    this.#updateTopology();
+    if (this.#isTopologyStale) this.#updateTopology();
     const live = this.#live;
     this.#live = null;
     for (const row of this.#rows.values()) {
@@ -242,7 +243,6 @@ export class LinkTable {
    * (VLAN, macvlan), however many levels down.
    */
   #updateTopology(): void {
-    if (!this.#isTopologyStale) return;
     this.#isTopologyStale = false;
     const found = new Set(this.#physical);
     for (const index of found) { // the set grows during the walk; each link once, even in a loop

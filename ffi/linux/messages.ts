@@ -96,7 +96,7 @@ export function decodeLink(body: Uint8Array): LinkMessage {
 export function decodeAddress(body: Uint8Array): AddressMessage | null {
   if (body.length < C.IFADDRMSG_SIZE) throw new DecodeError("ifaddrmsg", 0);
   const family = body[0]!;
-  if (!isIp(family)) return null;
+  if (family !== C.AF_INET && family !== C.AF_INET6) return null;
   const prefixLength = body[1]!;
   if (prefixLength > (family === C.AF_INET ? 32 : 128)) throw new DecodeError("ifa_prefixlen", 1);
   const found = new Attributes(body, C.IFADDRMSG_SIZE, body.length, C.IFA_FLAGS);

@@ -21,7 +21,7 @@ export function forEachMessage(
   datagram: Uint8Array,
   visit: (message: NetlinkMessage) => void,
 ): void {
-  for (let at = 0, length = 0; at < datagram.length; at += align4(length)) {
+  for (let at = 0, length = 0; at < datagram.length; at += (length + 3) & ~3) {
     const left = datagram.length - at;
     if (left < C.NLMSGHDR_SIZE) {
       if (at > 0 && datagram.subarray(at).every((byte) => byte === 0)) return;

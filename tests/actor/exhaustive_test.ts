@@ -174,8 +174,8 @@ Deno.test("step() does not change the model that it is given, for any input in a
   for (let i = 0; i < inputs().length; i++) {
     deepFreeze(model);
     for (const input of inputs()) step(model, input, now);
-    const [first] = step(model, inputs()[i]!, now);
-    const [second] = step(model, inputs()[i]!, now);
+    const first = step(model, inputs()[i]!, now);
+    const second = step(model, inputs()[i]!, now);
     assertEquals(first, second);
     model = first;
   }

@@ -29,9 +29,9 @@ class Machine {
   /** The effects of the inputs. */
   feed(...inputs: Input[]): Effect[] {
     return inputs.flatMap((input) => {
-      const [model, effects] = step(this.model, input, this.now);
-      this.model = model;
-      return effects;
+      const next = step(this.model, input, this.now);
+      this.model = next;
+      return next.effects;
     });
   }
 

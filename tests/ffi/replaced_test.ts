@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { buildState } from "../../state/build.ts";
 import { diffStates } from "../../state/diff.ts";
-import { givenInterfaces, listsOf, REPLACED } from "../../state/interfaces.ts";
+import { listsOf, REPLACED } from "../../state/interfaces.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { linkMessage } from "../support/netlink.ts";
 import { forSeeds, type Random } from "../support/random.ts";
@@ -92,7 +92,7 @@ Deno.test("states keep the table's lists, so that the next one is compared with 
     for (const index of [2, 3]) table.setLink(linkMessage(index, `if${index}`, { mtu }));
     const before: State | null = state;
     state = build(table.interfaces(), before);
-    assert(givenInterfaces(state) === table.interfaces());
+    assert(listsOf(state)?.given === table.interfaces());
     assert(before === null || listsOf(before)!.delta === null); // else all states stay alive
   }
 });

@@ -155,7 +155,7 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!this.ended) this.#sink.deliver(snapshot);": "this.#sink.deliver(snapshot);",
   }, {
     file: "actor/runner.ts",
-    from: "this.#options.ignoreInterface?.remember(interfaces);",
+    from: "this.#options.ignoreInterface?.remember(sortedInterfaces(state));",
     to: "",
   }, {
     file: "actor/options.ts",
@@ -179,10 +179,10 @@ export const BUGS: readonly PlantedBug[] = [
     "if (wait > 0) return this.#arm(wait);": "if (wait > 1e9) return this.#arm(wait);",
   }),
   edit("minor changes delivered to majorOnly", "actor/streams.ts", {
-    "(!this.#options.majorOnly || snapshot.major": "(true || snapshot.major",
+    "(!majorOnly || snapshot.major": "(true || snapshot.major",
   }),
   edit("unaffected address told", "actor/streams.ts", {
-    "return this.#isAffected(this.#seen, snapshot) &&": "return",
+    "(affects === null || this.#isAffected(this.#seen, snapshot)) &&": "true &&",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
   edit("host-only ignored", "state/interfaces.ts", {
@@ -201,13 +201,13 @@ export const BUGS: readonly PlantedBug[] = [
     "online: isOnline ||": "online: (haveIpv4 || haveIpv6) || isOnline && false ||",
   }),
   edit("reason missing", "state/impact.ts", {
-    "if (fields.length > 0) {": "if (fields.length > 1) {",
+    "from.up === to.up && from.index === to.index": "from.up === to.up || from.index === to.index",
   }),
   edit("long sleep forgotten after a short one", "actor/broadcast.ts", {
     "if (sleep !== null && ": "if (sleep === undefined && ",
   }),
   edit("route change taken for drift", "state/diff.ts", {
-    "interfaceChanges(pairInterfaces(previous, next, givenInterfaces))":
+    'interfaceChanges(pairInterfaces(previous, next, "given"))':
       "interfaceChanges(pairInterfaces(previous, next))",
   }),
 ];
