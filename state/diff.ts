@@ -92,7 +92,7 @@ export function pairRoutes(previous: State, next: State): readonly RoutePair[] {
 }
 
 export function freezeList<T>(list: T[]): readonly T[] {
-  for (const item of list) Object.freeze(item);
+  for (let i = 0; i < list.length; i++) Object.freeze(list[i]);
   return Object.freeze(list);
 }
 
@@ -124,7 +124,9 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       });
     }
   }
-  for (const list of [removed, added, changed]) for (const it of list) changes.push(it);
+  for (let i = 0; i < removed.length; i++) changes.push(removed[i]!);
+  for (let i = 0; i < added.length; i++) changes.push(added[i]!);
+  for (let i = 0; i < changed.length; i++) changes.push(changed[i]!);
   return changes;
 }
 

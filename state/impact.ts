@@ -93,7 +93,7 @@ export function majorReasons(
   for (const pair of pairRoutes(previous, next)) {
     if (hasMoved(pair, previous, next, ignore)) reasons.push({ kind: "default-route", ...pair });
   }
-  for (const it of interfaceReasons(previous, next, ignore)) reasons.push(it);
+  addReasons(reasons, previous, next, ignore);
   if (sleep !== null) reasons.push(sleep);
   return freezeList(reasons);
 }
@@ -119,8 +119,7 @@ function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore:
   return !same && !(fromNic && ignore(fromNic)) && !(toNic && ignore(toNic));
 }
 
-function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[] {
-  const lost: Reason[] = [];
+function addReasons(reasons: Reason[], previous: State, next: State, ignore: Ignore): void {
   const gained: Reason[] = [];
   const changed: Reason[] = [];
   for (const { from, to } of pairInterfaces(previous, next)) {
@@ -129,7 +128,7 @@ function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[
     if (before.length === 0 && after.length === 0) continue;
     const { name } = (to ?? from)!;
     pairAddresses(before, after, (a, b) => {
-      if (b === undefined) lost.push({ kind: "address-unusable", interface: name, address: a! });
+      if (b === undefined) reasons.push({ kind: "address-unusable", interface: name, address: a! });
       if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
     });
     if (from === undefined || to === undefined) continue;
@@ -137,8 +136,8 @@ function interfaceReasons(previous: State, next: State, ignore: Ignore): Reason[
     const fields = (["up", "index"] as const).filter((field) => from[field] !== to[field]);
     changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
   }
-  for (const list of [gained, changed]) for (const it of list) lost.push(it);
-  return lost;
+  for (let i = 0; i < gained.length; i++) reasons.push(gained[i]!);
+  for (let i = 0; i < changed.length; i++) reasons.push(changed[i]!);
 }
 
 /** The usable addresses of an interface that is not ignored. */

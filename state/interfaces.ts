@@ -267,7 +267,8 @@ function classify(nic: Interface): InterfaceAddresses {
   const texts: Record<keyof typeof NO_TEXTS, string[]> = { ...NO_TEXTS };
   let onHost: Address[] = NONE;
   let last = "";
-  for (const address of nic.up ? nic.addresses : []) {
+  for (let i = 0; nic.up && i < nic.addresses.length; i++) {
+    const address = nic.addresses[i]!;
     if (address.duplicated) continue;
     // not by address alone: WSL puts 10.255.255.254 on `lo` (denoland/std#5933)
     const scope = nic.kind === "loopback" ? "loopback" : scopeOf(address.address);

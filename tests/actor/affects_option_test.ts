@@ -100,6 +100,23 @@ Deno.test("affects delivers a long sleep, and one before a short one", async () 
   assertEquals(await poll(it, next), null);
 });
 
+Deno.test("affects delivers a long sleep that was published together with an address, after a short one", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ affects: BOUND, initial: false }).getReader();
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.8/24")]);
+  it.source.announce();
+  await it.clock.settle(); // the next two wait for the end of the window that this publication begins
+  it.source.set([eth0("192.0.2.1/24", "192.0.2.8/24", "192.0.2.9/24")]);
+  it.source.announce();
+  it.source.emit({ kind: "resumed", at: 1, sleptMs: DAY });
+  await it.clock.advance(250);
+  assertEquals(it.monitor.current.reasons.map(({ kind }) => kind), ["address-usable", "resumed"]);
+  it.source.emit({ kind: "resumed", at: 2, sleptMs: 1_000 });
+  await it.clock.advance(250);
+  const { value } = await reader.read();
+  assertEquals(value?.reasons.at(-1), { kind: "resumed", sleptMs: DAY });
+});
+
 Deno.test("affects of a loopback address delivers nothing, not even a long sleep", async () => {
   await using it = await setUp();
   const affects = { hostname: "127.0.0.1" };
