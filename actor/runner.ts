@@ -139,9 +139,10 @@ export class Runner {
     const { status } = this.#model.health;
     try {
       for (let it: Input | undefined = input; it !== undefined; it = this.#inputs.shift()) {
-        for (const effect of this.#step(it)) {
+        const effects = this.#step(it);
+        for (let i = 0; i < effects.length; i++) { // in cold code, a turn of `for...of` takes half a microsecond
           if (this.broadcast.closed) return;
-          (this.#perform[effect.kind] as (effect: Effect) => void)(effect);
+          (this.#perform[effects[i]!.kind] as (effect: Effect) => void)(effects[i]!);
         }
       }
     } finally {
@@ -249,10 +250,7 @@ export class Runner {
     this.#dispatch({ kind: "lost", id, error });
   }
 
-  /**
-   * The state built from a reading, without resume. Only this method calls the user's `ignoreInterface`, which may
-   * close the monitor; nothing is dispatched after that.
-   */
+  /** The state of a reading, without resume. Only here the user's `ignoreInterface` runs, and may close the monitor. */
   #build(reading: Reading): State {
     const state = buildState(reading, null, this.#model.newest); // states share what did not change
     this.#options.ignoreInterface?.remember(sortedInterfaces(state));

@@ -194,8 +194,9 @@ export class LinkTable {
     const list = this.#list = known?.slice() ?? [];
     const places: number[] = [];
     // Linux before 6.9 dumps links in another order
-    const all = () => [...this.#rows.values()].sort((a, b) => a.index - b.index);
-    for (const row of known === null ? all() : this.#changed) {
+    const rows = known ? this.#changed : [...this.#rows.values()].sort((a, b) => a.index - b.index);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
       if (row.link === null) continue;
       if (known === null) row.place = list.length;
       list[row.place] = row.built ?? this.#buildInterface(row.link, row);
@@ -363,7 +364,8 @@ function steadyFlags({ flags, operstate }: LinkMessage): number {
 function uniqueAddresses(entries: readonly Entry[]): Address[] {
   const addresses: Address[] = [];
   let last: Address | null = null;
-  for (const entry of entries) {
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
     const address = entry.address ??= buildAddress(entry.message);
     if (address.cidr !== last?.cidr) addresses.push(address);
     last = address;
