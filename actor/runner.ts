@@ -250,7 +250,7 @@ export class Runner {
     this.#dispatch({ kind: "lost", id, error });
   }
 
-  /** The state of a reading, without resume. Only here the user's `ignoreInterface` runs, and may close the monitor. */
+  /** The state of a reading, without resume. The user's `ignoreInterface`, called only here, may close the monitor. */
   #build(reading: Reading): State {
     const state = buildState(reading, null, this.#model.newest); // states share what did not change
     this.#options.ignoreInterface?.remember(sortedInterfaces(state));
