@@ -9,14 +9,7 @@ import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { Broadcast } from "./broadcast.ts";
 import { TimerSet } from "./clock.ts";
 import type { EventDispatcher } from "./events.ts";
-import {
-  type Effect,
-  type Input,
-  Model,
-  type Publication,
-  READ_LIMIT_MS,
-  type TimerName,
-} from "./machine/model.ts";
+import { type Effect, type Input, Model, READ_LIMIT_MS, type TimerName } from "./machine/model.ts";
 import { pendingMs } from "./machine/reads.ts";
 import { backoffMs, step } from "./machine/step.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -222,7 +215,23 @@ export class Runner {
     arm: ({ timer, ms }) => this.#arm(timer, ms),
     retry: ({ attempt }) => this.#arm("retry", backoffMs(attempt, Math.random())),
     disarm: ({ timer }) => this.#armed.get(timer)?.(),
-    publish: ({ publication }) => this.#publish(publication),
+    publish: ({ publication }) => {
+      const { broadcast } = this;
+      const previous = publication.sequence > 1 ? broadcast.newest.snapshot.state : null;
+      broadcast.publish(publication);
+      if (broadcast.closed) return;
+      const { snapshot } = broadcast.newest;
+      const { logger, reconcileIntervalMs } = this.#options;
+      if (snapshot.major) {
+        void Promise.resolve().then(() => { // after the readers
+          logger.info(`Snapshot ${snapshot.sequence} is major: ${formatReasons(snapshot.reasons)}`);
+        });
+      }
+      if (previous !== null) return this.observer?.onPublished(snapshot, previous);
+      const tick = (): void => this.#dispatch({ kind: "tick" });
+      if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);
+      this.#opening.resolve();
+    },
     settle: ({ tokens, error }) => {
       for (const token of tokens) {
         const refresh = this.#refreshes.get(token);
@@ -266,24 +275,6 @@ export class Runner {
     } catch (error) {
       this.#dispatch({ kind: "lost", id, error });
     }
-  }
-
-  #publish(publication: Publication): void {
-    const { broadcast } = this;
-    const previous = publication.sequence > 1 ? broadcast.newest.snapshot.state : null;
-    broadcast.publish(publication);
-    if (broadcast.closed) return;
-    const { snapshot } = broadcast.newest;
-    const { logger, reconcileIntervalMs } = this.#options;
-    if (snapshot.major) {
-      void Promise.resolve().then(() => { // after the readers
-        logger.info(`Snapshot ${snapshot.sequence} is major: ${formatReasons(snapshot.reasons)}`);
-      });
-    }
-    if (previous !== null) return this.observer?.onPublished(snapshot, previous);
-    const tick = (): void => this.#dispatch({ kind: "tick" });
-    if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);
-    this.#opening.resolve();
   }
 
   #arm(timer: TimerName, ms: number): void {

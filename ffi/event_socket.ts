@@ -26,8 +26,8 @@ export interface SocketPort<E> {
    * @throws {Error} if the socket is lost
    */
   checkErrors(revents: number, events: E[]): boolean;
-  /** Throws away what is queued. Returns whether messages were lost since the last check. Optional: see `skip()`. */
-  discard?(): boolean;
+  /** Throws away what is queued, or leaves it. Returns what the next read is for; null: none is needed. Optional. */
+  discard?(): "overflow" | "resync" | null;
 }
 
 export class EventSocket<E> implements AsyncIterableIterator<E[]> {
@@ -55,11 +55,12 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     return { events, drained };
   }
 
-  /** A read is about to begin: throws away what is queued. Returns whether the flood is over: no more was lost. */
-  skip(): boolean {
-    this.#isLossy = this.isFlooded = this.#port.discard!();
-    if (!this.isFlooded) this.watch.wake();
-    return !this.isFlooded;
+  /** A read is about to begin: throws away what is queued. Returns what another read is for; null: the flood is over. */
+  skip(): "overflow" | "resync" | null {
+    const kind = this.#port.discard!();
+    this.#isLossy = this.isFlooded = kind !== null;
+    if (kind === null) this.watch.wake();
+    return kind;
   }
 
   /** The events of the next slice; an empty list after `wake()` of the watch. */
@@ -72,7 +73,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     if (revents & (POLLHUP | POLLNVAL)) throw new Error("Other code closed the event socket");
     if (revents === 0 && !this.#more) return { done: false, value: events };
     if (revents !== 0 && this.#port.checkErrors(revents, events)) this.#isLossy = true;
-    this.isFlooded = this.#isLossy && this.#port.discard !== undefined;
+    this.isFlooded ||= this.#isLossy && this.#port.discard !== undefined;
     this.#more = !this.drain(events).drained;
     if (revents !== 0) this.#countEmptyWakeUps(events.length);
     return { done: false, value: events };

@@ -27,9 +27,8 @@ const MAX_AT_ONCE = 4;
 /** Wake-ups closer together than this, pauses not counted, belong to a storm; from the third on the loop pauses. */
 const STORM_GAP_MS = 36;
 const STORM_WAKE_UPS = 3;
-/** The pause where it is not known how full the receive buffer gets (ARCHITECTURE.md). */
-export const STORM_PAUSE_MS = 12;
-export const LONGEST_STORM_PAUSE_MS = 48; // of every source
+export const STORM_PAUSE_MS = 12; // the longest pause where a receive buffer may be small (ARCHITECTURE.md)
+const LONGEST_STORM_PAUSE_MS = 48; // of every source
 /** If a poll begins late or does not return, timers fire this late, or up to `SLACK_MS` of the guard later still. */
 const LATE_MS = 1_000;
 
@@ -59,7 +58,7 @@ export interface Watch {
 
 interface Entry {
   readonly descriptor: number;
-  readonly stormPauseMs: () => number;
+  readonly stormPauseMs: number;
   ref: boolean;
   mute?: boolean; // not in the poll
   woken: boolean; // set by `wake()` until a `ready()` takes it
@@ -97,8 +96,8 @@ export class PollLoop {
     this.#afterPoll = afterPoll;
   }
 
-  /** Adds a descriptor. `stormPauseMs` returns the longest pause in a storm; the shortest of all watches counts. */
-  watch(descriptor: number, stormPauseMs: () => number = () => STORM_PAUSE_MS): Watch {
+  /** Adds a descriptor, with the longest pause in a storm; the shortest of all watches counts. */
+  watch(descriptor: number, stormPauseMs: number = STORM_PAUSE_MS): Watch {
     const entry: Entry = { descriptor, stormPauseMs, ref: true, woken: false, waiting: null };
     this.#entries.add(entry);
     this.#onChange();
@@ -232,7 +231,7 @@ export class PollLoop {
     if (this.#failures > RETRIES) return FAILURE_PAUSE_MS;
     if (this.#rapidWakeUps >= STORM_WAKE_UPS) {
       let ms = Math.min(LONGEST_STORM_PAUSE_MS, this.timers.nextAt - performance.now());
-      for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs());
+      for (const entry of this.#entries) ms = Math.min(ms, entry.stormPauseMs);
       if (ms > 0) return ms;
     }
     return refd ? null : 0;

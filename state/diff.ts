@@ -109,8 +109,9 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
       changes.push({ kind: "interface-added", interface: to });
     } else {
       const { name } = to;
-      const fields = Object.freeze(FIELDS.filter((field) => from[field] !== to[field]));
+      const fields = FIELDS.filter((field) => from[field] !== to[field]);
       if (fields.length > 0) {
+        Object.freeze(fields);
         changes.push({ kind: "interface-changed", interface: name, fields, from, to });
       }
       pairAddresses(from.addresses, to.addresses, (a, b) => {

@@ -196,8 +196,8 @@ class BsdSubscription implements Subscription {
   }
 
   #open(port: BsdPort, stormPauseMs = Infinity): EventSocket<BsdEvent> {
-    const pauseMs = Math.min(stormPauseMs, STORM_PAUSE_MS);
-    const watch = this.#runtime.pollLoop.watch(port.descriptor, () => pauseMs);
+    const { pollLoop } = this.#runtime;
+    const watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, STORM_PAUSE_MS));
     const socket = new EventSocket(port, watch);
     this.listening.set(port.name, socket);
     return socket;

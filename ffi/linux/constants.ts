@@ -18,8 +18,6 @@ const CONSTANTS = {
   SO_ATTACH_FILTER: 26, // struct sock_fprog: a classic BPF program
   SO_RCVBUFFORCE: 33, // as SO_RCVBUF without that limit; needs CAP_NET_ADMIN
   SO_MEMINFO: 55, // u32 array, read only: SK_MEMINFO_* (linux/sock_diag.h; since 4.12)
-  SK_MEMINFO_RMEM_ALLOC: 0, // bytes in the receive queue
-  SK_MEMINFO_RCVBUF: 1, // their limit
   SK_MEMINFO_DROPS: 8, // messages dropped because the receive buffer was full
   SK_MEMINFO_VARS: 9, // the minimum number of entries
   SO_COOKIE: 57, // u64, read only: unique to this socket, never reused (since 4.12)

@@ -3,7 +3,7 @@ import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { LONGEST_DEFAULT } from "../default_route.ts";
 import { errnoName } from "../errno.ts";
 import type { SocketPort } from "../event_socket.ts";
-import { LONGEST_STORM_PAUSE_MS, POLLERR, STORM_PAUSE_MS } from "../poll_loop.ts";
+import { POLLERR } from "../poll_loop.ts";
 import { SLICE_MS } from "../timers.ts";
 import { C } from "./constants.ts";
 import { AGEING, decodeEvent, type KernelEvent, NDM_FLAGS, NDM_STATE } from "./messages.ts";
@@ -23,13 +23,13 @@ const GROUP_MASK = [
   C.RTNLGRP_NEXTHOP,
 ].reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
+/** So many messages take as long as a read of a small network does, with its publication. */
+export const MANY = 3_000;
+
 /** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and neighbours. */
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
   readonly batch = RECEIVE_BATCH;
-  /** The pause after which messages at the pace of the last wake-ups would fill half of the receive buffer. */
-  pauseMs = Infinity;
-  #lastWakeUp = -Infinity;
   readonly #syscalls: Syscalls;
   readonly #cookie: bigint;
   readonly #memberships: string;
@@ -65,7 +65,6 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
    * dropped messages is checked for an overflow, too.
    */
   checkErrors(revents: number, events: KernelEvent[]): boolean {
-    if (revents !== 0) this.#pace();
     if (revents !== 0 && (revents & POLLERR) === 0) return false;
     const drops = this.#syscalls.drops(this.descriptor) ?? this.#drops;
     const dropped = drops !== this.#drops;
@@ -80,20 +79,17 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     return true;
   }
 
-  discard(): boolean {
-    const dropped = this.checkErrors(POLLERR, []);
+  discard(): "overflow" | "resync" | null {
+    const drops = this.#drops;
+    // a full queue costs nothing: while there is no room, the kernel counts messages instead of queueing them
+    if (this.checkErrors(POLLERR, []) && this.#drops - drops > MANY) return "overflow";
     const end = performance.now() + SLICE_MS;
-    while (this.#syscalls.receive(this.descriptor) === this.batch && performance.now() < end);
-    return dropped;
-  }
-
-  #pace(): void {
-    const now = performance.now();
-    const elapsedMs = now - this.#lastWakeUp;
-    this.#lastWakeUp = now;
-    if (elapsedMs > 2 * LONGEST_STORM_PAUSE_MS) return; // saves isolated events a system call
-    const fill = this.#syscalls.fill(this.descriptor);
-    this.pauseMs = fill > 0 ? elapsedMs / (2 * fill) : STORM_PAUSE_MS;
+    let count = 0;
+    for (let n = this.batch; n === this.batch && performance.now() < end; count += n) {
+      n = this.#syscalls.receive(this.descriptor);
+    }
+    if (this.checkErrors(POLLERR, [])) return "overflow"; // lost meanwhile
+    return count > MANY / 6 ? "resync" : null;
   }
 
   /** Whether the descriptor is still this socket, and the socket still in the groups that it joined. */

@@ -48,6 +48,11 @@ export class LinkTable {
     this.#live = live;
   }
 
+  /** How many links and addresses it holds. */
+  get size(): number {
+    return this.#rows.values().reduce((sum, { entries }) => sum + 1 + entries.length, 0);
+  }
+
   /** A link was added or changed. Returns whether the published record or the topology differs. */
   setLink(link: LinkMessage): boolean {
     const { index, master, parent } = link;

@@ -7,7 +7,7 @@ import { PollLoop, type PollPort, type PollSet, type Watch } from "../poll_loop.
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { C } from "./constants.ts";
-import { NetlinkEventSocket } from "./event_socket.ts";
+import { MANY, NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { applyEvent, formatEvent, type KernelEvent } from "./messages.ts";
 import { type Dump, readingOf } from "./requests.ts";
@@ -62,6 +62,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #isLossy = false;
   #isTorn = false; // messages were lost since the last dump began
   #changes = 0; // counts the events that may have changed the state
+  #seen = 0; // of which the last view showed so many
   #isDrained = false; // a slice was just received, so the next view need not drain
   #disposed: Promise<void> | null = null;
 
@@ -72,7 +73,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.port = port;
     this.pending = context.pending ?? new PendingEvents();
     const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(port.descriptor, () => Math.min(stormPauseMs, port.pauseMs));
+    this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
@@ -92,7 +93,17 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       if (done) return { done, value: undefined };
       this.#isDrained = true;
       this.#take(value, true);
+      const unseen = value.length > 0 && this.table !== null ? this.#changes - this.#seen : 0;
+      if (unseen > MANY && unseen > 2 * this.table!.size) this.#flood();
     }
+  }
+
+  /** A read costs less than more messages do: they stay unread until it begins. */
+  #flood(): void {
+    this.#seen = this.#changes;
+    this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
+    this.#canary.settle(true); // no answer would be read
+    this.pending.add({ kind: "resync" });
   }
 
   /**
@@ -111,6 +122,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       const drained = !isNew || this.#drain();
       if (this.#isLossy || (this.#changes !== changes && drained && attempt < MAX_VIEWS)) continue;
       if (isNew) this.#onRoutes(answer, this.table);
+      this.#seen = this.#changes;
       return this.#last = readingOf(this.table, answer);
     }
     return this.#last;
@@ -134,8 +146,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   startJournal(): void {
     if (this.#disposed !== null) return;
     if (!this.#socket.isFlooded) this.#drain();
-    else if (this.#socket.skip()) this.#recheckMs = FIRST_RECHECK_MS;
-    else this.#post({ kind: "overflow" });
+    else {
+      const kind = this.#socket.skip();
+      if (kind === null) this.#recheckMs = FIRST_RECHECK_MS;
+      else this.#post({ kind });
+    }
     this.#journal = [];
     this.#isTorn = this.#socket.isFlooded;
   }

@@ -206,12 +206,6 @@ export class Syscalls {
     return this.getOption(socket, C.SOL_SOCKET, C.SO_ERROR, value) === null ? 0 : value[0]!;
   }
 
-  /** How full the receive buffer of a socket is, from 0 to 1; 0 before Linux 4.12. */
-  fill(socket: number): number {
-    if (this.drops(socket) === null) return 0;
-    return this.#memory[C.SK_MEMINFO_RMEM_ALLOC]! / this.#memory[C.SK_MEMINFO_RCVBUF]!;
-  }
-
   /**
    * How many messages the kernel has dropped because the receive buffer of this socket was full
    * (`netlink_overrun()` counts them); null before Linux 4.12.

@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { MANY } from "../../ffi/linux/event_socket.ts";
 import type { LinuxSource } from "../../ffi/linux/source.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
@@ -14,6 +15,7 @@ import { POLLERR, POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { FakePollPort, microtasks } from "../support/fake_poll.ts";
+import { newAddress, newLink } from "../support/netlink.ts";
 import { SimulatedTime } from "../support/simulated_time.ts";
 
 const { signal } = new AbortController();
@@ -45,11 +47,13 @@ interface Flood {
   events: string[];
   /** A full read that is adopted. */
   read: () => Promise<void>;
+  /** The poll reports so many messages, each of which may have changed the state. */
+  report: (count: number) => Promise<void>;
 }
 
 /** Runs the body after an overflow, with 100 messages in the queue. */
 async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
-  using _ = new SimulatedTime(); // stands still, so that a slow machine does not end a slice early
+  using time = new SimulatedTime(); // stands still, so that a slow machine does not end a slice early
   const kernel = new FakeLinux();
   await using source = kernel.source();
   const subscription = await source.subscribe(signal) as LinuxSubscription;
@@ -59,13 +63,20 @@ async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
   })();
   const read = async (): Promise<void> => subscription.adopt(await source.read(signal));
   await read();
+  const report = async (count: number): Promise<void> => {
+    await listens(kernel);
+    for (let i = 0; i < count; i++) kernel.queue(RULE);
+    time.ms += 40; // too slow for a storm
+    kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN });
+    await microtasks();
+  };
   const poll = await kernel.port.begun(1);
   for (let i = 0; i < 100; i++) kernel.queue(RULE);
   kernel.dropped = 5;
   poll.ready({ [EVENT_SOCKET]: POLLIN | POLLERR });
   await microtasks();
   assertEquals(events, ["overflow"]);
-  await body({ kernel, source, subscription, events, read });
+  await body({ kernel, source, subscription, events, read, report });
   await subscription[Symbol.asyncDispose]();
   await iterating;
 }
@@ -93,13 +104,37 @@ Deno.test("LinuxSubscription reads nothing of a flood until a full read begins, 
     assertEquals([source.counters.events, events], [1, ["overflow", "changed"]]);
   }));
 
-Deno.test("LinuxSubscription asks for another read if more was lost until the read began", () =>
+Deno.test("LinuxSubscription asks for another read if more is lost while it empties the queue", () =>
   flood(async ({ events, kernel, read }) => {
-    kernel.dropped = 6;
+    kernel.onReceive = () => kernel.dropped++;
     await read();
-    assertEquals([events, await listens(kernel)], [["overflow", "overflow"], false]);
+    assertEquals([await listens(kernel), kernel.unread], [false, 0]);
+    assertEquals(events, ["overflow", "overflow"]);
+    kernel.onReceive = () => {};
     await read();
     assertEquals([events.length, await listens(kernel)], [2, true]);
+  }));
+
+Deno.test("LinuxSubscription leaves a full queue as it is while thousands of messages are dropped", () =>
+  flood(async ({ events, kernel, read }) => {
+    kernel.dropped += MANY + 1;
+    await read();
+    assertEquals([await listens(kernel), kernel.unread], [false, 100]);
+    assertEquals(events, ["overflow", "overflow"]);
+    kernel.dropped += MANY; // that many and the queue are read as quickly as what they changed
+    await read();
+    assertEquals([events.length, kernel.unread, await listens(kernel)], [2, 0, true]);
+  }));
+
+Deno.test("LinuxSubscription asks for another read while thousands of messages come, even if none is lost", () =>
+  flood(async ({ events, kernel, read }) => {
+    for (let i = 0; i < MANY / 6; i++) kernel.queue(RULE);
+    await read();
+    assertEquals([await listens(kernel), kernel.unread], [false, 0]);
+    assertEquals(events, ["overflow", "resync"]);
+    for (let i = 0; i < MANY / 6; i++) kernel.queue(RULE);
+    await read();
+    assertEquals([events.length, kernel.unread, await listens(kernel)], [2, 0, true]);
   }));
 
 Deno.test("LinuxSubscription asks nothing for a view in a flood", () =>
@@ -113,7 +148,7 @@ Deno.test("LinuxSubscription asks nothing for a view in a flood", () =>
 
 Deno.test("LinuxSubscription shows nothing but what the last read showed until a read begins after the flood", () =>
   flood(async ({ kernel, read, source, subscription }) => {
-    kernel.dropped = 6;
+    kernel.dropped += MANY + 1;
     await read();
     const before = subscription.view();
     kernel.onAnswer = () => {
@@ -147,4 +182,49 @@ Deno.test("LinuxSubscription reads on after an overflow that it found without th
     subscription.view(); // receives until nothing is left
     assertEquals(await listens(kernel), true);
     assertEquals([kernel.unread, events], [0, ["overflow", "overflow"]]);
+  }));
+
+Deno.test("LinuxSubscription leaves messages unread once a read costs less than they do", () =>
+  flood(async ({ events, kernel, read, report, source, subscription }) => {
+    await read();
+    events.length = 0;
+    await report(MANY);
+    assertEquals([events, await listens(kernel)], [["changed"], true]);
+    const before = subscription.view();
+    await report(MANY); // the view showed the others
+    assertEquals([events, await listens(kernel)], [["changed", "changed"], true]);
+    const probe = subscription.probe();
+    await report(1);
+    assertEquals([events.slice(2), await listens(kernel)], [["resync"], false]);
+    assertEquals(await probe, true); // its answer would not be read
+    for (let i = 0; i < 100; i++) kernel.queue(RULE);
+    assertEquals([subscription.view() === before, kernel.unread], [true, 100]);
+    const received = source.counters.events;
+    await read();
+    assertEquals([source.counters.events, kernel.unread], [received, 0]);
+    assertEquals([events.length, await listens(kernel)], [3, true]);
+    assertEquals(source.counters.malformed, 0);
+    assertEquals(subscription.view() === before, false);
+  }));
+
+Deno.test("LinuxSubscription reads on after many messages that came without the poll, which may be deaf", () =>
+  flood(async ({ kernel, read, subscription }) => {
+    await read();
+    subscription.view();
+    for (let i = 0; i < 2 * MANY; i++) kernel.queue(RULE);
+    subscription.view();
+    await macrotask();
+    assertEquals([kernel.unread, await listens(kernel)], [0, true]);
+  }));
+
+Deno.test("LinuxSubscription reads on if a read of what it knows costs more than the messages", () =>
+  flood(async ({ events, kernel, read, report }) => {
+    const addresses = Array.from({ length: MANY / 2 }, (_, i) => newAddress(2, 10, 0, i >> 8, i));
+    kernel.records = () => kernel.asked.dumps % 2 ? [newLink(2, "eth0")] : addresses;
+    await read();
+    events.length = 0;
+    await report(MANY + 2);
+    assertEquals([events, await listens(kernel)], [["changed"], true]);
+    await report(1);
+    assertEquals([events, await listens(kernel)], [["changed", "resync"], false]);
   }));

@@ -255,7 +255,7 @@ class World implements PollPort {
   #open(): void {
     const { loop } = this;
     const descriptor = ++this.#lastDescriptor % WAKE_DESCRIPTOR;
-    const stormPauseMs = this.#random.pick([undefined, () => 0, () => 3]);
+    const stormPauseMs = this.#random.pick([undefined, 0, 3]);
     const watch = loop.watch(descriptor, stormPauseMs);
     const counts = { told: 0, wakes: 0 };
     const is = { ref: true, readable: false, woken: false, pending: false };

@@ -140,7 +140,7 @@ for (const [longest, pauses] of STORMS) {
   Deno.test(`PollLoop pauses ${pauses[0] ?? 0} ms in a storm with the limits [${longest}]`, async () => {
     const it = setup();
     const watch = it.loop.watch(5);
-    const others = longest.map((ms, i) => it.loop.watch(6 + i, () => ms));
+    const others = longest.map((ms, i) => it.loop.watch(6 + i, ms));
     {
       using timeouts = new InstantTimeouts();
       using _ = new SimulatedTime(); // all wake-ups come at once
@@ -155,7 +155,7 @@ for (const [longest, pauses] of STORMS) {
 for (const [timerMs, pauseMs] of [[60_000, 48], [20, 20]] as const) {
   Deno.test(`PollLoop pauses ${pauseMs} ms at most when a timer is due in ${timerMs} ms`, async () => {
     const it = setup();
-    const watch = it.loop.watch(5, () => Infinity);
+    const watch = it.loop.watch(5, Infinity);
     {
       using timeouts = new InstantTimeouts();
       using _ = new SimulatedTime();
@@ -170,7 +170,7 @@ for (const [timerMs, pauseMs] of [[60_000, 48], [20, 20]] as const) {
 
 Deno.test("PollLoop pauses 48 ms in a storm that ends with nothing but timers left", async () => {
   const it = setup();
-  const watch = it.loop.watch(5, () => 8);
+  const watch = it.loop.watch(5, 8);
   const timer = it.loop.timers.setTimeout(() => {}, 60_000);
   {
     using timeouts = new InstantTimeouts();

@@ -6,7 +6,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
-import { encodeLinkRequest } from "../../ffi/linux/messages.ts";
 import { RECEIVE_BATCH, Syscalls } from "../../ffi/linux/syscalls.ts";
 import { POLLIN, type Watch } from "../../ffi/poll_loop.ts";
 import { SystemCallError } from "../../state/errors.ts";
@@ -167,24 +166,7 @@ skippable({
       assertEquals(kernel.takeError(-1), 0);
       assertEquals(kernel.receive(-1), 0);
       assertEquals(kernel.drops(-1), null);
-      assertEquals(kernel.fill(-1), 0);
       assertEquals(kernel.clock(12_345), null);
-    }),
-});
-
-skippable({
-  name: "Syscalls.fill() returns how full a receive buffer is",
-  needs: NEEDS,
-  fn: () =>
-    withKernel((kernel) => {
-      const socket = kernel.openNetlink(0);
-      assertEquals(kernel.fill(socket), 0);
-      kernel.send(socket, Uint8Array.from(encodeLinkRequest(1))); // the loopback interface
-      const fill = kernel.fill(socket);
-      assert(fill > 0 && fill < 1, `${fill}`);
-      assertEquals(kernel.receive(socket), 1);
-      assertEquals(kernel.fill(socket), 0);
-      kernel.close(socket);
     }),
 });
 

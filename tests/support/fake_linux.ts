@@ -26,10 +26,6 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   readonly port = new FakePollPort();
   /** Whether it grants a receive buffer above the limit. */
   grantsBuffer = true;
-  /** How full the receive buffer of the event socket is at each wake-up, from 0 to 1. */
-  bufferFill = 0;
-  /** How often somebody asked for it. */
-  fillsAsked = 0;
   /** How many messages for the event socket it has dropped. */
   dropped = 0;
   /** Whether a change interrupts every dump. */
@@ -44,6 +40,8 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   readonly open = new Set<number>();
   /** Called before each answer to a request, with the sequence number of the request. */
   onAnswer = (_isDump: boolean, _sequence: number): void => {};
+  /** Called before each receive from the event socket. */
+  onReceive = (): void => {};
   readonly #queues = new Map<number, Datagram[]>([[EVENT_SOCKET, []]]); // by descriptor
   #received: Datagram[] = [];
 
@@ -97,6 +95,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   receive(socket: number, most = 32): number {
     const queue = this.#queues.get(socket)!;
     if (socket === EVENT_SOCKET) {
+      this.onReceive();
       this.#received = queue.splice(0, most);
     } else {
       const next = queue[0]?.bytes;
@@ -112,7 +111,6 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     into.byteLength;
   cookie = () => 0n;
   drops = () => this.dropped;
-  fill = () => (this.fillsAsked++, this.bufferFill);
   takeError = () => 0;
   error = (operation: string) => new SystemCallError(operation, 0, "0");
   addressOf = () => 0n;
