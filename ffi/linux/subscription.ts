@@ -100,7 +100,6 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   /** A read costs less than more messages do: they stay unread until it begins. */
   #flood(): void {
-    this.#seen = this.#changes;
     this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
     this.#canary.settle(true); // no answer would be read
     this.pending.add({ kind: "resync" });

@@ -49,6 +49,7 @@ interface Flood {
   read: () => Promise<void>;
   /** The poll reports so many messages, each of which may have changed the state. */
   report: (count: number) => Promise<void>;
+  time: SimulatedTime;
 }
 
 /** Runs the body after an overflow, with 100 messages in the queue. */
@@ -76,7 +77,7 @@ async function flood(body: (it: Flood) => Promise<void>): Promise<void> {
   poll.ready({ [EVENT_SOCKET]: POLLIN | POLLERR });
   await microtasks();
   assertEquals(events, ["overflow"]);
-  await body({ kernel, source, subscription, events, read, report });
+  await body({ kernel, source, subscription, events, read, report, time });
   await subscription[Symbol.asyncDispose]();
   await iterating;
 }
@@ -193,7 +194,10 @@ Deno.test("LinuxSubscription leaves messages unread once a read costs less than 
     const before = subscription.view();
     await report(MANY); // the view showed the others
     assertEquals([events, await listens(kernel)], [["changed", "changed"], true]);
+    const { send } = kernel;
+    kernel.send = () => {}; // the canary is answered later
     const probe = subscription.probe();
+    kernel.send = send;
     await report(1);
     assertEquals([events.slice(2), await listens(kernel)], [["resync"], false]);
     assertEquals(await probe, true); // its answer would not be read
@@ -209,12 +213,24 @@ Deno.test("LinuxSubscription leaves messages unread once a read costs less than 
 
 Deno.test("LinuxSubscription reads on after many messages that came without the poll, which may be deaf", () =>
   flood(async ({ kernel, read, subscription }) => {
+    for (const lost of [0, 10]) { // of which no poll tells
+      await read();
+      subscription.view();
+      kernel.dropped += lost;
+      for (let i = 0; i < 2 * MANY; i++) kernel.queue(RULE);
+      subscription.view();
+      await macrotask();
+      assertEquals([kernel.unread, await listens(kernel)], [0, true], `${lost} lost`);
+    }
+  }));
+
+Deno.test("LinuxSubscription leaves messages unread at the next slice, too", () =>
+  flood(async ({ events, kernel, read, report, time }) => {
     await read();
-    subscription.view();
-    for (let i = 0; i < 2 * MANY; i++) kernel.queue(RULE);
-    subscription.view();
-    await macrotask();
-    assertEquals([kernel.unread, await listens(kernel)], [0, true]);
+    kernel.onReceive = () => void (time.ms += 1); // until a slice is over
+    await report(MANY + 1_000);
+    for (let turn = 0; turn < 50; turn++) await macrotask();
+    assertEquals([events.at(-1), kernel.unread > 0], ["resync", true]);
   }));
 
 Deno.test("LinuxSubscription reads on if a read of what it knows costs more than the messages", () =>
