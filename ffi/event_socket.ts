@@ -26,7 +26,7 @@ export interface SocketPort<E> {
    * @throws {Error} if the socket is lost
    */
   checkErrors(revents: number, events: E[]): boolean;
-  /** Throws away what is queued, or leaves it. Returns what the next read is for; null: none is needed. Optional. */
+  /** Throws away what is queued, or leaves it. Returns what another read is for; null: nothing. Optional. */
   discard?(): "overflow" | "resync" | null;
 }
 

@@ -64,6 +64,7 @@ export interface Check {
   /** The records that differed in the same way each time: their keys, and their descriptions for the log. */
   readonly suspects: ReadonlyMap<string, string>;
   readonly events: number; // `metrics.events` at the last comparison
+  readonly from?: number; // reads that begin sooner, in monotonic milliseconds, are too early for another one
 }
 
 export type TimerName = "window" | "retry" | "recheck" | "read";

@@ -234,7 +234,7 @@ export function endCheck(draft: Draft): void {
 
 /** Compares again after a pause: by then the messages about what the read showed must have arrived. */
 export function recheckLater(draft: Draft, check: Check): void {
-  draft.check = check;
+  draft.check = { ...check, from: draft.now.monotonic + RECHECK_MS / 2 };
   draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
 }
 
@@ -271,6 +271,7 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   }
   if (view !== null) publishFound(draft, view);
   const before = draft.check ?? newCheck(draft);
+  if (read.since < (before.from ?? 0)) return; // it was requested before the last comparison
   const { events } = draft.metrics;
   const quiet = before.rounds > 0 && before.events === events;
   // without a table every unannounced change counts, not only one that persists

@@ -23,8 +23,7 @@ const GROUP_MASK = [
   C.RTNLGRP_NEXTHOP,
 ].reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
-/** So many messages take as long as a read of a small network does, with its publication. */
-export const MANY = 3_000;
+export const MANY = 3_000; // messages that take as long as a read of a small network, with its publication
 
 /** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and neighbours. */
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {

@@ -73,6 +73,25 @@ Deno.test("the second round begins 50 ms after the first, however long reads tak
   assertEquals(begun.slice(0, 2), [15_000, 15_090]);
 });
 
+Deno.test("a read requested before the first round is no second one: the message is under way", async () => {
+  await using it = await setUp({ monitor: { coalesceMs: 0 }, source: { keepsTable: false } });
+  const begun = slowReads(it, 2);
+  const refreshed = it.monitor.refresh(); // its read is adopted, which ends the check that the sleep begins
+  await it.clock.advance(1);
+  it.source.emit({ kind: "resumed", at: START, sleptMs: 60_000 });
+  await it.clock.advance(8);
+  await refreshed;
+  assertEquals(begun.length, 2);
+  it.source.emit({ kind: "clock-stepped" }); // begins another, while the read of the first is under way
+  it.source.set([eth0("192.0.2.2/24")]);
+  await it.clock.advance(30);
+  assertEquals([begun.length, it.monitor.metrics.driftsFound], [3, 0]);
+  it.source.announce();
+  await it.clock.advance(1_000);
+  const { driftsFound, reopens } = it.monitor.metrics;
+  assertEquals([driftsFound, reopens, addresses(it.monitor.current)], [0, 0, ["192.0.2.2"]]);
+});
+
 Deno.test("the first read of a new socket does not wait for its pace", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   const begun = slowReads(it, 40);
