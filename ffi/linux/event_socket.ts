@@ -23,7 +23,7 @@ const GROUP_MASK = [
   C.RTNLGRP_NEXTHOP,
 ].reduce((mask, group) => (mask | (1 << (group - 1))) >>> 0, 0);
 
-export const MANY = 3_000; // messages that take as long as a read of a small network, with its publication
+export const FLOOD_MESSAGES = 3_000; // messages that take as long as a read of a small network, with its publication
 
 /** A netlink socket in the groups of links, addresses, routes, rules, nexthop objects and neighbours. */
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
@@ -81,14 +81,14 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   discard(): "overflow" | "resync" | null {
     const drops = this.#drops;
     // a full queue costs nothing: while there is no room, the kernel counts messages instead of queueing them
-    if (this.checkErrors(POLLERR, []) && this.#drops - drops > MANY) return "overflow";
+    if (this.checkErrors(POLLERR, []) && this.#drops - drops > FLOOD_MESSAGES) return "overflow";
     const end = performance.now() + SLICE_MS;
     let count = 0;
     for (let n = this.batch; n === this.batch && performance.now() < end; count += n) {
       n = this.#syscalls.receive(this.descriptor);
     }
     if (this.checkErrors(POLLERR, [])) return "overflow"; // lost meanwhile
-    return count > MANY / 6 ? "resync" : null;
+    return count > FLOOD_MESSAGES / 6 ? "resync" : null;
   }
 
   /** Whether the descriptor is still this socket, and the socket still in the groups that it joined. */

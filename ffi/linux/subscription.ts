@@ -7,7 +7,7 @@ import { PollLoop, type PollPort, type PollSet, type Watch } from "../poll_loop.
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { C } from "./constants.ts";
-import { MANY, NetlinkEventSocket } from "./event_socket.ts";
+import { FLOOD_MESSAGES, NetlinkEventSocket } from "./event_socket.ts";
 import type { LinkTable } from "./link_table.ts";
 import { applyEvent, formatEvent, type KernelEvent } from "./messages.ts";
 import { type Dump, readingOf } from "./requests.ts";
@@ -94,7 +94,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       this.#isDrained = true;
       this.#take(value, true);
       const unseen = value.length > 0 && this.table !== null ? this.#changes - this.#seen : 0;
-      if (unseen > MANY && unseen > 2 * this.table!.size) this.#flood();
+      if (unseen > FLOOD_MESSAGES && unseen > 2 * this.table!.size) this.#flood();
     }
   }
 

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
-import { MANY } from "../../ffi/linux/event_socket.ts";
+import { FLOOD_MESSAGES } from "../../ffi/linux/event_socket.ts";
 import type { LinuxSource } from "../../ffi/linux/source.ts";
 import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
@@ -49,6 +49,7 @@ interface Flood {
   read: () => Promise<void>;
   /** The poll reports so many messages, each of which may have changed the state. */
   report: (count: number) => Promise<void>;
+  /** It stands still but for `report()`. */
   time: SimulatedTime;
 }
 
@@ -118,22 +119,22 @@ Deno.test("LinuxSubscription asks for another read if more is lost while it empt
 
 Deno.test("LinuxSubscription leaves a full queue as it is while thousands of messages are dropped", () =>
   flood(async ({ events, kernel, read }) => {
-    kernel.dropped += MANY + 1;
+    kernel.dropped += FLOOD_MESSAGES + 1;
     await read();
     assertEquals([await listens(kernel), kernel.unread], [false, 100]);
     assertEquals(events, ["overflow", "overflow"]);
-    kernel.dropped += MANY; // that many and the queue are read as quickly as what they changed
+    kernel.dropped += FLOOD_MESSAGES; // that many and the queue are read as quickly as what they changed
     await read();
     assertEquals([events.length, kernel.unread, await listens(kernel)], [2, 0, true]);
   }));
 
 Deno.test("LinuxSubscription asks for another read while thousands of messages come, even if none is lost", () =>
   flood(async ({ events, kernel, read }) => {
-    for (let i = 0; i < MANY / 6; i++) kernel.queue(RULE);
+    for (let i = 0; i < FLOOD_MESSAGES / 6; i++) kernel.queue(RULE);
     await read();
     assertEquals([await listens(kernel), kernel.unread], [false, 0]);
     assertEquals(events, ["overflow", "resync"]);
-    for (let i = 0; i < MANY / 6; i++) kernel.queue(RULE);
+    for (let i = 0; i < FLOOD_MESSAGES / 6; i++) kernel.queue(RULE);
     await read();
     assertEquals([events.length, kernel.unread, await listens(kernel)], [2, 0, true]);
   }));
@@ -149,7 +150,7 @@ Deno.test("LinuxSubscription asks nothing for a view in a flood", () =>
 
 Deno.test("LinuxSubscription shows nothing but what the last read showed until a read begins after the flood", () =>
   flood(async ({ kernel, read, source, subscription }) => {
-    kernel.dropped += MANY + 1;
+    kernel.dropped += FLOOD_MESSAGES + 1;
     await read();
     const before = subscription.view();
     kernel.onAnswer = () => {
@@ -189,10 +190,10 @@ Deno.test("LinuxSubscription leaves messages unread once a read costs less than 
   flood(async ({ events, kernel, read, report, source, subscription }) => {
     await read();
     events.length = 0;
-    await report(MANY);
+    await report(FLOOD_MESSAGES);
     assertEquals([events, await listens(kernel)], [["changed"], true]);
     const before = subscription.view();
-    await report(MANY); // the view showed the others
+    await report(FLOOD_MESSAGES); // the view showed the others
     assertEquals([events, await listens(kernel)], [["changed", "changed"], true]);
     const { send } = kernel;
     kernel.send = () => {}; // the canary is answered later
@@ -217,7 +218,7 @@ Deno.test("LinuxSubscription reads on after many messages that came without the 
       await read();
       subscription.view();
       kernel.dropped += lost;
-      for (let i = 0; i < 2 * MANY; i++) kernel.queue(RULE);
+      for (let i = 0; i < 2 * FLOOD_MESSAGES; i++) kernel.queue(RULE);
       subscription.view();
       await macrotask();
       assertEquals([kernel.unread, await listens(kernel)], [0, true], `${lost} lost`);
@@ -228,18 +229,21 @@ Deno.test("LinuxSubscription leaves messages unread at the next slice, too", () 
   flood(async ({ events, kernel, read, report, time }) => {
     await read();
     kernel.onReceive = () => void (time.ms += 1); // until a slice is over
-    await report(MANY + 1_000);
+    await report(FLOOD_MESSAGES + 1_000);
     for (let turn = 0; turn < 50; turn++) await macrotask();
     assertEquals([events.at(-1), kernel.unread > 0], ["resync", true]);
   }));
 
 Deno.test("LinuxSubscription reads on if a read of what it knows costs more than the messages", () =>
   flood(async ({ events, kernel, read, report }) => {
-    const addresses = Array.from({ length: MANY / 2 }, (_, i) => newAddress(2, 10, 0, i >> 8, i));
+    const addresses = Array.from(
+      { length: FLOOD_MESSAGES / 2 },
+      (_, i) => newAddress(2, 10, 0, i >> 8, i),
+    );
     kernel.records = () => kernel.asked.dumps % 2 ? [newLink(2, "eth0")] : addresses;
     await read();
     events.length = 0;
-    await report(MANY + 2);
+    await report(FLOOD_MESSAGES + 2);
     assertEquals([events, await listens(kernel)], [["changed"], true]);
     await report(1);
     assertEquals([events, await listens(kernel)], [["changed", "resync"], false]);
