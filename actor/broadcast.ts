@@ -44,7 +44,7 @@ export class Broadcast {
   /** Makes the next snapshot, and notifies the readers and `waitFor()` calls that are waiting. */
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before: Published | undefined = this.newest;
-    for (const cause of causes) this.#lastSequence.set(cause, sequence);
+    for (let i = 0; i < causes.length; i++) this.#lastSequence.set(causes[i]!, sequence);
     const reasons = majorReasons(before?.snapshot.state ?? state, state, this.options);
     const reason = reasons.at(-1);
     if (reason?.kind === "resumed") this.#majorSleep = { sequence, reason };
@@ -59,6 +59,7 @@ export class Broadcast {
       if (isMajor) before.nextMajor.at = publishedAt;
     }
     for (const reader of [...this.waiting]) reader.consider();
+    if (this.#watchers.size === 0) return;
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // an earlier one may have closed the monitor
     }

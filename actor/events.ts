@@ -62,6 +62,7 @@ export class EventDispatcher {
 
   /** A snapshot was published, other than the first. A listener may close the monitor. */
   onPublished(snapshot: Snapshot, previous: State): void {
+    if (this.types.size === 0) return;
     const { online } = snapshot.state;
     const turned = online !== previous.online && online !== "unknown";
     this.#dispatch("change", snapshot);

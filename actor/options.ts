@@ -161,7 +161,7 @@ export function resolveSignal(value: AbortSignal | undefined): AbortSignal | nul
   return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
 }
 
-export function resolveLogger(value: Logger | undefined): Logger {
+export function resolveLogger(value: Logger | undefined) {
   return guardLogger(methods("logger", value, ["debug", "info", "warn", "error"]));
 }
 
@@ -247,13 +247,14 @@ export function valueText(value: unknown): string {
 
 /**
  * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call: `setup()`
- * of `@std/log` replaces the loggers that were returned before.
+ * of `@std/log` replaces the loggers that were returned before. Without a handler, no text is made for it.
  */
-export function guardLogger(logger: Logger | undefined): Logger {
-  const write = (level: keyof Logger) => (message: string): void => {
+export function guardLogger(logger: Logger | undefined) {
+  const write = (level: keyof Logger) => (message: string | (() => string)): void => {
     try {
-      const target: Logger = logger ?? getLogger("netwatch");
-      const written: unknown = target[level](message);
+      const target: Logger & { handlers?: unknown[] } = logger ?? getLogger("netwatch");
+      if (logger === undefined && target.handlers?.length === 0) return;
+      const written: unknown = target[level](typeof message === "string" ? message : message());
       if (written instanceof Promise) written.catch(() => {});
     } catch {
       // nowhere is left to report it

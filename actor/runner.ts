@@ -222,11 +222,9 @@ export class Runner {
       if (broadcast.closed) return;
       const { snapshot } = broadcast.newest;
       const { logger, reconcileIntervalMs } = this.#options;
-      if (snapshot.major) {
-        void Promise.resolve().then(() => { // after the readers
-          logger.info(`Snapshot ${snapshot.sequence} is major: ${formatReasons(snapshot.reasons)}`);
-        });
-      }
+      const { major, reasons, sequence } = snapshot;
+      const text = () => `Snapshot ${sequence} is major: ${formatReasons(reasons)}`;
+      if (major) void Promise.resolve(text).then(logger.info); // after the readers
       if (previous !== null) return this.observer?.onPublished(snapshot, previous);
       const tick = (): void => this.#dispatch({ kind: "tick" });
       if (reconcileIntervalMs !== Infinity) this.#timers.every(tick, reconcileIntervalMs);

@@ -134,7 +134,6 @@ export class SnapshotReader {
    */
   #waitMs(firstAt: number): number {
     const { settleMs, settleMaxMs } = this.#options;
-    if (settleMs === 0) return 0;
     const { newest, timers } = this.#broadcast;
     const now = timers.clock.monotonic();
     const latest = firstAt + settleMaxMs - now;

@@ -123,7 +123,7 @@ function nextLists(
     (replacedIn(before.given, interfaces) ?? replacedIn(before.given, sort()));
   const given = replaced?.given ?? normalizeAll(sort(), before?.given ?? []);
   const isAlike = replaced?.places.every((i) =>
-    isHardwareOrTunnel(given[i]!) === isHardwareOrTunnel(before!.given[i]!)
+    given[i]!.kind === before!.given[i]!.kind && given[i]!.up === before!.given[i]!.up
   );
   const isContainer = isAlike ? before!.isContainer : !given.some(isHardwareOrTunnel);
   const { ipv4, ipv6 } = defaultRoute;
@@ -235,7 +235,8 @@ function replaceIn(before: Lists, given: readonly Interface[], places: readonly 
   const sorted = before.sorted.slice();
   const addresses = before.addresses.slice();
   let { usableIpv4, usableIpv6 } = before;
-  for (const place of places) {
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i]!;
     const last = addresses[place]!;
     const its = addresses[place] = addressesOf(sorted[place] = applyRules(given[place]!, before));
     usableIpv4 += its.usableIpv4 - last.usableIpv4;
@@ -269,15 +270,16 @@ function replaceTexts(
 ): Texts {
   const { addresses: known, [scope]: before } = lists;
   const changed: number[] = [];
-  for (const place of places) {
-    const from = known[place]![scope];
-    const to = addresses[place]![scope];
+  let isLong = false;
+  for (let i = 0; i < places.length; i++) {
+    const from = known[places[i]!]![scope];
+    const to = addresses[places[i]!]![scope];
     let same = 0;
     while (same < from.length && from[same] === to[same]) same++;
-    if (same < from.length || same < to.length) changed.push(place);
+    if (same < from.length || same < to.length) changed.push(places[i]!);
+    isLong ||= to.length > MAX_REPLACED;
   }
   if (changed.length === 0) return before;
-  const isLong = changed.some((place) => addresses[place]![scope].length > MAX_REPLACED);
   if (isLong || changed.length > MAX_REPLACED) return collectTexts(addresses, scope);
   const all = before.all.slice();
   const counts = before.counts.slice();

@@ -102,14 +102,18 @@ function interfaceChanges(pairs: readonly InterfacePair[]): Change[] {
   const removed: Change[] = [];
   const added: Change[] = [];
   const changed: Change[] = [];
-  for (const { from, to } of pairs) {
+  for (let i = 0; i < pairs.length; i++) { // on this path by index: in cold code, `for...of` takes a microsecond
+    const { from, to } = pairs[i]!;
     if (to === undefined) {
       changes.push({ kind: "interface-removed", interface: from! });
     } else if (from === undefined) {
       changes.push({ kind: "interface-added", interface: to });
     } else {
       const { name } = to;
-      const fields = FIELDS.filter((field) => from[field] !== to[field]);
+      const fields: (typeof FIELDS[number])[] = [];
+      for (let i = 0; i < FIELDS.length; i++) {
+        if (from[FIELDS[i]!] !== to[FIELDS[i]!]) fields.push(FIELDS[i]!);
+      }
       if (fields.length > 0) {
         Object.freeze(fields);
         changes.push({ kind: "interface-changed", interface: name, fields, from, to });

@@ -122,7 +122,9 @@ function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore:
 function addReasons(reasons: Reason[], previous: State, next: State, ignore: Ignore): void {
   const gained: Reason[] = [];
   const changed: Reason[] = [];
-  for (const { from, to } of pairInterfaces(previous, next)) {
+  const pairs = pairInterfaces(previous, next);
+  for (let i = 0; i < pairs.length; i++) {
+    const { from, to } = pairs[i]!;
     const before = counted(from, ignore);
     const after = counted(to, ignore);
     if (before.length === 0 && after.length === 0) continue;

@@ -282,7 +282,7 @@ function classify(nic: Interface): InterfaceAddresses {
   }
   const usable = nic.hostOnly ? NONE : onHost;
   let usableIpv4 = 0;
-  for (const { family } of usable) if (family === "IPv4") usableIpv4++;
+  for (let i = 0; i < usable.length; i++) if (usable[i]!.family === "IPv4") usableIpv4++;
   return { usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4, ...texts };
 }
 

@@ -51,8 +51,9 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
       ? known.addresses
       : Object.freeze(sortedUnique(nic.addresses.map((it) => normalizeAddress(it, nic.name)))),
   };
-  if (known !== undefined && equalInterfaces(copy, known)) return known;
-  return assumeNormal(copy);
+  const isKnown = copy.name === known?.name && FIELDS.every((it) => copy[it] === known[it]) &&
+    equalLists(copy.addresses, known.addresses);
+  return isKnown ? known : assumeNormal(copy);
 }
 
 /**
@@ -152,11 +153,6 @@ export function pairAddresses(
     if (a !== b) visit(a, b);
   }
   for (const a of unpaired?.values() ?? []) visit(a, undefined);
-}
-
-export function equalInterfaces(a: Interface, b: Interface): boolean {
-  return a === b || a.name === b.name && FIELDS.every((field) => a[field] === b[field]) &&
-      equalLists(a.addresses, b.addresses);
 }
 
 export function equalAddresses(a: Address, b: Address): boolean {

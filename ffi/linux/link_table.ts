@@ -228,7 +228,8 @@ export class LinkTable {
       if (row.link === null || row.built !== null) continue;
       const known = live === null ? undefined : live.#rows.get(row.index);
       if (
-        known?.link === row.link && known.built && sameEntries(known.entries, row.entries) &&
+        known?.link === row.link && known.built && known.entries.length === row.entries.length &&
+        known.entries.every((entry, i) => entry === row.entries[i]) &&
         known.built.hostOnly === this.#isHostOnly(row.link, row.kind)
       ) {
         row.built = known.built;
@@ -338,10 +339,6 @@ function compareKeys(a: AddressMessage, b: AddressMessage): number {
 function sameAddress(a: AddressMessage, b: AddressMessage): boolean {
   return ((a.flags ^ b.flags) & PUBLISHED_FLAGS) === 0 && a.prefixLength === b.prefixLength &&
     compareBytes(a.peer ?? NO_BYTES, b.peer ?? NO_BYTES) === 0;
-}
-
-function sameEntries(a: readonly Entry[], b: readonly Entry[]): boolean {
-  return a.length === b.length && a.every((entry, i) => entry === b[i]);
 }
 
 function sameLink(a: LinkMessage, b: LinkMessage): boolean {

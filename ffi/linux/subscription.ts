@@ -94,15 +94,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       this.#isDrained = true;
       this.#take(value, true);
       const unseen = value.length > 0 && this.table !== null ? this.#changes - this.#seen : 0;
-      if (unseen > FLOOD_MESSAGES && unseen > 2 * this.table!.size) this.#flood();
+      if (unseen <= FLOOD_MESSAGES || unseen <= 2 * this.table!.size) continue;
+      // a read costs less than more messages do: they stay unread until it begins
+      this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
+      this.#canary.settle(true); // no answer would be read
+      this.pending.add({ kind: "resync" });
     }
-  }
-
-  /** A read costs less than more messages do: they stay unread until it begins. */
-  #flood(): void {
-    this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
-    this.#canary.settle(true); // no answer would be read
-    this.pending.add({ kind: "resync" });
   }
 
   /**
@@ -206,7 +203,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   #take(events: readonly KernelEvent[], throughPoll: boolean): void {
-    for (const event of events) {
+    for (let i = 0; i < events.length; i++) {
+      const event = events[i]!;
       this.#context.trace?.(formatEvent(event));
       switch (event.kind) {
         case "acknowledgement":

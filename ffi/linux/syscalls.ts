@@ -118,6 +118,7 @@ const SLOTS = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
 const SENDERS = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
 const IOVECS = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
 const HEADERS = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
+let used = RECEIVE_BATCH; // how many headers the kernel may have changed
 
 type Bytes = ArrayBufferView<ArrayBuffer>;
 
@@ -223,9 +224,9 @@ export class Syscalls {
 
   /** Receives without blocking. Returns how many datagrams `datagram()` can return until the next call. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
-    for (let i = 0; i < most; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
-    const received = this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null);
-    return Math.max(received, 0);
+    for (let i = 0; i < used; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
+    used = Math.max(this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null), 0);
+    return used;
   }
 
   /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */

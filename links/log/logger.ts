@@ -12,6 +12,8 @@ type Message<T> = T extends GenericFunction ? never : T;
 /** A logger without handlers. */
 export class Logger {
   readonly #loggerName: string;
+  /** What writes the messages: nothing. */
+  readonly handlers: unknown[] = [];
 
   /** Makes a logger. */
   constructor(loggerName: string) {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, fail } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { getLogger } from "@std/log/get-logger";
 import { guardLogger, guardPredicate, valueText } from "../../actor/options.ts";
@@ -28,13 +28,18 @@ Deno.test("guardLogger() asks for the logger netwatch at every call", () => {
   const heard: string[] = [];
   const original = target.warn;
   target.warn = ((message: string) => heard.push(message)) as never;
+  target.handlers.push({} as never);
   try {
     logger.warn("one");
+    logger.warn(() => "two");
+    target.handlers.length = 0;
+    logger.warn(() => fail("nobody reads this text"));
   } finally {
     target.warn = original;
+    target.handlers.length = 0;
   }
-  logger.warn("two");
-  assertEquals(heard, ["one"]);
+  logger.warn("three");
+  assertEquals(heard, ["one", "two"]);
 });
 
 Deno.test("guardPredicate() asks the predicate once for each interface object", () => {
