@@ -30,14 +30,21 @@ export async function measureReads(
   peers: readonly Peer[],
 ): Promise<void> {
   const readers = peers.filter((peer) => peer.read !== undefined);
-  await bench.interleave(scenario, readers, async ({ name, read }) => {
-    const [file, ...args] = read!;
-    const { stdout } = await new Deno.Command(file!, { args }).output();
-    const { values } = parsePeerReport(new TextDecoder().decode(stdout));
-    bench.record(scenario, name, {
-      firstMs: values.first!,
-      warmMs: values.warm!,
-      ...values.import === undefined ? {} : { importMs: values.import },
-    });
+  await bench.interleave(scenario, readers, (peer) => measureRead(bench, scenario, peer));
+}
+
+/** Measures the reads of one program in one round. */
+export async function measureRead(
+  bench: Bench,
+  scenario: string,
+  { name, read }: Peer,
+): Promise<void> {
+  const [file, ...args] = read!;
+  const { stdout } = await new Deno.Command(file!, { args }).output();
+  const { values } = parsePeerReport(new TextDecoder().decode(stdout));
+  bench.record(scenario, name, {
+    firstMs: values.first!,
+    warmMs: values.warm!,
+    ...values.import === undefined ? {} : { importMs: values.import },
   });
 }
