@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
 import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { linkMessage as link } from "../support/netlink.ts";
@@ -126,6 +126,11 @@ Deno.test("LinkTable of a dump takes from the live table what is the same", () =
   const [first, second] = other.interfaces()[0]!.addresses;
   assertStrictEquals(first, before[0]);
   assertEquals(second, { ...before[1]!, deprecated: true });
+  const asMany = fill(new LinkTable(live), eth0);
+  for (const last of [1, 2, 4]) asMany.setAddress(address(last));
+  for (const _ of asMany.build());
+  assertEquals(asMany.interfaces()[0]!.addresses.slice(0, 2), before.slice(0, 2));
+  assertNotEquals(asMany.interfaces()[0]!.addresses[2], before[2]);
 });
 
 Deno.test("LinkTable takes an address that comes back, or another in its place", () => {

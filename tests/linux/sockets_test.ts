@@ -6,6 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { encodeAttribute } from "../support/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
@@ -13,6 +15,7 @@ import { NetworkMonitor } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
+import { CountingSyscalls, openRuntime } from "../support/real_libc.ts";
 import { scaled } from "../support/timing.ts";
 import { WatchedMonitor } from "../support/watched_monitor.ts";
 
@@ -44,6 +47,22 @@ function forgedAddress(): Uint8Array {
   const body = [2, 24, 0x80, 0, 1, 0, 0, 0, ...encodeAttribute(2, Uint8Array.of(10, 66, 66, 66))];
   return encodeMessage(20, 0, body);
 }
+
+namespaceTest(
+  import.meta.url,
+  "a forged message is no event, even if it is the first that the process receives",
+  async () => {
+    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
+    const port = new NetlinkEventSocket(syscalls);
+    using harm = new Harm();
+    harm.forge(port.descriptor, forgedAddress());
+    const events: KernelEvent[] = [];
+    port.receive(events);
+    assertEquals(events, [{ kind: "spoofed" }]);
+    port.close();
+    await runtime.dispose();
+  },
+);
 
 namespaceTest(
   import.meta.url,

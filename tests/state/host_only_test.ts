@@ -100,6 +100,18 @@ Deno.test("hostOnly is the same whatever is shared with the state before", () =>
   });
 });
 
+Deno.test("a tunnel that comes up or goes down decides about the other interfaces", () => {
+  const tunnel = nic("tun0", { index: 5, up: false });
+  const inside = { ...veth, hostOnly: true };
+  const down = reading({ interfaces: [lo, inside, tunnel] });
+  const up = reading({ interfaces: [lo, inside, { ...tunnel, up: true }] });
+  const before = buildState(down, null);
+  const after = buildState(up, null, before);
+  const again = buildState(down, null, after);
+  const isHostOnly = [before, after, again].map((it) => it.interfaces.veth1!.hostOnly);
+  assertEquals(isHostOnly, [false, true, false]);
+});
+
 Deno.test("a state is shared while nothing differs, also where the rules apply", () => {
   const given = reading({ interfaces: [lo, veth, docker0] });
   const first = buildState(given, null);
