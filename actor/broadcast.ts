@@ -59,7 +59,7 @@ export class Broadcast {
       if (isMajor) before.nextMajor.at = publishedAt;
     }
     for (const reader of [...this.waiting]) reader.consider();
-    if (this.#watchers.size === 0) return;
+    if (this.#watchers.size === 0) return; // mostly
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // an earlier one may have closed the monitor
     }

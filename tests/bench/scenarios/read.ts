@@ -24,7 +24,7 @@ export const read: Scenario = {
 };
 
 /** Measures the reads of the programs that have such. */
-export async function measureReads(
+async function measureReads(
   bench: Bench,
   scenario: string,
   peers: readonly Peer[],
