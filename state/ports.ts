@@ -48,17 +48,9 @@ export interface NetworkSource {
   readonly counters?: SourceCounters;
   /** The open wake-up sources, if there can be several; shown as `health.listeners`. */
   readonly listeners?: readonly string[];
-  /**
-   * Starts to receive events. The monitor calls it again after the last subscription has ended.
-   *
-   * @param signal Aborts the attempt.
-   */
+  /** Starts to receive events; the signal aborts the attempt. Called again after the last subscription has ended. */
   subscribe(signal: AbortSignal): Promise<Subscription>;
-  /**
-   * Reads the whole state from the operating system, never from the table that events keep up to date.
-   *
-   * @param signal Aborts the read.
-   */
+  /** Reads the whole state from the operating system, never from the table that events keep up to date. */
   read(signal: AbortSignal): Promise<Reading>;
 }
 
@@ -72,17 +64,15 @@ export type SourceCounters = Pick<Metrics, "events" | "ignored" | "malformed" | 
 export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent> {
   /**
    * Drains the socket, then returns what the link table holds, with default routes looked up now. After a loss the
-   * table mixes old and new: until `adopt()` the last result may be returned again.
-   *
-   * @returns Null if the source keeps no table: the monitor calls `read()` instead.
+   * table mixes old and new: until `adopt()` the last result may be returned again. Null if the source keeps no
+   * table: the monitor calls `read()` instead.
    */
   view(): Reading | null;
   /** Replaces the table with that of a full read. */
   adopt(reading: Reading): void;
   /**
-   * Sends a canary: does the socket still receive? After the signal aborts, nobody waits for the answer.
-   *
-   * @returns True if it does, or if there is no way to find out.
+   * Sends a canary: true if the socket still receives, or if there is no way to find out. After the signal aborts,
+   * nobody waits for the answer.
    */
   probe(signal: AbortSignal): Promise<boolean>;
   /** Makes the subscription keep the process alive. */

@@ -247,7 +247,5 @@ function defaultInterface(source: ScriptedSource): Interface {
   const { defaultRoute, interfaces } = source.reading;
   const nic = interfaces.find(({ name }) => name === defaultRoute.ipv4?.interface);
   if (nic !== undefined) return nic;
-  throw new TypeError(
-    "The scene needs an IPv4 default route, as in homeNetwork; cablePulled takes it away",
-  );
+  throw new TypeError("A scene needs homeNetwork's IPv4 default route, which cablePulled ends");
 }

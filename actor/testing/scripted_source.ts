@@ -1,4 +1,5 @@
 // A source that follows a script.
+import { abortable } from "@std/async/abortable";
 import type {
   NetworkSource,
   Reading,
@@ -308,11 +309,7 @@ class ScriptedSubscription implements Subscription {
     this.#calls.probe++;
     const { canary } = this.#source;
     if (canary instanceof Error) throw canary;
-    if (canary === "hangs") {
-      await new Promise((_resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
-      });
-    }
+    if (canary === "hangs") await abortable(new Promise(() => {}), signal);
     return canary === "answers";
   }
 

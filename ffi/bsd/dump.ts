@@ -44,8 +44,7 @@ export async function readDump(
   const list = syscalls.routeTable("sysctl of the interfaces", system.listRequest);
   const listed = decodeInterfaces(list, system, malformed);
   if (slice.isOver) await slice.pause(signal);
-  const flags = readAddressFlags(syscalls, system, listed);
-  if (slice.isOver) await slice.pause(signal);
+  const flags = await readAddressFlags(syscalls, system, listed, slice, signal);
   const interfaces = listed.map((nic) => publishedInterface(nic, system, flags));
   const dump = syscalls.routeTable("sysctl of the routes", C.NET_RT_DUMP);
   const routes = decodeDefaultRoutes(dump, system, malformed);
@@ -88,7 +87,9 @@ export function decodeInterfaces(
       if (link.name.length > 0) listed.set(link.index, { link, addresses: [] });
     } else if (header.about === "address") {
       const address = decodeAddress(message, header, layout);
-      if (address !== null) listed.get(address.index)?.addresses.push(address);
+      // FreeBSD's dhclient sets 0.0.0.0/8 until a server answers (dhclient-script, PREINIT)
+      if (address === null || allZero(address.address)) return;
+      listed.get(address.index)?.addresses.push(address);
     }
   });
   return [...listed.values()];
@@ -109,32 +110,39 @@ export function decodeDefaultRoutes(
   return routes;
 }
 
-/** Reads the flags of all IPv6 addresses; null if the system refuses every one of them. */
-function readAddressFlags(
+/** Reads the flags of all IPv6 addresses, in slices; null if the system has always refused. */
+async function readAddressFlags(
   syscalls: Syscalls,
   { inet6, socketFlags }: C.BsdSystem,
   interfaces: readonly ListedInterface[],
-): AddressFlags | null {
+  slice: TimeSlice,
+  signal: AbortSignal,
+): Promise<AddressFlags | null> {
   const flags = new Map<InterfaceAddress, number>();
-  let asked = 0;
+  const asked = interfaces.flatMap(({ addresses, link: { name } }) =>
+    addresses.filter(({ family }) => family === "IPv6").map((address) => ({ address, name }))
+  );
   const socket = syscalls.libc.socket(inet6, C.SOCK_DGRAM | socketFlags, 0);
-  for (const { addresses, link } of interfaces) {
-    for (const address of addresses) {
-      if (address.family !== "IPv6") continue;
-      asked++;
+  // not for lack of IPv6: descriptors or memory ran out
+  if (socket < 0 && syscalls.hasReadFlags) throw syscalls.error("socket for address flags");
+  try {
+    for (const { address, name } of asked) {
       // struct in6_ifreq: the name, then a sockaddr_in6 that the kernel overwrites with the flags. The kernel
       // fills in the scope of a link-local address from the interface.
       const request = new Uint8Array(C.IN6_IFREQ_SIZE);
-      request.set(link.name.subarray(0, C.IFNAMSIZ - 1));
+      request.set(name.subarray(0, C.IFNAMSIZ - 1));
       request.set([C.SOCKADDR_IN6_SIZE, inet6], C.IFNAMSIZ);
       request.set(address.address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
       // Fails if the address is gone by now, or if there is no socket because the kernel lacks IPv6.
-      if (!syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request)) continue;
-      flags.set(address, u32(request, C.IFNAMSIZ));
+      const isTold = syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request);
+      if (isTold) flags.set(address, u32(request, C.IFNAMSIZ));
+      if (slice.isOver) await slice.pause(signal);
     }
+  } finally {
+    if (socket >= 0) syscalls.libc.close(socket);
   }
-  if (socket >= 0) syscalls.libc.close(socket);
-  return asked > 0 && flags.size === 0 ? null : flags;
+  syscalls.hasReadFlags ||= flags.size > 0;
+  return asked.length > 0 && !syscalls.hasReadFlags ? null : flags;
 }
 
 /** The interface as it is published; `flags` is null where address flags cannot be read. */
@@ -153,10 +161,12 @@ export function publishedInterface(
     // The list of macOS has no link state: IFF_RUNNING is all that is known there.
     running: (link.flags & C.IFF_RUNNING) !== 0 && link.linkState !== C.FREEBSD.LINK_STATE_DOWN,
     hostOnly: hostOnlyByName(kind, name),
-    flags: link.flags,
+    flags: link.flags & ~C.IFF_OACTIVE,
     mac: formatMac(link.address),
     mtu: link.mtu,
-    addresses: addresses.map((address) => publishedAddress(address, link, system, flags)),
+    // bind() refuses an anycast address, and nothing is sent from it (RFC 4291, 2.6)
+    addresses: addresses.filter((it) => ((flags?.get(it) ?? 0) & C.IN6_IFF_ANYCAST) === 0)
+      .map((address) => publishedAddress(address, link, system, flags)),
   };
 }
 
@@ -214,7 +224,8 @@ export function findDefaultRoutes(
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
     const [low, high] = PROBES[family].map(([probe]) => hopsTo(probe![0]!, ofFamily));
-    const route = selectDefaultRoute(low!, high!)?.hops[0];
+    const hops = selectDefaultRoute(low!, high!)?.hops;
+    const route = hops?.find(({ index }) => byIndex.get(index)?.running) ?? hops?.[0];
     const nic = byIndex.get(route?.index ?? 0);
     if (route === undefined || nic === undefined) return null;
     const { gateway, source } = route;

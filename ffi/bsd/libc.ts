@@ -88,6 +88,7 @@ const SLACK_BYTES = 1_024;
 /** The system calls that take more than plain numbers, as typed functions. */
 export class Syscalls {
   readonly libc: LibcFunctions; // they must stay loaded while this is used
+  hasReadFlags = false; // flags of an IPv6 address were read, so this system can
   readonly #os: C.BsdSystemName;
   readonly #int = new Int32Array(1);
   readonly #timespec = new BigInt64Array(2);
@@ -124,9 +125,7 @@ export class Syscalls {
     return result === 0 ? this.#int[0]! : 0;
   }
 
-  /**
-   * Receives one datagram without blocking; null on failure, including EINTR. The result is valid until the next call.
-   */
+  /** Receives one datagram without blocking; null on failure, EINTR, too. The result is valid until the next call. */
   receive(descriptor: number): Uint8Array | null {
     const length = this.libc.recv(descriptor, this.#buffer, BigInt(BUFFER_BYTES), C.MSG_DONTWAIT);
     // 0 means the end of the socket: no datagram is empty.

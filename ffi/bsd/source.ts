@@ -159,9 +159,8 @@ class BsdSubscription implements Subscription {
   awaitChecks(interfaces: readonly Interface[]): void {
     const isChecking = (it: Address): boolean => it.tentative && !it.duplicated;
     if (!interfaces.some(({ addresses }) => addresses.some(isChecking))) return;
-    if (this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null || this.#recheck.isSet()) {
-      return;
-    }
+    const isOver = this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null;
+    if (isOver || this.#recheck.isSet()) return;
     this.#recheck.set(this.#checkMs);
     this.#checkMs *= 2;
   }
@@ -244,11 +243,12 @@ class BsdSubscription implements Subscription {
       this.#knownIndexes.add(event.index);
       return !isKnown;
     }
+    if (event.kind === "noise" || event.kind === "answer") return false;
     // There is no table that could be wrong, so a malformed message counts only as a change.
     if (event.kind === "malformed") this.#counters.malformed++;
     this.#checkMs = FIRST_CHECK_MS;
     if (event.kind === "removed" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
-    return event.kind !== "noise" && event.kind !== "answer";
+    return true;
   }
 }
 

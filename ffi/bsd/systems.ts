@@ -55,10 +55,12 @@ export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_POINTOPOINT = 0x10;
 export const IFF_RUNNING = 0x40;
+export const IFF_OACTIVE = 0x400; // the transmit queue is full: it comes and goes with traffic, without a message
 export const IFNAMSIZ = 16;
 export const IFT_ETHER = 0x06; // net/if_types.h: Wi-Fi and taps, too
 
 // netinet6/in6_var.h
+export const IN6_IFF_ANYCAST = 0x1;
 export const IN6_IFF_TENTATIVE = 0x2;
 export const IN6_IFF_DUPLICATED = 0x4;
 export const IN6_IFF_DETACHED = 0x8; // no router of its prefix answers: bind() refuses it

@@ -172,7 +172,7 @@ Deno.test("a scene says what it needs", async () => {
   await assertRejects(
     () => scenes.dhcpRenumber(new ScriptedSource(), clock),
     TypeError,
-    "as in homeNetwork",
+    "homeNetwork's IPv4 default route",
   );
   for (const scene of Object.values(scenes)) {
     const source = new ScriptedSource(homeNetwork);

@@ -21,6 +21,7 @@ const ERRNO = {
   enomem: 12,
   eacces: 13,
   einval: 22,
+  emfile: 24,
   eagain: 35,
   enoprotoopt: 42,
   eafnosupport: 47,
@@ -62,6 +63,8 @@ export class SimulatedKernel {
   readonly calls: Record<string, number> = {};
   /** When routing sockets were opened, in milliseconds. */
   readonly openedAt: number[] = [];
+  /** No descriptor is left for an IPv6 socket. */
+  lacksDescriptors = false;
   /** Every recv() of a routing socket fails with ENOTCONN, and every poll() returns POLLIN. */
   disconnected = false;
   /** How many more calls of recv() a signal interrupts. */
@@ -239,8 +242,8 @@ export class SimulatedKernel {
       if (this.#without.has("kernel-events")) return this.#fail(ERRNO.eacces);
       return this.#openDescriptor("events");
     }
-    if (domain === PF.inet6[this.#os] && bare === SOCK.dgram) return this.#openDescriptor("inet6");
-    return this.#fail(ERRNO.eafnosupport);
+    if (domain !== PF.inet6[this.#os] || bare !== SOCK.dgram) return this.#fail(ERRNO.eafnosupport);
+    return this.lacksDescriptors ? this.#fail(ERRNO.emfile) : this.#openDescriptor("inet6");
   }
 
   #setsockopt(fd: number, option: number, value: Uint8Array<ArrayBuffer>): number {
@@ -350,14 +353,11 @@ export class SimulatedKernel {
       size[0] = BigInt(room); // cut without an error: rtable_sysctl_dump() in sys/net/rtsock.c of FreeBSD
     }
     old.set(list.subarray(0, room));
-    if (request === NET_RT_DUMP) this.#ended();
-    return 0;
-  }
-
-  #ended(): void {
+    if (request !== NET_RT_DUMP) return 0;
     const { afterRead } = this;
     this.afterRead = null;
     afterRead?.();
+    return 0;
   }
 
   #gettime(clock: number, time: BigInt64Array): number {

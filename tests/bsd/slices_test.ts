@@ -14,11 +14,14 @@ const NET_RT_DUMP = 1;
 /** What a read asks the kernel for, in this order. */
 type Question = "interfaces" | "flags" | "routes";
 
-/** A source of a Mac with an IPv6 address; `onCall` hears of each system call of a read. */
-function openSource(onCall: (question: Question) => void): BsdSource {
+/** A source of a Mac with an IPv6 address, and more of them; `onCall` hears of each system call of a read. */
+function openSource(onCall: (question: Question) => void, more = 0): BsdSource {
   const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
   kernel.network.create("en0");
   kernel.network.addAddress("en0", "2001:db8::7/64");
+  for (let i = 1; i <= more; i++) {
+    kernel.network.addAddress("en0", `2001:db8:1::${i.toString(16)}/64`);
+  }
   const { functions } = kernel;
   const libc: typeof functions = {
     ...functions,
@@ -60,6 +63,19 @@ for (const [what, slow, turns] of ROWS) {
     );
   });
 }
+
+Deno.test("a BSD read pauses between the flags of many addresses", async () => {
+  using time = new SimulatedTime();
+  let asked = 0;
+  await using source = openSource((question) => {
+    if (question !== "flags") return;
+    asked++;
+    time.ms += 1;
+  }, 100);
+  const counted = countTurns();
+  await source.read(new AbortController().signal);
+  assertEquals({ asked, turns: counted() }, { asked: 101, turns: 11 });
+});
 
 Deno.test("a BSD read that is aborted in a pause ends with the reason", async () => {
   using time = new SimulatedTime();
