@@ -99,7 +99,7 @@ export class NetworkMonitor extends EventTarget
    * @returns The monitor, as soon as its first snapshot exists.
    * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
    * @throws {Deno.errors.NotFound} if the C library is in none of the usual places; the message lists them.
-   * @throws {Deno.errors.NotSupported} if this system has no event source, and `source` is `"events"`.
+   * @throws {Deno.errors.NotSupported} if this system has no event source, and polling was not chosen or permitted.
    * @throws {SystemCallError} if the operating system refuses the socket or the first read.
    * @throws {DOMException} if subscribing or the first read takes more than 5 seconds (a `TimeoutError`), or if
    * `options.signal` is aborted before the first snapshot exists (an `AbortError`, or the reason given).
@@ -253,7 +253,7 @@ export class NetworkMonitor extends EventTarget
     this.#runner.setPersistent(true);
   }
 
-  /** Lets the process end while the monitor is open, but for a loop over its snapshots at the top level of a module. */
+  /** Lets the process end while the monitor is open. A `for await` at the top level of a module keeps it running. */
   unref(): void {
     this.#runner.setPersistent(false);
   }
@@ -334,6 +334,7 @@ async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promi
  * @returns The state.
  * @throws {Deno.errors.NotCapable} if a permission is missing; the message names the flag.
  * @throws {Deno.errors.NotFound} if the C library is in none of the usual places.
+ * @throws {Deno.errors.NotSupported} if this system has no event source, and polling was not chosen or permitted.
  * @throws {SystemCallError} if the operating system refuses the sockets, as some sandboxes do.
  * @throws {TypeError} if an option is of the wrong type.
  * @throws {DOMException} if `signal` is aborted: its reason; if a source of your own takes more than 5 seconds: a

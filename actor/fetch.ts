@@ -86,8 +86,8 @@ export class NetworkChangedError extends TypeError {
  * flight: one that is safe to repeat is sent again, any other rejects with `NetworkChangedError`, even in the middle
  * of a response body. Nothing that happens on host-only interfaces ends a request.
  *
- * - Safe to repeat: the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or the connection could not be opened;
- *   the body is neither a stream nor inside a `Request`; and the response has not been returned.
+ * - Safe to repeat: the response has not been returned, the body is neither a stream nor inside a `Request`, and
+ *   either the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or the connection could not be opened.
  * - A repeated request waits for the network to return, as between two DHCP leases: for up to 2 seconds, or as
  *   `waitUntilOnline` says. Then it tries to connect for 2 seconds, since routes and name servers may come later.
  * - The reason of the caller's `signal` takes precedence over `NetworkChangedError`.

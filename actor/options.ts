@@ -20,7 +20,7 @@ export interface MonitorOptions {
   signal?: AbortSignal;
   /**
    * Milliseconds between two comparisons with the kernel's state, each with a canary on the event socket; 15,000 by
-   * default. `Infinity` turns off both. The read of a comparison fails after this time, at the latest after 5 seconds.
+   * default. `Infinity` turns off both. The read of a comparison may take that long, but at most 5 seconds.
    */
   reconcileIntervalMs?: number;
   /**

@@ -182,7 +182,7 @@ export function usableAddresses(
  *
  * @param state The state.
  * @param options `family` restricts the result to one family; both by default.
- * @returns The address; null if none is usable.
+ * @returns The address; null if there is none. A source address may be deprecated or link-local, thus not usable.
  * @throws {TypeError} if the family is neither `"IPv4"` nor `"IPv6"`.
  *
  * @example Print where a browser on the same network finds this machine

@@ -78,7 +78,7 @@ skippable({
   name: "the pages name only options that the example program has",
   needs: [read],
   fn() {
-    const known = [...optionsIn(HELP), "--doc", "--lint", "--watch", "--check"];
+    const known = [...optionsIn(HELP), "--doc", "--lint", "--watch", "--check", "--config"];
     for (const [path, text] of pages()) {
       const examples = matches(text, /((?:watch(?:\.ts)?|program) .*--.*)/g).join(" ");
       assertEquals(optionsIn(examples).filter((option) => !known.includes(option)), [], path);

@@ -121,7 +121,8 @@ export type SceneName =
 const BEFORE_VPN = new WeakMap<ScriptedSource, DefaultRoutes>(); // what `vpnDown` restores
 
 /**
- * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. One scene can follow another.
+ * The scenes. Each takes a source created with `homeNetwork`, and the monitor's clock. Scenes can follow each other;
+ * `cablePulled`, `dhcpRenumber` and `deafSocket` throw a TypeError if there is no IPv4 default route.
  *
  * - `wifiToCable`: eth0 appears and takes over both default routes; wlan0 stays.
  * - `cablePulled`: the interface of the IPv4 default route loses carrier; its default routes go, its addresses stay.

@@ -22,8 +22,9 @@ Output:
   --json=changes   print each change as one line of JSON, with its text
   --major          print only wake-ups from sleep and major changes: the ones
                    that matter to a program with open connections
-  --ignore NAME    leave out interfaces of that name, and count none of their
-                   changes as major; * stands for any characters; repeatable
+  --ignore NAME    leave out interfaces of that name (but not from --json), and
+                   count none of their changes as major; * stands for any
+                   characters; repeatable
   --iso            print times as 2025-11-22T13:22:04.123Z
   --stats          print the monitor's counters at the end; with --json, on
                    standard error
