@@ -68,7 +68,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     const events: E[] = [];
     const revents = this.#more ? 0 : await this.watch.ready(this.isFlooded);
     // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
-    if (revents === 0) await macrotask();
+    if (revents === 0) await (this.#more ? macrotask() : new Promise(setImmediate));
     if (revents === null || this.#closed !== null) return { done: true, value: undefined };
     if (revents & (POLLHUP | POLLNVAL)) throw new Error("Other code closed the event socket");
     if (revents === 0 && !this.#more) return { done: false, value: events };

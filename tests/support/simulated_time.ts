@@ -84,15 +84,20 @@ export class SimulatedWaits implements Disposable {
   }
 }
 
-/** Counts the turns of the event loop until the result is called. */
+/** Counts, until the result is called, how often the code under test waits for a turn of the event loop. */
 export function countTurns(): () => number {
+  const { setImmediate, setTimeout } = globalThis;
   let turns = 0;
-  let immediate = setImmediate(function count() {
+  globalThis.setTimeout = ((call: () => void, ms = 0) => {
+    if (ms === 0) turns++;
+    return setTimeout(call, ms);
+  }) as typeof setTimeout;
+  globalThis.setImmediate = ((call: () => void) => {
     turns++;
-    immediate = setImmediate(count);
-  });
+    return setImmediate(call);
+  }) as typeof setImmediate;
   return () => {
-    clearImmediate(immediate);
+    Object.assign(globalThis, { setImmediate, setTimeout });
     return turns;
   };
 }

@@ -1,0 +1,63 @@
+/**
+ * While netwatch works, the program's sockets work, too: no long read and no row of short ones keeps them waiting.
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import { macrotask } from "../../ffi/timers.ts";
+import { readNetworkState } from "../../mod.ts";
+import { ffi, net, skippable } from "../support/skip.ts";
+import { scaled } from "../support/timing.ts";
+
+/** Connects to this program, sends a byte and waits for it; sets `done` then. */
+function echo(): { done: boolean; ended: Promise<void> } {
+  const state = { done: false, ended: Promise.resolve() };
+  state.ended = (async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    using client = await Deno.connect({ hostname: "127.0.0.1", port });
+    using server = await listener.accept();
+    await server.write(Uint8Array.of(1));
+    await client.read(new Uint8Array(1));
+    state.done = true;
+  })();
+  return state;
+}
+
+/** How often `work` runs in a row until a byte has gone through a socket of this program. */
+async function runsUntilEcho(work: () => Promise<unknown>): Promise<number> {
+  const byte = echo();
+  let runs = 0;
+  for (const end = performance.now() + scaled(2_000); !byte.done && performance.now() < end;) {
+    await work();
+    runs++;
+  }
+  const { done } = byte;
+  await byte.ended;
+  return done ? runs : Infinity;
+}
+
+function busy(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
+skippable({
+  name: "sockets have their turn between the slices of a long read",
+  needs: [net],
+  async fn() {
+    const turns = await runsUntilEcho(() => {
+      busy(2);
+      return macrotask();
+    });
+    assert(turns < 20, `${turns} turns`);
+  },
+});
+
+skippable({
+  name: "sockets have their turn in a loop over readNetworkState()",
+  needs: ["linux", ffi, net],
+  async fn() {
+    const reads = await runsUntilEcho(() => readNetworkState());
+    assert(reads < Infinity);
+  },
+});
