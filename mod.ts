@@ -211,9 +211,9 @@ export class NetworkMonitor extends EventTarget
   }
 
   /**
-   * Adds an event listener. Events are dispatched after `current` has changed, before any reader or `waitFor()` call
-   * resumes: `change`, then `online` or `offline`, then `resume`, then `health`. Once the monitor is closed, only its
-   * `health` event follows. A listener does not keep the process alive.
+   * Adds an event listener. Events are dispatched after `current` has changed, before any reader (but not the sink of
+   * a pipe) or `waitFor()` call resumes: `change`, then `online` or `offline`, then `resume`, then `health`. Once the
+   * monitor is closed, only its `health` event follows. A listener does not keep the process alive.
    *
    * @param type The type of the event, from `NetworkEventMap`.
    * @param listener A function, or an object with the method `handleEvent`. What it throws becomes an `error` event

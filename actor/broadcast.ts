@@ -58,7 +58,8 @@ export class Broadcast {
       before.nextAt = publishedAt;
       if (isMajor) before.nextMajor.at = publishedAt;
     }
-    for (const reader of [...this.waiting]) reader.consider();
+    // the sink of a pipe, which is user code, runs here: it may close the monitor or give up other reads
+    for (const reader of [...this.waiting]) if (this.waiting.has(reader)) reader.consider();
     if (this.#watchers.size === 0) return; // mostly
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // an earlier one may have closed the monitor

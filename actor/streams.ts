@@ -94,11 +94,10 @@ export class SnapshotReader {
     const { at, snapshot } = this.#broadcast.newest;
     if (this.#examined.sequence === snapshot.sequence) return;
     // a change that affects the address may be minor, and become major with a later one that does not affect it
-    const from = majorOnly ? this.#seen : this.#examined;
+    const isNew = this.#isAffected(this.#examined, snapshot) ||
+      majorOnly && this.#affected === null && this.#isAffected(this.#seen, snapshot);
     this.#examined = snapshot;
-    if (this.#isAffected(from, snapshot)) {
-      this.#affected = { firstAt: this.#affected?.firstAt ?? at, lastAt: at };
-    }
+    if (isNew) this.#affected = { firstAt: this.#affected?.firstAt ?? at, lastAt: at };
   }
 
   /** When the first undelivered change that the reader wants was published; null: there is none. */
@@ -229,10 +228,11 @@ function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): vo
       const release = (): void => {
         releaseLock.call(taken);
         if (held) reader.forgetRead();
+        if (held) pinned.delete(reader);
         held = false; // a second call must not void the read of the next reader
       };
       const closed = (): unknown => {
-        if (!reader.ended) pinned.add(reader);
+        if (held && !reader.ended) pinned.add(reader);
         return Reflect.get(ReadableStreamDefaultReader.prototype, "closed", taken);
       };
       Object.defineProperty(taken, "closed", { get: closed });

@@ -149,6 +149,16 @@ Deno.test("affects with majorOnly settles on the last change that affects, even 
   assertEquals((await poll(it, next))?.sequence, 3);
 });
 
+Deno.test("affects with majorOnly settles whatever else changes", async () => {
+  await using it = await setUp();
+  const options = { affects: BOUND, initial: false, majorOnly: true, settleMs: 500 };
+  const next = it.monitor.snapshots(options).getReader().read();
+  await publish(it, "192.0.2.9/24"); // major, and affects
+  assertEquals(await poll(it, next), null);
+  await publish(it, "192.0.2.9/24", nic("veth1")); // 250 ms later
+  assertEquals((await poll(it, next))?.major, true);
+});
+
 Deno.test("affects with majorOnly remembers a change that affects until there is a major one", async () => {
   await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "eth0" } });
   const options = { affects: BOUND, initial: false, majorOnly: true, settleMs: 1_000 };

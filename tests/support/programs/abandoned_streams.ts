@@ -21,6 +21,7 @@ async function abandon(n: number): Promise<void> {
   if (n % 3 === 0) return void await monitor[Symbol.asyncIterator]().next();
   const stream = monitor.snapshots(n % 100 ? { settleMs: 500 } : { majorOnly: true, signal });
   const reader = stream.getReader();
+  if (n % 4 === 0) reader.closed.catch(() => {});
   await reader.read();
   reader.read().catch(() => {});
   reader.releaseLock();

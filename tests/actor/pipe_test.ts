@@ -1,0 +1,42 @@
+/**
+ * The sink of a pipe runs while snapshots are delivered to the other readers: it may close the monitor, or take
+ * their streams away from them.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import type { Snapshot } from "../../mod.ts";
+import { publish, setUp } from "./support.ts";
+
+Deno.test("the sink of a pipe may close the monitor: no timer of another stream is left", async () => {
+  const it = await setUp();
+  const sink = new WritableStream({ write: () => it.monitor.close() });
+  const piped = it.monitor.snapshots({ initial: false }).pipeTo(sink);
+  const read = it.monitor.snapshots({ initial: false, settleMs: 100_000 }).getReader().read();
+  await it.clock.settle(); // both are waiting
+  it.source.set([]);
+  it.source.announce();
+  await it.clock.settle();
+  await it.monitor.closed;
+  await piped;
+  assertEquals({ done: (await read).done, timers: it.clock.pending }, { done: true, timers: 0 });
+});
+
+Deno.test("the sink of a pipe may give up the read of another stream: the next one gets the newest snapshot", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots({ initial: false });
+  let next: ReadableStreamDefaultReader<Snapshot> | null = null;
+  const sink = new WritableStream({
+    write() {
+      former.releaseLock();
+      next ??= stream.getReader();
+    },
+  });
+  it.monitor.snapshots({ initial: false }).pipeTo(sink).catch(() => {});
+  await it.clock.settle(); // the pipe is waiting, so it comes first
+  const former = stream.getReader();
+  former.read().catch(() => {});
+  await it.clock.settle();
+  for (const n of [2, 3, 4]) await publish(it, `192.0.2.${n}/24`);
+  assertEquals((await next!.read()).value?.sequence, it.monitor.current.sequence);
+});
