@@ -35,6 +35,7 @@ const CONSTANTS = {
 
   // Error numbers that netwatch acts on (asm-generic/errno-base.h, errno.h).
   ENOBUFS: 105, // the receive buffer overflowed
+  EMSGSIZE: 90, // an answer does not fit into its buffer
 
   // Sizes in bytes of structs, with their fields as offset:size, or offset alone for one byte (64-bit, generic ABI).
   SOCKADDR_NL_SIZE: 12, // struct sockaddr_nl: family 0:2, pad 2:2, pid 4:4, groups 8:4

@@ -140,8 +140,8 @@ export class LinkTable {
   /**
    * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
    * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards, optimistic ones, too), and those
-   * that `keep_addr_on_down` makes tentative when their link goes down. Addresses in `announced` changed
-   * while the dump was read, so the dump may be older.
+   * that `keep_addr_on_down` makes tentative when their link goes down; nor their changes while they are tentative, as
+   * on a link without carrier. Addresses in `announced` changed while the dump was read, so the dump may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {
     if (!dump.#hasTentative) return false;
@@ -152,9 +152,9 @@ export class LinkTable {
       if (this.nameOf(index) === null) continue;
       const isUp = this.isUp(index);
       for (const { message } of entries) {
-        if ((message.flags & C.IFA_F_TENTATIVE) === 0 || isUp && this.#find(message) !== null) {
-          continue;
-        }
+        if ((message.flags & C.IFA_F_TENTATIVE) === 0) continue;
+        const known = this.#find(message)?.message;
+        if (isUp && known !== undefined && (known.flags & C.IFA_F_TENTATIVE) === 0) continue;
         if (newer.#find(message) === null && this.setAddress(message)) merged = true;
       }
     }

@@ -182,7 +182,7 @@ export type KernelEvent =
   | { kind: "link"; link: LinkMessage }
   | { kind: "link-gone"; index: number }
   | { kind: "address" | "address-gone"; address: AddressMessage }
-  | { kind: "routes" } // nothing for the link table, but the default route may have changed
+  | { kind: "routes"; early?: boolean } // the default route may have changed; early: or will within a moment
   | { kind: "acknowledgement"; sequence: number } // the answer to a canary
   | { kind: "noise" } // says nothing about the state
   | { kind: "malformed" } // of an unknown type or not decodable: the state must be read again
@@ -190,6 +190,8 @@ export type KernelEvent =
   | { kind: "overflow" }; // the kernel dropped messages
 
 const ROUTES: KernelEvent = { kind: "routes" };
+/** The routes of a nexthop object go after it, in silence if `nexthop_compat_mode` is 0 (net/ipv4/nexthop.c). */
+const NEXTHOP: KernelEvent = { kind: "routes", early: true };
 const NOISE: KernelEvent = { kind: "noise" };
 
 /** Decodes one message. Throws DecodeError if it is cut or contradicts itself. */
@@ -222,7 +224,7 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
       return isIp(body[0]) ? ROUTES : NOISE;
     case C.RTM_NEWNEXTHOP:
     case C.RTM_DELNEXTHOP:
-      return ROUTES;
+      return NEXTHOP;
     case C.RTM_NEWNEIGH:
     case C.RTM_DELNEIGH:
       // IPv6 switches between two routers by reachability, without a route message (RFC 4191, 3.2).

@@ -55,6 +55,9 @@ export class RequestSocket {
         if (i < 0 || i >= queries.length) return;
         missing--;
         if (message.type === C.RTM_NEWROUTE) answers[i] = decodeRoute(message.body);
+        else if (decodeNetlinkError(message).code === C.EMSGSIZE) {
+          answers[i] = hoplessRoute(queries[i]![C.NLMSGHDR_SIZE]!);
+        }
       });
     }
     this.isWaiting = false;
@@ -124,6 +127,12 @@ export class RequestSocket {
       }
     }
   }
+}
+
+/** A default route with over a hundred next hops, which fit into no answer: as of a nexthop object, `plain` tells one. */
+function hoplessRoute(family: number): RouteMessage {
+  const header = [family, 0, 0, 0, 0, 0, 0, C.RTN_UNICAST, 0, 0, 0, 0]; // struct rtmsg
+  return decodeRoute(Uint8Array.of(...header, 8, 0, C.RTA_NH_ID, 0, 0, 0, 0, 0));
 }
 
 /** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */

@@ -268,7 +268,11 @@ export function routeEffect(
   switch (event.kind) {
     case "link": {
       const { index } = event.link;
-      return { ask: "all", again: last.indexes.includes(index) && !table.isUp(index) };
+      // a link that comes up revives dead hops in silence (fib_sync_up() in net/ipv4/fib_semantics.c)
+      return {
+        ask: "all",
+        again: table.isUp(index) ? !last.isPlain : last.indexes.includes(index),
+      };
     }
     case "link-gone":
       return { ask: "all", again: last.indexes.includes(event.index) };
@@ -286,7 +290,7 @@ export function routeEffect(
       return { ask: isCertain && !again && hop !== null ? "nothing" : "known", again };
     }
     default:
-      return { ask: "all", again: false };
+      return { ask: "all", again: event.kind === "routes" && event.early === true };
   }
 }
 

@@ -4,7 +4,13 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type AddressMessage, applyEvent, type KernelEvent } from "../../ffi/linux/messages.ts";
+import { C } from "../../ffi/linux/constants.ts";
+import {
+  type AddressMessage,
+  applyEvent,
+  decodeEvent,
+  type KernelEvent,
+} from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import {
   type DefaultRouteAnswer,
@@ -127,6 +133,20 @@ for (const [what, index, text, situation, expected] of REMOVED) {
     assertEquals(effect(event, situation), { ask: again ? "known" : expected, again });
   });
 }
+
+Deno.test("routeEffect() of a link that is up: again if a multipath route may have dead hops", () => {
+  const event: KernelEvent = { kind: "link", link: link(LAN, "lan") };
+  const answer = { ...DEFAULTS, isPlain: false };
+  assertEquals(effect(event, { answer }), { ask: "all", again: true });
+});
+
+Deno.test("routeEffect() of a nexthop object: again, since its routes go after it", () => {
+  for (const type of [C.RTM_NEWNEXTHOP, C.RTM_DELNEXTHOP]) {
+    const body = new Uint8Array(8);
+    const event = decodeEvent({ type, flags: 0, sequence: 0, body });
+    assertEquals(effect(event), { ask: "all", again: true });
+  }
+});
 
 Deno.test("routeEffect() of a link, a route: all, and again where a default route uses the link", () => {
   assertEquals(effect({ kind: "routes" }), { ask: "all", again: false });

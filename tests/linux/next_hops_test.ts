@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { State } from "../../mod.ts";
+import { readNetworkState, type State } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { scaled } from "../support/timing.ts";
@@ -80,3 +80,19 @@ namespaceTest(import.meta.url, "a default route to this host itself is no way ou
   await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
   assertEquals([watched.state.defaultRoute.ipv4, watched.state.online], [null, false]);
 });
+
+namespaceTest(
+  import.meta.url,
+  "a default route with more next hops than fit into an answer of the kernel is found",
+  async () => {
+    await makeCables();
+    await ip("addr add 2001:db8::7/64 dev v0 nodad");
+    const hops = Array.from({ length: 140 }, (_, i) => `2001:db8::1:${i + 1}`);
+    await ipBatch(hops.map((hop) => `-6 route append default via ${hop} dev v0 metric 100`));
+    const { defaultRoute, online } = await readNetworkState();
+    assertEquals(defaultRoute.ipv6?.interface, "v0");
+    assertEquals(defaultRoute.ipv6?.source, "2001:db8::7");
+    assert(hops.includes(defaultRoute.ipv6?.gateway ?? ""), defaultRoute.ipv6?.gateway ?? "none");
+    assertEquals(online, true);
+  },
+);

@@ -341,3 +341,24 @@ async function loseRouter(forgets: boolean): Promise<void> {
     await router.status;
   }
 }
+
+namespaceTest(
+  import.meta.url,
+  "a change of an address that stays tentative, because its link has no carrier, is no drift",
+  async () => {
+    await ipBatch([
+      "link add v0 type veth peer name v1",
+      "addr add 2001:db8::7/64 dev v0",
+      "link set v0 up",
+    ]);
+    await delay(scaled(1_500)); // for as long as it would take with carrier
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: 200 });
+    const address = () => watched.state.interfaces.v0!.addresses[0]!;
+    assertEquals(address().tentative, true);
+    await ip("addr change 2001:db8::7/64 dev v0 preferred_lft 0 valid_lft 3000");
+    await watched.until("deprecated", () => address().deprecated);
+    await delay(scaled(1_000));
+    const { driftsFound, reopens } = watched.monitor.metrics;
+    assertEquals({ driftsFound, reopens }, { driftsFound: 0, reopens: 0 });
+  },
+);
