@@ -321,10 +321,8 @@ async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promi
     listens: true,
   });
   if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-  return await Runner.open(opened, {
-    ...resolved,
-    clock: options?.clock ?? opened.clock ?? resolved.clock,
-  });
+  const clock = options?.clock ?? opened.clock ?? resolved.clock;
+  return await Runner.open(opened, { ...resolved, clock });
 }
 
 /**

@@ -51,8 +51,7 @@ export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
 
 /** Dispatches a monitor's events, synchronously: readers have their snapshot by then, but have not resumed yet. */
 export class EventDispatcher {
-  /** The types that ever had a listener: only their events are created. */
-  readonly types = new Set<string>();
+  readonly types = new Set<string>(); // those that ever had a listener: only their events are created
   readonly #target: EventTarget;
   #closed = false;
 

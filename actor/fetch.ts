@@ -146,16 +146,13 @@ function resolveFetchOptions(options: FetchOptions) {
   });
 }
 
-/** RFC 9110, 9.2.2; Deno refuses TRACE. */
-const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+const IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]; // RFC 9110, 9.2.2; Deno refuses TRACE
 const { fetch: send } = globalThis; // the program may replace it with ours
 
 /** How long a repeated request waits for the network, and then tries to connect every `PAUSE_MS`; milliseconds. */
 const RETURN_LIMIT_MS = 2_000;
 const PAUSE_MS = 100;
-
-/** Milliseconds that a failed request waits until the monitor has read the network. */
-const READ_LIMIT_MS = 5_000;
+const READ_LIMIT_MS = 5_000; // how long a failed request waits until the monitor has read the network
 
 const isOnline = ({ online }: State): boolean => online !== false;
 const hasAddress = ({ haveIpv4, haveIpv6 }: State): boolean => haveIpv4 || haveIpv6;

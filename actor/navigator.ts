@@ -51,11 +51,8 @@ export function installOnLine(monitor: OnLineMonitor): Disposable {
     globalThis.dispatchEvent(new Event(wasOnLine ? "online" : "offline"));
   };
   const original = Object.getOwnPropertyDescriptor(navigator, "onLine");
-  Object.defineProperty(navigator, "onLine", {
-    configurable: true,
-    enumerable: true,
-    get: isOnLine,
-  });
+  const property = { configurable: true, enumerable: true, get: isOnLine };
+  Object.defineProperty(navigator, "onLine", property);
   installed = true;
   const disposal = new AbortController();
   const { signal } = disposal;

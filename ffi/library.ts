@@ -48,9 +48,7 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 }
 
 /** Whether `openLibrary()` would open the library without a prompt. */
-export function libraryGranted(
-  { candidates, path }: Pick<LibraryPlaces, "candidates" | "path">,
-): boolean {
+export function libraryGranted({ candidates, path }: LibraryPlaces): boolean {
   if (ffiPermission() === "granted") return true;
   const paths = path === undefined ? candidates : [path];
   return paths.some((path) => ffiPermission(path) === "granted");
@@ -98,10 +96,8 @@ function notCapable({ advice, what }: LibraryPlaces, path: string): Error {
   const flag = `--allow-ffi=${advice?.grant ?? path}`;
   const revoked = ". A program that revokes the permission must keep a monitor open: closing the" +
     " last one unloads the library";
-  return new Deno.errors.NotCapable(
-    `${flag} is needed to open ${what} (or --allow-ffi, if it is elsewhere)` +
-      (wasGranted ? revoked : ""),
-  );
+  const needed = `${flag} is needed to open ${what} (or --allow-ffi, if it is elsewhere)`;
+  return new Deno.errors.NotCapable(needed + (wasGranted ? revoked : ""));
 }
 
 function notFound({ advice, path, what }: LibraryPlaces, failures: readonly string[]): Error {

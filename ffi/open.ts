@@ -67,15 +67,16 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
 }
 
+let openedAt = 0; // when a source was opened last
+let turnAt = 0; // when the event loop had its last turn since, or when the first of a row was opened
 /** Openings in a row, such as reads in a loop, are one chain of microtasks: after 8 ms the event loop gets a turn. */
-const row = { since: 0, last: 0 };
 async function giveTurn(): Promise<void> {
   const now = performance.now();
-  if (now - row.last > 5 * SLICE_MS) row.since = now; // longer reads pause themselves
-  row.last = now;
-  if (now - row.since < SLICE_MS) return;
+  if (now - openedAt > 5 * SLICE_MS) turnAt = now; // longer reads pause themselves
+  openedAt = now;
+  if (now - turnAt <= SLICE_MS) return;
   await macrotask();
-  row.since = row.last = performance.now();
+  turnAt = openedAt = performance.now();
 }
 
 function opened(source: NetworkSource): OpenedSource {

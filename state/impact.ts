@@ -195,10 +195,9 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
   return (previous, next) => {
     if (previous === next) return false;
     if (majorSleepBetween(previous, next) !== null) return true;
-    return isWildcard
-      ? wildcardAffected(parsed, previous, next)
-      : holdersDiffer(parsed, previous, next, (nic) =>
-        holds(nic, parsed.address) ? nic.index : null);
+    if (isWildcard) return wildcardAffected(parsed, previous, next);
+    const held = (nic: Interface) => holds(nic, parsed.address) ? nic.index : null;
+    return holdersDiffer(parsed, previous, next, held);
   };
 }
 

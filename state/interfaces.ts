@@ -18,16 +18,12 @@ export const REPLACED = new WeakMap<readonly Interface[], { from: unknown; place
 export interface Lists {
   /** By name, frozen, without a prototype, since any name is allowed (`__proto__` too); null until it is read. */
   record: State["interfaces"] | null;
-  /** By index, then name. */
-  readonly sorted: readonly Interface[];
-  /** The same interfaces as the source reported them, before the host-only rules. */
-  readonly given: readonly Interface[];
-  /** There is neither a physical interface nor a tunnel that is up: the program runs in a container. */
-  readonly isContainer: boolean;
+  readonly sorted: readonly Interface[]; // by index, then name
+  readonly given: readonly Interface[]; // the same, as the source reported them, before the host-only rules
+  readonly isContainer: boolean; // there is neither a physical interface nor a tunnel that is up
   /** States share it while they have the same routes, and each interface its index. Only names matter here. */
   readonly defaultRoute: DefaultRoutes;
-  /** Parallel to `sorted`: looking each one up costs ten times as much. */
-  readonly addresses: readonly InterfaceAddresses[];
+  readonly addresses: readonly InterfaceAddresses[]; // like `sorted`: looking each one up costs ten times as much
   readonly loopback: Texts;
   readonly global: Texts;
   readonly usableIpv4: number; // how many usable addresses there are
@@ -256,10 +252,7 @@ const NO_ADDRESSES: InterfaceAddresses = {
 export function addressesOf(nic: Interface): InterfaceAddresses {
   if (nic.addresses.length === 0) return NO_ADDRESSES; // caching 10,000 of these takes 15 ms
   let addresses = ADDRESSES.get(nic);
-  if (addresses === undefined) {
-    addresses = classify(nic);
-    ADDRESSES.set(nic, addresses);
-  }
+  if (addresses === undefined) ADDRESSES.set(nic, addresses = classify(nic));
   return addresses;
 }
 

@@ -177,9 +177,7 @@ let blocks: { readonly unreachable: string[]; readonly reachable: string[] } | u
 export function isPrivateAddress(address: string): boolean {
   const bytes = typeof address === "string" ? parseIp(address.replace(/(?<=:.*)%.+$/s, "")) : null;
   if (bytes === null) {
-    throw new TypeError(
-      `Cannot parse "${escapeText(String(address))}": give an IPv4 or IPv6 address`,
-    );
+    throw new TypeError(`Cannot parse "${escapeText(String(address))}": give an IP address`);
   }
   const bits = bitsOf(unmapIpv4(bytes));
   blocks ??= { unreachable: prefixesOf(UNREACHABLE), reachable: prefixesOf(REACHABLE) };

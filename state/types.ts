@@ -68,10 +68,7 @@ export type InterfaceReason = {
 };
 
 /** The machine slept for 600_000 ms or more. */
-export type ResumedReason = {
-  readonly kind: "resumed";
-  readonly sleptMs: number;
-};
+export type ResumedReason = { readonly kind: "resumed"; readonly sleptMs: number };
 
 /** What a source can know. Fields that it cannot know hold neutral values, never a guess. */
 export interface Knows {

@@ -10,8 +10,7 @@ export interface ManualClockOptions {
 
 interface ManualTimer extends Timer {
   readonly f: () => void;
-  /** Milliseconds; null if it fires once. */
-  readonly every: number | null;
+  readonly every: number | null; // milliseconds; null if it fires once
   due: number;
   refd: boolean;
 }

@@ -43,9 +43,7 @@ export function forEachMessage(
  * acknowledgement. NLMSG_DONE carries an error number, too, because a dump can fail half-way (netlink_dump_done()
  * in net/netlink/af_netlink.c). Throws DecodeError.
  */
-export function decodeNetlinkError(
-  message: NetlinkMessage,
-): { code: number; text: string | null } {
+export function decodeNetlinkError(message: NetlinkMessage): { code: number; text: string | null } {
   const { body, flags, type } = message;
   const done = type === C.NLMSG_DONE;
   if (done && body.length === 0) return { code: 0, text: null };

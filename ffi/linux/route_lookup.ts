@@ -193,9 +193,7 @@ function hopsOf(
   const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
   const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
   // a route of another type, such as unreachable or local, leads nowhere
-  const alive = type === C.RTN_UNICAST
-    ? all.filter((hop) => (hop.flags & C.RTNH_F_DEAD) === 0)
-    : [];
+  const alive = type === C.RTN_UNICAST ? all.filter((it) => (it.flags & C.RTNH_F_DEAD) === 0) : [];
   // Linux sends through hops without carrier, too, but only the others lead out
   const carried = alive.filter((hop) => (hop.flags & C.RTNH_F_LINKDOWN) === 0);
   const hops = (carried.length > 0 ? carried : alive)

@@ -265,7 +265,10 @@ for (const [name, machine, path, expected] of GRANTED) {
   Deno.test(`libraryGranted() is ${expected} under ${name}, and asks nothing`, async () => {
     const [result, log] = await on(
       machine,
-      () => Promise.resolve({ granted: libraryGranted({ candidates: CANDIDATES, path }) }),
+      () =>
+        Promise.resolve({
+          granted: libraryGranted({ what: "", sonames: [], candidates: CANDIDATES, path }),
+        }),
     );
     assertEquals(result, { granted: expected } as unknown as Error);
     assertEquals(log, { opened: [], asked: [] });
