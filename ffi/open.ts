@@ -67,8 +67,7 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
 }
 
-let openedAt = 0; // when a source was opened last
-let turnAt = 0; // when the event loop had its last turn since, or when the first of a row was opened
+let [openedAt, turnAt] = [0, 0]; // of the last opening; of the last turn since, or of the first opening of a row
 /** Openings in a row, such as reads in a loop, are one chain of microtasks: after 8 ms the event loop gets a turn. */
 async function giveTurn(): Promise<void> {
   const now = performance.now();
