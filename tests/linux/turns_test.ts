@@ -6,6 +6,7 @@
 import { assert } from "@std/assert";
 import { macrotask } from "../../ffi/timers.ts";
 import { readNetworkState } from "../../mod.ts";
+import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
 import { ffi, net, skippable } from "../support/skip.ts";
 import { scaled } from "../support/timing.ts";
 
@@ -61,3 +62,22 @@ skippable({
     assert(reads < Infinity);
   },
 });
+
+namespaceTest(
+  import.meta.url,
+  "sockets have their turn while 20,000 addresses are read",
+  async () => {
+    await ip("link set lo up");
+    await ip("link add v0 type ifb");
+    await ipBatch(
+      Array.from({ length: 20_000 }, (_, i) => `addr add 10.9.${i >> 8}.${i & 255}/32 dev v0`),
+    );
+    await readNetworkState(); // loads and compiles what it needs
+    let isReading = true;
+    const reading = readNetworkState().finally(() => isReading = false);
+    let echoes = 0;
+    for (; isReading; echoes++) await echo().ended;
+    await reading;
+    assert(echoes >= 3, `${echoes} bytes came back`);
+  },
+);
