@@ -177,7 +177,9 @@ class Sender {
 
   /** Sends a request until it is answered, fails, or may not be repeated. */
   async send(input: RequestInfo | URL, init?: FetchInit): Promise<Response> {
-    const request = new Request(input, init);
+    const blob = init?.body instanceof Blob ? init.body : null; // a clone would keep a copy of all that is sent
+    const like = blob && { ...init, body: new Blob([], { type: blob.type }) };
+    const request = new Request(input, like ?? init);
     const signal = AbortSignal.any([request.signal, this.#disposal.signal]);
     const { clock, logger, retries, waitUntilOnline } = this.#options;
     if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
@@ -195,17 +197,18 @@ class Sender {
       // without a default route, as on an isolated network, an address is all that can return
       const isBack = waitUntilOnline > 0 || isOnline(this.#state) ? isOnline : hasAddress;
       try {
-        return await this.#sendOnce(isReplayable ? request.clone() : request, init?.client);
+        return await this.#sendOnce(isReplayable ? request.clone() : request, blob, init?.client);
       } catch (error) {
-        const mayRepeat = left > 0 && (isIdempotent || isUnsent(error));
+        const unsent = isUnsent(error, isIdempotent ? null : request); // behind a redirect, a POST was sent
+        const pauses = unsent && clock.monotonic() < settlesAt && !signal.aborted;
+        // routes and name servers may be set later than the address
+        if (pauses) await new Promise<void>((go) => clock.setTimeout(go, PAUSE_MS).unref());
+        const mayRepeat = left > 0 && !signal.aborted && (isIdempotent || unsent);
         if (mayRepeat && await this.#isLost(loss, error, signal)) {
           left--;
           await this.#until(isBack, waitUntilOnline || RETURN_LIMIT_MS, signal);
           settlesAt = clock.monotonic() + RETURN_LIMIT_MS;
-        } else if (isUnsent(error) && clock.monotonic() < settlesAt && !request.signal.aborted) {
-          // routes and name servers may be set later than the address
-          await new Promise<void>((resolve) => clock.setTimeout(resolve, PAUSE_MS).unref());
-        } else {
+        } else if (!pauses) {
           throw request.signal.aborted ? request.signal.reason : error;
         }
       }
@@ -222,11 +225,10 @@ class Sender {
     return this.#following;
   }
 
-  async #sendOnce(request: Request, client?: Deno.HttpClient): Promise<Response> {
+  async #sendOnce(request: Request, body: Blob | null, client?: Deno.HttpClient) {
     const signal = AbortSignal.any([request.signal, this.#loss.signal]);
-    signal.throwIfAborted();
-    client ??= this.#client ??= Deno.createHttpClient(this.#options.client);
-    return interruptible(await send(request, { client, signal }));
+    if (!signal.aborted) client ??= this.#client ??= Deno.createHttpClient(this.#options.client);
+    return interruptible(await send(request, { body, ...(client && { client }), signal }));
   }
 
   async #follow(snapshots: ReadableStream<Snapshot>): Promise<void> {
@@ -278,10 +280,13 @@ function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean 
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
 
-/** Whether no connection was opened, so that the server got nothing. In Deno 2.9 only this message shows it. */
-function isUnsent(error: unknown): boolean {
+/** Whether no connection to the request's URL, or null: to any, was opened. In Deno 2.9 only this message shows it. */
+function isUnsent(error: unknown, request: Request | null): boolean {
+  const url = request && new URL(request.url);
+  const shown = url && Object.assign(url, { username: "", password: "", hash: "" });
   const cause = error instanceof TypeError ? error.cause : null;
-  return cause instanceof Error && cause.message.includes("client error (Connect)");
+  return cause instanceof Error &&
+    cause.message.includes(`${shown ?? ""}): client error (Connect)`);
 }
 
 /** Each response by its body: once a response is garbage collected, its signal no longer reaches the body. */
