@@ -283,10 +283,9 @@ function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean 
 /** Whether no connection to the request's URL, or null: to any, was opened. In Deno 2.9 only this message shows it. */
 function isUnsent(error: unknown, request: Request | null): boolean {
   const url = request && new URL(request.url);
-  const shown = url && Object.assign(url, { username: "", password: "", hash: "" });
+  const at = url && Object.assign(url, { username: "", password: "", hash: "" });
   const cause = error instanceof TypeError ? error.cause : null;
-  return cause instanceof Error &&
-    cause.message.includes(`${shown ?? ""}): client error (Connect)`);
+  return cause instanceof Error && cause.message.includes(`${at ?? ""}): client error (Connect)`);
 }
 
 /** Each response by its body: once a response is garbage collected, its signal no longer reaches the body. */

@@ -192,8 +192,7 @@ function fieldsText({ fields, from, to }: InterfaceFieldsChange): string {
 
 function addressText(address: Address): string {
   const peer = address.peer === null ? "" : ` peer ${address.peer}`;
-  const flags = ADDRESS_FLAGS.map(([flag, adjective]) => address[flag] && adjective)
-    .filter(Boolean);
+  const flags = ADDRESS_FLAGS.map(([flag, word]) => address[flag] && word).filter(Boolean);
   return `${address.cidr}${peer}${flags.length === 0 ? "" : ` (${flags.join(", ")})`}`;
 }
 

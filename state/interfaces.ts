@@ -202,8 +202,7 @@ export function primaryAddress(
     addressesOf(nic).usable.map((address) => ({ address, rank: rankOf(address, nic) }))
   );
   ranked.sort((a, b) => a.rank - b.rank);
-  return ranked.find(({ address }) => (family ?? address.family) === address.family)?.address ??
-    null;
+  return ranked.find(({ address: it }) => (family ?? it.family) === it.family)?.address ?? null;
 }
 
 /** The source of a default route, which may be on another interface (a loopback /32 in data centers). */

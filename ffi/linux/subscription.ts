@@ -235,9 +235,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { counters } = this.#context;
     counters.events++;
     if (event.kind === "noise") return void counters.ignored++;
-    if (this.#journal !== null && this.#journal.length <= LONGEST_JOURNAL) {
-      this.#journal.push(event);
-    }
+    if ((this.#journal?.length ?? Infinity) <= LONGEST_JOURNAL) this.#journal!.push(event);
     const { lookup, table } = this;
     if (table !== null && !applyEvent(table, event)) return void counters.ignored++;
     this.#changes++;
