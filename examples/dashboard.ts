@@ -63,7 +63,7 @@ function parseOptions(args: string[]): { hostname: string; port: number } | null
   if (!/^\d+$/.test(values.port) || port > 65_535) {
     throw new TypeError(`--port must be a number from 0 to 65535, not '${values.port}'`);
   }
-  return values.help ? null : { hostname: values.hostname, port };
+  return values.help ? null : { hostname: values.hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
 async function serve(hostname: string, port: number): Promise<void> {
@@ -80,7 +80,7 @@ async function serve(hostname: string, port: number): Promise<void> {
       console.log(`${where} in a browser. Ctrl-C stops the program.`);
     },
   }, (request) => dashboard.handle(request));
-  await Promise.race([interrupted(), monitor.closed]);
+  await Promise.race([interrupted(), monitor.closed, server.finished]);
   await monitor.close(); // ends the event streams
   const timer = setTimeout(() => Deno.exit(), SHUTDOWN_LIMIT_MS);
   await server.shutdown();

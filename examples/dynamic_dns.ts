@@ -12,6 +12,9 @@ import { retry } from "@std/async/retry";
 const [url] = Deno.args;
 if (url === undefined) throw new TypeError("The URL that takes an address is missing");
 
+/** How long the server may take to answer. */
+const REQUEST_LIMIT_MS = 30_000;
+
 await using monitor = await NetworkMonitor.open();
 let published: string | undefined; // undefined while nobody knows what the server has
 let attempts = new AbortController();
@@ -38,7 +41,9 @@ function publicAddress(state: State): string | undefined {
 
 async function publish(address: string, signal: AbortSignal): Promise<void> {
   try {
-    const response = await fetch(url + encodeURIComponent(address), { signal });
+    const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
+    const options = { signal: AbortSignal.any([signal, limit]) };
+    const response = await fetch(url + encodeURIComponent(address), options);
     await response.body?.cancel();
     if (!response.ok) throw new Error(`The server answered ${response.status}`);
     console.log("Published", published = address);

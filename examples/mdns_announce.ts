@@ -16,23 +16,17 @@ const SECOND_ANNOUNCEMENT_MS = 1_000; // RFC 6762 section 8.3
 
 /** What is open for one address. */
 interface Presence {
-  membership: Deno.MulticastV4Membership;
   sender: Deno.DatagramConn;
+  /** Receives queries. A program that answers them reads from it. */
+  listener: Deno.DatagramConn;
 }
 
-/** Receives queries on all interfaces. A program that answers them reads from it. */
-const listener = Deno.listenDatagram({
-  transport: "udp",
-  hostname: "0.0.0.0",
-  port: PORT,
-  reuseAddress: true,
-});
 const presences = new Map<string, Presence>();
 
 await using monitor = await NetworkMonitor.open();
 for await (const { state } of monitor.snapshots({ settleMs: 200 })) {
   const addresses = new Set(usableAddresses(state, { family: "IPv4" }).map((one) => one.address));
-  for (const address of presences.keys()) if (!addresses.has(address)) await leave(address);
+  for (const address of presences.keys()) if (!addresses.has(address)) leave(address);
   for (const address of addresses) {
     if (!presences.has(address)) await join(address).catch(report); // it may be gone again
   }
@@ -53,8 +47,20 @@ async function join(address: string): Promise<void> {
       loopback: true, // other programs of this machine listen, too
     })
   );
-  const membership = await listener.joinMulticastV4(GROUP, address);
-  presences.set(address, { sender, membership });
+  // one for each address: a socket joins a group only once on an interface
+  const listener = Deno.listenDatagram({
+    transport: "udp",
+    hostname: "0.0.0.0",
+    port: PORT,
+    reuseAddress: true,
+  });
+  presences.set(address, { sender, listener });
+  try {
+    await listener.joinMulticastV4(GROUP, address);
+  } catch (error) {
+    close(address);
+    throw error;
+  }
   await announce(sender, address);
   setTimeout(() => announce(sender, address), SECOND_ANNOUNCEMENT_MS);
   console.log(`Announced ${name}.local on ${address}`);
@@ -66,12 +72,17 @@ async function announce(sender: Deno.DatagramConn, address: string): Promise<voi
   await sender.send(announcement(address), to).catch(() => {});
 }
 
-async function leave(address: string): Promise<void> {
-  const presence = presences.get(address);
-  presences.delete(address);
-  presence?.sender.close();
-  await presence?.membership.leave().catch(() => {}); // the kernel may have ended it already
+function leave(address: string): void {
+  close(address);
   console.log(`Left ${address}`);
+}
+
+/** Closing the listener also ends its membership. */
+function close(address: string): void {
+  const { listener, sender } = presences.get(address)!;
+  presences.delete(address);
+  listener.close();
+  sender.close();
 }
 
 /** An unsolicited response (RFC 1035 section 4): one A record with the cache-flush bit, valid for 120 s. */

@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { readNetworkState, usableAddresses } from "@netwatch/netwatch";
+import { escapeText, readNetworkState, usableAddresses } from "@netwatch/netwatch";
 
 const state = await readNetworkState();
 
 for (const [family, route] of Object.entries(state.defaultRoute)) {
   const gateway = route?.gateway ? ` via ${route.gateway}` : "";
   const name = route?.interface ?? (state.knows.routes ? "none" : "unknown");
-  console.log(`Default ${family}: ${name}${gateway}`);
+  console.log(`Default ${family}: ${escapeText(name)}${gateway}`);
 }
 for (const { cidr, temporary } of usableAddresses(state)) {
   console.log(cidr, temporary ? "(temporary: a peer should not store it)" : "");

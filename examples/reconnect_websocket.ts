@@ -19,11 +19,11 @@ await using monitor = await NetworkMonitor.open();
 let lost = new AbortController();
 void followNetwork();
 
-for (;;) {
+for (let spread = 0;; spread = SPREAD_MS) {
   if (monitor.current.state.online === false) console.log("Offline, waiting");
   await monitor.waitFor(({ online }) => online !== false);
+  await delay(Math.random() * spread); // by now followNetwork() has seen that state, too
   await connect(url, lost.signal);
-  await delay(Math.random() * SPREAD_MS);
 }
 
 /** Aborts the connection when it must be dead. A new address harms none. */
@@ -46,7 +46,9 @@ function connect(url: string, signal: AbortSignal): Promise<void> {
     resolve(); // the closing handshake of a dead connection takes minutes
   };
   signal.addEventListener("abort", giveUp);
+  const limit = setTimeout(giveUp, 10_000); // a server may accept and never answer
   socket.onopen = () => console.log("Connected");
+  socket.addEventListener("open", () => clearTimeout(limit));
   socket.onclose = () => resolve();
   socket.onerror = (event) => console.log("Not connected:", (event as ErrorEvent).message);
   return promise.finally(() => signal.removeEventListener("abort", giveUp));

@@ -21,4 +21,5 @@ for (const path of paths) {
   const response = await survivor(url + name, { method: "PUT", body: await Deno.readFile(path) });
   await response.body?.cancel();
   console.log(`${path}: ${response.status}`);
+  if (!response.ok) Deno.exitCode = 1;
 }

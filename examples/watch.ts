@@ -25,6 +25,9 @@ const LOGGER: Logger = {
   error: (message) => console.error(`error: ${escapeText(message)}`),
 };
 
+/** How long the output may take to accept what is left when the program is interrupted. */
+const EXIT_LIMIT_MS = 1_000;
+
 /** For the live screen, which shows the health itself. */
 const SILENT: Logger = { ...LOGGER, warn: () => {}, error: () => {} };
 
@@ -60,6 +63,8 @@ async function watch(options: WatchOptions, output: Output): Promise<void> {
   await using monitor = await openMonitor(options);
   using interrupt = new Interrupt();
   const signal = AbortSignal.any([interrupt.signal, output.closed]);
+  const exit = () => Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_LIMIT_MS));
+  interrupt.signal.addEventListener("abort", exit);
   await show(
     monitor,
     { ...options, subscription: { ...options.subscription, signal } },
@@ -79,10 +84,9 @@ async function openMonitor({ monitor, output }: WatchOptions): Promise<NetworkMo
   try {
     return await NetworkMonitor.open({ ...monitor, logger: output === "live" ? SILENT : LOGGER });
   } catch (error) {
-    if (error instanceof TypeError) {
-      throw new UsageError(error.message.replace("option libc", "option --libc"), { cause: error });
-    }
-    throw error;
+    if (!(error instanceof Error)) throw error;
+    error.message = error.message.replace("option libc", "option --libc");
+    throw error instanceof TypeError ? new UsageError(error.message, { cause: error }) : error;
   }
 }
 

@@ -150,6 +150,13 @@ Deno.test("the dashboard answers only GET and HEAD, and only two paths", async (
   assertEquals(await statusOf("/client.js", "GET"), 404);
 });
 
+Deno.test("the dashboard answers 404 to a request target that is no URL", async () => {
+  await using it = await openDashboard();
+  const { headers, method } = request("/");
+  const { status } = it.dashboard.handle({ headers, method, url: "http://[/" } as Request);
+  assertEquals(status, 404);
+});
+
 Deno.test("the dashboard's events are the state, then each change; a new client gets the timeline", async () => {
   await using served = await openDashboard();
   await using messages = new Messages(served.dashboard.handle(request("/events")));

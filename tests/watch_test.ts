@@ -6,54 +6,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { changeLines, jsonLine } from "../examples/watch/json.ts";
 import { screenLines } from "../examples/watch/live.ts";
-import { formatNews, headline, type View } from "../examples/watch/news.ts";
+import { formatNews, headline } from "../examples/watch/news.ts";
 import { formatStats } from "../examples/watch/stats.ts";
 import { createStyle } from "../examples/watch/style.ts";
 import { formatTable } from "../examples/watch/table.ts";
 import { pad, widthOf, wrap } from "../examples/watch/text.ts";
 import { formatDateTime, formatIso, formatTime } from "../examples/watch/time.ts";
-import { diffStates, majorReasons } from "../mod.ts";
-import type { Address, Health, Metrics, Snapshot, State } from "../state/types.ts";
+import { diffStates } from "../mod.ts";
+import type { Address, Health, Metrics } from "../state/types.ts";
 import { address, nic, route, state } from "./support/states.ts";
-
-const AT = new Date(2025, 10, 2, 3, 4, 5, 6).getTime();
-const PLAIN = createStyle(false);
-
-const LIVE: Health = {
-  status: "live",
-  source: "netlink",
-  reason: null,
-  since: AT,
-  lastEventAt: null,
-  lastReconcileAt: null,
-  lastError: null,
-};
-
-function view(columns: number | null = null, fields: Partial<View> = {}): View {
-  return {
-    style: PLAIN,
-    columns,
-    time: formatTime,
-    dateTime: formatDateTime,
-    shows: () => true,
-    ...fields,
-  };
-}
-
-function snapshot(next: State, previous = next, fields: Partial<Snapshot> = {}): Snapshot {
-  const reasons = majorReasons(previous, next);
-  return {
-    sequence: 1,
-    at: AT,
-    cause: "event",
-    causes: ["event"],
-    changes: diffStates(previous, next),
-    major: reasons.length > 0,
-    reasons,
-    state: next,
-    ...fields,
-  };
-}
+import { AT, LIVE, PLAIN, snapshot, view } from "./support/watch_view.ts";
 
 const STATE = state({
   interfaces: [

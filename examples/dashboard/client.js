@@ -95,9 +95,10 @@ function showEntries(reset, entries) {
 }
 
 function entryElement({ at, cause, reasons, changes }) {
-  const head = element("p", "head", [timeElement(at)]);
-  if (cause !== "event") head.append(element("span", "badge", cause));
-  if (reasons.length > 0) head.append(element("span", "badge major", "major"));
+  const badges = [];
+  if (cause !== "event") badges.push(element("span", "badge", cause));
+  if (reasons.length > 0) badges.push(element("span", "badge major", "major"));
+  const head = element("p", "head", [timeElement(at), ...badges]);
   const lines = element("ul", "lines", changes.map((text) => element("li", "", text)));
   const why = reasons.map((text) => element("p", "reason", text));
   return element("li", reasons.length > 0 ? "entry major" : "entry", [head, ...why, lines]);

@@ -97,7 +97,7 @@ export class Dashboard {
         "Forbidden: open this page by an address of the machine, or start it with --hostname NAME",
       );
     }
-    const { pathname } = new URL(url);
+    const pathname = URL.parse(url)?.pathname;
     if (pathname !== "/" && pathname !== "/events") return refuse(404, "Not found");
     if (method !== "GET" && method !== "HEAD") return refuse(405, "Method not allowed");
     if (pathname === "/") {

@@ -57,8 +57,8 @@ Usual paths of the C library:
   /usr/lib/libSystem.B.dylib         macOS
   /lib/libc.so.7                     FreeBSD
 
-Ctrl-C and SIGTERM stop the program; a second one kills it. It also stops when
-its output is a pipe and the reader has closed it.
+Ctrl-C and SIGTERM stop the program; a second one kills it. If its output is a
+pipe whose reader has exited, it stops when it has something to write.
 
 Exit status: 0 if stopped or done, 1 on failure (standard error has the reason),
 2 if an option is invalid.

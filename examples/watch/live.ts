@@ -37,7 +37,9 @@ export class LiveScreen implements AsyncDisposable {
     this.#view = view;
     void output.write(ENTER);
     monitor.addEventListener("health", this.#redraw);
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGWINCH", this.#redraw);
+    if (Deno.build.os === "windows") return;
+    Deno.addSignalListener("SIGWINCH", this.#redraw);
+    Deno.addSignalListener("SIGCONT", this.#resume);
   }
 
   /** Shows a snapshot. */
@@ -51,9 +53,18 @@ export class LiveScreen implements AsyncDisposable {
   /** Gives the terminal back as it was. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#monitor.removeEventListener("health", this.#redraw);
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGWINCH", this.#redraw);
+    if (Deno.build.os !== "windows") {
+      Deno.removeSignalListener("SIGWINCH", this.#redraw);
+      Deno.removeSignalListener("SIGCONT", this.#resume);
+    }
     await this.#output.write(LEAVE);
   }
+
+  /** After Ctrl-Z and `fg`: the shell has used the terminal meanwhile. */
+  readonly #resume = (): void => {
+    void this.#output.write(ENTER);
+    void this.#redraw();
+  };
 
   readonly #redraw = async (): Promise<void> => {
     if (this.#last === null) return;

@@ -172,9 +172,9 @@ function joined(texts: readonly string[]): string {
   }).join(", ");
 }
 
-/** Marks a line as major; no-break spaces keep the reason together. */
-function mark(reason: string, style: Style): string {
-  return style.yellow(`(major: ${reason})`.replaceAll(" ", NO_BREAK));
+/** Marks a line as major; no-break spaces keep each reason together. */
+function mark(reasons: string, style: Style): string {
+  return style.yellow(`(major: ${reasons})`.replaceAll(/(?<!,) /g, NO_BREAK));
 }
 
 /** Names addresses only if there are several, and fields of an interface only if there is nothing else to say. */

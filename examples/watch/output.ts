@@ -36,8 +36,8 @@ export class Output {
   }
 
   /**
-   * Writes all of the text, after what was written before. While a slow reader keeps it waiting, Ctrl-C works,
-   * and the monitor merges further changes into the next snapshot.
+   * Writes all of the text, after what was written before. While a slow reader keeps it waiting, the monitor merges
+   * further changes into the next snapshot.
    */
   write(text: string): Promise<void> {
     return this.#last = this.#last.then(() => this.#write(text));

@@ -101,15 +101,20 @@ function addressPaint(address: Address, { hostOnly }: Interface, style: Style): 
   return address.deprecated || hostOnly ? style.dim : plain;
 }
 
+/** The largest of the numbers; too many of them for the arguments of `Math.max()`. */
+function most(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => Math.max(a, b), 0);
+}
+
 /**
  * Chooses the first layout that has room for whole addresses; else, without the MAC, for their longest word, and
  * wraps them. If no layout has, the addresses go below their interface.
  */
 function layOut(rows: readonly Row[], columns: number | null): string[] {
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map(({ cells }) => cellWidth(cells[i]))));
+  const widths = COLUMNS.map((_, i) => most(rows.map(({ cells }) => cellWidth(cells[i]))));
   const texts = rows.flatMap(({ addresses }) => addresses.map(({ text }) => text));
-  const widest = Math.max(...texts.map(widthOf));
-  const longest = Math.max(...texts.flatMap((text) => text.split(" ").map(widthOf)));
+  const widest = most(texts.map(widthOf));
+  const longest = most(texts.flatMap((text) => text.split(" ").map(widthOf)));
   const leftOf = (kept: readonly number[]) =>
     kept.reduce((sum, i) => sum + (widths[i] ?? 0) + GAP.length, GAP.length);
   const fits = (width: number) => (kept: readonly number[]) =>

@@ -84,6 +84,18 @@ namespaceTest(
   },
 );
 
+namespaceTest(import.meta.url, "read_once prints no control characters of a name", async () => {
+  await ip("link set lo up");
+  const name = "\x1b[31mX\x1b[2J";
+  await ip(`link add ${name} type bridge`);
+  for (const command of ["link set up dev", "addr add 192.0.2.7/24 dev"]) {
+    await ip(`${command} ${name}`);
+  }
+  await ip(`route add default dev ${name}`);
+  const { stdout } = await runDenoOk(["run", "--allow-ffi", "examples/read_once.ts"]);
+  assertStringIncludes(stdout, "Default ipv4: \\u{1b}[31mX\\u{1b}[2J\n");
+});
+
 namespaceTest(import.meta.url, "rebind and fetch_loop end if they cannot work", async () => {
   await addNetwork();
   const failure = async (...args: string[]) => {
@@ -174,6 +186,8 @@ namespaceTest(
     assertEquals(connections, 0);
     await addNetwork();
     await programs.until(/\nConnected\n/);
+    // the snapshot that let it connect did not cancel the connection; when polling there is no such snapshot
+    assertEquals(programs.events.stdout.includes("Not connected"), false);
     await renumber();
     await programs.until(/\nConnected\n(.*\n)*Connected\n/);
     await using sleeper = denoProgram(

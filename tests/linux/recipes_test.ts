@@ -8,6 +8,7 @@ import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { denoProgram } from "../support/program.ts";
+import { runDeno } from "../support/run.ts";
 
 namespaceTest(
   import.meta.url,
@@ -32,8 +33,13 @@ namespaceTest(
     assertEquals(await listener.until(recordOf(10, 0, 0, 5)), "10.0.0.5");
     await program.until(/Announced printer\.local on 10\.0\.0\.5\n/);
     assertEquals(await memberships("eth1"), 2, "of the program and of this test");
+    await ip("addr add 10.0.1.5/24 dev eth1");
+    assertEquals(await listener.until(recordOf(10, 0, 1, 5)), "10.0.1.5");
+    await program.until(/Announced printer\.local on 10\.0\.1\.5\n/);
+    assertEquals(await memberships("eth1"), 3, "of a second address there");
     await ip("addr del 10.0.0.5/24 dev eth1");
     await program.until(/Left 10\.0\.0\.5\n/);
+    assertEquals(await memberships("eth1"), 2);
     assertEquals(await memberships("eth0"), 2, "the membership of the address that stays");
   },
 );
@@ -45,7 +51,7 @@ namespaceTest(import.meta.url, "upload holds files back until the machine is onl
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       received.push(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
-      return new Response(null, { status: 201 });
+      return new Response(null, { status: received.length === 1 ? 201 : 403 });
     },
   );
   const folder = await Deno.makeTempDir();
@@ -65,6 +71,8 @@ namespaceTest(import.meta.url, "upload holds files back until the machine is onl
     const { code, stdout } = await program.end();
     assertEquals([code, stdout.includes("a b.txt: 201\n")], [0, true]);
     assertEquals(received, ["PUT /files/a%20b.txt content"]);
+    const refused = await runDeno(["run", ...flags, "examples/upload.ts", url, path]);
+    assertEquals(refused.code, 1);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -181,6 +181,21 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
+  "one Ctrl-C ends a watch whose output nobody reads, a second later",
+  async () => {
+    const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
+    await ipBatch(pairs); // their snapshot is larger than the buffer of a pipe
+    const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
+    await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
+    await program.readOnce();
+    await delay(scaled(500)); // it listens for signals
+    program.signal("SIGINT");
+    assertEquals((await program.end()).code, 0);
+  },
+);
+
+namespaceTest(
+  import.meta.url,
   "watch escapes interface names that a terminal would obey",
   async () => {
     const hostile = "\x1b[2J\u009b\u202e";
