@@ -5,15 +5,7 @@
  * @module
  */
 export { ManualClock, type ManualClockOptions } from "./testing/manual_clock.ts";
-export {
-  homeNetwork,
-  type Scene,
-  type SceneName,
-  scenes,
-  scriptedAddress,
-  scriptedInterface,
-  scriptedRoute,
-} from "./testing/scenes.ts";
+export * from "./testing/scenes.ts";
 export {
   type CallCounts,
   ScriptedSource,

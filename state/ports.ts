@@ -6,7 +6,7 @@
  */
 import type { DefaultRoutes, Interface, Knows, Metrics } from "./types.ts";
 
-/** The clock of a monitor. */
+/** The clock of a monitor. Its methods must not throw. */
 export interface Clock {
   /** The wall clock, in epoch milliseconds. It can step. */
   now(): number;

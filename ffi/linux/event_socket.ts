@@ -29,6 +29,7 @@ export const FLOOD_MESSAGES = 3_000; // messages that take as long as a read of 
 export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly descriptor: number;
   readonly batch = RECEIVE_BATCH;
+  trace?: (event: KernelEvent) => void; // called within the time limit of a slice: the log may be slow
   readonly #syscalls: Syscalls;
   readonly #cookie: bigint;
   readonly #memberships: string;
@@ -51,11 +52,13 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   }
 
   receive(events: KernelEvent[]): number {
+    const from = events.length;
     const received = this.#syscalls.receive(this.descriptor);
     for (let i = 0; i < received; i++) {
       if (!this.#syscalls.isFromKernel(i)) events.push({ kind: "spoofed" });
       else decodeDatagram(this.#syscalls.datagram(i), events);
     }
+    if (this.trace !== undefined) events.slice(from).forEach(this.trace);
     return received;
   }
 

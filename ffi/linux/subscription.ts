@@ -69,8 +69,9 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   /** Watches the socket, on which the kernel already queues events. */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { port, runtime, stormPauseMs = Infinity } = context;
+    const { port, runtime, stormPauseMs = Infinity, trace } = context;
     this.port = port;
+    if (trace !== undefined) port.trace = (event) => trace(formatEvent(event));
     this.pending = context.pending ?? new PendingEvents();
     const { clock, pollLoop } = wakeupsOf(runtime);
     this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
@@ -205,7 +206,6 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #take(events: readonly KernelEvent[], throughPoll: boolean): void {
     for (let i = 0; i < events.length; i++) {
       const event = events[i]!;
-      this.#context.trace?.(formatEvent(event));
       switch (event.kind) {
         case "acknowledgement":
           this.#canary.answered(event.sequence, throughPoll);

@@ -124,3 +124,21 @@ Deno.test("LinuxSubscription sets no timer for a dump that ends after it was dis
   subscription.mergeTentative({ ...dump, routes: { ...dump.routes, expiresInSeconds: 1_800 } });
   assertEquals((source.clock as PollTimers).nextAt, Infinity);
 });
+
+Deno.test("LinuxSubscription: a slow log counts in the 8 ms of a slice", async () => {
+  using time = new SimulatedTime();
+  const kernel = new FakeLinux();
+  let lines = 0;
+  const trace = (line: string): void => {
+    assertEquals(line, "routes");
+    lines++;
+    time.ms += 1;
+  };
+  await using source = kernel.source({ trace });
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  queueRules(kernel, 320);
+  subscription.view(); // there is no table yet
+  assertEquals([lines, kernel.unread], [0, 320]);
+  subscription.adopt(await source.read(signal));
+  assertEquals([lines, kernel.unread], [32, 288]);
+});
