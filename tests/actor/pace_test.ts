@@ -232,21 +232,3 @@ for (const [ms, expected] of BUILDS) {
     assertEquals(order, expected);
   });
 }
-
-Deno.test("a source with a backlog of events leaves the event loop its turns", async () => {
-  let left = 100_000;
-  class Backlog extends ScriptedSource {
-    override async subscribe(): ReturnType<ScriptedSource["subscribe"]> {
-      const next = (): Promise<IteratorResult<SourceEvent, void>> => {
-        if (left-- > 0) return Promise.resolve({ done: false, value: { kind: "changed" } });
-        return new Promise(() => {});
-      };
-      const iterator = { next };
-      return Object.assign(await super.subscribe(), { [Symbol.asyncIterator]: () => iterator });
-    }
-  }
-  const source = new Backlog();
-  await using _monitor = await NetworkMonitor.open({ source, clock: new ManualClock() });
-  await delay(0);
-  assert(left > 0, "a timer waited for all events");
-});
