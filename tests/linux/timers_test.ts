@@ -7,6 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { NetworkMonitor, readNetworkState } from "../../mod.ts";
 import { ip, namespaceTest } from "../support/netns.ts";
+import { runDenoOk } from "../support/run.ts";
+import { ffi, read, run, skippable } from "../support/skip.ts";
 
 const NAMES = ["setTimeout", "setInterval"] as const;
 
@@ -58,4 +60,13 @@ namespaceTest(import.meta.url, "a single read sets no timer at all", async () =>
     assertEquals((await readNetworkState()).online, false);
   });
   assertEquals(used, []);
+});
+
+skippable({
+  name: "the first read of a process sets no timer, however soon it comes",
+  needs: ["linux", ffi, read, run],
+  async fn() {
+    const program = "tests/support/programs/first_read.ts";
+    assertEquals((await runDenoOk(["run", "--allow-ffi", program])).stdout, "0\n");
+  },
 });
