@@ -72,6 +72,23 @@ Deno.test("settleMaxMs of affects counts from the first change that affects, eac
   assertEquals(addresses((await poll(it, second))!), ["192.0.2.1"]);
 });
 
+Deno.test("affects settles anew after a delivery, whatever changed while nobody read", async () => {
+  await using it = await setUp();
+  const options = { affects: BOUND, initial: false, settleMs: 1_000, settleMaxMs: 2_000 };
+  const reader = it.monitor.snapshots(options).getReader();
+  const first = reader.read();
+  await publish(it, "192.0.2.9/24");
+  await it.clock.advance(750);
+  assertEquals(addresses((await poll(it, first))!), ["192.0.2.9"]);
+  await publish(it, "192.0.2.9/24", nic("eth1", "198.51.100.1/24")); // does not affect
+  await it.clock.advance(10_000);
+  await publish(it, "192.0.2.1/24", nic("eth1", "198.51.100.1/24"));
+  const second = reader.read();
+  assertEquals(await poll(it, second), null);
+  await it.clock.advance(750);
+  assertEquals(addresses((await poll(it, second))!), ["192.0.2.1", "198.51.100.1"]);
+});
+
 Deno.test("affects delivers nothing when the address came back while it settled", async () => {
   await using it = await setUp();
   const options = { affects: BOUND, initial: false, settleMs: 1_000 };

@@ -232,3 +232,19 @@ for (const [ms, expected] of BUILDS) {
     assertEquals(order, expected);
   });
 }
+
+Deno.test("a comparison with the kernel's state is on time, however far away the next publication is", async () => {
+  const clock = new ManualClock();
+  const source = new ScriptedSource({ interfaces: [eth0("192.0.2.1/24")] });
+  const read = source.read.bind(source);
+  const reads: number[] = [];
+  source.read = (signal) => {
+    reads.push(clock.monotonic());
+    clock.tick(5);
+    return read(signal);
+  };
+  const options = { coalesceMs: 60_000, reconcileIntervalMs: 10_000 };
+  await using _ = await NetworkMonitor.open({ source, clock, logger: new Log(), ...options });
+  await clock.advance(35_000);
+  assertEquals(reads.map((at) => Math.floor(at / 1_000)), [0, 10, 20, 30]);
+});

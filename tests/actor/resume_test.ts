@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { addresses, eth0, prepare, record, setUp, START } from "./support.ts";
+import { addresses, eth0, prepare, publish, record, setUp, START } from "./support.ts";
 
 const LONG = 600_000;
 
@@ -52,6 +52,16 @@ Deno.test("two resumes get a publication each with coalesceMs 0", async () => {
   assertEquals(seen.map((s) => s.state.sleptMs), [null, LONG, 1_000]);
 });
 
+Deno.test("resumes that wait for the same window get a publication each, in order", async () => {
+  await using it = await setUp();
+  const seen = record(it.monitor);
+  for (const sleptMs of [LONG, 1_000, 2_000, 3_000]) {
+    it.source.emit({ kind: "resumed", at: START + sleptMs, sleptMs });
+  }
+  await it.clock.advance(2_000);
+  assertEquals(seen.map((s) => s.state.sleptMs), [null, LONG, 1_000, 2_000, 3_000]);
+});
+
 Deno.test("a resume that was on its way when the subscription was lost is published", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   it.source.viewError = new Error("Lost");
@@ -76,6 +86,20 @@ Deno.test("a resume stays in the state that later events make", async () => {
   assertEquals(it.monitor.current.changes.map((change) => change.kind), [
     "address-removed",
     "address-added",
+  ]);
+});
+
+Deno.test("a long sleep is one reason for a subscriber, although something else changed after it", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ initial: false }).getReader();
+  it.source.emit({ kind: "resumed", at: START, sleptMs: LONG });
+  await it.clock.advance(300);
+  await publish(it, "192.0.2.2/24");
+  const { value } = await reader.read();
+  assertEquals(value!.reasons.map(({ kind }) => kind).toSorted(), [
+    "address-unusable",
+    "address-usable",
+    "resumed",
   ]);
 });
 

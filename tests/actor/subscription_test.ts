@@ -157,6 +157,27 @@ Deno.test("a canary has 1 s to be answered", async () => {
   assertEquals([it.source.calls.subscribe, it.monitor.health.status], [2, "live"]);
 });
 
+Deno.test("a canary that the lost socket never answers does not count against the next one", async () => {
+  await using it = await setUp();
+  it.source.canary = "hangs";
+  await it.clock.advance(14_750);
+  it.source.end();
+  it.source.canary = "answers";
+  await it.clock.advance(2_000);
+  assertEquals([it.source.calls.subscribe, it.monitor.health.status], [2, "live"]);
+  assertEquals(it.monitor.metrics.canariesMissed, 0);
+});
+
+Deno.test("a reopened socket that has answered its canary is replaced at once when it falls silent", async () => {
+  await using it = await setUp();
+  it.source.end();
+  await it.clock.advance(50);
+  assertEquals([it.source.calls.subscribe, it.source.calls.probe], [2, 1]);
+  it.source.canary = "misses";
+  await it.clock.advance(15_000 - 300);
+  assertEquals(it.source.calls.subscribe, 3);
+});
+
 Deno.test("one canary is under way at a time", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 300 } });
   it.source.canary = "hangs";

@@ -10,7 +10,7 @@ import {
 } from "../../actor/testing.ts";
 import { type MonitorOptions, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { errorText } from "../../state/format.ts";
-import { Log, nic, type OpenSetting, publish, setUp } from "./support.ts";
+import { addresses, eth0, Log, nic, type OpenSetting, publish, setUp } from "./support.ts";
 
 Deno.test("guardLogger() survives a logger that throws or rejects", async () => {
   const broken = () => {
@@ -257,4 +257,23 @@ Deno.test("ignoreInterface sees hostOnly as the state has it, anew when a defaul
   it.source.announce();
   await it.clock.advance(250);
   assertEquals([asked, it.monitor.current.major], [["host-only true", "host-only false"], true]);
+});
+
+Deno.test("a clock that fails once costs the subscription, and the next reconcile shows what changed", async () => {
+  await using it = await setUp();
+  const { setTimeout } = it.clock;
+  let failures = 0;
+  it.clock.setTimeout = (f, ms) => {
+    if (failures++ === 0) throw new Error("No timer");
+    return setTimeout.call(it.clock, f, ms);
+  };
+  for (const address of ["192.0.2.2/24", "192.0.2.3/24"]) { // published at once; at the end of the window
+    it.source.set([eth0(address)]);
+    it.source.announce();
+    await it.clock.settle();
+  }
+  assert(failures > 0);
+  await it.clock.advance(15_000);
+  assertEquals(addresses(it.monitor.current), ["192.0.2.3"]);
+  assertEquals([it.monitor.health.status, it.monitor.health.lastError], ["live", "No timer"]);
 });

@@ -77,3 +77,33 @@ Deno.test("a sleep that a lost BSD subscription has not delivered is reported by
   const { value } = await subscription[Symbol.asyncIterator]().next();
   assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
 });
+
+Deno.test("a sleep is reported once, however many BSD subscriptions there were before", async () => {
+  const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
+  const runtime = makeRuntime(kernel.functions, "freebsd", () => kernel.unload());
+  await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+  const { signal } = new AbortController();
+  for (let i = 0; i < 2; i++) await (await source.subscribe(signal))[Symbol.asyncDispose]();
+  await source.subscribe(signal);
+  kernel.sleep(60_000);
+  runtime.clocks.check(false);
+  assertEquals([source.pending.take()?.kind, source.pending.take()], ["resumed", null]);
+});
+
+Deno.test("a BSD subscription that is disposed leaves no timer: the process would stay alive for it", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  kernel.network.create("en0");
+  kernel.network.addTentative("en0", "2001:db8::7/64");
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+  const { signal } = new AbortController();
+  const subscription = await source.subscribe(signal);
+  const isSet: boolean[] = [];
+  await source.read(signal);
+  isSet.push(runtime.pollLoop.timers.nextAt < Infinity);
+  await subscription[Symbol.asyncDispose]();
+  isSet.push(runtime.pollLoop.timers.nextAt < Infinity);
+  await source.read(signal);
+  isSet.push(runtime.pollLoop.timers.nextAt < Infinity);
+  assertEquals(isSet, [true, false, false]);
+});

@@ -3,22 +3,26 @@
  *
  * @module
  */
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { ManualClock } from "../../actor/testing.ts";
-import { type LibcFunctions, openRouteSocket, Syscalls } from "../../ffi/bsd/libc.ts";
-import type { BsdEvent } from "../../ffi/bsd/messages.ts";
+import { type LibcFunctions, openRouteSocket, sendCanary, Syscalls } from "../../ffi/bsd/libc.ts";
+import { type BsdEvent, decodeEvent, formatMessage } from "../../ffi/bsd/messages.ts";
 import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
 import { SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { Subscription } from "../../state/ports.ts";
 import { encodeRoute } from "../support/bsd_encode.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
+import { scaled } from "../support/timing.ts";
 import { SimulatedKernel } from "./simulated_kernel.ts";
 
 const PF_ROUTE = 17;
 const PF_INET6 = 30;
 const PF_SYSTEM = 32;
 const RTM_GET = 4;
+const SO_RCVBUF = 0x1002;
 
 interface Setup extends AsyncDisposable {
   kernel: SimulatedKernel;
@@ -73,6 +77,15 @@ Deno.test("a disposed subscription has closed all of its sockets, and asks no ca
   await subscription[Symbol.asyncDispose]();
   assertEquals([it.kernel.open, it.source.listeners], [before, []]);
   assertEquals(await subscription.probe(new AbortController().signal), false);
+});
+
+Deno.test("a canary of a subscription that is disposed before the answer is not answered", async () => {
+  await using it = openMac(() => ({ write: () => -1 })); // nobody answers
+  const subscription = await it.subscribe();
+  const { signal } = new AbortController();
+  const probe = subscription.probe(signal);
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(await deadline(probe, scaled(1_000)), false);
 });
 
 Deno.test("answers to the questions of other programs cause no event", async () => {
@@ -154,4 +167,114 @@ Deno.test("a receive that fails with ENOBUFS counts as a change: errno alone is 
   assertEquals(port.checkErrors(0, events), false);
   assertEquals(events, [{ kind: "changed" }]);
   port.close();
+});
+
+Deno.test("unref() counts for the timer that waits for the end of a check, too", async () => {
+  const timeouts: number[] = [];
+  await using it = openMac(({ poll_blocking }) => ({
+    poll_blocking: (set: Int32Array<ArrayBuffer>, count: number, ms: number) => {
+      timeouts.push(ms);
+      return poll_blocking(set, count, ms);
+    },
+  }));
+  const subscription = await it.subscribe();
+  void subscription[Symbol.asyncIterator]().next();
+  subscription.unref();
+  it.kernel.network.addTentative("en0", "2001:db8::7/64");
+  await it.source.read(new AbortController().signal); // finds the address, and sets the timer
+  for (let i = 0; i < 3; i++) await delay(0);
+  assertEquals(timeouts.at(-1), 100);
+  subscription.ref();
+  for (let i = 0; i < 3; i++) await delay(0);
+  assert(timeouts.at(-1)! > 100, `${timeouts.at(-1)} ms`);
+});
+
+Deno.test("a routing socket at its end, where recv() returns 0, delivers nothing", () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const functions = { ...kernel.functions, recv: () => 0 };
+  const port = openRouteSocket(new Syscalls(functions, "darwin"), SYSTEMS.darwin);
+  assertEquals(port.receive([]), 0);
+  port.close();
+});
+
+Deno.test("a receive buffer that is smaller than the system's own is not asked for", () => {
+  for (const os of ["darwin", "freebsd"] as const) {
+    const kernel = new SimulatedKernel({ os, clock: new ManualClock() });
+    const asked: number[] = [];
+    const setsockopt = (_fd: number, _level: number, option: number, value: Int32Array) => {
+      if (option === SO_RCVBUF) asked.push(value[0]!);
+      return -1; // as for one that is too large
+    };
+    const functions = { ...kernel.functions, setsockopt } as unknown as LibcFunctions;
+    const open = (receiveBufferBytes: number): void =>
+      openRouteSocket(new Syscalls(functions, os), SYSTEMS[os], { receiveBufferBytes }).close();
+    open(4_096);
+    assertEquals(asked, []);
+    open(32_768);
+    assertEquals(asked, [32_768, 16_384]);
+  }
+});
+
+Deno.test("the canary asks for the route to 0.0.0.0, in a message that says so", () => {
+  for (const os of ["darwin", "freebsd"] as const) {
+    const kernel = new SimulatedKernel({ os, clock: new ManualClock() });
+    const written: Uint8Array[] = [];
+    const write = (_fd: number, bytes: Uint8Array) => written.push(bytes);
+    const functions = { ...kernel.functions, write } as unknown as LibcFunctions;
+    const sequence = sendCanary(new Syscalls(functions, os), SYSTEMS[os], 5);
+    const message = written[0]!;
+    assertEquals(formatMessage(message, SYSTEMS[os]), "route get 0 0.0.0.0/0 flags 0x0");
+    const event = decodeEvent(message, SYSTEMS[os]);
+    assertEquals(event, { kind: "answer", pid: 0, sequence }); // the kernel fills in the sender
+  }
+});
+
+Deno.test("a check that does not end is looked at four times, later each time", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  kernel.network.create("en0");
+  kernel.network.addTentative("en0", "2001:db8::7/64");
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+  const { signal } = new AbortController();
+  await source.subscribe(signal);
+  using time = new SimulatedTime();
+  const { timers } = runtime.pollLoop;
+  const waits: number[] = [];
+  for (let reads = 0; reads < 6; reads++) {
+    await source.read(signal);
+    waits.push(timers.nextAt - time.ms);
+    if (timers.nextAt === Infinity) continue;
+    time.ms = timers.nextAt;
+    timers.fire();
+  }
+  assertEquals(waits, [1_000, 2_000, 4_000, 8_000, Infinity, Infinity]);
+});
+
+Deno.test("a storm pauses the polls of a Mac for 12 ms at most, since its receive buffers are small", async () => {
+  for (const [stormPauseMs, expected] of [[undefined, 12], [48, 12], [5, 5]] as const) {
+    const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+    const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+    const pauses: (number | undefined)[] = [];
+    const watch = runtime.pollLoop.watch.bind(runtime.pollLoop);
+    runtime.pollLoop.watch = (descriptor, pauseMs) => {
+      pauses.push(pauseMs);
+      return watch(descriptor, pauseMs);
+    };
+    await using source = new BsdSource(runtime, { stormPauseMs }, () => runtime.dispose());
+    await source.subscribe(new AbortController().signal);
+    assertEquals(pauses, [expected, 12, 12]); // the routing socket, and the two other wake-up sources
+  }
+});
+
+Deno.test("FreeBSD closes the routing socket in the programs that this one starts, a Mac has no such flag", () => {
+  for (const [os, expected] of [["freebsd", 0x1000_0003], ["darwin", 3]] as const) {
+    const kernel = new SimulatedKernel({ os, clock: new ManualClock() });
+    const types: number[] = [];
+    const socket: LibcFunctions["socket"] = (domain, type, protocol) => {
+      types.push(type);
+      return kernel.functions.socket(domain, type, protocol);
+    };
+    openRouteSocket(new Syscalls({ ...kernel.functions, socket }, os), SYSTEMS[os]).close();
+    assertEquals(types, [expected]); // SOCK_RAW, SOCK_CLOEXEC
+  }
 });

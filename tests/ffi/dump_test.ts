@@ -99,3 +99,14 @@ Deno.test("a dump that took long is not returned if its signal aborts in the las
   };
   assertEquals(await assertRejects(() => read(kernel, controller.signal)), reason);
 });
+
+Deno.test("the interfaces of a dump are built in slices", async () => {
+  using time = new SimulatedTime();
+  performance.now = () => time.ms++; // each look at the clock takes a millisecond
+  const kernel = new FakeLinux();
+  const links = Array.from({ length: 100 }, (_, i) => newLink(1 + i, `eth${i}`));
+  kernel.records = () => kernel.asked.dumps === 1 ? links : [];
+  const turns = countTurns();
+  assertEquals((await read(kernel)).interfaces.length, 100);
+  assert(turns() >= 5, `${turns()} turns`);
+});

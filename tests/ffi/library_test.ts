@@ -235,6 +235,18 @@ for (const { name, machine, path, opens, fails, says = [], asked = [], tried } o
   });
 }
 
+Deno.test("openLibrary() names the flag if Deno refuses a path whose permission is granted", async () => {
+  const [path] = CANDIDATES;
+  const [error] = await on({ libraries: [], granted: [path!] }, () => {
+    Deno.dlopen = () => {
+      throw new Deno.errors.NotCapable("Requires ffi access"); // as to the target of a link
+    };
+    return openLibrary({ ...REQUEST, candidates: CANDIDATES });
+  });
+  assert(error instanceof Deno.errors.NotCapable, String(error));
+  assertStringIncludes(error.message, `--allow-ffi=${path} is needed`);
+});
+
 Deno.test("openLibrary() passes on an error that is neither a refusal nor a missing library", async () => {
   const machine: Machine = { libraries: [], granted: ["*"] };
   const broken = new Error("The permission store is broken");

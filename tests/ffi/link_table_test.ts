@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertNotEquals,
+  assertNotStrictEquals,
+  assertStrictEquals,
+} from "@std/assert";
+import { C } from "../../ffi/linux/constants.ts";
 import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { linkMessage as link } from "../support/netlink.ts";
@@ -179,4 +185,65 @@ Deno.test("LinkTable takes another prefix length of an IPv6 address for a change
   assertEquals(table.setAddress({ ...message, prefixLength: 64 }), true);
   assertEquals(table.setAddress({ ...message, prefixLength: 128 }), true);
   assertEquals(table.interfaces()[0]!.addresses.map(({ cidr }) => cidr), ["2001:db8::1/128"]);
+});
+
+Deno.test("LinkTable.mergeTentative() leaves it to reconcile to find the addresses that were announced", () => {
+  const live = tableOf(eth0);
+  const dump = tableOf(eth0);
+  dump.setAddress(address(1, C.IFA_F_TENTATIVE));
+  dump.setAddress(address(2));
+  assertEquals(live.mergeTentative(dump, []), true);
+  assertEquals(live.interfaces()[0]!.addresses.map((it) => it.address), ["192.0.2.1"]);
+});
+
+Deno.test("LinkTable.mergeTentative() makes a usable address tentative only on a link that is down", () => {
+  for (const flags of [C.IFF_UP, 0]) {
+    const live = tableOf(link(2, "eth0", { flags }));
+    const dump = tableOf(link(2, "eth0", { flags }));
+    live.setAddress(address(1));
+    dump.setAddress(address(1, C.IFA_F_TENTATIVE));
+    assertEquals(live.mergeTentative(dump, []), flags === 0); // on a link that is up, it is drift
+    assertEquals(live.interfaces()[0]!.addresses.map((it) => it.tentative), [flags === 0]);
+  }
+});
+
+Deno.test("LinkTable shows the carrier of a link that runs, although a dump has lost it before the message about it", () => {
+  const flags = [0x43, 0x10043].map((each) =>
+    tableOf(link(2, "eth0", { flags: each })).interfaces()[0]!.flags // UP, BROADCAST, RUNNING, LOWER_UP
+  );
+  assertEquals(flags, [0x10043, 0x10043]);
+});
+
+Deno.test("LinkTable keeps nothing of links that are gone, however many there were", () => {
+  const maps: Map<unknown, unknown>[] = [];
+  const { Map: Original } = globalThis;
+  globalThis.Map = class<K, V> extends Original<K, V> {
+    constructor(entries?: Iterable<readonly [K, V]>) {
+      super(entries);
+      maps.push(this as Map<unknown, unknown>);
+    }
+  } as MapConstructor;
+  let table: LinkTable;
+  try {
+    table = new LinkTable();
+  } finally {
+    globalThis.Map = Original;
+  }
+  for (let index = 10; index < 100; index += 2) {
+    fill(table, link(index, "eth0"), link(index + 1, "mv", { kind: "macvlan", parent: index }));
+    for (const gone of [index + 1, index]) table.deleteLink(gone);
+  }
+  assertEquals(maps.map(({ size }) => size), [0, 0]); // the links, and their children
+});
+
+Deno.test("LinkTable that was built has forgotten the live table: otherwise each would keep all earlier ones", () => {
+  const live = tableOf(eth0);
+  live.setAddress(address(1));
+  const before = live.interfaces()[0]!.addresses[0];
+  const dump = fill(new LinkTable(live), eth0);
+  for (const _ of dump.build());
+  dump.setAddress(address(1)); // it comes back: nothing of the live table is left to share
+  const [after] = dump.interfaces()[0]!.addresses;
+  assertEquals(after, before);
+  assertNotStrictEquals(after, before);
 });

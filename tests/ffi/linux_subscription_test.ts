@@ -3,16 +3,22 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
-import type { LinuxSubscription } from "../../ffi/linux/subscription.ts";
+import { LinuxRuntime } from "../../ffi/linux/source.ts";
+import { LinuxSubscription, NetlinkEventSocket, Wakeups } from "../../ffi/linux/subscription.ts";
 import type { Dump } from "../../ffi/linux/requests.ts";
+import { PendingEvents } from "../../ffi/event_socket.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import type { PollTimers } from "../../ffi/timers.ts";
+import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { linkMessage } from "../support/netlink.ts";
 import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
+import { scaled } from "../support/timing.ts";
 
 const BUFFER_BYTES = 1_048_576;
 const { signal } = new AbortController();
@@ -114,6 +120,27 @@ Deno.test("LinuxSubscription.view() is taken three times at most while events ke
     assertEquals(lookups(), 3 * once);
   }));
 
+Deno.test("LinuxSubscription delivers what a view has received, although no poll reports it", () =>
+  withTable(async ({ kernel, subscription }) => {
+    const next = subscription.next();
+    await kernel.port.begun(1);
+    kernel.queue(Uint8Array.of(1)); // malformed: only a read helps
+    subscription.view();
+    assertEquals((await deadline(next, scaled(1_000))).value, { kind: "resync" });
+  }));
+
+Deno.test("LinuxSubscription takes from every read when a default route expires", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const timers = source.clock as PollTimers;
+  const dump = await source.read(signal) as Dump;
+  subscription.adopt(dump);
+  assertEquals(timers.nextAt, Infinity);
+  subscription.mergeTentative({ ...dump, routes: { ...dump.routes, expiresInSeconds: 1_800 } });
+  assert(timers.nextAt < Infinity);
+});
+
 Deno.test("LinuxSubscription sets no timer for a dump that ends after it was disposed of", async () => {
   const kernel = new FakeLinux();
   await using source = kernel.source();
@@ -141,4 +168,62 @@ Deno.test("LinuxSubscription: a slow log counts in the 8 ms of a slice", async (
   assertEquals([lines, kernel.unread], [0, 320]);
   subscription.adopt(await source.read(signal));
   assertEquals([lines, kernel.unread], [32, 288]);
+});
+
+Deno.test("LinuxSubscription that is disposed of leaves no timer: the process would stay alive for it", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const dump = await source.read(signal) as Dump;
+  dump.table.setLink(linkMessage(2, "eth0", { flags: 0 })); // down: its route is looked up again
+  const timers = source.clock as PollTimers;
+  const routes = { ...dump.routes, expiresInSeconds: 1_800, indexes: [2] };
+  const adopted: Dump = { ...dump, routes };
+  subscription.adopt(adopted);
+  assert(timers.nextAt < Infinity);
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(timers.nextAt, Infinity);
+});
+
+Deno.test("LinuxSubscription.probe() is false if it is disposed of before the answer", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal) as LinuxSubscription;
+  const probe = subscription.probe();
+  await subscription[Symbol.asyncDispose]();
+  assertEquals(await deadline(probe, scaled(1_000)), false);
+  assertEquals(await subscription.probe(), false);
+});
+
+Deno.test("LinuxSubscription that is disposed of hears of no sleep", async () => {
+  const kernel = new FakeLinux();
+  let sleptMs = 0;
+  kernel.clock = ((id: number) => id === C.CLOCK_BOOTTIME ? 1_000 + sleptMs : 1_000) as () =>
+    number;
+  const runtime = new LinuxRuntime(kernel.syscalls, () => {});
+  const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
+  const pending = new PendingEvents();
+  const subscribe = () =>
+    new LinuxSubscription({
+      runtime,
+      port: new NetlinkEventSocket(kernel.syscalls),
+      counters,
+      pending,
+    });
+  for (let i = 0; i < 2; i++) await subscribe()[Symbol.asyncDispose]();
+  const subscription = subscribe();
+  sleptMs = 60_000;
+  runtime.wakeups!.clock.check(false);
+  assertEquals([pending.take()?.kind, pending.take()], ["resumed", null]);
+  await subscription[Symbol.asyncDispose]();
+  await runtime.dispose();
+});
+
+Deno.test("Wakeups closes its timer if the kernel refuses to set it", () => {
+  const kernel = new FakeLinux();
+  const closed: number[] = [];
+  kernel.armTimer = () => false;
+  kernel.close = (descriptor) => void closed.push(descriptor);
+  assertThrows(() => new Wakeups(kernel.syscalls), SystemCallError, "timerfd_settime");
+  assertEquals(closed, [kernel.port.wakeDescriptor]);
 });

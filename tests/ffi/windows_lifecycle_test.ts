@@ -150,6 +150,18 @@ Deno.test("a sleep is found by a read, and one between two subscriptions is for 
   assertEquals(await next(second), "resumed");
 });
 
+Deno.test("a sleep is one event, however many subscriptions there were before on Windows", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  for (let i = 0; i < 2; i++) await (await source.subscribe(signal))[Symbol.asyncDispose]();
+  const events = (await source.subscribe(signal))[Symbol.asyncIterator]();
+  windows.uptime += 60_000;
+  await source.read(signal);
+  assertEquals((await events.next()).value?.kind, "resumed");
+  windows.change();
+  assertEquals((await events.next()).value?.kind, "changed");
+});
+
 Deno.test("every one of a hundred changes is an event", async () => {
   const windows = new SimulatedWindows();
   await using source = windows.source();
@@ -234,4 +246,23 @@ Deno.test("the memory of an operation is kept while it may be under way without 
   await assertRejects(() => source.subscribe(signal), SystemCallError);
   await source[Symbol.asyncDispose]();
   assertEquals(open(windows), 0); // closing the socket has completed it, which wrote to that memory
+});
+
+Deno.test("check() leaves no registration behind, whether or not it is asked for one", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  for (const listens of [true, false]) {
+    await source.check(listens);
+    assertEquals([windows.registrations.size, open(windows), source.listeners], [0, 1, []]);
+  }
+});
+
+Deno.test("check() finds that the system refuses to list the adapters", async () => {
+  const windows = new SimulatedWindows();
+  windows.adapters = () => Promise.reject(windows.error("GetAdaptersAddresses"));
+  await using source = windows.source();
+  for (const listens of [true, false]) {
+    await assertRejects(() => source.check(listens), SystemCallError, "GetAdaptersAddresses");
+  }
+  assertEquals(open(windows), 1);
 });

@@ -5,7 +5,8 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { POLLIN } from "../../ffi/poll_loop.ts";
+import { delay } from "@std/async/delay";
+import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { HandlePort, WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent, Subscription } from "../../state/ports.ts";
@@ -74,6 +75,26 @@ Deno.test("HandlePort.poll() marks all events that are set", async () => {
   assertEquals(await poll(1), [0, 0, 0, 0, 0]);
   windows.wait = () => Promise.resolve(-1);
   assertEquals(await poll(1), [-1, 0, 0, 0, 0]);
+});
+
+Deno.test("an event that was set before one wait is not taken for set after the next", async () => {
+  const windows = new SimulatedWindows();
+  const loop = new PollLoop(new HandlePort(windows as never));
+  const [a, b] = [windows.createEvent(), windows.createEvent()];
+  const [first, second] = [loop.watch(a), loop.watch(b)];
+  const told: string[] = [];
+  const ready = [first.ready(), second.ready()];
+  windows.setEvent(a);
+  await ready[0];
+  windows.resetEvent(a);
+  const again = first.ready().then((revents) => told.push(`first: ${revents}`));
+  await delay(0); // the next wait begins
+  windows.setEvent(b);
+  told.push(`second: ${await ready[1]}`);
+  await delay(0);
+  await Promise.all([first.close(), second.close()]);
+  await Promise.all([again, loop.idle()]);
+  assertEquals(told, [`second: ${POLLIN}`, "first: null"]);
 });
 
 Deno.test("a subscription receives changes, and no confirmation", async () => {

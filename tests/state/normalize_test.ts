@@ -177,6 +177,12 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     "from 0 to 128",
   ],
   [
+    "a prefix length below zero",
+    () => nic("eth0", { addresses: [address("192.0.2.1/24", { prefixLength: -1 })] }),
+    RangeError,
+    "Prefix length -1",
+  ],
+  [
     "a prefix length that is no integer",
     () => nic("eth0", { addresses: [address("192.0.2.1/24", { prefixLength: NaN })] }),
     RangeError,
@@ -194,6 +200,13 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     () => nic("eth0", { mtu: Infinity }),
     TypeError,
     "has mtu Infinity",
+  ],
+  ["an index with a fraction", () => nic("eth0", { index: 1.5 }), TypeError, "has index 1.5"],
+  [
+    "flags that are not exact",
+    () => nic("eth0", { flags: 2 ** 53 }),
+    TypeError,
+    "has flags 9007199254740992",
   ],
   [
     "a scope that differs from itself",

@@ -1,6 +1,6 @@
 /**
- * Abandons 100,000 streams and iterators of a monitor and prints how many bytes of the heap each of them still takes after a
- * garbage collection. Run with `--v8-flags=--expose-gc`.
+ * Abandons 100,000 streams and iterators of a monitor and prints how many bytes of the heap each of them still takes after
+ * a garbage collection. Run with `--v8-flags=--expose-gc`.
  *
  * @module
  */
@@ -16,8 +16,15 @@ const source = new ScriptedSource({ interfaces: [scriptedInterface("eth0", ["192
 const monitor = await NetworkMonitor.open({ source, clock });
 const { signal } = new AbortController();
 
-/** A reader that gets one snapshot, asks for another and leaves. */
+/** A reader that gets one snapshot, asks for another and leaves; or one whose stream ends, before it leaves. */
 async function abandon(n: number): Promise<void> {
+  if (n % 5 === 1 || n % 5 === 2) {
+    const abort = new AbortController();
+    if (n % 5 === 1) abort.abort();
+    const { closed } = monitor.snapshots({ signal: abort.signal }).getReader();
+    abort.abort();
+    return await closed;
+  }
   if (n % 3 === 0) return void await monitor[Symbol.asyncIterator]().next();
   const stream = monitor.snapshots(n % 100 ? { settleMs: 500 } : { majorOnly: true, signal });
   const reader = stream.getReader();

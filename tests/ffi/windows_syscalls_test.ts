@@ -1,0 +1,132 @@
+/**
+ * The system calls on Windows, over functions that the test plays. With real functions they run under Wine only.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import type { LibraryFunctions } from "../../ffi/windows/libraries.ts";
+import { Syscalls } from "../../ffi/windows/syscalls.ts";
+import { SystemCallError } from "../../state/errors.ts";
+
+const ERROR_BUFFER_OVERFLOW = 111;
+const ERROR_NO_DATA = 232;
+const TABLE = 0x9000n;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Memory, a list of adapters and a routing table. */
+class FakeWindows {
+  /** The memory that is allocated, by address. */
+  readonly memory = new Map<bigint, Bytes>();
+  /** How many bytes the list of adapters takes, by the number of the call. */
+  listBytes = (_call: number): number => 0;
+  /** The result of a call with enough room. */
+  listCode = 0;
+  /** What QueryUnbiasedInterruptTime and WaitForMultipleObjects return. */
+  clockResult = 1;
+  waitResult = 0;
+  listCalls = 0;
+  readonly freedTables: bigint[] = [];
+  #next = 0x1000n;
+
+  syscalls(): Syscalls {
+    const kernel32 = {
+      GetModuleHandleA: () => 1n,
+      GetProcAddress: () => 2n,
+      GetLastError: () => 0,
+      FormatMessageW: () => 0,
+      LocalAlloc: (_flags: number, size: bigint) => {
+        this.memory.set(this.#next += 0x100000n, new Uint8Array(Number(size)));
+        return this.#next;
+      },
+      LocalFree: (address: bigint) => this.memory.delete(address) ? 0n : address,
+      copy_from: (into: Bytes, address: bigint, size: bigint) =>
+        into.set(this.#at(address).subarray(0, Number(size))),
+      copy_to: (address: bigint, bytes: Bytes) => this.#at(address).set(bytes),
+      QueryUnbiasedInterruptTime: (time: BigUint64Array) => {
+        time[0] = 70_000n;
+        return this.clockResult;
+      },
+      WaitForMultipleObjects: () => Promise.resolve(this.waitResult),
+    };
+    const iphlpapi = {
+      GetAdaptersAddresses: (
+        _family: number,
+        _flags: number,
+        _: bigint,
+        _to: bigint,
+        at: bigint,
+      ) => {
+        const size = new DataView(this.#at(at).buffer);
+        const needed = this.listBytes(++this.listCalls);
+        const fits = needed <= size.getUint32(0, true);
+        size.setUint32(0, needed, true);
+        return Promise.resolve(fits ? this.listCode : ERROR_BUFFER_OVERFLOW);
+      },
+      GetIpForwardTable2: (_family: number, table: BigUint64Array) => {
+        this.memory.set(TABLE, Uint8Array.of(1, ...Array(8 + 104 - 1).fill(0))); // one row
+        table[0] = TABLE;
+        return 0;
+      },
+      FreeMibTable: (table: bigint) => void this.freedTables.push(table),
+    };
+    return new Syscalls({ kernel32, iphlpapi, ws2_32: {} } as unknown as LibraryFunctions);
+  }
+
+  /** The memory from an address on. */
+  #at(address: bigint): Bytes {
+    for (const [start, bytes] of this.memory) {
+      const offset = Number(address - start);
+      if (offset >= 0 && offset < bytes.length) return bytes.subarray(offset);
+    }
+    throw new Error(`Nothing is allocated at ${address}`);
+  }
+}
+
+Deno.test("a list of adapters that grows with each call is read with twice the room, and frees its memory", async () => {
+  const windows = new FakeWindows();
+  windows.listBytes = (call) => 100_000 + 1_000 * call;
+  const { bytes } = await windows.syscalls().adapters();
+  assertEquals([windows.listCalls, windows.memory.size], [3, 0]); // 16 KiB, what it asked for, twice that
+  assertEquals(bytes.length, 2 * 101_000);
+});
+
+Deno.test("a list of adapters that outgrows any room fails after eight calls, and frees its memory", async () => {
+  const windows = new FakeWindows();
+  windows.listBytes = (call) => 16_385 * 2 ** call;
+  const syscalls = windows.syscalls();
+  const error = await assertRejects(() => syscalls.adapters(), SystemCallError);
+  assertEquals([error.code, windows.listCalls, windows.memory.size], [111, 8, 0]);
+});
+
+Deno.test("a Windows without any adapter has an empty list", async () => {
+  const windows = new FakeWindows();
+  windows.listCode = ERROR_NO_DATA;
+  assertEquals((await windows.syscalls().adapters()).bytes.length, 0);
+  assertEquals(windows.memory.size, 0);
+});
+
+Deno.test("the routing table of Windows is copied whole, and freed", () => {
+  const windows = new FakeWindows();
+  assertEquals(windows.syscalls().routeTable().length, 8 + 104);
+  assertEquals(windows.freedTables, [TABLE]);
+});
+
+Deno.test("a clock of Windows that fails has no time", () => {
+  const windows = new FakeWindows();
+  const syscalls = windows.syscalls();
+  assertEquals(syscalls.awakeMs(), 7);
+  windows.clockResult = 0;
+  assertEquals(syscalls.awakeMs(), null);
+});
+
+Deno.test("a wait for two events tells the first that is set, that none is, or that it failed", async () => {
+  const windows = new FakeWindows();
+  const syscalls = windows.syscalls();
+  const results: (number | null)[] = [];
+  for (const result of [1, 258, 0xffffffff, 0x80]) { // WAIT_TIMEOUT, WAIT_FAILED, WAIT_ABANDONED_0
+    windows.waitResult = result;
+    results.push(await syscalls.wait([4, 8], 1_000));
+  }
+  assertEquals(results, [1, null, -1, -1]);
+});
