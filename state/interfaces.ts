@@ -216,6 +216,7 @@ function sourceAddress(state: State, route: DefaultRoute | null): Address | unde
     const address = nic.addresses.find((held) => held.address === route.source);
     if (address !== undefined) return address;
   }
+  return undefined;
 }
 
 function rankOf({ address, family }: Address, { kind }: Interface): number {

@@ -13,6 +13,9 @@ import { Random } from "./support/random.ts";
 import { mutateAndDecodeWindows } from "./support/windows_corpus.ts";
 
 const [count = 1_000_000, first = 1] = Deno.args.map(Number);
+if (![count, first].every(Number.isSafeInteger)) {
+  throw new TypeError("Usage: deno task fuzz [COUNT] [FIRST_SEED]");
+}
 const bsdSamples = [...OWN_SAMPLES, ...thirdPartySamples()];
 const linuxSamples = LINUX_FIXTURES.map((fixture) => hex(fixture.hex));
 

@@ -14,15 +14,22 @@ import { shrink } from "./shrink.ts";
 /** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 5_000;
 
+const USAGE = "Usage: deno task simulate [--seeds COUNT] [--from SEED | --random] [--trace]";
+
 const { values } = parseArgs({
   args: Deno.args,
   options: {
+    help: { type: "boolean", short: "h" },
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
     random: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  Deno.exit();
+}
 const seeds = wholeNumber("seeds", values.seeds);
 const from = values.random ? Math.floor(Math.random() * 2 ** 32) : wholeNumber("from", values.from);
 if (!await simulate(seeds, from)) Deno.exit(1);
