@@ -6,10 +6,6 @@
  */
 export { ManualClock, type ManualClockOptions } from "./testing/manual_clock.ts";
 export * from "./testing/scenes.ts";
-export {
-  type CallCounts,
-  ScriptedSource,
-  type ScriptedSourceOptions,
-} from "./testing/scripted_source.ts";
+export * from "./testing/scripted_source.ts";
 export type * from "../state/ports.ts";
 export type * from "../state/types.ts";

@@ -67,8 +67,7 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
 }
 
-let openedAt = -Infinity; // when a source was opened last
-let turnAt = 0; // when the event loop had its last turn since, or the first source of a row was opened
+let [openedAt, turnAt] = [-Infinity, 0]; // of the last opening; of the last turn since, or of a row's first opening
 /** Openings in a row, such as reads in a loop, are one chain of microtasks: after 8 ms the event loop gets a turn. */
 async function giveTurn(): Promise<void> {
   const now = performance.now();

@@ -269,6 +269,13 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
     draft.mayBeStale = false;
     return void publishFound(draft, view ?? read.state);
   }
+  // the BSDs do not announce that an address was deprecated or detached, or that its check failed
+  const others = view ??
+    diffInterfaces(table, read.state).find((it) => it.kind !== "address-changed");
+  if (others === undefined) {
+    endCheck(draft);
+    return void offer(draft, read.state, ["reconcile"]);
+  }
   if (view !== null) publishFound(draft, view);
   const before = draft.check ?? newCheck(draft);
   if (read.since < (before.from ?? 0)) return; // it was requested before the last comparison

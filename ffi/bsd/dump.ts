@@ -50,7 +50,7 @@ export async function readDump(
   const routes = decodeDefaultRoutes(dump, system, malformed);
   return {
     interfaces,
-    defaultRoute: findDefaultRoutes(routes, interfaces, system.unusableRoute),
+    defaultRoute: findDefaultRoutes(routes, interfaces, system.ignoredRoute),
     knows: { links: true, addressFlags: flags !== null, routes: true },
   };
 }
@@ -209,17 +209,18 @@ function publishedAddress(
 }
 
 /**
- * Selects the default route of each family, as it is published. Routes with any flag in `unusable` (RTF_*)
- * do not count, nor do routes to the machine itself.
+ * Selects the default route of each family, as it is published. Routes with any flag in `ignored` (RTF_*)
+ * do not count, nor do routes to the machine itself; those that drop packets hide shorter ones.
  */
 export function findDefaultRoutes(
   routes: readonly Route[],
   interfaces: readonly Interface[],
-  unusable: number,
+  ignored: number,
 ): Reading["defaultRoute"] {
   const byIndex = new Map(interfaces.map((nic) => [nic.index, nic]));
   const usable = routes.filter(({ flags, index }) =>
-    (flags & C.RTF_UP) !== 0 && (flags & unusable) === 0 && byIndex.get(index)?.kind !== "loopback"
+    (flags & C.RTF_UP) !== 0 && (flags & ignored) === 0 &&
+    ((flags & C.RTF_DROPS) !== 0 || byIndex.get(index)?.kind !== "loopback")
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
@@ -250,6 +251,6 @@ function hopsTo(first: number, routes: readonly Route[]): { prefixLength: number
     ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
   );
   const prefixLength = covering.reduce((most, route) => Math.max(most, route.prefixLength), 0);
-  const hops = covering.filter((route) => route.prefixLength === prefixLength).sort(compareHops);
-  return { prefixLength, hops };
+  const leads = (it: Route) => it.prefixLength === prefixLength && (it.flags & C.RTF_DROPS) === 0;
+  return { prefixLength, hops: covering.filter(leads).sort(compareHops) };
 }

@@ -198,7 +198,7 @@ const ROUTE_TYPES = [RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET, RTM_LOCK]
   .concat(RTM_LOSING, RTM_REDIRECT, RTM_MISS, RTM_RESOLVE);
 const ADDRESS_TYPES = [RTM_NEWADDR, RTM_DELADDR];
 const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
-const UNUSABLE = RTF_REJECT | RTF_BLACKHOLE;
+export const RTF_DROPS = RTF_REJECT | RTF_BLACKHOLE;
 
 const RTM_FIELDS = { index: 4, flags: 8, addresses: 12, pid: 16, sequence: 20, error: 24 };
 const RT_MSGHDR = { about: "route", ...RTM_FIELDS } as const;
@@ -233,7 +233,7 @@ const darwin = {
     cellular: { IFT_CELLULAR: 0xff },
   },
   /** Every interface of a Mac has a default route of its own, which is scoped; the primary one is not. */
-  unusableRoute: UNUSABLE | DARWIN.RTF_IFSCOPE,
+  ignoredRoute: DARWIN.RTF_IFSCOPE,
   optimisticAddress: DARWIN.IN6_IFF_OPTIMISTIC,
   leasedAddress: DARWIN.IN6_IFF_DYNAMIC,
   awakeClock: DARWIN.CLOCK_UPTIME_RAW,
@@ -271,7 +271,7 @@ const freebsd = {
     virtual: { IFT_L2VLAN: 0x87, IFT_IEEE8023ADLAG: 0xa1, IFT_PFLOG: 0xf6, IFT_PFSYNC: 0xf7 },
     cellular: { IFT_MBIM: 0xf9 }, // umb(4), since 15
   },
-  unusableRoute: UNUSABLE,
+  ignoredRoute: 0,
   // On FreeBSD these bits mean something else: IN6_IFF_PREFER_SOURCE, IN6_IFF_NO_PREFER_IFACE.
   optimisticAddress: 0,
   leasedAddress: 0,

@@ -92,6 +92,21 @@ for (const os of SYSTEMS) {
     // after one second and after three, with four calls each
     assert(kernel.calls.sysctl! - before <= 8, `${kernel.calls.sysctl! - before} calls`);
   });
+
+  Deno.test(`a temporary address that is deprecated, which no message announces, is no drift: ${os}`, async () => {
+    await using machine = await startMachine({ os });
+    const { monitor, network } = machine;
+    network.addAddress("en0", "2001:db8::8/64", { flags: 0xc0 });
+    await machine.pass(1_000);
+    const heard: string[] = [];
+    monitor.addEventListener("health", ({ health }) => heard.push(health.status));
+    network.addressFlags = () => 0xd0; // IN6_IFF_TEMPORARY, IN6_IFF_AUTOCONF, IN6_IFF_DEPRECATED
+    await machine.pass(16_000);
+    assertEquals(monitor.current.causes, ["reconcile"]);
+    assertEquals(monitor.current.state.haveIpv6, false);
+    const { driftsFound, reopens } = monitor.metrics;
+    assertEquals({ driftsFound, heard, reopens }, { driftsFound: 0, heard: [], reopens: 0 });
+  });
 }
 
 Deno.test("0.0.0.0, which FreeBSD's dhclient sets until a server answers, is no address", async () => {

@@ -127,6 +127,28 @@ const DEFAULTS: [what: string, routes: Route[], ipv4: string | null, ipv6: strin
   ["one that is not up", [route("0.0.0.0/0 5 192.0.2.1", GATEWAY)], null, null],
   ["one that rejects", [route("0.0.0.0/0 5 192.0.2.1", UP | 0x8)], null, null],
   [
+    "both halves rejected",
+    [
+      route("0.0.0.0/0 5 192.0.2.1"),
+      route("0.0.0.0/1 1 127.0.0.1", UP | GATEWAY | 0x8),
+      route("128.0.0.0/1 1 127.0.0.1", UP | GATEWAY | 0x8),
+    ],
+    null,
+    null,
+  ],
+  [
+    "a blackhole for all global addresses",
+    [route("::/0 5 fe80::1"), route("2000::/3 1 ::1", UP | GATEWAY | 0x1000)],
+    null,
+    null,
+  ],
+  [
+    "one half rejected",
+    [route("0.0.0.0/0 5 192.0.2.1"), route("128.0.0.0/1 1 127.0.0.1", UP | GATEWAY | 0x8)],
+    "en0 192.0.2.1",
+    null,
+  ],
+  [
     "two halves of IPv6 through a VPN",
     [route("::/0 5 fe80::1"), route("2000::/4 7 fe80::9"), route("3000::/4 7 fe80::9")],
     null,
@@ -148,7 +170,7 @@ const DEFAULTS: [what: string, routes: Route[], ipv4: string | null, ipv6: strin
 
 for (const [what, routes, ipv4, ipv6] of DEFAULTS) {
   Deno.test(`the default route of a BSD kernel with ${what}: ${ipv4 ?? ipv6 ?? "none"}`, () => {
-    const found = findDefaultRoutes(routes, INTERFACES, SYSTEMS.darwin.unusableRoute);
+    const found = findDefaultRoutes(routes, INTERFACES, SYSTEMS.darwin.ignoredRoute);
     const [first, second] = [found.ipv4, found.ipv6].map((it) =>
       it && `${it.interface} ${it.gateway}`
     );
