@@ -29,6 +29,7 @@ export interface ListedInterface {
 
 /** IN6_IFF_* by address. */
 export type AddressFlags = ReadonlyMap<InterfaceAddress, number>;
+const DROPS = C.RTF_REJECT | C.RTF_BLACKHOLE; // flags of routes that drop packets
 
 /**
  * Reads everything. Calls `malformed` for each record that cannot be decoded. Throws SystemCallError if the kernel
@@ -220,7 +221,7 @@ export function findDefaultRoutes(
   const byIndex = new Map(interfaces.map((nic) => [nic.index, nic]));
   const usable = routes.filter(({ flags, index }) =>
     (flags & C.RTF_UP) !== 0 && (flags & ignored) === 0 &&
-    ((flags & C.RTF_DROPS) !== 0 || byIndex.get(index)?.kind !== "loopback")
+    ((flags & DROPS) !== 0 || byIndex.get(index)?.kind !== "loopback")
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);
@@ -251,6 +252,6 @@ function hopsTo(first: number, routes: readonly Route[]): { prefixLength: number
     ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
   );
   const prefixLength = covering.reduce((most, route) => Math.max(most, route.prefixLength), 0);
-  const leads = (it: Route) => it.prefixLength === prefixLength && (it.flags & C.RTF_DROPS) === 0;
+  const leads = (it: Route) => it.prefixLength === prefixLength && (it.flags & DROPS) === 0;
   return { prefixLength, hops: covering.filter(leads).sort(compareHops) };
 }

@@ -198,7 +198,6 @@ const ROUTE_TYPES = [RTM_ADD, RTM_DELETE, RTM_CHANGE, RTM_GET, RTM_LOCK]
   .concat(RTM_LOSING, RTM_REDIRECT, RTM_MISS, RTM_RESOLVE);
 const ADDRESS_TYPES = [RTM_NEWADDR, RTM_DELADDR];
 const NEVER_DEFAULT = RTF_HOST | RTF_LLINFO | RTF_LOCAL | RTF_BROADCAST | RTF_MULTICAST;
-export const RTF_DROPS = RTF_REJECT | RTF_BLACKHOLE;
 
 const RTM_FIELDS = { index: 4, flags: 8, addresses: 12, pid: 16, sequence: 20, error: 24 };
 const RT_MSGHDR = { about: "route", ...RTM_FIELDS } as const;
