@@ -270,9 +270,8 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
     return void publishFound(draft, view ?? read.state);
   }
   // the BSDs do not announce that an address was deprecated or detached, or that its check failed
-  const others = view ??
-    diffInterfaces(table, read.state).find((it) => it.kind !== "address-changed");
-  if (others === undefined) {
+  const isOfFlags = ({ kind }: Change): boolean => kind === "address-changed";
+  if (view === null && diffInterfaces(table, read.state).every(isOfFlags)) {
     endCheck(draft);
     return void offer(draft, read.state, ["reconcile"]);
   }

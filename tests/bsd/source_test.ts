@@ -54,14 +54,19 @@ function without(domain: number): (usual: LibcFunctions) => Partial<LibcFunction
   });
 }
 
-Deno.test("unref() cuts the wait into slices, although three sockets are open on a Mac", async () => {
-  const timeouts: number[] = [];
-  await using it = openMac(({ poll_blocking }) => ({
-    poll_blocking: (set: Int32Array<ArrayBuffer>, count: number, ms: number) => {
+/** The functions with a poll that records its timeouts. */
+function recording(timeouts: number[]): (usual: LibcFunctions) => Partial<LibcFunctions> {
+  return ({ poll_blocking }) => ({
+    poll_blocking: (set, count, ms) => {
       timeouts.push(ms);
       return poll_blocking(set, count, ms);
     },
-  }));
+  });
+}
+
+Deno.test("unref() cuts the wait into slices, although three sockets are open on a Mac", async () => {
+  const timeouts: number[] = [];
+  await using it = openMac(recording(timeouts));
   const subscription = await it.subscribe();
   void subscription[Symbol.asyncIterator]().next();
   await delay(0);
@@ -171,12 +176,7 @@ Deno.test("a receive that fails with ENOBUFS counts as a change: errno alone is 
 
 Deno.test("unref() counts for the timer that waits for the end of a check, too", async () => {
   const timeouts: number[] = [];
-  await using it = openMac(({ poll_blocking }) => ({
-    poll_blocking: (set: Int32Array<ArrayBuffer>, count: number, ms: number) => {
-      timeouts.push(ms);
-      return poll_blocking(set, count, ms);
-    },
-  }));
+  await using it = openMac(recording(timeouts));
   const subscription = await it.subscribe();
   void subscription[Symbol.asyncIterator]().next();
   subscription.unref();

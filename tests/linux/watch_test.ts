@@ -40,6 +40,14 @@ async function interrupt(program: Program): Promise<string> {
   return stdout;
 }
 
+/** Starts a watch that waits for its reader: its first snapshot is larger than the buffer of a pipe. */
+async function unreadWatch(): Promise<Program> {
+  const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
+  await ipBatch(pairs);
+  const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
+  return denoProgram(args, { reads: false, deadlineMs: 30_000 });
+}
+
 namespaceTest(import.meta.url, "watch prints a line for each change", async () => {
   await addNetwork();
   await using program = watch();
@@ -161,10 +169,7 @@ namespaceTest(
   import.meta.url,
   "a second Ctrl-C kills a watch whose output nobody reads",
   async () => {
-    const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
-    await ipBatch(pairs); // their snapshot is larger than the buffer of a pipe
-    const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
-    await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
+    await using program = await unreadWatch();
     let code: number | null = null;
     program.end().then((result) => code = result.code);
     await program.readOnce();
@@ -183,10 +188,7 @@ namespaceTest(
   import.meta.url,
   "one Ctrl-C ends a watch whose output nobody reads, a second later",
   async () => {
-    const pairs = Array.from({ length: 500 }, (_, i) => `link add a${i} type veth peer name b${i}`);
-    await ipBatch(pairs); // their snapshot is larger than the buffer of a pipe
-    const args = ["run", "--allow-ffi", "examples/watch.ts", "--json"];
-    await using program = denoProgram(args, { reads: false, deadlineMs: 30_000 });
+    await using program = await unreadWatch();
     await program.readOnce();
     await delay(scaled(500)); // it listens for signals
     program.signal("SIGINT");
