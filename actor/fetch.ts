@@ -42,7 +42,7 @@ export interface FetchOptions {
   retries?: number;
   /**
    * Holds a request while `state.online` is false: true for as long as it takes, an integer from 1 to 2,147,483,647
-   * for at most that many milliseconds. Then it is sent anyway, and fails with the error of the operating system.
+   * for at most that many milliseconds. Then it is sent anyway, and may fail with the error of the operating system.
    * Requests to the LAN and to this machine are held, too; the process is not kept alive. The default is false.
    */
   waitUntilOnline?: boolean | number;
@@ -87,7 +87,7 @@ export class NetworkChangedError extends TypeError {
  * of a response body. Nothing that happens on host-only interfaces ends a request.
  *
  * - Safe to repeat: the response has not been returned, the body is neither a stream nor inside a `Request`, and
- *   either the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or the connection could not be opened.
+ *   either the method is GET, HEAD, OPTIONS, PUT or DELETE (RFC 9110, 9.2.2) or no connection could be opened.
  * - A repeated request waits for the network to return, as between two DHCP leases: for up to 2 seconds, or as
  *   `waitUntilOnline` says. Then it tries to connect for 2 seconds, since routes and name servers may come later.
  * - The reason of the caller's `signal` takes precedence over `NetworkChangedError`.
@@ -280,7 +280,7 @@ function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean 
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
 
-/** Whether no connection to the request's URL, or null: to any, was opened. In Deno 2.9 only this message shows it. */
+/** Whether no connection was opened: to the request's URL, or to any if null. In Deno 2.9 only this message says so. */
 function isUnsent(error: unknown, request: Request | null): boolean {
   const url = request && new URL(request.url);
   const at = url && Object.assign(url, { username: "", password: "", hash: "" });

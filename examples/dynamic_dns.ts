@@ -2,7 +2,7 @@
  * Dynamic DNS: tells a server the public address of this machine when it changes, and only then: providers
  * block clients that update without need (opnsense/core#7050). The address is added to the URL.
  *
- * `deno run --allow-ffi --allow-net examples/dynamic_dns.ts https://dns.example/update?ip=`
+ * `deno run --allow-ffi --allow-net examples/dynamic_dns.ts "https://dns.example/update?ip="`
  *
  * @module
  */

@@ -26,7 +26,7 @@ export interface SocketPort<E> {
    * @throws {Error} if the socket is lost
    */
   checkErrors(revents: number, events: E[]): boolean;
-  /** Throws away what is queued, or leaves it. Returns what another read is for; null: nothing. Optional. */
+  /** Throws away what is queued, or leaves it. Returns why another read is needed; null: it is not. Optional. */
   discard?(): "overflow" | "resync" | null;
 }
 
@@ -35,7 +35,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
   readonly #port: SocketPort<E>;
   #more = false; // the last slice of this wake-up was cut short
   #isLossy = false; // messages were lost, and the queue has not been empty since
-  /** Messages were lost: the next read shows all that is queued, so the queue stays unread until `skip()`. */
+  /** Messages were lost, or are too many: the next read shows what they say, so they stay unread until `skip()`. */
   isFlooded = false;
   #emptyWakeUps = 0;
   #closed: Promise<void> | null = null;
@@ -55,7 +55,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     return { events, drained };
   }
 
-  /** A read is about to begin: throws away what is queued. Returns what another read is for; null: the flood is over. */
+  /** A read is about to begin: throws away what is queued. Returns why another is needed; null: the flood is over. */
   skip(): "overflow" | "resync" | null {
     const kind = this.#port.discard!();
     this.#isLossy = this.isFlooded = kind !== null;

@@ -56,8 +56,8 @@ export function isMajorChange(
 }
 
 /**
- * Lists why the difference between two states is major; empty if it is minor. Only effects count: when every
- * difference of an interface did, each container start rebound every socket (coder#11029, iroh#4488).
+ * Lists why the difference between two states is major; empty if it is minor. Only effects count: if every change
+ * of an interface were major, each start of a container would rebind every socket (coder#11029, iroh#4488).
  *
  * - `default-route`: a family's default interface, that interface's index, the gateway or the source changed
  *   (not the metric alone).

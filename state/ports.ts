@@ -83,7 +83,7 @@ export interface Subscription extends AsyncDisposable, AsyncIterable<SourceEvent
 
 /**
  * An event of a source. `changed`: something may have changed, so the monitor takes a view. `overflow`: the kernel
- * dropped messages; `resync`: one could not be decoded. Both lead to a full read. `resumed`: the machine woke at `at`
+ * dropped messages; `resync`: messages were not decoded. Both lead to a full read. `resumed`: the machine woke at `at`
  * (epoch ms) after a sleep of `sleptMs`; `clock-stepped`: the wall clock was set. Both lead to a reconcile.
  */
 export type SourceEvent =

@@ -90,16 +90,16 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /** By name, without a prototype. The order means nothing: sort by index. From 256 on it is built on first access. */
+  /** By name, without a prototype. The order means nothing: sort by index. From 256 on it may be built on access. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;
   /** The interface of the IPv4 default route; without one, that of the IPv6 default route. */
   readonly defaultRouteInterface: string | null;
   /**
-   * True if a family has a default route through an interface that is up and running, and the kernel selects
-   * a source address for it. `"unknown"` if the source knows no routes and a usable address exists.
-   * Otherwise false: a request to the internet must fail. True does not guarantee reachability.
+   * True if a family has a default route through an interface that is up and running, with a source address
+   * other than loopback or IPv6 link-local. `"unknown"` if the source knows no routes and a usable address
+   * exists. Otherwise false: a request to the internet must fail. True does not guarantee reachability.
    */
   readonly online: boolean | "unknown";
   /**

@@ -140,7 +140,7 @@ export class LinkTable {
   /**
    * Takes from a dump what the kernel does not announce: addresses under duplicate address detection
    * (addrconf_dad_completed() in net/ipv6/addrconf.c announces them only afterwards, optimistic ones, too), and those
-   * that `keep_addr_on_down` makes tentative when their link goes down; nor their changes while they are tentative, as
+   * that `keep_addr_on_down` makes tentative when their link goes down, with their changes while they are tentative, as
    * on a link without carrier. Addresses in `announced` changed while the dump was read, so the dump may be older.
    */
   mergeTentative(dump: LinkTable, announced: readonly AddressMessage[]): boolean {

@@ -129,7 +129,7 @@ export class RequestSocket {
   }
 }
 
-/** A default route with over a hundred next hops, which fit into no answer: as of a nexthop object, `plain` tells one. */
+/** Stands for a default route with over a hundred next hops, which fit into no answer: the plain query names one. */
 function hoplessRoute(family: number): RouteMessage {
   const header = [family, 0, 0, 0, 0, 0, 0, C.RTN_UNICAST, 0, 0, 0, 0]; // struct rtmsg
   return decodeRoute(Uint8Array.of(...header, 8, 0, C.RTA_NH_ID, 0, 0, 0, 0, 0));

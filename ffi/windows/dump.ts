@@ -81,7 +81,7 @@ function askSystem(
   };
 }
 
-/** The lifetime in seconds that means for ever. */
+/** The lifetime in seconds that means forever. */
 const INFINITE = 0xffffffff;
 
 const KINDS: Readonly<Record<number, InterfaceKind>> = {

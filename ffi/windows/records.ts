@@ -34,7 +34,7 @@ export interface AdapterAddress {
   readonly prefixLength: number;
   readonly suffixOrigin: number; // NL_SUFFIX_ORIGIN
   readonly dadState: number; // NL_DAD_STATE
-  readonly validLifetime: number; // in seconds; 2 ** 32 - 1 means for ever
+  readonly validLifetime: number; // in seconds; 2 ** 32 - 1 means forever
 }
 
 /**
