@@ -92,6 +92,7 @@ export class NetworkChangedError extends TypeError {
  *   `waitUntilOnline` says. Then it tries to connect for 2 seconds, since routes and name servers may come later.
  * - The reason of the caller's `signal` takes precedence over `NetworkChangedError`.
  * - A `client` in the options of one request is used, and never replaced.
+ * - What needs no network, such as a `data:` or `blob:` URL, is neither held nor ended.
  * - It follows the monitor until it is disposed; once the monitor is closed, it behaves like the global `fetch`. It
  *   does not keep the process alive.
  *
@@ -124,10 +125,8 @@ export function createFetch(monitor: FetchMonitor, options: FetchOptions = {}): 
     throw new TypeError("createFetch() takes a NetworkMonitor");
   }
   const sender = new Sender(monitor, resolveFetchOptions(options));
-  return Object.assign(
-    (input: RequestInfo | URL, init?: FetchInit) => sender.send(input, init),
-    { [Symbol.asyncDispose]: () => sender.dispose() },
-  );
+  const fetch = (input: RequestInfo | URL, init?: FetchInit) => sender.send(input, init);
+  return Object.assign(fetch, { [Symbol.asyncDispose]: () => sender.dispose() });
 }
 
 function resolveFetchOptions(options: FetchOptions) {
@@ -181,6 +180,7 @@ class Sender {
     const like = blob && { ...init, body: new Blob([], { type: blob.type }) };
     const request = new Request(input, like ?? init);
     const signal = AbortSignal.any([request.signal, this.#disposal.signal]);
+    if (!request.url.startsWith("http")) return send(request, { signal }); // needs no network
     const { clock, logger, retries, waitUntilOnline } = this.#options;
     if (this.#warnsOfClose && !this.#disposal.signal.aborted) {
       this.#warnsOfClose = false;

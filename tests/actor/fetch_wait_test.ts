@@ -151,6 +151,29 @@ fetchTest("waitUntilOnline in milliseconds sends the request when they are over"
 }, { waitUntilOnline: 10_000 });
 
 fetchTest(
+  "a request that needs no network is neither held nor cut off, and ends with the fetch",
+  async (it) => {
+    const blob = URL.createObjectURL(new Blob([new Uint8Array(1_000_000)]));
+    try {
+      const { body } = await it.fetch(blob);
+      const reader = body!.getReader();
+      await reader.read();
+      await it.become(OFFLINE);
+      while (!(await reader.read()).done);
+      assertEquals(await (await it.fetch("data:,now")).text(), "now");
+      assertEquals((await (await it.fetch(blob)).bytes()).length, 1_000_000);
+      const signal = AbortSignal.abort(new Error("Given up"));
+      await assertRejects(() => it.fetch("data:,now", { signal }), Error, "Given up");
+      await it.fetch[Symbol.asyncDispose]();
+      await assertRejects(() => it.fetch("data:,now"), DOMException, "disposed");
+    } finally {
+      URL.revokeObjectURL(blob);
+    }
+  },
+  { waitUntilOnline: true },
+);
+
+fetchTest(
   "without waitUntilOnline a request is sent although the machine is offline",
   async (it) => {
     await it.become(OFFLINE);
