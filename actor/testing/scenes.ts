@@ -1,6 +1,6 @@
 // Scenes: typical network changes that a test can play by name. Helpers that make interfaces, addresses and routes.
 import { interfaceByName } from "../../state/interface_name.ts";
-import { isLinkLocal, parseIp } from "../../state/ip.ts";
+import { isLinkLocal, parseIp, scopeOf } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -54,13 +54,13 @@ export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Ad
 }
 
 function parsedAddress(cidr: string, index: number | null): Address {
-  const [text = "", length = ""] = cidr.split("/");
+  const [, text = "", length] = /^(.+)\/(\d+)$/.exec(cidr) ?? [];
   const bytes = parseIp(text);
-  if (bytes === null || !/^\d+$/.test(length)) {
+  const prefixLength = Number(length);
+  if (bytes === null || prefixLength > 8 * bytes.length) {
     throw new TypeError(`Cannot parse "${cidr}": give an address such as "192.0.2.7/24"`);
   }
   const scopeId = bytes.length === 16 && isLinkLocal(bytes) ? index : null;
-  const prefixLength = Number(length);
   return makeAddress(bytes, { prefixLength, scopeId, permanent: true });
 }
 
@@ -177,8 +177,8 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
   async loseIpv6(source, clock) {
     source.setDefaultRoute("IPv6", null);
     for (const nic of source.reading.interfaces) {
-      const kept = nic.addresses.filter(({ address, family, scopeId }) =>
-        family === "IPv4" || scopeId !== null || address === "::1"
+      const kept = nic.addresses.filter(({ address, family }) =>
+        family === "IPv4" || ["linkLocal", "loopback"].includes(scopeOf(address))
       );
       if (kept.length < nic.addresses.length) source.addInterface({ ...nic, addresses: kept });
     }

@@ -1,5 +1,6 @@
 // A source that follows a script.
 import { abortable } from "@std/async/abortable";
+import { scopeOf } from "../../state/ip.ts";
 import type {
   NetworkSource,
   Reading,
@@ -125,12 +126,11 @@ export class ScriptedSource implements NetworkSource {
    */
   addInterface(nic: Interface): void {
     const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
-    const has = (it: Interface | undefined, source: string | null): boolean =>
-      it?.addresses.some(({ address }) => address === source) === true;
+    const held = (it?: Interface) => new Set(it?.addresses.map(({ address }) => address));
+    const lost = held(before).difference(held(nic));
     this.set([...this.#without(nic.name), nic]);
     this.#mapRoutes((route, family) =>
-      route?.interface === nic.name &&
-        (route.source === null || has(before, route.source) && !has(nic, route.source))
+      route?.interface === nic.name && (route.source === null || lost.has(route.source))
         ? this.#withSource({ ...route, source: null }, family)
         : route
     );
@@ -236,7 +236,7 @@ export class ScriptedSource implements NetworkSource {
   #withSource(route: DefaultRoute, family: "IPv4" | "IPv6"): DefaultRoute {
     const nic = this.#reading.interfaces.find(({ name }) => name === route.interface);
     const own = nic?.addresses.filter((it) => it.family === family && !it.tentative);
-    const first = own?.find(({ scopeId }) => scopeId === null) ?? own?.[0];
+    const first = own?.find(({ address }) => scopeOf(address) !== "linkLocal") ?? own?.[0];
     return { ...route, source: route.source ?? first?.address ?? null };
   }
 

@@ -9,6 +9,8 @@ import {
   ManualClock,
   type SceneName,
   scenes,
+  scriptedAddress,
+  scriptedInterface,
   ScriptedSource,
 } from "../../actor/testing.ts";
 import { affects, formatReason, NetworkMonitor, type Snapshot } from "../../mod.ts";
@@ -85,6 +87,14 @@ Deno.test("loseIpv6: IPv4 stays", async () => {
     "fe80::7",
   ]);
   assertEquals(state.localAddresses.loopback, ["127.0.0.1", "::1"]);
+});
+
+Deno.test("loseIpv6 leaves link-local addresses that scriptedAddress() made", async () => {
+  const clock = new ManualClock();
+  const linkLocal = scriptedAddress("fe80::7/64", { temporary: true });
+  const source = new ScriptedSource({ interfaces: [scriptedInterface("wlan0", [linkLocal])] });
+  await scenes.loseIpv6(source, clock);
+  assertEquals(source.reading.interfaces[0]?.addresses, [linkLocal]);
 });
 
 Deno.test("vpnUp: the default routes are the tunnel's", async () => {

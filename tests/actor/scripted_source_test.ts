@@ -26,9 +26,8 @@ Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() write what
     scriptedRoute("eth0", "192.0.2.254", { metric: 5 }),
     route("eth0", { gateway: "192.0.2.254", metric: 5 }),
   );
-  for (const text of ["192.0.2.1", "eth0/24", "192.0.2.1/x", ""]) {
-    assertThrows(() => scriptedAddress(text), TypeError, text);
-  }
+  const wrong = ["192.0.2.1", "eth0/24", "192.0.2.1/x", "", "192.0.2.1/33", "::1/129", "::1/64/64"];
+  for (const text of wrong) assertThrows(() => scriptedAddress(text), TypeError, text);
 });
 
 Deno.test("ScriptedSource.set() changes the network and not the tables", async () => {
@@ -220,6 +219,18 @@ Deno.test("ScriptedSource gives a default route the source that the kernel would
   const tentative = scriptedAddress("2001:db8::8/64", { tentative: true });
   source.addInterface(scriptedInterface("eth0", ["fe80::7/64", tentative, "2001:db8::7/64"]));
   assertEquals(chosen(), "2001:db8::7");
+});
+
+Deno.test("ScriptedSource takes link-local sources last, whoever made the addresses", () => {
+  const source = new ScriptedSource();
+  const made = scriptedAddress("fe80::7/64", { temporary: true });
+  const addresses = [made, "2001:db8::7/64", "169.254.0.7/16", "192.0.2.7/24"];
+  source.addInterface(scriptedInterface("eth0", addresses));
+  for (const family of ["IPv4", "IPv6"] as const) {
+    source.setDefaultRoute(family, scriptedRoute("eth0"));
+  }
+  const { ipv4, ipv6 } = source.reading.defaultRoute;
+  assertEquals([ipv4?.source, ipv6?.source], ["192.0.2.7", "2001:db8::7"]);
 });
 
 /** Ends the source and gives what it announced. */
