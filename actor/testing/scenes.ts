@@ -25,7 +25,7 @@ import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts
  */
 export function scriptedInterface(
   name: string,
-  addresses: (string | Address)[] = [],
+  addresses: readonly (string | Address)[] = [],
   fields: Partial<Omit<Interface, "name" | "addresses">> = {},
 ): Interface {
   const { index = 2 } = fields;

@@ -108,7 +108,7 @@ export class ScriptedSource implements NetworkSource {
     return structuredClone(this.#reading);
   }
 
-  /** Changes the network without an event: the interfaces, or any part of the reading. */
+  /** Changes the network without an event: the interfaces, or any part of the reading, as given. */
   set(change: readonly Interface[] | Partial<Reading>): void {
     const part = "length" in change ? { interfaces: change } : change;
     this.#reading = structuredClone({ ...this.#reading, ...part });

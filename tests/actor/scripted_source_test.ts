@@ -26,6 +26,8 @@ Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() write what
     scriptedRoute("eth0", "192.0.2.254", { metric: 5 }),
     route("eth0", { gateway: "192.0.2.254", metric: 5 }),
   );
+  const { addresses } = nic("eth0", { addresses: ["192.0.2.1/24"] }); // readonly
+  assertEquals(scriptedInterface("eth1", addresses).addresses, addresses);
   const wrong = ["192.0.2.1", "eth0/24", "192.0.2.1/x", "", "192.0.2.1/33", "::1/129", "::1/64/64"];
   for (const text of wrong) assertThrows(() => scriptedAddress(text), TypeError, text);
 });
