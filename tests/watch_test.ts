@@ -254,6 +254,12 @@ Deno.test("formatNews() prints only what is about the interfaces that are asked 
 Deno.test("headline() says online or offline, by what, and the addresses", () => {
   assertEquals(headline(HOME, PLAIN), "Online by eth0 via 192.0.2.254, my address is 192.0.2.1");
   assertEquals(headline(state(), PLAIN), "Offline");
+  const tunnel = state({
+    interfaces: [nic("tun0", { addresses: ["10.8.0.2/24"] })],
+    ipv4: route("tun0", { source: "10.8.0.2" }),
+    ipv6: route("wlan0", { gateway: "fe80::1" }), // not tun0's
+  });
+  assertEquals(headline(tunnel, PLAIN), "Online by tun0, my address is 10.8.0.2");
 });
 
 Deno.test("changeLines() prints each change with its text as one line of ASCII", () => {

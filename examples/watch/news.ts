@@ -67,9 +67,9 @@ export function headline(state: State, style: Style, hasGateway = true): string 
   const mine = addresses.length === 0 ? "" : `, my address is ${addresses.join(" and ")}`;
   if (state.online === "unknown") return style.bold(`Probably online${mine}`);
   if (!state.online) return style.red(style.bold("Offline")) + mine;
-  const { ipv4, ipv6 } = state.defaultRoute;
-  const via = hasGateway ? ipv4?.gateway ?? ipv6?.gateway : null;
-  const by = escapeText(state.defaultRouteInterface ?? "");
+  const route = state.defaultRoute.ipv4 ?? state.defaultRoute.ipv6;
+  const via = hasGateway ? route?.gateway : null;
+  const by = escapeText(route?.interface ?? "");
   return style.green(style.bold(`Online by ${by}`)) + (via ? ` via ${via}` : "") + mine;
 }
 
