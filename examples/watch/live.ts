@@ -39,6 +39,7 @@ export class LiveScreen implements AsyncDisposable {
     monitor.addEventListener("health", this.#redraw);
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGWINCH", this.#redraw);
+    Deno.addSignalListener("SIGTSTP", this.#suspend);
     Deno.addSignalListener("SIGCONT", this.#resume);
   }
 
@@ -55,12 +56,20 @@ export class LiveScreen implements AsyncDisposable {
     this.#monitor.removeEventListener("health", this.#redraw);
     if (Deno.build.os !== "windows") {
       Deno.removeSignalListener("SIGWINCH", this.#redraw);
+      Deno.removeSignalListener("SIGTSTP", this.#suspend);
       Deno.removeSignalListener("SIGCONT", this.#resume);
     }
     await this.#output.write(LEAVE);
   }
 
-  /** After Ctrl-Z and `fg`: the shell has used the terminal meanwhile. */
+  /** Ctrl-Z: gives the terminal back, then stops by a signal without a listener. Without job control it goes on. */
+  readonly #suspend = async (): Promise<void> => {
+    await this.#output.write(LEAVE);
+    Deno.kill(Deno.pid, "SIGTTOU");
+    this.#resume();
+  };
+
+  /** After `fg`: the shell has used the terminal meanwhile. */
   readonly #resume = (): void => {
     void this.#output.write(ENTER);
     void this.#redraw();
@@ -69,10 +78,13 @@ export class LiveScreen implements AsyncDisposable {
   readonly #redraw = async (): Promise<void> => {
     if (this.#last === null) return;
     const table = linesOf(formatTable(this.#last, this.#monitor.health, this.#view));
-    const news = this.#news.flatMap(([snapshot, previous]) =>
-      linesOf(formatNews(snapshot, previous, this.#view))
-    );
-    const lines = screenLines(table, news, this.#output.size?.rows ?? ROWS);
+    const rows = this.#output.size?.rows ?? ROWS;
+    let news: string[] = [];
+    for (const [snapshot, previous] of this.#news.toReversed()) {
+      if (news.length >= rows) break; // there is no room for older ones
+      news = [...linesOf(formatNews(snapshot, previous, this.#view)), ...news];
+    }
+    const lines = screenLines(table, news, rows);
     // cleared first: after a line that fills the terminal the cursor is still on its last character
     const last = lines.length - 1;
     const screen = lines.map((line, i) => (i < last ? CLEAR_LINE : CLEAR_BELOW) + line);
