@@ -72,7 +72,7 @@ skippable({
   async fn() {
     const { code, stderr, stdout } = await runDeno(["run", "--no-prompt", WATCH, "--help"]);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    assertStringIncludes(stdout, "Usage: deno run --allow-ffi examples/watch.ts [options]");
+    assertStringIncludes(stdout, "Usage: deno run --allow-ffi PROGRAM [options]");
     const version = await runDeno(["run", "--no-prompt", WATCH, "--version"]);
     assertMatch(version.stdout, /^\d+\.\d+\.\d+\n$/);
   },
@@ -274,5 +274,21 @@ skippable({
     const { code, stdout } = await program.end();
     assertEquals(code, 0);
     assert(stdout.endsWith("\x1b[?7h\x1b[?25h\x1b[?1049l"), JSON.stringify(stdout.slice(-60)));
+  },
+});
+
+skippable({
+  name: "watch --live gives the screen back at Ctrl-Z, and takes it again after fg",
+  needs: [...NEEDS, "script"],
+  async fn() {
+    const command = `${Deno.execPath()} run --no-prompt --allow-ffi ${WATCH} --live`;
+    // "back": what the shell prints while the program is stopped
+    await using program = terminalProgram(`bash -mc '${command}; echo back; fg'`);
+    await program.until(/INTERFACE/);
+    await program.write("\x1a");
+    // deno-lint-ignore no-control-regex -- the terminal's escape sequences
+    await program.until(/\x1b\[\?1049l[^\x1b]*back\r\n[^\x1b]*\x1b\[\?1049h.*INTERFACE/s);
+    await program.write("\x03");
+    assertEquals((await program.end()).code, 0);
   },
 });

@@ -10,8 +10,9 @@ export const VERSION = "0.1.0";
 /** The output of `--help`. */
 export const HELP = `Shows this machine's network, then prints each change as it happens.
 
-Usage: deno run --allow-ffi examples/watch.ts [options] [INTERFACE...]
+Usage: deno run --allow-ffi PROGRAM [options] [INTERFACE...]
 
+PROGRAM: jsr:@netwatch/netwatch/watch, or examples/watch.ts in a clone.
 INTERFACE: show only interfaces of that name; * stands for any characters.
 Not with --json, whose states have all interfaces.
 
