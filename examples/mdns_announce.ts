@@ -14,21 +14,15 @@ const GROUP = "224.0.0.251";
 const PORT = 5353;
 const SECOND_ANNOUNCEMENT_MS = 1_000; // RFC 6762 section 8.3
 
-/** What is open for one address. */
-interface Presence {
-  sender: Deno.DatagramConn;
-  /** Receives queries. A program that answers them reads from it. */
-  listener: Deno.DatagramConn;
-}
-
-const presences = new Map<string, Presence>();
+/** The sockets of each address. */
+const sockets = new Map<string, Deno.DatagramConn[]>();
 
 await using monitor = await NetworkMonitor.open();
 for await (const { state } of monitor.snapshots({ settleMs: 200 })) {
   const addresses = new Set(usableAddresses(state, { family: "IPv4" }).map((one) => one.address));
-  for (const address of presences.keys()) if (!addresses.has(address)) leave(address);
+  for (const address of sockets.keys()) if (!addresses.has(address)) leave(address);
   for (const address of addresses) {
-    if (!presences.has(address)) await join(address).catch(report); // it may be gone again
+    if (!sockets.has(address)) await join(address).catch(report); // it may be gone again
   }
 }
 
@@ -47,15 +41,17 @@ async function join(address: string): Promise<void> {
       loopback: true, // other programs of this machine listen, too
     })
   );
-  // one for each address: a socket joins a group only once on an interface
-  const listener = Deno.listenDatagram({
-    transport: "udp",
-    hostname: "0.0.0.0",
-    port: PORT,
-    reuseAddress: true,
-  });
-  presences.set(address, { sender, listener });
+  sockets.set(address, [sender]);
   try {
+    // Receives queries; a program that answers them reads from it. One for each address: a socket joins a group
+    // only once on an interface.
+    const listener = Deno.listenDatagram({
+      transport: "udp",
+      hostname: "0.0.0.0",
+      port: PORT,
+      reuseAddress: true,
+    });
+    sockets.get(address)!.push(listener);
     await listener.joinMulticastV4(GROUP, address);
   } catch (error) {
     close(address);
@@ -79,10 +75,8 @@ function leave(address: string): void {
 
 /** Closing the listener also ends its membership. */
 function close(address: string): void {
-  const { listener, sender } = presences.get(address)!;
-  presences.delete(address);
-  listener.close();
-  sender.close();
+  for (const socket of sockets.get(address)!) socket.close();
+  sockets.delete(address);
 }
 
 /** An unsolicited response (RFC 1035 section 4): one A record with the cache-flush bit, valid for 120 s. */

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
 import { ip, namespaceTest } from "../support/netns.ts";
-import { denoProgram } from "../support/program.ts";
+import { denoProgram, Program } from "../support/program.ts";
 import { runDeno } from "../support/run.ts";
 
 namespaceTest(
@@ -41,6 +41,25 @@ namespaceTest(
     await program.until(/Left 10\.0\.0\.5\n/);
     assertEquals(await memberships("eth1"), 2);
     assertEquals(await memberships("eth0"), 2, "the membership of the address that stays");
+  },
+);
+
+namespaceTest(
+  import.meta.url,
+  "mdns_announce leaves no socket open if it cannot join",
+  async () => {
+    await ip("link set lo up");
+    await ip("link add eth0 type bridge");
+    await ip("link set eth0 up");
+    const other = createSocket("udp4"); // as a resolver on loopback, which shares its port with nobody
+    await new Promise<void>((resolve) => other.bind(5353, "127.0.0.1", resolve));
+    const command = "run --allow-ffi --allow-net --unstable-net examples/mdns_announce.ts 2>&1";
+    await using program = new Program(["sh", "-c", `exec ${Deno.execPath()} ${command}`]);
+    await ip("addr add 192.168.1.7/24 dev eth0");
+    await program.until(/Cannot announce: /);
+    const sockets = await Deno.readTextFile("/proc/net/udp");
+    assertEquals(sockets.match(/:14E9 /g)?.length, 1, "of this test");
+    other.close();
   },
 );
 
