@@ -34,14 +34,13 @@ async function main(args: readonly string[]): Promise<void> {
     : JSON.parse(await Deno.readTextFile(from)) as Results;
   console.log(formatReport(results));
   if (options.publish) await publish(results);
-  cleanUp();
-  Deno.exit();
 }
 
 async function measure(options: BenchOptions): Promise<Results> {
   const { json, quick, rounds } = options;
+  ["ip", "unshare"].forEach(checkInstalled);
   const { peers, skipped } = await buildPeers(options.peers ?? PEER_NAMES, showProgress);
-  for (const { name, reason } of skipped) console.error(`skipped: ${name}: ${reason}`);
+  for (const { name, reason } of skipped) showNote(`skipped: ${name}: ${reason}`);
   await loadModules();
   const collector = new Collector();
   const results: Results = {
@@ -55,6 +54,8 @@ async function measure(options: BenchOptions): Promise<Results> {
     skipped,
     figures: {},
   };
+  await save(json, results); // fails now rather than after minutes
+  showNote(`results go to ${json}`);
   for (const { name } of SCENARIOS) {
     if (options.only?.includes(name) === false) continue;
     results.load[name] = Deno.loadavg()[0]!;
@@ -63,17 +64,25 @@ async function measure(options: BenchOptions): Promise<Results> {
       await runInNamespace(
         [INSIDE, name, request],
         (line) => collector.add(JSON.parse(line)),
-        showProgress,
+        (line) => line.includes(" failed: ") ? showNote(line) : showProgress(line),
       );
+      results.figures = collector.summarize();
+      await save(json, results); // so that an interrupted run has what it measured
     } catch (error) {
-      console.error(`${name} failed: ${error}`);
+      showNote(`${name} failed: ${error}`);
+      Deno.exitCode = 1;
     }
-    results.figures = collector.summarize();
-    await save(json, results); // so that an interrupted run has what it measured
   }
   showProgress("");
-  console.error(`results in ${json}`);
   return results;
+}
+
+function checkInstalled(tool: string): void {
+  try {
+    new Deno.Command(tool, { args: ["-V"] }).outputSync();
+  } catch {
+    throw new TypeError(`${tool} is not installed`);
+  }
 }
 
 /** Fetches the programs' imports: their namespace has no network. */
@@ -100,10 +109,19 @@ function showProgress(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
+/** Prints a line that stays. */
+function showNote(text: string): void {
+  showProgress("");
+  console.error(text);
+}
+
 try {
   await main(Deno.args);
 } catch (error) {
   if (!(error instanceof TypeError)) throw error; // a wrong option
   console.error(error.message);
-  Deno.exit(1);
+  Deno.exitCode = 1;
+} finally {
+  cleanUp();
 }
+Deno.exit();

@@ -4,8 +4,10 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { denoProgram } from "../support/program.ts";
 import { readText } from "../support/published.ts";
-import { read, skippable } from "../support/skip.ts";
+import { runDeno } from "../support/run.ts";
+import { ffi, read, run, skippable } from "../support/skip.ts";
 import { formatChart } from "./chart.ts";
 import { parseOptions } from "./options.ts";
 import { parsePeerReport } from "./peer_report.ts";
@@ -123,6 +125,30 @@ skippable({
       const text = readText(path);
       assertEquals(replaceSection(text, section(results)), text, path);
     }
+  },
+});
+
+skippable({
+  name: "a scenario that fails ends with the reason as its last line",
+  needs: ["linux", ffi, read, run],
+  async fn() {
+    const request = JSON.stringify({ rounds: 1, quick: true, peers: [] });
+    const args = ["run", "-A", "--no-check", "tests/bench/inside.ts", "start", request];
+    await using program = denoProgram(args, { env: { PATH: "/nonexistent" } });
+    const { code, stderr } = await program.end();
+    assertEquals([code, stderr], [1, "NotFound: Failed to spawn 'ip': entity not found\n"]);
+  },
+});
+
+skippable({
+  name: "a run whose results cannot be written fails before it measures",
+  needs: ["linux", "ip", "unshare", ffi, read, run],
+  async fn() {
+    const options = ["--quick", "--peers", "none", "--only", "start", "--json", "/dev/full"];
+    const args = ["run", "-A", "--no-check", "tests/bench/bench.ts", ...options];
+    const { code, stderr } = await runDeno(args);
+    assertEquals([code, stderr.includes("round 1")], [1, false], stderr);
+    assertStringIncludes(stderr, "/dev/full");
   },
 });
 

@@ -24,7 +24,12 @@ const bench = new Bench(
   (figure) => console.log(JSON.stringify(figure)),
   (text) => console.error(text),
 );
-await scenario.run(bench);
+try {
+  await scenario.run(bench);
+} catch (error) {
+  console.error(String(error)); // its last line is the reason
+  Deno.exit(1);
+}
 Deno.exit();
 
 /** As root, reduces the influence of other load: the kernel shares the cores among sessions (sched(7)). */
