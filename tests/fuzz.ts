@@ -13,7 +13,7 @@ import { Random } from "./support/random.ts";
 import { mutateAndDecodeWindows } from "./support/windows_corpus.ts";
 
 const [count = 1_000_000, first = 1] = Deno.args.map(Number);
-if (![count, first].every(Number.isSafeInteger)) {
+if (![count, first].every((number) => Number.isSafeInteger(number) && number > 0)) {
   throw new TypeError("Usage: deno task fuzz [COUNT] [FIRST_SEED]");
 }
 const bsdSamples = [...OWN_SAMPLES, ...thirdPartySamples()];

@@ -35,6 +35,8 @@ export async function find(bug: PlantedBug, maxSeeds: number): Promise<Finding> 
 async function main(): Promise<void> {
   let survivors = 0;
   const wanted = Deno.args;
+  const unknown = wanted.filter((name) => !BUGS.some((bug) => bug.name === name));
+  if (unknown.length > 0) throw new TypeError(`No such bug: ${unknown.join(", ")}`);
   for (const bug of BUGS) {
     if (wanted.length > 0 && !wanted.includes(bug.name)) continue;
     const { seed, violation } = await find(bug, MAX_SEEDS);
