@@ -79,7 +79,8 @@ const SCENARIOS: Scenario[] = [
 function startStorm(commands: readonly string[]): Disposable {
   const file = Deno.makeTempFileSync();
   Deno.writeTextFileSync(file, commands.join("\n"));
-  const script = `trap 'kill $!; exit' TERM; while :; do ip -force -batch ${file} & wait $!; done`;
+  const storm = `ip -force -batch ${file} & wait $!`;
+  const script = `trap 'kill $!; exit' TERM; while kill -0 $PPID; do ${storm}; done`;
   const child = new Deno.Command("bash", { args: ["-c", script], stdout: "null", stderr: "null" })
     .spawn();
   return {
