@@ -19,14 +19,18 @@ const PAUSE_MS = 700;
 
 const [columns, folder] = Deno.args;
 if (columns !== undefined && folder !== undefined) await recordInside(Number(columns), folder);
-else for (const each of [80, 120]) await recordInNamespace(each);
+else {
+  Deno.addSignalListener("SIGINT", () => {}); // Ctrl-C ends the child; then the folder is removed
+  for (const each of [80, 120]) await recordInNamespace(each);
+  Deno.exit();
+}
 
 async function recordInNamespace(columns: number): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "netwatch-record-" });
   try {
     const self = ["run", "-A", fileURLToPath(import.meta.url), String(columns), folder];
     const { success } = await new Deno.Command("unshare", {
-      args: ["-rn", Deno.execPath(), ...self],
+      args: ["-rn", "--pid", "--fork", "--mount-proc", "--kill-child", Deno.execPath(), ...self],
     })
       .spawn().status;
     if (!success) throw new Error("The recording failed");
