@@ -38,6 +38,11 @@ export class Program {
     child.status.then(() => this.#ended = true);
   }
 
+  /** Whether it has ended by itself. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Starts it; resolves when it is watching. */
   static async start({ command, name }: Peer, args: readonly string[] = []): Promise<Program> {
     const [file, ...rest] = command;

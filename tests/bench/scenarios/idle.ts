@@ -32,6 +32,10 @@ export const idle: Scenario = {
       for (const { program } of running) program.meter.read();
     }
     for (const [i, { peer, program }] of running.entries()) {
+      if (program.ended) {
+        bench.progress(`idle: ${peer.name} failed: it died`);
+        continue;
+      }
       const { cpuMs, wakeUps } = program.meter.read();
       bench.record("idle", peer.name, {
         cpuMsMinute: (cpuMs - before[i]!.cpuMs) * 60 / seconds,
@@ -46,7 +50,13 @@ export const idle: Scenario = {
 async function startAll(bench: Bench, peers: readonly Peer[]) {
   const running: { peer: Peer; program: Program }[] = [];
   for (let round = 0; round < bench.rounds; round++) {
-    for (const peer of peers) running.push({ peer, program: await Program.start(peer) });
+    for (const peer of peers) {
+      try {
+        running.push({ peer, program: await Program.start(peer) });
+      } catch (error) {
+        bench.progress(`idle: ${peer.name} failed: ${error}`);
+      }
+    }
   }
   return running;
 }
