@@ -260,6 +260,15 @@ Deno.test("headline() says online or offline, by what, and the addresses", () =>
     ipv6: route("wlan0", { gateway: "fe80::1" }), // not tun0's
   });
   assertEquals(headline(tunnel, PLAIN), "Online by tun0, my address is 10.8.0.2");
+  const pulled = state({
+    interfaces: [
+      nic("eth0", { running: false, addresses: ["192.0.2.1/24"] }),
+      nic("wlan0", { index: 3, addresses: ["2001:db8::7/64"] }),
+    ],
+    ipv4: HOME.defaultRoute.ipv4,
+    ipv6: route("wlan0", { gateway: "fe80::1", source: "2001:db8::7" }),
+  });
+  assertEquals(headline(pulled, PLAIN), "Online by wlan0 via fe80::1, my address is 2001:db8::7");
 });
 
 Deno.test("changeLines() prints each change with its text as one line of ASCII", () => {

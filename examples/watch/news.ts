@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Cause, Change, Reason, Snapshot, State } from "../../mod.ts";
+import type { Cause, Change, DefaultRoute, Reason, Snapshot, State } from "../../mod.ts";
 import { formatChange, formatReason, primaryAddress } from "../../mod.ts";
 import { escapeText, formatName } from "../../state/format.ts";
 import { type Paint, plain, type Style } from "./style.ts";
@@ -67,7 +67,10 @@ export function headline(state: State, style: Style, hasGateway = true): string 
   const mine = addresses.length === 0 ? "" : `, my address is ${addresses.join(" and ")}`;
   if (state.online === "unknown") return style.bold(`Probably online${mine}`);
   if (!state.online) return style.red(style.bold("Offline")) + mine;
-  const route = state.defaultRoute.ipv4 ?? state.defaultRoute.ipv6;
+  const { ipv4, ipv6 } = state.defaultRoute;
+  const leads = (route: DefaultRoute | null) =>
+    route !== null && route.source !== null && state.interfaces[route.interface]?.running;
+  const route = leads(ipv4) ? ipv4 : ipv6; // not IPv4's while its cable is pulled
   const via = hasGateway ? route?.gateway : null;
   const by = escapeText(route?.interface ?? "");
   return style.green(style.bold(`Online by ${by}`)) + (via ? ` via ${via}` : "") + mine;
