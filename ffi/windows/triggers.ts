@@ -43,10 +43,10 @@ export const OPERATIONS: readonly TriggerKind[] = [
     name: "NotifyAddrChange", // IPv4
     confirms: false,
     open: (syscalls, event) =>
-      openOverlapped("NotifyAddrChange", syscalls, event, {
+      openOverlapped("NotifyAddrChange", syscalls, event, () => ({
         start: (overlapped, out) => syscalls.notifyAddrChange(out, overlapped),
         stop: (overlapped) => syscalls.cancelAddrChange(overlapped),
-      }),
+      })),
   },
   addressList("SIO_ADDRESS_LIST_CHANGE IPv4", C.AF_INET),
   addressList("SIO_ADDRESS_LIST_CHANGE IPv6", C.AF_INET6),
@@ -59,10 +59,12 @@ function addressList(name: string, family: number): TriggerKind {
     open(syscalls, event) {
       syscalls.startWinsock();
       try {
-        const socket = syscalls.openSocket(family);
-        const { cancel, rearm } = openOverlapped(name, syscalls, event, {
-          start: (overlapped, out) => syscalls.notifyAddressList(socket, out, overlapped),
-          stop: () => syscalls.closeSocket(socket),
+        const { cancel, rearm } = openOverlapped(name, syscalls, event, () => {
+          const socket = syscalls.openSocket(family);
+          return {
+            start: (overlapped, out) => syscalls.notifyAddressList(socket, out, overlapped),
+            stop: () => syscalls.closeSocket(socket),
+          };
         });
         return { rearm, cancel: () => cancel().finally(() => syscalls.cleanUpWinsock()) };
       } catch (error) {
@@ -80,13 +82,24 @@ interface Operation {
   stop(overlapped: bigint): void;
 }
 
+/** Opens the operation; frees its memory if that fails. */
+function openOrFree(syscalls: Syscalls, memory: bigint, open: () => Operation): Operation {
+  try {
+    return open();
+  } catch (error) {
+    syscalls.free(memory);
+    throw error;
+  }
+}
+
 function openOverlapped(
   name: string,
   syscalls: Syscalls,
   event: number,
-  { start, stop }: Operation,
+  open: () => Operation,
 ): Trigger {
   const overlapped = syscalls.allocate(C.OVERLAPPED_SIZE + 8);
+  const { start, stop } = openOrFree(syscalls, overlapped, open);
   const out = overlapped + BigInt(C.OVERLAPPED_SIZE);
   const isPending = (): boolean => {
     const bytes = syscalls.copyFrom(overlapped + BigInt(C.OVERLAPPED.Internal), 8);

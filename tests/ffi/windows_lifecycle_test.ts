@@ -248,6 +248,18 @@ Deno.test("the memory of an operation is kept while it may be under way without 
   assertEquals(open(windows), 0); // closing the socket has completed it, which wrote to that memory
 });
 
+Deno.test("an operation for which there is no memory leaves no socket open", async () => {
+  const windows = new SimulatedWindows();
+  REGISTRATIONS.forEach((name) => windows.refused.add(name));
+  windows.allocate = () => {
+    throw new SystemCallError("LocalAlloc", 8, "ERROR_NOT_ENOUGH_MEMORY");
+  };
+  const source = windows.source();
+  await assertRejects(() => source.subscribe(signal), SystemCallError, "LocalAlloc");
+  await source[Symbol.asyncDispose]();
+  assertEquals(open(windows), 0);
+});
+
 Deno.test("check() leaves no registration behind, whether or not it is asked for one", async () => {
   const windows = new SimulatedWindows();
   await using source = windows.source();
