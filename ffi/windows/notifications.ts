@@ -6,6 +6,8 @@ import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./tri
 
 /** How long a registration may take to confirm, less than a canary may take (1 s). */
 const CONFIRM_MS = 500;
+/** It is split so that it does not count the time during which the event loop was blocked, as in actor/clock.ts. */
+const CONFIRM_SLICES = 5;
 
 export interface Subscriber {
   readonly isRef: boolean; // whether it keeps the process alive
@@ -86,18 +88,20 @@ export class Notifications {
     this.#registered.delete(kind);
     const next = this.#open(kind);
     if (next !== null) {
-      const timer = setTimeout(() => void this.#close(next), CONFIRM_MS);
+      let slices = CONFIRM_SLICES;
+      const onSlice = (): void => {
+        if (--slices === 0) void this.#close(next);
+      };
+      const timer = setInterval(onSlice, CONFIRM_MS / CONFIRM_SLICES);
       if (await next.confirmed) this.#registered.set(kind, next);
       else {
         this.#refusal = new Error(`${kind.name} does not confirm`);
         await this.#close(next);
       }
-      clearTimeout(timer);
+      clearInterval(timer);
     }
-    if (old === undefined) return;
-    // a change during the renewal signals both; the new one has taken it for its confirmation
-    if (old.isSignalled) this.#subscribers.forEach((subscriber) => subscriber.changed(kind.name));
-    await this.#close(old);
+    // a change during the renewal signals both; the new one may have taken it for its confirmation
+    if (old !== undefined && await this.#close(old)) this.#notify(kind);
   }
 
   /** Opens a listener; null if the system refuses. */
@@ -107,7 +111,7 @@ export class Notifications {
       const listener = new Listener(
         this.#context,
         kind,
-        () => this.#subscribers.forEach((subscriber) => subscriber.changed(kind.name)),
+        () => this.#notify(kind),
         () => void this.#lose(listener),
       );
       listener.setRef(this.#isRef());
@@ -119,9 +123,14 @@ export class Notifications {
     }
   }
 
-  async #close(listener: Listener): Promise<void> {
-    await listener.close();
+  async #close(listener: Listener): Promise<boolean> {
+    const isSignalled = await listener.close();
     this.#listeners.delete(listener);
+    return isSignalled;
+  }
+
+  #notify({ name }: TriggerKind): void {
+    for (const subscriber of this.#subscribers) subscriber.changed(name);
   }
 
   async #lose(listener: Listener): Promise<void> {
@@ -151,7 +160,7 @@ class Listener {
   readonly #event: number;
   readonly #trigger: Trigger;
   readonly #watch: Watch;
-  #closed: Promise<void> | null = null;
+  #closed: Promise<boolean> | null = null;
 
   /**
    * Opens the trigger.
@@ -179,27 +188,27 @@ class Listener {
     void this.#listen(onSignal, onLost);
   }
 
-  /** Whether the trigger has signalled a change that nobody has noticed yet. */
-  get isSignalled(): boolean {
-    return this.#closed === null && this.#syscalls.isSet(this.#event);
-  }
-
   setRef(ref: boolean): void {
     if (ref) this.#watch.ref();
     else this.#watch.unref();
   }
 
-  /** Ends the trigger. Once this resolves, the system no longer uses the event. */
-  close(): Promise<void> {
+  /**
+   * Ends the trigger. Once this resolves, the system no longer uses the event. Resolves to whether the event was set
+   * by then without anyone having noticed: Windows may call the callback of a registration until it is cancelled.
+   */
+  close(): Promise<boolean> {
     return this.#closed ??= this.#close();
   }
 
-  async #close(): Promise<void> {
+  async #close(): Promise<boolean> {
     this.#confirmation.resolve(false);
     const left = this.#watch.close();
     await this.#trigger.cancel();
     await left;
+    const isSignalled = this.#syscalls.isSet(this.#event);
     this.#syscalls.closeEvent(this.#event);
+    return isSignalled;
   }
 
   async #listen(onSignal: () => void, onLost: () => void): Promise<void> {

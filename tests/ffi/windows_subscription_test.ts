@@ -251,3 +251,42 @@ Deno.test("a change during the renewal of the registrations is not lost", async 
   const { value } = await deadline(next, scaled(1_000));
   assertEquals(value, { kind: "changed" });
 });
+
+/** After a change, Windows calls the callback of the new registration first, and that of the old one as it is cancelled. */
+class LateCallback extends SimulatedWindows {
+  changes = false;
+
+  override cancel(registration: bigint): Promise<void> {
+    if (this.changes) this.setEvent(this.registrations.get(registration)!.event);
+    return super.cancel(registration);
+  }
+}
+
+Deno.test("a change that only the old registration signals, while it is cancelled, is not lost", async () => {
+  const windows = new LateCallback();
+  await using source = windows.source();
+  const { signal } = new AbortController();
+  await using subscription = await source.subscribe(signal);
+  const next = subscription[Symbol.asyncIterator]().next();
+  windows.changes = true;
+  assertEquals(await subscription.probe(signal), true);
+  windows.changes = false;
+  const { value } = await deadline(next, scaled(1_000));
+  assertEquals(value, { kind: "changed" });
+});
+
+Deno.test("a registration whose confirmation a busy event loop delivers late has confirmed", async () => {
+  const windows = new SimulatedWindows();
+  const wait = windows.wait.bind(windows);
+  windows.wait = async (events, ms) => {
+    const first = await wait(events, ms);
+    await delay(0); // after a block, timers fire before the results of nonblocking calls are delivered
+    return first;
+  };
+  await using source = windows.source();
+  const { signal } = new AbortController();
+  await using subscription = await source.subscribe(signal);
+  const isAnswered = subscription.probe(signal);
+  for (const end = performance.now() + 700; performance.now() < end;);
+  assertEquals([await isAnswered, source.listeners], [true, [...REGISTRATIONS]]);
+});
