@@ -12,6 +12,9 @@ const INVALID_SOCKET = 2n ** 64n - 1n;
 const ADAPTERS_BYTES = 16_384;
 /** The most attempts to read the list: it may grow between two calls, repeatedly in a storm. */
 const MAX_ADAPTER_CALLS = 8;
+/** How long the list may take before another one is begun beside it, and how many there may be at a time. */
+const STUCK_MS = 5_000;
+const MAX_LISTINGS = 4;
 
 /** The functions with a callback `void f(PVOID context, row *, MIB_NOTIFICATION_TYPE)`. */
 export const CALLBACKS = [
@@ -37,6 +40,10 @@ export class Syscalls {
    */
   readonly #setEvent: bigint;
   readonly #u64 = new BigUint64Array(1);
+  #listings = 0; // how many lists of adapters are under way
+  #listing: Promise<unknown> = Promise.resolve(); // the newest of them
+  #listingSince = 0;
+  #nextListing: Promise<CopiedMemory> | null = null; // the one that begins when it has ended
 
   /** The functions must stay loaded while this is used. */
   constructor({ iphlpapi, kernel32, ws2_32 }: LibraryFunctions) {
@@ -186,11 +193,29 @@ export class Syscalls {
   }
 
   /**
-   * Reads the adapters with their addresses, on a pool thread.
+   * Reads the adapters with their addresses, on a pool thread. The list may take seconds, and calls that do not return
+   * would occupy all threads of the program: so the next list begins when the last one has ended, and all who wait
+   * for it share it.
    *
    * @throws {SystemCallError} if the system refuses
    */
-  async adapters(): Promise<CopiedMemory> {
+  adapters(): Promise<CopiedMemory> {
+    const isStuck = performance.now() - this.#listingSince > STUCK_MS;
+    if (isStuck && this.#listings > 0 && this.#listings < MAX_LISTINGS) {
+      this.#listing = Promise.resolve();
+      this.#nextListing = null;
+    }
+    return this.#nextListing ??= this.#listing.then(() => {
+      this.#nextListing = null;
+      this.#listings++;
+      this.#listingSince = performance.now();
+      const list = this.#listAdapters().finally(() => this.#listings--);
+      this.#listing = list.catch(() => {});
+      return list;
+    });
+  }
+
+  async #listAdapters(): Promise<CopiedMemory> {
     const { GetAdaptersAddresses } = this.#iphlpapi;
     const flags = C.GAA_FLAG_SKIP_ANYCAST | C.GAA_FLAG_SKIP_MULTICAST | C.GAA_FLAG_SKIP_DNS_SERVER;
     for (let room = ADAPTERS_BYTES, attempt = 1;; attempt++) {

@@ -4,9 +4,11 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { LibraryFunctions } from "../../ffi/windows/libraries.ts";
 import { Syscalls } from "../../ffi/windows/syscalls.ts";
 import { SystemCallError } from "../../state/errors.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
 
 const ERROR_BUFFER_OVERFLOW = 111;
 const ERROR_NO_DATA = 232;
@@ -26,6 +28,8 @@ class FakeWindows {
   clockResult = 1;
   waitResult = 0;
   listCalls = 0;
+  /** When a call for the list of adapters returns. */
+  listed = (): Promise<void> => Promise.resolve();
   readonly freedTables: bigint[] = [];
   #next = 0x1000n;
 
@@ -50,7 +54,7 @@ class FakeWindows {
       WaitForMultipleObjects: () => Promise.resolve(this.waitResult),
     };
     const iphlpapi = {
-      GetAdaptersAddresses: (
+      GetAdaptersAddresses: async (
         _family: number,
         _flags: number,
         _: bigint,
@@ -61,7 +65,8 @@ class FakeWindows {
         const needed = this.listBytes(++this.listCalls);
         const fits = needed <= size.getUint32(0, true);
         size.setUint32(0, needed, true);
-        return Promise.resolve(fits ? this.listCode : ERROR_BUFFER_OVERFLOW);
+        await this.listed();
+        return fits ? this.listCode : ERROR_BUFFER_OVERFLOW;
       },
       GetIpForwardTable2: (_family: number, table: BigUint64Array) => {
         this.memory.set(TABLE, Uint8Array.of(1, ...Array(8 + 104 - 1).fill(0))); // one row
@@ -104,6 +109,60 @@ Deno.test("a Windows without any adapter has an empty list", async () => {
   windows.listCode = ERROR_NO_DATA;
   assertEquals((await windows.syscalls().adapters()).bytes.length, 0);
   assertEquals(windows.memory.size, 0);
+});
+
+Deno.test("the list of adapters occupies one thread at a time, and all who wait for it share the next one", async () => {
+  const windows = new FakeWindows();
+  const answers: (() => void)[] = [];
+  windows.listed = () => new Promise((resolve) => answers.push(resolve));
+  const syscalls = windows.syscalls();
+  const reads = [syscalls.adapters()];
+  await delay(0);
+  for (let i = 0; i < 40; i++) reads.push(syscalls.adapters());
+  await delay(0);
+  assertEquals(answers.length, 1);
+  answers[0]!();
+  await reads[0];
+  await delay(0);
+  assertEquals(answers.length, 2, "a list that began before the call may be too old");
+  answers[1]!();
+  await Promise.all(reads);
+  assertEquals([windows.listCalls, windows.memory.size], [2, 0]);
+});
+
+Deno.test("a list of adapters that does not return does not stop the next ones, and occupies four threads at most", async () => {
+  const windows = new FakeWindows();
+  const answers: (() => void)[] = [];
+  windows.listed = () => new Promise((resolve) => answers.push(resolve));
+  const syscalls = windows.syscalls();
+  using time = new SimulatedTime();
+  const calls: number[] = [];
+  const reads: Promise<unknown>[] = [];
+  for (let i = 0; i < 12; i++) {
+    reads.push(syscalls.adapters());
+    for (let turn = 0; turn < 4; turn++) await null;
+    calls.push(answers.length);
+    time.ms += 3_000;
+  }
+  assertEquals(calls, [1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4]);
+  answers[3]!();
+  assertEquals(await reads[6] !== undefined, true);
+  windows.listed = () => Promise.resolve();
+  answers.forEach((answer) => answer());
+  await Promise.all(reads);
+  await syscalls.adapters();
+  assertEquals(windows.memory.size, 0);
+});
+
+Deno.test("a list of adapters that fails does not fail the next one", async () => {
+  const windows = new FakeWindows();
+  windows.listCode = 1228; // ERROR_ADDRESS_NOT_ASSOCIATED
+  const syscalls = windows.syscalls();
+  const failing = syscalls.adapters();
+  await assertRejects(() => failing, SystemCallError);
+  windows.listCode = 0;
+  await syscalls.adapters();
+  assertEquals(windows.listCalls, 2);
 });
 
 Deno.test("the routing table of Windows is copied whole, and freed", () => {

@@ -19,7 +19,7 @@
 enum { API_ADDRESS, API_INTERFACE, API_ROUTE, API_COUNT };
 
 /* What a test sets. SET_REFUSED, SET_NO_HANDLE, SET_SILENT and SET_DEAF are masks of APIs. */
-enum { SET_REFUSED, SET_NO_HANDLE, SET_SILENT, SET_DEAF, SET_ADDRESSES, SET_GROWTH, SET_BEST_ROUTE_ERROR, SET_OPERATIONS_REFUSED, SET_COUNT };
+enum { SET_REFUSED, SET_NO_HANDLE, SET_SILENT, SET_DEAF, SET_ADDRESSES, SET_GROWTH, SET_BEST_ROUTE_ERROR, SET_OPERATIONS_REFUSED, SET_LIST_MS, SET_COUNT };
 /* What a test reads. */
 enum { COUNT_REGISTERED, COUNT_FIRED, COUNT_STORMS, COUNT_TABLES, COUNT_OPERATIONS, COUNT_COUNT };
 
@@ -175,9 +175,13 @@ struct one_address {
 };
 static const WCHAR name[] = L"net0";
 
-/* "net0", index 7: 10.0.0.1 and so on, and 2001:db8::1. More than doubles at each call while SET_GROWTH says so. */
+/*
+ * "net0", index 7: 10.0.0.1 and so on, and 2001:db8::1. More than doubles at each call while SET_GROWTH says so.
+ * Takes SET_LIST_MS milliseconds.
+ */
 EXPORT(ULONG, GetAdaptersAddresses, (ULONG family, ULONG flags, void *reserved, IP_ADAPTER_ADDRESSES_LH *adapter, ULONG *size)) {
   (void)family, (void)flags, (void)reserved;
+  Sleep(settings[SET_LIST_MS]);
   if (settings[SET_GROWTH] > 0) settings[SET_GROWTH]--, settings[SET_ADDRESSES] = settings[SET_ADDRESSES] * 2 + 200;
   ULONG count = settings[SET_ADDRESSES] + 1, needed = sizeof *adapter + count * sizeof(struct one_address) + sizeof name;
   if (*size < needed) return *size = needed, ERROR_BUFFER_OVERFLOW;

@@ -27,6 +27,7 @@ const SETTINGS = [
   "growth",
   "bestRouteError",
   "operationsRefused",
+  "listMs",
 ] as const;
 
 const COUNTS = ["registered", "fired", "storms", "tables", "operations"] as const;

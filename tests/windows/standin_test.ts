@@ -154,6 +154,34 @@ standinTest("canaries count neither as events nor as changes", async () => {
   assertEquals([canariesMissed, driftsFound, events, published], [0, 0, 0, 1]);
 });
 
+standinTest("a busy program loses no registration while they are renewed", async () => {
+  await using it = await StandinMonitor.open({ reconcileIntervalMs: scaled(1_000) });
+  const { monitor } = it;
+  for (const last = monitor.metrics.canaries + 3; monitor.metrics.canaries < last;) {
+    for (const end = performance.now() + 700; performance.now() < end;); // blocks the event loop
+    await delay(50);
+  }
+  await delay(1_000);
+  assertEquals([monitor.metrics.canariesMissed, monitor.health.listeners], [0, ALL]);
+});
+
+standinTest(
+  "a list of adapters that takes long leaves the pool's threads to the program",
+  async (standin) => {
+    await using it = await StandinMonitor.open();
+    standin.set("listMs", 2_000);
+    const { signal } = new AbortController();
+    const reads = Array.from({ length: 40 }, () => it.source.read(signal));
+    await delay(100);
+    const start = performance.now();
+    await Deno.stat(".");
+    const ms = performance.now() - start;
+    standin.set("listMs", 0);
+    await Promise.all(reads);
+    assert(ms < 1_000, `${ms} ms`);
+  },
+);
+
 standinTest(
   "the list of adapters is read again while it grows, and not for ever",
   async (standin) => {
