@@ -31,6 +31,9 @@ import type { Syscalls } from "./syscalls.ts";
 
 const NO_ROUTE: readonly number[] = [C.ERROR_NETWORK_UNREACHABLE, C.ERROR_HOST_UNREACHABLE];
 
+/** The list takes some time: a VPN that comes up meanwhile would look like the loss of the default route. */
+const MAX_LISTS = 2;
+
 const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true, routes: true });
 
 /**
@@ -43,14 +46,15 @@ export async function readDump(
   syscalls: Pick<Syscalls, "adapters" | "bestRoute" | "routeTable">,
   malformed: () => void,
 ): Promise<Reading> {
-  const { address, bytes } = await syscalls.adapters();
-  const listed = decodeAdapters(bytes, address, malformed)
-    .map((adapter): Listed => ({ adapter, nic: publishedInterface(adapter) }));
-  return {
-    interfaces: listed.map(({ nic }) => nic),
-    defaultRoute: findDefaultRoutes(askSystem(syscalls, listed, malformed), listed),
-    knows: KNOWS,
-  };
+  for (let lists = 1;; lists++) {
+    const { address, bytes } = await syscalls.adapters();
+    const listed = decodeAdapters(bytes, address, malformed)
+      .map((adapter): Listed => ({ adapter, nic: publishedInterface(adapter) }));
+    const found = findDefaultRoutes(askSystem(syscalls, listed, malformed), listed);
+    if (found.isNewer && lists < MAX_LISTS) continue;
+    const { defaultRoute } = found;
+    return { interfaces: listed.map(({ nic }) => nic), defaultRoute, knows: KNOWS };
+  }
 }
 
 /** Asks the system for routes or, if it lacks the function (Wine 10: error 50), its routing table. */
@@ -186,14 +190,22 @@ interface Found extends NextHops {
   readonly answer: RouteAnswer;
 }
 
-/** Finds the default routes of both families, as they are published. */
-function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): DefaultRoutes {
+/**
+ * Finds the default routes of both families, as they are published. `isNewer`: one leads through an adapter that is not
+ * listed, or that was not connected when it was listed.
+ */
+function findDefaultRoutes(
+  ask: AskRoute,
+  listed: readonly Listed[],
+): { defaultRoute: DefaultRoutes; isNewer: boolean } {
+  let isNewer = false;
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const [low, high] = PROBES[family].map((probes) => nextHops(probes, ask));
     const found = selectDefaultRoute(low!, high!);
     if (found === null) return null;
     const { route, source } = found.answer;
     const exit = exitOf(route, listed);
+    isNewer ||= exit?.nic.running !== true;
     if (exit === null || exit.nic.kind === "loopback") return null;
     return {
       interface: exit.nic.name,
@@ -202,7 +214,8 @@ function findDefaultRoutes(ask: AskRoute, listed: readonly Listed[]): DefaultRou
       metric: exit.metric,
     };
   };
-  return { ipv4: find("IPv4"), ipv6: find("IPv6") };
+  const defaultRoute = { ipv4: find("IPv4"), ipv6: find("IPv6") };
+  return { defaultRoute, isNewer };
 }
 
 /** The next hops of the first probe that no more specific route covers. */

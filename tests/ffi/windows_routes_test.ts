@@ -5,11 +5,37 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { readDump } from "../../ffi/windows/dump.ts";
-import { decodeSocketAddress, MemoryImage } from "../../ffi/windows/records.ts";
+import {
+  decodeSocketAddress,
+  encodeSocketAddress,
+  MemoryImage,
+} from "../../ffi/windows/records.ts";
 import { DecodeError } from "../../state/errors.ts";
-import { BASE, encodeAdapters, encodeRoutes } from "../support/windows_images.ts";
+import {
+  type AdapterImage,
+  BASE,
+  encodeAdapters,
+  encodeRoute,
+  encodeRoutes,
+} from "../support/windows_images.ts";
 
 const ERROR_NOT_SUPPORTED = 50;
+const ERROR_NETWORK_UNREACHABLE = 1231;
+
+/** Reads a machine whose adapters are these, list by list; its IPv4 default route leads through number 7. */
+async function readLists(
+  lists: AdapterImage[][],
+): Promise<{ exit: string | null; listed: number }> {
+  let listed = 0;
+  const row = encodeRoute({ destination: "0.0.0.0", prefixLength: 0, index: 7 });
+  const source = encodeSocketAddress([192, 0, 2, 7]);
+  const { defaultRoute: { ipv4 } } = await readDump({
+    adapters: () => Promise.resolve({ bytes: encodeAdapters(lists[listed++]!), address: BASE }),
+    bestRoute: ([family]) => family === 2 ? { row, source } : ERROR_NETWORK_UNREACHABLE,
+    routeTable: () => encodeRoutes([]),
+  }, () => {});
+  return { exit: ipv4?.interface ?? null, listed };
+}
 
 Deno.test("the routing table is read once, however many destinations are asked about", async () => {
   let tables = 0;
@@ -23,6 +49,19 @@ Deno.test("the routing table is read once, however many destinations are asked a
     },
   }, () => {});
   assertEquals(tables, 1);
+});
+
+Deno.test("a VPN that takes over the default route after the adapters were listed is no loss of it", async () => {
+  const wifi = { name: "Wi-Fi", index: 5, type: 71 };
+  const vpn = { name: "VPN", index: 7, type: 23 };
+  const isDown = 2; // IfOperStatusDown
+  assertEquals(await readLists([[wifi], [wifi, vpn]]), { exit: "VPN", listed: 2 });
+  assertEquals(await readLists([[wifi, { ...vpn, status: isDown }], [wifi, vpn]]), {
+    exit: "VPN",
+    listed: 2,
+  });
+  assertEquals(await readLists([[wifi, vpn]]), { exit: "VPN", listed: 1 });
+  assertEquals(await readLists([[wifi], [wifi]]), { exit: null, listed: 2 });
 });
 
 Deno.test("decodeSocketAddress() refuses an address that its length cuts", () => {
