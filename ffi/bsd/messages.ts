@@ -53,12 +53,12 @@ export interface InterfaceAddress {
 /**
  * An event, without its content: the kernels do not report everything, so each change is a reason to read.
  *
- * - `removed`: an address is being removed, but the kernel may still list it for a moment.
+ * - `changing`: an address is being removed or a link changes, but the kernel may list the old state for a moment.
  * - `joined`: an interface joined a multicast group, which is news only if the interface is not known yet.
  * - `answer`: the answer to a program's RTM_GET, perhaps to our canary.
  */
 export type BsdEvent =
-  | { readonly kind: "changed" | "removed" | "noise" | "malformed" | "overflow" }
+  | { readonly kind: "changed" | "changing" | "noise" | "malformed" | "overflow" }
   | { readonly kind: "joined"; readonly index: number }
   | { readonly kind: "answer"; readonly pid: number; readonly sequence: number };
 
@@ -111,7 +111,7 @@ export function decodeEvent(message: Uint8Array, layout: C.Layout): BsdEvent {
       return isDone && decodeRoute(message, header, layout, true) !== null ? CHANGED : NOISE;
     }
     default:
-      return type === C.RTM_DELADDR ? { kind: "removed" } : CHANGED;
+      return type === C.RTM_DELADDR || type === C.RTM_IFINFO ? { kind: "changing" } : CHANGED;
   }
 }
 

@@ -28,7 +28,7 @@ import { type BsdSystemName, SYSTEMS } from "./systems.ts";
 /** Tests open the source on Linux, too: with a C library that has the names and layouts of macOS. */
 const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 
-/** Delay of the second read: xnu announces a removed address a moment before it unlists it (inctl_ifaddr(), in.c). */
+/** Delay of the second read: an announced change may be under way (inctl_ifaddr() of xnu, ifhwioctl() of FreeBSD). */
 const RECHECK_MS = 50;
 /** How long to wait for the end of duplicate address detection; then twice as long, four times in all. */
 const FIRST_CHECK_MS = 1_000;
@@ -247,7 +247,7 @@ class BsdSubscription implements Subscription {
     // There is no table that could be wrong, so a malformed message counts only as a change.
     if (event.kind === "malformed") this.#counters.malformed++;
     this.#checkMs = FIRST_CHECK_MS;
-    if (event.kind === "removed" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
+    if (event.kind === "changing" && this.#disposed === null) this.#recheck.set(RECHECK_MS);
     return true;
   }
 }
