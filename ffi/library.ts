@@ -30,15 +30,12 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 ): Promise<Deno.DynamicLibrary<S>> {
   const failures: string[] = [];
   const places = await placesOf(request);
-  const undecided: string[] = [];
   for (const place of places) {
-    const state = ffiPermission(place);
-    const library = state === "granted" ? open(place, request, failures) : null;
+    const library = ffiPermission(place) === "granted" ? open(place, request, failures) : null;
     if (library !== null) return library;
-    if (state === "prompt") undecided.push(place);
   }
   // Prompts for one path at a time, and for the next only if the granted one cannot be opened.
-  for (const path of undecided) {
+  for (const path of places.filter((place) => ffiPermission(place) === "prompt")) {
     const { state } = await Deno.permissions.request({ name: "ffi", path });
     if (state !== "granted") break;
     const library = open(path, request, failures);
@@ -55,8 +52,7 @@ export function libraryGranted({ candidates, path }: LibraryPlaces): boolean {
 }
 
 function ffiPermission(path?: string): Deno.PermissionState {
-  const descriptor = path === undefined ? { name: "ffi" } as const : { name: "ffi", path } as const;
-  return Deno.permissions.querySync(descriptor).state;
+  return Deno.permissions.querySync({ name: "ffi", ...(path !== undefined && { path }) }).state;
 }
 
 /** Where to look. Paths known to exist come first; checking that takes the read permission. */
@@ -65,9 +61,8 @@ async function placesOf({ candidates, path, sonames }: LibraryPlaces): Promise<r
   if (ffiPermission() === "granted") return [...sonames, ...candidates];
   const existing: string[] = [];
   for (const path of candidates) {
-    const { state } = Deno.permissions.querySync({ name: "read", path });
-    if (state !== "granted") continue;
-    if (await Deno.stat(path).then(() => true, () => false)) existing.push(path);
+    const isReadable = Deno.permissions.querySync({ name: "read", path }).state === "granted";
+    if (isReadable && await Deno.stat(path).then(() => true, () => false)) existing.push(path);
   }
   return [...existing, ...candidates.filter((path) => !existing.includes(path))];
 }

@@ -51,8 +51,8 @@ export async function readDump(
   const routes = decodeDefaultRoutes(dump, system, malformed);
   return {
     interfaces,
-    defaultRoute: findDefaultRoutes(routes, interfaces, system.ignoredRoute),
-    knows: { links: true, addressFlags: flags !== null, routes: true },
+    defaultRoute: findDefaultRoutes(routes ?? [], interfaces, system.ignoredRoute),
+    knows: { links: true, addressFlags: flags !== null, routes: routes !== null },
   };
 }
 
@@ -96,19 +96,24 @@ export function decodeInterfaces(
   return [...listed.values()];
 }
 
-/** Decodes the routes that can be default routes: the short ones. Throws DecodeError if the framing is broken. */
+/**
+ * Decodes the routes that can be default routes: the short ones. Null if all routes lead to hosts: FreeBSD hides the
+ * others from a jail without a network stack (can_export_rte(), rtsock.c). Throws DecodeError if the framing is broken.
+ */
 export function decodeDefaultRoutes(
   dump: Uint8Array,
   layout: C.Layout,
   malformed: () => void,
-): Route[] {
+): Route[] | null {
   const routes: Route[] = [];
+  let isHidden = true;
   forEachRecord(dump, layout, malformed, (message, header) => {
     if (header.about !== "route") return;
+    isHidden &&= (u32(message, header.flags) & C.RTF_HOST) !== 0;
     const route = decodeRoute(message, header, layout, true);
     if (route !== null) routes.push(route);
   });
-  return routes;
+  return isHidden ? null : routes;
 }
 
 /** Reads the flags of all IPv6 addresses, in slices; null if the system has always refused. */
@@ -210,8 +215,8 @@ function publishedAddress(
 }
 
 /**
- * Selects the default route of each family, as it is published. Routes with any flag in `ignored` (RTF_*)
- * do not count, nor do routes to the machine itself; those that drop packets hide shorter ones.
+ * Selects the default route of each family, as it is published. Routes with any flag in `ignored` (RTF_*), to the
+ * machine itself or through unlisted interfaces do not count; those that drop packets hide shorter ones.
  */
 export function findDefaultRoutes(
   routes: readonly Route[],
@@ -221,7 +226,7 @@ export function findDefaultRoutes(
   const byIndex = new Map(interfaces.map((nic) => [nic.index, nic]));
   const usable = routes.filter(({ flags, index }) =>
     (flags & C.RTF_UP) !== 0 && (flags & ignored) === 0 &&
-    ((flags & DROPS) !== 0 || byIndex.get(index)?.kind !== "loopback")
+    ((flags & DROPS) !== 0 || (byIndex.get(index)?.kind ?? "loopback") !== "loopback")
   );
   const find = (family: "IPv4" | "IPv6"): DefaultRoute | null => {
     const ofFamily = usable.filter((route) => route.family === family);

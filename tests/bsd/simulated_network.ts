@@ -35,11 +35,12 @@ const IFF = { up: 0x1, pointToPoint: 0x10, running: 0x40 } as const;
 const ETHERNET_FLAGS = 0x8863;
 const LOOPBACK_FLAGS = 0x8049;
 const TUNNEL_FLAGS = 0x8051;
-/** Flags of routes: UP, GATEWAY, HOST, STATIC, LOCAL, IFSCOPE. */
+/** Flags of routes: UP, GATEWAY, HOST, REJECT, STATIC, LOCAL, IFSCOPE. */
 export const RTF = {
   up: 0x1,
   gateway: 0x2,
   host: 0x4,
+  reject: 0x8,
   static: 0x800,
   local: 0x200000,
   scope: 0x1000000,
@@ -78,7 +79,9 @@ export class SimulatedNetwork {
   readonly #os: EncodedOs;
   readonly #announce: Announcer;
   readonly #entries = new Map<string, Entry>();
-  routes: KernelRoute[] = [];
+  routes: KernelRoute[];
+  /** The readers are in a jail of FreeBSD without a network stack of its own. */
+  isJailed = false;
   #lastIndex = 0;
 
   /** Starts with the loopback only. */
@@ -87,6 +90,11 @@ export class SimulatedNetwork {
     this.#announce = announce;
     this.#add("lo0", LOOPBACK_FLAGS, 0x18, 16384, []);
     this.#entries.get("lo0")!.addresses.push({ ...parseAddress("127.0.0.1/8"), route: null });
+    // a Mac always has a route to 127/8, FreeBSD one that rejects mapped addresses (rc.d/routing)
+    const [destination, prefixLength, gateway, flags] = os === "darwin"
+      ? ["127.0.0.0", 8, "127.0.0.1", RTF.up | RTF.static] as const
+      : ["::ffff:0.0.0.0", 96, "::1", RTF.up | RTF.gateway | RTF.reject | RTF.static] as const;
+    this.routes = [{ destination, prefixLength, gateway, index: 1, flags, source: null }];
   }
 
   /** The list of NET_RT_IFLIST2 (a Mac's) or NET_RT_IFLIST. */
@@ -101,9 +109,10 @@ export class SimulatedNetwork {
     );
   }
 
-  /** The list of NET_RT_DUMP. */
+  /** The list of NET_RT_DUMP. In a jail only routes to hosts are listed (can_export_rte() in rtsock.c). */
   listRoutes(): Uint8Array<ArrayBuffer> {
-    return concat(this.routes.map((route) => encodeRoute(this.#os, 4, route, "dump")));
+    const listed = this.routes.filter(({ flags }) => !this.isJailed || (flags & RTF.host) !== 0);
+    return concat(listed.map((route) => encodeRoute(this.#os, 4, route, "dump")));
   }
 
   /** The flags of an IPv6 address, as the ioctl returns them; null if the address is gone. */

@@ -128,7 +128,7 @@ Deno.test("the same captures decode in the numbering of NetBSD 8 and later", () 
 
 Deno.test("a dump of a NetBSD kernel has exactly two default routes", () => {
   const dump = bytesOf("dump routes");
-  const routes = decodeDefaultRoutes(dump, LAYOUT, unexpected);
+  const routes = decodeDefaultRoutes(dump, LAYOUT, unexpected)!;
   assertEquals(routes.length, 2);
   const interfaces = decodeInterfaces(bytesOf("iflist5"), LAYOUT, unexpected)
     .map((listed) => publishedInterface(listed, SYSTEMS.freebsd, null));
