@@ -13,6 +13,7 @@ export const WSADATA_SIZE = 408;
 // winbase.h
 export const WAIT_TIMEOUT = 258;
 export const LPTR = 0x40;
+export const GET_MODULE_HANDLE_EX_FLAG_PIN = 0x1;
 export const FORMAT_MESSAGE_IGNORE_INSERTS = 0x200;
 export const FORMAT_MESSAGE_FROM_SYSTEM = 0x1000;
 export const FORMAT_MESSAGE_MAX_WIDTH_MASK = 0xff;

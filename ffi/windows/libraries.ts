@@ -15,6 +15,7 @@ const KERNEL32 = {
     nonblocking: true,
   },
   GetModuleHandleA: { parameters: ["buffer"], result: "usize" },
+  GetModuleHandleExA: { parameters: ["u32", "buffer", "buffer"], result: "i32" },
   GetProcAddress: { parameters: ["usize", "buffer"], result: "usize" },
   LocalAlloc: { parameters: ["u32", "usize"], result: "usize" },
   LocalFree: { parameters: ["usize"], result: "usize" },

@@ -272,7 +272,9 @@ async function loadRuntime(path: string | undefined): Promise<WindowsRuntime> {
       kernel32: await open(requests.kernel32),
       ws2_32: await open(requests.ws2_32),
     };
-    return new WindowsRuntime(new Syscalls(functions), unload);
+    const syscalls = new Syscalls(functions);
+    syscalls.pin(path ?? "iphlpapi.dll"); // the others are part of every process
+    return new WindowsRuntime(syscalls, unload);
   } catch (error) {
     unload();
     throw error;

@@ -55,6 +55,15 @@ export class Syscalls {
     if (this.#setEvent === 0n) throw this.error("GetProcAddress of SetEvent");
   }
 
+  /**
+   * Keeps a library loaded until the process ends. When a Worker is terminated, Deno unloads its libraries, although
+   * threads of the pool may run in them and the system still calls its notifications: the process would crash.
+   */
+  pin(library: string): void {
+    const { GetModuleHandleExA } = this.#kernel32;
+    GetModuleHandleExA(C.GET_MODULE_HANDLE_EX_FLAG_PIN, cString(library), new BigUint64Array(1));
+  }
+
   /** Makes an error with the name and text of a code. The default, GetLastError(), is only a hint. */
   error(operation: string, code: number = this.#kernel32.GetLastError()): SystemCallError {
     return new SystemCallError(operation, code, errorName(code), { detail: this.#text(code) });

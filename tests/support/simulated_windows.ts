@@ -16,7 +16,7 @@ const EVENT = 24;
 /** The system calls in use, except those that are not simulated. */
 type Played = Omit<
   { [K in keyof Syscalls]: Syscalls[K] },
-  "notifyAddrChange" | "cancelAddrChange" | "bestRoute"
+  "notifyAddrChange" | "cancelAddrChange" | "bestRoute" | "pin"
 >;
 
 /** Simulates the system calls. */

@@ -76,3 +76,13 @@ windowsTest({
     assertEquals(stdout.trim(), "1 interface: net0, 2 addresses");
   },
 });
+
+windowsTest({
+  name: "a Worker that is terminated during a read takes no library from under it",
+  needs: NEEDS,
+  async fn() {
+    const args = ["run", "--no-check", "-A", "tests/windows/reading_worker.ts"];
+    const { stdout } = await runDenoOk(args);
+    assertEquals(stdout.trim(), "alive");
+  },
+});

@@ -39,11 +39,9 @@ static OVERLAPPED *operation;
 static CRITICAL_SECTION lock;
 
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved) {
-  (void)reserved;
-  if (reason != DLL_PROCESS_ATTACH) return TRUE;
-  InitializeCriticalSection(&lock);
-  /* Its threads may outlive the test. */
-  return GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (void *)module, &module);
+  (void)module, (void)reserved;
+  if (reason == DLL_PROCESS_ATTACH) InitializeCriticalSection(&lock);
+  return TRUE;
 }
 
 static int masked(int setting, int api) { return settings[setting] >> api & 1; }
