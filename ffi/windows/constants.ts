@@ -31,6 +31,7 @@ export const ERROR_HOST_UNREACHABLE = 1232;
 export const GAA_FLAG_SKIP_ANYCAST = 0x2;
 export const GAA_FLAG_SKIP_MULTICAST = 0x4;
 export const GAA_FLAG_SKIP_DNS_SERVER = 0x8;
+export const GAA_FLAG_INCLUDE_GATEWAYS = 0x80;
 export const MAX_ADAPTER_ADDRESS_LENGTH = 8;
 
 // ifdef.h: IF_OPER_STATUS, TUNNEL_TYPE; nldef.h: NL_DAD_STATE, NL_SUFFIX_ORIGIN
@@ -69,6 +70,7 @@ export const IP_ADAPTER_ADDRESSES_LH = {
   IfType: 100,
   OperStatus: 104,
   Ipv6IfIndex: 108,
+  FirstGatewayAddress: 208,
   Ipv4Metric: 216,
   Ipv6Metric: 220,
   TunnelType: 272,

@@ -98,7 +98,7 @@ const KINDS: Readonly<Record<number, InterfaceKind>> = {
   [C.IF_TYPE_PROP_VIRTUAL]: "tunnel", // Wintun, WireGuard, OpenVPN DCO
 };
 
-/** Adapters to virtual machines of this host, unless a default route uses them (an external Hyper-V switch). */
+/** Adapters to virtual machines of this host, unless they have a gateway (an external Hyper-V switch). */
 const VIRTUAL = /^(Hyper-V Virtual|VirtualBox Host-Only|VMware Virtual|WSL\b)/;
 
 /** Drivers whose adapters have the type Ethernet. */
@@ -117,7 +117,7 @@ function adapterIndex({ ipv4Index, ipv6Index }: Adapter): number {
 
 /** The interface as it is published. Windows lists enabled adapters only. */
 export function publishedInterface(adapter: Adapter): Interface {
-  const { description, flags, macAddress, mtu, name, status } = adapter;
+  const { description, flags, hasGateway, macAddress, mtu, name, status } = adapter;
   const index = adapterIndex(adapter);
   const kind = adapterKind(adapter);
   return {
@@ -126,7 +126,8 @@ export function publishedInterface(adapter: Adapter): Interface {
     kind,
     up: status !== C.IfOperStatusNotPresent,
     running: status === C.IfOperStatusUp || status === C.IfOperStatusUnknown,
-    hostOnly: hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description)),
+    hostOnly: !hasGateway &&
+      (hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description))),
     flags,
     mac: formatMac(macAddress),
     mtu,

@@ -25,6 +25,7 @@ export interface Adapter {
   readonly status: number; // IF_OPER_STATUS
   readonly ipv4Metric: number;
   readonly ipv6Metric: number;
+  readonly hasGateway: boolean; // whether a default route leads through it, even if another one is preferred
   readonly addresses: readonly AdapterAddress[];
 }
 
@@ -99,6 +100,7 @@ function decodeAdapter(image: MemoryImage, record: number, malformed: () => void
     status: u32("OperStatus"),
     ipv4Metric: u32("Ipv4Metric"),
     ipv6Metric: u32("Ipv6Metric"),
+    hasGateway: image.follow(record + ADAPTER.FirstGatewayAddress, 0, "FirstGateway") !== null,
     addresses: decodeAddresses(image, record, malformed),
   };
 }

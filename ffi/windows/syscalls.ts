@@ -226,7 +226,8 @@ export class Syscalls {
 
   async #listAdapters(): Promise<CopiedMemory> {
     const { GetAdaptersAddresses } = this.#iphlpapi;
-    const flags = C.GAA_FLAG_SKIP_ANYCAST | C.GAA_FLAG_SKIP_MULTICAST | C.GAA_FLAG_SKIP_DNS_SERVER;
+    const flags = C.GAA_FLAG_SKIP_ANYCAST | C.GAA_FLAG_SKIP_MULTICAST |
+      C.GAA_FLAG_SKIP_DNS_SERVER | C.GAA_FLAG_INCLUDE_GATEWAYS;
     for (let room = ADAPTERS_BYTES, attempt = 1;; attempt++) {
       const size = this.allocate(room + 16);
       const address = size + 16n;

@@ -10,6 +10,7 @@ import {
   encodeSocketAddress,
   MemoryImage,
 } from "../../ffi/windows/records.ts";
+import { buildState } from "../../state/build.ts";
 import { DecodeError } from "../../state/errors.ts";
 import {
   type AdapterImage,
@@ -72,4 +73,22 @@ Deno.test("decodeSocketAddress() refuses an address that its length cuts", () =>
   for (const [family, length] of [[2, 15], [23, 27], [23, 16], [2, 1], [1, 28]] as const) {
     assertThrows(() => decode(family, length), DecodeError);
   }
+});
+
+Deno.test("an external Hyper-V switch counts, too, while a VPN has the default route", async () => {
+  const type = 6;
+  const adapters = [
+    { name: "vEthernet (LAN)", index: 5, type, gateway: true },
+    { name: "vEthernet (Default Switch)", index: 6, type },
+    { name: "Wi-Fi", index: 8, type: 71, status: 2 },
+    { name: "VPN", index: 7, type: 23 },
+  ];
+  const reading = await readDump({
+    adapters: () => Promise.resolve({ bytes: encodeAdapters(adapters), address: BASE }),
+    bestRoute: () => ERROR_NOT_SUPPORTED,
+    routeTable: () => encodeRoutes([{ destination: "0.0.0.0", prefixLength: 0, index: 7 }]),
+  }, () => {});
+  const { defaultRouteInterface, interfaces } = buildState(reading, null);
+  assertEquals(defaultRouteInterface, "VPN");
+  assertEquals(adapters.map(({ name }) => interfaces[name]!.hostOnly), [false, true, false, false]);
 });

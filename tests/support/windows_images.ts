@@ -33,6 +33,8 @@ export interface AdapterImage {
   status?: number;
   ipv4Metric?: number;
   ipv6Metric?: number;
+  /** Has a gateway. */
+  gateway?: boolean;
   addresses?: AddressImage[];
 }
 
@@ -71,6 +73,7 @@ export function encodeAdapters(adapters: readonly AdapterImage[]): Uint8Array<Ar
     image.bytes(record + ADAPTER.PhysicalAddress, Uint8Array.from(adapter.mac ?? []));
     image.point(record + ADAPTER.FriendlyName, image.text(adapter.name));
     image.point(record + ADAPTER.Description, image.text(adapter.description ?? ""));
+    if (adapter.gateway) image.point(record + ADAPTER.FirstGatewayAddress, image.allocate(32));
     encodeAddresses(image, record + ADAPTER.FirstUnicastAddress, adapter.addresses ?? []);
   }
   return image.finish();
