@@ -166,13 +166,13 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
   ],
   [
     "a prefix length beyond IPv4",
-    () => nic("eth0", { addresses: [address("192.0.2.1/33")] }),
+    () => nic("eth0", { addresses: [address("192.0.2.1/24", { prefixLength: 33 })] }),
     RangeError,
     "Prefix length 33 of 192.0.2.1 is out of range: give an integer from 0 to 32",
   ],
   [
     "a prefix length beyond IPv6",
-    () => nic("eth0", { addresses: [address("::2/129")] }),
+    () => nic("eth0", { addresses: [address("::2/64", { prefixLength: 129 })] }),
     RangeError,
     "from 0 to 128",
   ],
