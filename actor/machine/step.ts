@@ -134,8 +134,8 @@ function onViewed(draft: Draft, { id, state }: InputOf<"viewed">): void {
   if (socket !== null) draft.tableless = view === null;
   if (view !== null) draft.changePending = false;
   if (read !== undefined) {
-    if (adopts) return offer(draft, view ?? read.state, read.causes, read.tokens);
     if (socket === null) return offerRead(draft, read);
+    if (adopts) return offer(draft, view ?? read.state, read.causes, read.tokens);
     const drift = compare(draft, read, view);
     return drift === undefined ? undefined : onDrift(draft, socket, read, drift);
   }
@@ -225,7 +225,7 @@ function retryNow(draft: Draft): void {
 function adopt(draft: Draft, socket: Socket, read: Read): void {
   draft.socket = { ...socket, synced: true };
   draft.effects.push({ kind: "adopt", id: socket.id, reading: read.reading });
-  requestView(draft, socket, read, true);
+  requestView(draft, socket, { ...read, check: false }, true); // a reconcile is counted by now
   endCheck(draft);
   // an event that came during the read may be newer than the read, which now overwrites its change
   draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
@@ -308,5 +308,5 @@ function onDrift(draft: Draft, socket: Socket, read: Read, drift: string): void 
   }
   draft.metrics.driftsFound++;
   replaceSocket(draft, socket, `Reconcile found changes that no event had announced: ${drift}`);
-  offer(draft, read.state, ["reconcile"]);
+  offerRead(draft, { ...read, causes: ["reconcile"], check: false });
 }
