@@ -44,6 +44,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
   readonly pending = new PendingEvents(); // shared by its subscriptions
+  stopClock = (): void => {}; // of the last one; a sleep may be noticed after it was lost
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 
@@ -97,6 +98,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   }
 
   async #dispose(): Promise<void> {
+    this.stopClock();
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     await this.#release();
@@ -113,7 +115,6 @@ class BsdSubscription implements Subscription {
   readonly #loops: Promise<void>[] = []; // over the wake-up sources other than the routing socket
   readonly #pending: PendingEvents;
   readonly #canary: Canary;
-  readonly #stopClock: () => void;
   readonly #recheck: Alarm;
   #checkMs = FIRST_CHECK_MS;
   #knownIndexes = new Set<number>(); // of the interfaces already reported
@@ -129,7 +130,8 @@ class BsdSubscription implements Subscription {
     this.#socket = this.#open(this.#port, options.stormPauseMs);
     this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
     this.#canary = new Canary(() => sendCanary(syscalls, system, this.#port.descriptor));
-    this.#stopClock = clocks.listen((event) => this.#post(event));
+    source.stopClock();
+    source.stopClock = clocks.listen((event) => this.#post(event));
     if (!this.#pending.isEmpty) this.#socket.watch.wake();
     if (!system.hasWakeupSources) return;
     for (const open of [openNotification, openKernelEvents]) {
@@ -186,7 +188,6 @@ class BsdSubscription implements Subscription {
 
   async #dispose(): Promise<void> {
     this.#canary.settle(false);
-    this.#stopClock();
     this.#recheck.cancel();
     const closed = Array.from(this.listening.values(), (socket) => socket.close());
     this.listening.clear();

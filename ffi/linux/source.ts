@@ -77,7 +77,9 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     const runtime = this.#runtime;
     const port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
     const shared = { runtime, counters: this.counters, pending: this.#subscription?.pending };
-    return this.#subscription = new LinuxSubscription({ ...this.#options, ...shared, port });
+    const next = new LinuxSubscription({ ...this.#options, ...shared, port });
+    this.#subscription?.stopClock();
+    return this.#subscription = next;
   }
 
   /** Dumps links and addresses, and looks up the default routes. */
@@ -103,6 +105,7 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   async #dispose(): Promise<void> {
+    this.#subscription?.stopClock();
     await this.#subscription?.[Symbol.asyncDispose]();
     await Promise.allSettled(this.#reads);
     const released = this.#release();

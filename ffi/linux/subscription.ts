@@ -48,7 +48,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly pending: PendingEvents;
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
-  readonly #stopClock: () => void;
+  readonly stopClock: () => void; // not when it is disposed: a sleep may be noticed before the next one exists
   /** A default route from a router advertisement expires without a message (RFC 4861, 6.3.5). */
   readonly #expiry: Alarm;
   readonly #recheck: Alarm;
@@ -79,7 +79,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#socket = new EventSocket(port, this.#watch);
     this.#canary = new Canary(() => port.sendCanary());
-    this.#stopClock = clock.listen((event) => this.#post(event));
+    this.stopClock = clock.listen((event) => this.#post(event));
   }
 
   [Symbol.asyncIterator](): this {
@@ -181,7 +181,6 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   async #dispose(): Promise<void> {
-    this.#stopClock();
     this.#canary.settle(false);
     this.#expiry.cancel();
     this.#recheck.cancel();

@@ -96,7 +96,9 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     }
     const { trace } = this.#options;
     const context = { runtime, notifications, release, trace, counters: this.counters };
-    return this.#subscription = new WindowsSubscription(context, this.#pending);
+    const next = new WindowsSubscription(context, this.#pending);
+    this.#subscription?.stopClock();
+    return this.#subscription = next;
   }
 
   #read(): Promise<Reading> {
@@ -115,6 +117,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await Promise.allSettled(this.#calls);
+    this.#subscription?.stopClock();
     await this.#subscription?.[Symbol.asyncDispose]();
     await this.#release();
   }
@@ -133,7 +136,7 @@ interface SubscriptionContext {
 class WindowsSubscription implements Subscription, Subscriber {
   readonly #context: SubscriptionContext;
   readonly #pending: PendingEvents;
-  readonly #stopClock: () => void;
+  readonly stopClock: () => void; // not when it is disposed: a sleep may be noticed before the next one exists
   readonly #unsubscribe: () => void;
   #woken = Promise.withResolvers<void>();
   #isRef = true;
@@ -147,7 +150,7 @@ class WindowsSubscription implements Subscription, Subscriber {
     if (!pending.isEmpty) this.#woken.resolve();
     const { notifications, runtime } = context;
     this.#unsubscribe = notifications.subscribe(this);
-    this.#stopClock = runtime.clocks.listen((event) => this.#post(event));
+    this.stopClock = runtime.clocks.listen((event) => this.#post(event));
   }
 
   get isRef(): boolean {
@@ -209,7 +212,6 @@ class WindowsSubscription implements Subscription, Subscriber {
 
   async #dispose(): Promise<void> {
     this.#unsubscribe();
-    this.#stopClock();
     this.lost();
     await this.#context.release();
   }

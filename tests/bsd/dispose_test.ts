@@ -78,6 +78,22 @@ Deno.test("a sleep that a lost BSD subscription has not delivered is reported by
   assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
 });
 
+Deno.test("a sleep that another BSD source notices is reported by the next subscription, too", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  await using other = new BsdSource(runtime, {}, () => runtime.dispose());
+  await using source = new BsdSource(runtime, {}, () => Promise.resolve());
+  const { signal } = new AbortController();
+  const lost = await source.subscribe(signal);
+  await other.subscribe(signal);
+  await lost[Symbol.asyncDispose]();
+  kernel.sleep(60_000);
+  runtime.clocks.check(false);
+  await source.subscribe(signal);
+  const event = source.pending.take();
+  assertEquals(event?.kind === "resumed" && event.sleptMs, 60_000);
+});
+
 Deno.test("a sleep is reported once, however many BSD subscriptions there were before", async () => {
   const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
   const runtime = makeRuntime(kernel.functions, "freebsd", () => kernel.unload());

@@ -196,6 +196,20 @@ Deno.test("a sleep that a lost subscription has not delivered is reported by the
   });
 });
 
+Deno.test("a sleep that is noticed while there is no subscription is reported by the next one", async () => {
+  await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
+    const { signal } = new AbortController();
+    await subscription[Symbol.asyncDispose]();
+    windows.uptime += 60_000;
+    await source.read(signal); // another monitor listens to these clocks, too
+    windows.uptime += 5_000;
+    await source.read(signal);
+    const next = await source.subscribe(signal);
+    const { value } = await next[Symbol.asyncIterator]().next();
+    assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
+  });
+});
+
 Deno.test("a sleep is found at the next wake-up, and at the next read", async () => {
   await subscribed(new SimulatedWindows(), async ({ next, source, windows }) => {
     windows.awake += 10_000;

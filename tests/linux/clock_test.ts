@@ -191,6 +191,24 @@ skippable({
 });
 
 skippable({
+  name: "LinuxSource reports a sleep that another source notices while it has no subscription",
+  needs: NEEDS,
+  fn: async () => {
+    const { runtime, syscalls: kernel } = openRuntime((libc) => new SleepySyscalls(libc));
+    await using other = new LinuxSource(runtime, {}, () => runtime.dispose());
+    await using source = new LinuxSource(runtime, {}, () => Promise.resolve());
+    const { signal } = new AbortController();
+    const lost = await source.subscribe(signal);
+    await other.subscribe(signal);
+    await lost[Symbol.asyncDispose]();
+    kernel.slept += HOUR_MS;
+    await other.read(signal); // compares the clocks
+    const heard = aboutClocks(await source.subscribe(signal) as LinuxSubscription).next();
+    assertResumed((await withinLimit(heard)).value!, HOUR_MS);
+  },
+});
+
+skippable({
   name: "LinuxRuntime notices a clock that is set while the timer is being armed",
   needs: NEEDS,
   fn: () =>
