@@ -40,12 +40,11 @@ export class Runner {
   #lastToken = 0;
 
   private constructor(opened: OpenedSource, options: ResolvedOptions) {
-    const { clock, coalesceMs, persistent, reconcileIntervalMs } = options;
+    const { clock, coalesceMs, ignoreInterface, persistent, reconcileIntervalMs } = options;
     this.#opened = opened;
     this.#options = options;
     this.#timers = new TimerSet(clock, persistent);
-    const ignored = options.ignoreInterface;
-    const ignore = ignored === null ? {} : { ignoreInterface: ignored.has };
+    const ignore = ignoreInterface === null ? {} : { ignoreInterface: ignoreInterface.has };
     const pending = (): number => pendingMs(this.#model, clock.monotonic());
     this.broadcast = new Broadcast(this.#timers, ignore, pending);
     const { polling, reason, source: { name: source } } = opened;
@@ -179,6 +178,7 @@ export class Runner {
         limitMs,
         call: async (signal) => {
           const reading = await this.#opened.source.read(signal);
+          signal.throwIfAborted(); // after close() no user code may run
           const { clock } = this.#options;
           const since = clock.monotonic();
           const state = this.#build(reading);

@@ -189,7 +189,7 @@ export function snapshotStream(
   let controller!: ReadableStreamDefaultController<Snapshot>;
   const reader = new SnapshotReader({
     deliver: (snapshot) => controller.enqueue(snapshot),
-    end: () => controller.close(),
+    end: () => void Promise.try(() => controller.close()).catch(() => {}), // Deno 2.9 fails if an iterator reads ahead
     isAbandoned: () => !stream.locked,
   });
   const stream: ReadableStream<Snapshot> = new ReadableStream({

@@ -45,7 +45,7 @@ export class SuspendClock {
 
   /**
    * Compares the clocks now. `wasSet`: the kernel reported that the wall clock was set, as it also does on
-   * resume. While nobody listens, such as between two sockets, a sleep is kept for the next listener.
+   * resume. While nobody listens, a sleep is kept for the next listener.
    */
   check(wasSet: boolean): void {
     if (this.#listeners.size === 0) return;

@@ -183,12 +183,11 @@ export function beginNextRead(draft: Draft): void {
   // without a table this read serves a pending event too: if it fails, the subscription must be replaced
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
-  const { check } = request;
   const base = covers ? socket.id : request.base;
   const causes: readonly Cause[] = covers ? [...request.causes, "event"] : request.causes;
   const { config, metrics: { events, published } } = draft;
   // the interval limits a read only if nothing but a reconcile tick requested it
-  const interval = check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
+  const interval = request.check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
   const since = draft.now.monotonic;
   draft.reading = { ...request, base, causes, id, since, events, published };

@@ -77,9 +77,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     const runtime = this.#runtime;
     const port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
     const shared = { runtime, counters: this.counters, pending: this.#subscription?.pending };
-    const next = new LinuxSubscription({ ...this.#options, ...shared, port });
     this.#subscription?.stopClock();
-    return this.#subscription = next;
+    return this.#subscription = new LinuxSubscription({ ...this.#options, ...shared, port });
   }
 
   /** Dumps links and addresses, and looks up the default routes. */

@@ -48,7 +48,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly pending: PendingEvents;
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
-  readonly stopClock: () => void; // not when it is disposed: a sleep may be noticed before the next one exists
+  readonly stopClock: () => void; // for the source: a sleep may be noticed between two subscriptions
   /** A default route from a router advertisement expires without a message (RFC 4861, 6.3.5). */
   readonly #expiry: Alarm;
   readonly #recheck: Alarm;
@@ -182,8 +182,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
 
   async #dispose(): Promise<void> {
     this.#canary.settle(false);
-    this.#expiry.cancel();
-    this.#recheck.cancel();
+    for (const alarm of [this.#expiry, this.#recheck]) alarm.cancel();
     await this.#socket.close();
     this.port.close();
   }

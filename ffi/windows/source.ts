@@ -136,7 +136,7 @@ interface SubscriptionContext {
 class WindowsSubscription implements Subscription, Subscriber {
   readonly #context: SubscriptionContext;
   readonly #pending: PendingEvents;
-  readonly stopClock: () => void; // not when it is disposed: a sleep may be noticed before the next one exists
+  readonly stopClock: () => void; // for the source: a sleep may be noticed between two subscriptions
   readonly #unsubscribe: () => void;
   #woken = Promise.withResolvers<void>();
   #isRef = true;

@@ -345,3 +345,33 @@ Deno.test("close() waits for the release of a subscription that came too late", 
   await closing;
   await assertClosed(it);
 });
+
+Deno.test("close() ends the calls of ignoreInterface, whatever a read returns later", async () => {
+  let asked = 0;
+  const it = await setUp({ monitor: { ignoreInterface: () => ++asked < 0 } });
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.holdReads();
+  void it.monitor.refresh();
+  await it.clock.settle();
+  await it.monitor.close();
+  const before = asked;
+  it.source.releaseReads();
+  await it.clock.settle();
+  assertEquals(asked, before);
+});
+
+Deno.test("close() ends everything although Deno cannot close a stream with two reads of an iterator", async () => {
+  const it = await setUp();
+  const iterator = it.monitor.snapshots({ initial: false }).values();
+  const reader = it.monitor.snapshots({ initial: false }).getReader();
+  const reads = [iterator.next(), iterator.next()];
+  it.source.set([eth0("192.0.2.2/24")]);
+  it.source.announce();
+  await reads[0];
+  void iterator.next(); // now two are pending in the stream
+  await reader.read();
+  const next = reader.read();
+  await it.monitor.close();
+  assertEquals((await next).done, true);
+  await assertClosed(it);
+});

@@ -137,7 +137,7 @@ export const BUGS: readonly PlantedBug[] = [
     '  draft.effects.push({ kind: "dispose", id: socket.id });': "",
   }),
   edit("drift found and not published", "actor/machine/step.ts", {
-    '  offer(draft, read.state, ["reconcile"]);': "",
+    '  offerRead(draft, { ...read, causes: ["reconcile"], check: false });': "",
   }),
   edit("degraded by no failure of reads", "actor/machine/step.ts", {
     "const MAX_FAILURES = 2;": "const MAX_FAILURES = 1e9;",
