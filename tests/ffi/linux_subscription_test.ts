@@ -7,10 +7,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
-import { LinuxRuntime } from "../../ffi/linux/source.ts";
+import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { LinuxSubscription, NetlinkEventSocket, Wakeups } from "../../ffi/linux/subscription.ts";
 import type { Dump } from "../../ffi/linux/requests.ts";
-import { PendingEvents } from "../../ffi/event_socket.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import type { PollTimers } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
@@ -195,28 +194,24 @@ Deno.test("LinuxSubscription.probe() is false if it is disposed of before the an
   assertEquals(await subscription.probe(), false);
 });
 
-Deno.test("LinuxSubscription that is disposed of hears of no sleep", async () => {
+Deno.test("a sleep is reported once, however many LinuxSubscriptions there were before", async () => {
   const kernel = new FakeLinux();
   let sleptMs = 0;
   kernel.clock = ((id: number) => id === C.CLOCK_BOOTTIME ? 1_000 + sleptMs : 1_000) as () =>
     number;
   const runtime = new LinuxRuntime(kernel.syscalls, () => {});
-  const counters = { events: 0, ignored: 0, malformed: 0, spoofed: 0 };
-  const pending = new PendingEvents();
-  const subscribe = () =>
-    new LinuxSubscription({
-      runtime,
-      port: new NetlinkEventSocket(kernel.syscalls),
-      counters,
-      pending,
-    });
-  for (let i = 0; i < 2; i++) await subscribe()[Symbol.asyncDispose]();
-  const subscription = subscribe();
+  await using source = new LinuxSource(runtime, {}, () => runtime.dispose());
+  const subscribe = async () =>
+    await source.subscribe(new AbortController().signal) as LinuxSubscription;
+  for (let i = 0; i < 2; i++) await (await subscribe())[Symbol.asyncDispose]();
+  const { pending } = await subscribe();
   sleptMs = 60_000;
   runtime.wakeups!.clock.check(false);
   assertEquals([pending.take()?.kind, pending.take()], ["resumed", null]);
-  await subscription[Symbol.asyncDispose]();
-  await runtime.dispose();
+  await source[Symbol.asyncDispose]();
+  sleptMs += 60_000;
+  runtime.wakeups!.clock.check(false);
+  assertEquals(pending.take(), null);
 });
 
 Deno.test("Wakeups closes its timer if the kernel refuses to set it", () => {
