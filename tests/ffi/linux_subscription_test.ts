@@ -8,7 +8,7 @@ import { deadline } from "@std/async/deadline";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
-import { LinuxSubscription, NetlinkEventSocket, Wakeups } from "../../ffi/linux/subscription.ts";
+import { type LinuxSubscription, Wakeups } from "../../ffi/linux/subscription.ts";
 import type { Dump } from "../../ffi/linux/requests.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import type { PollTimers } from "../../ffi/timers.ts";
