@@ -139,6 +139,11 @@ export const BUGS: readonly PlantedBug[] = [
   edit("drift found and not published", "actor/machine/step.ts", {
     '  offerRead(draft, { ...read, causes: ["reconcile"], check: false });': "",
   }),
+  edit("older read published", "actor/machine/step.ts", {
+    "    if (socket === null) return offerRead(draft, read);\n": "",
+    "    const drift = compare(": "    if (socket === null) return offerRead(draft, read);\n" +
+      "    const drift = compare(",
+  }),
   edit("degraded by no failure of reads", "actor/machine/step.ts", {
     "const MAX_FAILURES = 2;": "const MAX_FAILURES = 1e9;",
   }),

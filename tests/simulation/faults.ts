@@ -22,7 +22,7 @@ export type Fault =
   | { fault: "born-deaf"; count: number; lying: boolean }
   /** The socket is lost: its iteration ends or throws. */
   | { fault: "end"; thrown: boolean }
-  | { fault: "view-throws"; count: number }
+  | { fault: "view-throws" | "adopt-throws"; count: number }
   | { fault: "dispose-throws"; count: number }
   | { fault: "subscribe-throws"; count: number }
   /** The call never returns, or returns `lateMs` after it was aborted. */
@@ -48,6 +48,7 @@ export class Faults {
   late: { about: Sort; count: number; ms: number } = { about: "links", count: 0, ms: 0 };
   bornDeaf: { count: number; lying: boolean } = { count: 0, lying: false };
   viewThrows = 0;
+  adoptThrows = 0;
   disposeThrows = 0;
   readSlowMs = 0;
   readonly #subscribes: NonNullable<CallFault>[] = [];
@@ -77,6 +78,9 @@ export class Faults {
         return true;
       case "view-throws":
         this.viewThrows = it.count;
+        return true;
+      case "adopt-throws":
+        this.adoptThrows = it.count;
         return true;
       case "dispose-throws":
         this.disposeThrows = it.count;

@@ -30,6 +30,7 @@ export const FAULTS: readonly Fault["fault"][] = [
   "end",
   "end",
   "view-throws",
+  "adopt-throws",
   "dispose-throws",
   "subscribe-throws",
   "subscribe-hangs",
@@ -74,6 +75,7 @@ export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fau
     case "reorder":
       return { fault, count: random.between(2, 4) };
     case "view-throws":
+    case "adopt-throws":
     case "read-throws":
       return { fault, count: random.between(1, 2) };
     case "subscribe-throws":

@@ -161,7 +161,9 @@ function makeSteps(random: Random, swarm: Swarm): Step[] {
     const longest = pause ? LONGEST_PAUSE_MS : random.pick(swarm.longestWaits);
     const operation = makeOperation(random, swarm);
     steps.push({ wait: random.below(longest + 1), operation });
-    if (losesSocket(operation) && random.chance(0.6)) {
+    if (operation.op === "refresh" && random.chance(0.3)) {
+      steps.push(...makeOvertaken(random, swarm));
+    } else if (losesSocket(operation) && random.chance(0.6)) {
       steps.push(...makeRace(random, swarm));
     } else if (random.chance(operation.op === "fault" ? 0.25 : 0.03)) {
       steps.push(...makeBurst(random, swarm));
@@ -194,6 +196,19 @@ function makeRace(random: Random, swarm: Swarm): Step[] {
     wait,
     operation: { op: "mutate", mutation: makeMutation(random, swarm.mutations) },
   }));
+}
+
+/** Changes while a read is under way that cannot be adopted, or whose view fails. */
+function makeOvertaken(random: Random, swarm: Swarm): Step[] {
+  const longest = random.pick([3, 30, 200]);
+  const steps = Array.from({ length: random.between(1, 3) }, (): Step => ({
+    wait: random.below(longest),
+    operation: { op: "mutate", mutation: makeMutation(random, swarm.mutations) },
+  }));
+  const faults = swarm.faults.filter((it) => it === "view-throws" || it === "adopt-throws");
+  if (faults.length === 0) return steps;
+  const operation: Operation = { op: "fault", fault: makeFault(random, faults) };
+  return [...steps, { wait: random.below(longest), operation }];
 }
 
 function makeOperation(random: Random, swarm: Swarm): Operation {

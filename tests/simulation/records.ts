@@ -8,6 +8,9 @@ import type { Since } from "./history.ts";
 import { recordText, routeText, viaText } from "./texts.ts";
 import type { World } from "./world.ts";
 
+/** Faults after which a table may be wrong about what it has shown before. */
+const DISORDERS = ["late", "reorder", "drop", "deaf", "deaf-lying"];
+
 /** The moment of a publication. */
 export interface Moment {
   /** The revision of the network. */
@@ -21,6 +24,8 @@ export class Records {
   readonly #world: World;
   /** The version published last by key, if it is certain. */
   readonly #published = new Map<string, number>();
+  /** The lowest version that the last publication can have shown, by key. */
+  readonly #shown = new Map<string, number>();
 
   /** Starts without a publication. */
   constructor(world: World) {
@@ -98,6 +103,7 @@ export class Records {
     if (!history.ever(key, text)) {
       this.#world.fail(`Published what the network never had: ${key} ${text}`);
     }
+    this.#checkNotOlder(key, text);
     if (subscription?.suspects.has(index) || subscription?.hidden.has(index)) return;
     if (this.#world.ledger.counts.size > 0 || this.#world.blockedMs > 0) return;
     // a change that the table missed uncovers older addresses for a while
@@ -106,6 +112,19 @@ export class Records {
     // reads and messages in flight can show an address without the one that covered it
     if (history.find(key, text, since) < 0 && !history.wasCovered(key, text)) {
       this.#world.fail(`Published what the network no longer had: ${key} ${text}`);
+    }
+  }
+
+  /** No record goes back to an older version, not even when the socket is lost, if messages arrive and in order. */
+  #checkNotOlder(key: string, text: string | null): void {
+    const { flavour, flightMs } = this.#world.plan.shape;
+    const { counts } = this.#world.ledger;
+    if (flavour === "plain" || flightMs > 0 || DISORDERS.some((it) => counts.has(it))) return;
+    const { history } = this.#world.network;
+    const found = history.find(key, text, { version: this.#shown.get(key) ?? 0 });
+    if (found >= 0) this.#shown.set(key, found);
+    else if (!history.wasCovered(key, text)) {
+      this.#world.fail(`Published an older version again: ${key} ${text}`);
     }
   }
 

@@ -99,6 +99,13 @@ export class SimulatedSubscription implements Subscription {
 
   adopt(reading: Reading): void {
     this.#used("adopt()");
+    const { faults, ledger } = this.#context;
+    if (faults.adoptThrows > 0) {
+      faults.adoptThrows--;
+      ledger.happened("adopt-throws");
+      this.excuse("adopt() threw");
+      throw new Error("Simulated: cannot adopt");
+    }
     const dump = this.#source.dumpOf(reading);
     if (dump === undefined) return;
     const { parts, shape, clock } = this.#context;
