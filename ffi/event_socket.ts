@@ -141,7 +141,7 @@ export class Canary {
    * an answer that was drained without a wake-up, the question is sent again.
    */
   answered(sequence: number, throughPoll: boolean): void {
-    if (this.#answer === null || sequence !== this.#sequence) return;
+    if (sequence !== this.#sequence) return;
     if (throughPoll) this.settle(true);
     else this.resend();
   }

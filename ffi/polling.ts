@@ -92,6 +92,5 @@ function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
   const bytes = parseIp(info.address);
   const prefixLength = Number(info.cidr.split("/")[1]);
   if (bytes === null || !Number.isInteger(prefixLength)) return null;
-  const linkLocal = info.family === "IPv6" && isLinkLocal(bytes);
-  return makeAddress(bytes, { prefixLength, scopeId: linkLocal ? info.scopeid ?? null : null });
+  return makeAddress(bytes, { prefixLength, scopeId: isLinkLocal(bytes) ? info.scopeid : null });
 }

@@ -46,7 +46,7 @@ export class PollTimers implements Clock {
       if (isSet) entries.add(entry);
       if (isSet || wasSet) this.#onChange();
     };
-    if (ms !== null) set(ms);
+    set(ms);
     const setRef = (ref: boolean): void => {
       entry.ref = ref;
       this.#onChange();

@@ -113,7 +113,7 @@ export function formatRoute(route: DefaultRoute | null, fields = ROUTE): string 
   if (route === null) return "none";
   const parts = fields.filter(([field]) => route[field] !== null)
     .map(([field, word]) => `${word} ${route[field]}`);
-  return escapeText([formatName(route.interface), ...parts].join(" "));
+  return [formatName(route.interface), ...parts].join(" ");
 }
 
 /** Formats a duration in days and hours, hours and minutes, minutes and seconds, seconds, or milliseconds. */

@@ -66,7 +66,7 @@ export function unmapIpv4(bytes: number[]): number[] {
 }
 
 function isMappedIpv4(bytes: IpBytes): boolean {
-  return bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff && allZero(bytes, 10);
+  return bytes[10] === 0xff && bytes[11] === 0xff && allZero(bytes, 10);
 }
 
 function formatIpv4(bytes: IpBytes, start: number): string {
@@ -96,7 +96,7 @@ function hex(byte: number): string {
   return HEX[byte] ??= byte.toString(16);
 }
 
-/** The run of zero groups that `::` stands for, as start and length; -1 and 0 if there is none. */
+/** The run of zero groups that `::` stands for, as start and length; it starts at -1 if there is none. */
 function longestZeroRun(bytes: IpBytes): [start: number, length: number] {
   let bestStart = -1;
   let bestLength = 1; // RFC 5952 section 4.2.2: a single group is not shortened
@@ -109,7 +109,7 @@ function longestZeroRun(bytes: IpBytes): [start: number, length: number] {
       bestStart = group + 1 - length;
     }
   }
-  return bestStart < 0 ? [-1, 0] : [bestStart, bestLength];
+  return [bestStart, bestLength];
 }
 
 function parseIpv4(text: string): number[] | null {

@@ -72,7 +72,7 @@ export type LinkSockaddr = Pick<Link, "index" | "name" | "address">;
 export function forEachMessage(bytes: Uint8Array, visit: (message: Uint8Array) => void): void {
   for (let at = 0, length = 0; at < bytes.length; at += length) {
     const left = bytes.length - at;
-    length = left < COMMON_SIZE ? 0 : u16(bytes, at);
+    length = u16(bytes, at);
     if (length === 0 && allZero(bytes.subarray(at))) return;
     if (length < COMMON_SIZE || length > left) throw new DecodeError("rtm_msglen", at);
     visit(bytes.subarray(at, at + length));
@@ -266,8 +266,8 @@ export function decodeIp(bytes: Uint8Array, at: number, layout: C.Layout): Uint8
 
 /** Decodes a link-level address; null if it is absent or of another family. */
 export function decodeLinkSockaddr(bytes: Uint8Array, at: number): LinkSockaddr | null {
-  const length = at === ABSENT ? 0 : bytes[at]!;
-  if (length === 0 || sockaddrFamily(bytes, at) !== C.AF_LINK) return null;
+  if (sockaddrFamily(bytes, at) !== C.AF_LINK) return null;
+  const length = bytes[at]!;
   const { sdl_alen, sdl_data, sdl_index, sdl_nlen } = C.SOCKADDR_DL;
   const index = length < sdl_index + 2 ? 0 : u16(bytes, at + sdl_index);
   // A sockaddr_dl can be longer or shorter than its struct: captures show 14 bytes.

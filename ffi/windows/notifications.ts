@@ -67,7 +67,6 @@ export class Notifications {
   async dispose(): Promise<void> {
     this.#disposed = true;
     await Promise.all(Array.from(this.#listeners, (listener) => this.#close(listener)));
-    await this.#renewing?.catch(() => {});
   }
 
   async #renew(): Promise<boolean> {
@@ -166,7 +165,7 @@ class Listener {
    * Opens the trigger.
    *
    * @param onSignal Called at each change, when the trigger is armed for the next one.
-   * @param onLost Called when the trigger cannot be armed again; the listener is closed then.
+   * @param onLost Called when the trigger cannot be armed again: closes the listener.
    * @throws {SystemCallError} if the system refuses
    */
   constructor(
@@ -215,10 +214,7 @@ class Listener {
     let confirms = this.kind.confirms;
     while (await this.#watch.ready() !== null) {
       this.#syscalls.resetEvent(this.#event);
-      if (!this.#trigger.rearm()) {
-        void this.close();
-        return onLost();
-      }
+      if (!this.#trigger.rearm()) return onLost();
       if (confirms) this.#confirmation.resolve(true);
       else onSignal();
       confirms = false;

@@ -136,7 +136,7 @@ function decodeAddress(image: MemoryImage, record: number): AdapterAddress {
   }
   const pointer = record + UNICAST.Address + C.SOCKET_ADDRESS.lpSockaddr;
   const length = image.u32(record + UNICAST.Address + C.SOCKET_ADDRESS.iSockaddrLength);
-  const sockaddr = image.follow(pointer, Math.max(length, C.SOCKADDR_IN_SIZE), "lpSockaddr");
+  const sockaddr = image.follow(pointer, length, "lpSockaddr");
   if (sockaddr === null) throw new DecodeError("lpSockaddr", record);
   const address = decodeSocketAddress(image, sockaddr, length);
   const prefixLength = image.u8(record + UNICAST.OnLinkPrefixLength);
