@@ -192,7 +192,9 @@ Deno.test("no event is created for a type without a listener", async () => {
     value: (event: Event) => dispatched.push(event.type),
   });
   await setOnline(it, true);
-  assertEquals(dispatched, []);
+  it.source.end();
+  await it.clock.settle();
+  assertEquals([dispatched, it.monitor.health.status], [[], "degraded"]);
   it.monitor.addEventListener("offline", () => {});
   await setOnline(it, false);
   assertEquals(dispatched, ["offline"]);
@@ -205,4 +207,16 @@ Deno.test("a listener does not keep the process alive", async () => {
     timers: 0,
     subscriptions: 0,
   });
+});
+
+Deno.test("the events of a program of its own take the usual options", async () => {
+  await using it = await setUp();
+  const { current: snapshot, health } = it.monitor;
+  const options = { cancelable: true, bubbles: true };
+  for (
+    const event of [
+      new NetworkEvent("change", { snapshot, ...options }),
+      new HealthEvent("health", { health, ...options }),
+    ]
+  ) assertEquals([event.cancelable, event.bubbles], [true, true]);
 });

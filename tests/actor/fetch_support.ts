@@ -8,6 +8,7 @@ import { scriptedInterface, scriptedRoute } from "../../actor/testing.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { Reading } from "../../state/ports.ts";
 import { HttpServer } from "../support/http_server.ts";
+import { limited } from "../support/limited.ts";
 import { type Need, net, skippable } from "../support/skip.ts";
 import { Log, type OpenSetting, setUp } from "./support.ts";
 
@@ -60,7 +61,7 @@ export function fetchTest(
         await clock.advance(250);
       };
       await using fetch = createFetch(monitor, { logger: log, clock, ...options });
-      await body({ fetch, server, log, monitor, source, clock, become });
+      await limited(body({ fetch, server, log, monitor, source, clock, become }));
     },
   });
 }

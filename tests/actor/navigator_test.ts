@@ -28,11 +28,11 @@ function recordEvents(): Disposable & { seen: string[] } {
   const seen: string[] = [];
   const onEvent = ({ type, target }: Event) => seen.push(target === globalThis ? type : "?");
   const handlers = {
-    ononline(this: unknown) {
-      seen.push(this === globalThis ? "ononline" : "?");
+    ononline(this: unknown, { type }: Event) {
+      seen.push(this === globalThis ? `on${type}` : "?");
     },
-    onoffline(this: unknown) {
-      seen.push(this === globalThis ? "onoffline" : "?");
+    onoffline(this: unknown, { type }: Event) {
+      seen.push(this === globalThis ? `on${type}` : "?");
     },
   };
   Object.assign(globalThis, handlers);
@@ -74,8 +74,8 @@ Deno.test("dispose takes everything back, and it can be installed again", async 
   assertEquals("onLine" in navigator, false);
   await become(it, true);
   assertEquals(events.seen, []);
-  globalThis.dispatchEvent(new Event("offline"));
-  assertEquals(events.seen.splice(0), ["offline"]); // and no "onoffline"
+  for (const type of ["offline", "online"]) globalThis.dispatchEvent(new Event(type));
+  assertEquals(events.seen.splice(0), ["offline", "online"]); // and no "onoffline"
 
   using _again = installOnLine(it.monitor);
   installed[Symbol.dispose](); // is over
@@ -110,7 +110,9 @@ Deno.test("the second installOnLine() is a TypeError and changes nothing", async
     installed[Symbol.dispose]();
   }
   assertThrows(() => installOnLine({} as never), TypeError, "NetworkMonitor");
-  assertThrows(() => installOnLine(null as never), TypeError, "NetworkMonitor");
+  for (const wrong of [null, new EventTarget(), { current: it.monitor.current }]) {
+    assertThrows(() => installOnLine(wrong as never), TypeError, "NetworkMonitor");
+  }
   assertEquals("onLine" in navigator, false);
 });
 

@@ -205,6 +205,39 @@ Deno.test("EventSocket is lost after three wake-ups in a row with nothing to rea
   assertEquals(fake.wakeUps.length, 1);
 });
 
+Deno.test("EventSocket is lost after empty wake-ups although it received something before", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 1;
+  fake.wakeUps.push(POLLIN, POLLIN, POLLIN, POLLIN, POLLIN);
+  await assertRejects(() => slices(fake), Error, "with nothing to read");
+  assertEquals([fake.received, fake.wakeUps.length], [1, 1]);
+});
+
+Deno.test("EventSocket is not lost by overflows in a row whose messages are all gone", async () => {
+  const fake = new FakeSocket();
+  for (let i = 0; i < 5; i++) {
+    fake.wakeUps.push(() => {
+      fake.overflowed = true;
+      return POLLERR;
+    });
+  }
+  assertEquals((await slices(fake)).flat(), [-1, -1, -1, -1, -1]);
+});
+
+Deno.test("EventSocket counts no empty slice that follows a full one as an empty wake-up", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 33;
+  fake.wakeUps.push(POLLIN, POLLIN, POLLIN);
+  assertEquals(await slices(fake, 0.25), [numbers(0, 33), [], [], []]);
+});
+
+Deno.test("EventSocket reads nothing after wake(): an answer that no poll reported proves nothing", async () => {
+  const fake = new FakeSocket();
+  fake.queued = 3;
+  fake.wakeUps.push(0);
+  assertEquals([await slices(fake), fake.queued], [[[]], 3]);
+});
+
 Deno.test("EventSocket counts empty wake-ups in a row only", async () => {
   const fake = new FakeSocket();
   const one = () => {

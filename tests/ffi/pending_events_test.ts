@@ -43,6 +43,8 @@ const CASES: { name: string; added: SourceEvent[]; taken: SourceEvent[] }[] = [
     added: [changed, resync, overflow, resync],
     taken: [overflow, resync],
   },
+  { name: "a sleep alone", added: [resumed(1)], taken: [resumed(1)] },
+  { name: "a resync instead of the changes", added: [changed, resync, changed], taken: [resync] },
   { name: "clock steps as one", added: [stepped, stepped], taken: [stepped] },
 ];
 

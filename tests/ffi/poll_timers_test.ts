@@ -139,12 +139,13 @@ timersTest("timers are called in the order of their times, after the watches", a
   const watch = it.loop.watch(5);
   const ready = watch.ready().then(() => it.calls.push("ready"));
   for (const ms of [30, 10, 20]) it.loop.timers.setTimeout(() => it.calls.push(`${ms}`), ms);
+  it.loop.timers.setTimeout(() => it.calls.push("10, set later"), 10);
   const poll = await it.port.begun(1);
   it.pass(100);
   poll.ready({ 5: POLLIN });
   await ready;
   await it.port.begun(2);
-  assertEquals(it.calls, ["ready", "10", "20", "30"]);
+  assertEquals(it.calls, ["ready", "10", "10, set later", "20", "30"]);
   await watch.close();
 });
 

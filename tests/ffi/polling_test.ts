@@ -6,6 +6,7 @@
  */
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { PollingSource } from "../../ffi/polling.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { buildState } from "../../state/build.ts";
 import type { Clock } from "../../state/ports.ts";
 
@@ -128,6 +129,7 @@ Deno.test("PollingSource.read() gathers the addresses of an interface, labels su
   const { source } = setup(
     ipv4("eth0", "192.0.2.1"),
     ipv4("eth0:1", "192.0.2.2"),
+    ipv4(":a", "192.0.2.3"), // no label
     ipv6("eth0", "fe80::1", 2),
     ipv6("eth0", "2001:db8::1", 0),
     ipv4("lo", "127.0.0.1", { cidr: "127.0.0.1/8", mac: "00:00:00:00:00:00" }),
@@ -137,6 +139,7 @@ Deno.test("PollingSource.read() gathers the addresses of an interface, labels su
     interfaces.map(({ name, kind, addresses }) => [name, kind, addresses.map((one) => one.cidr)]),
     [
       ["eth0", "ethernet", ["192.0.2.1/24", "192.0.2.2/24", "fe80::1/64", "2001:db8::1/64"]],
+      [":a", "unknown", ["192.0.2.3/24"]],
       ["lo", "loopback", ["127.0.0.1/8"]],
     ],
   );
@@ -174,15 +177,21 @@ Deno.test("PollingSource.subscribe() announces what differs from the last poll",
   let heard = 0;
   void next.then(() => heard++);
   clock.tick();
-  await Promise.resolve();
+  await macrotask();
   assertEquals([machine.looks, heard], [2, 0]);
 
-  for (const infos of [[], [ipv4("eth0", "192.0.2.2")], [ipv4("eth1", "192.0.2.2")]]) {
+  const same = [ipv4("eth0", "192.0.2.1")];
+  for (const infos of [[], [ipv4("eth0", "192.0.2.2")], [ipv4("eth1", "192.0.2.2")], same]) {
     machine.infos = infos;
     clock.tick();
     assertEquals((await next).value, { kind: "changed" });
     next = events.next();
   }
+  void next.then(() => heard++);
+  const before = heard;
+  clock.tick();
+  await macrotask();
+  assertEquals(heard, before);
   await subscription[Symbol.asyncDispose]();
   assertEquals((await next).done, true);
 });

@@ -10,6 +10,7 @@ import { POLLIN, PollLoop } from "../../ffi/poll_loop.ts";
 import { HandlePort, WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent, Subscription } from "../../state/ports.ts";
+import { limitedTest } from "../support/limited.ts";
 import { SimulatedWindows } from "../support/simulated_windows.ts";
 import { scaled } from "../support/timing.ts";
 
@@ -50,7 +51,7 @@ async function subscribed(
   ]);
 }
 
-Deno.test("HandlePort.poll() marks all events that are set", async () => {
+limitedTest("HandlePort.poll() marks all events that are set", async () => {
   const windows = new SimulatedWindows();
   const port = new HandlePort(windows as never);
   const [a, b, c] = [windows.createEvent(), windows.createEvent(), windows.createEvent()];
@@ -77,27 +78,30 @@ Deno.test("HandlePort.poll() marks all events that are set", async () => {
   assertEquals(await poll(1), [-1, 0, 0, 0, 0]);
 });
 
-Deno.test("an event that was set before one wait is not taken for set after the next", async () => {
-  const windows = new SimulatedWindows();
-  const loop = new PollLoop(new HandlePort(windows as never));
-  const [a, b] = [windows.createEvent(), windows.createEvent()];
-  const [first, second] = [loop.watch(a), loop.watch(b)];
-  const told: string[] = [];
-  const ready = [first.ready(), second.ready()];
-  windows.setEvent(a);
-  await ready[0];
-  windows.resetEvent(a);
-  const again = first.ready().then((revents) => told.push(`first: ${revents}`));
-  await delay(0); // the next wait begins
-  windows.setEvent(b);
-  told.push(`second: ${await ready[1]}`);
-  await delay(0);
-  await Promise.all([first.close(), second.close()]);
-  await Promise.all([again, loop.idle()]);
-  assertEquals(told, [`second: ${POLLIN}`, "first: null"]);
-});
+limitedTest(
+  "an event that was set before one wait is not taken for set after the next",
+  async () => {
+    const windows = new SimulatedWindows();
+    const loop = new PollLoop(new HandlePort(windows as never));
+    const [a, b] = [windows.createEvent(), windows.createEvent()];
+    const [first, second] = [loop.watch(a), loop.watch(b)];
+    const told: string[] = [];
+    const ready = [first.ready(), second.ready()];
+    windows.setEvent(a);
+    await ready[0];
+    windows.resetEvent(a);
+    const again = first.ready().then((revents) => told.push(`first: ${revents}`));
+    await delay(0); // the next wait begins
+    windows.setEvent(b);
+    told.push(`second: ${await ready[1]}`);
+    await delay(0);
+    await Promise.all([first.close(), second.close()]);
+    await Promise.all([again, loop.idle()]);
+    assertEquals(told, [`second: ${POLLIN}`, "first: null"]);
+  },
+);
 
-Deno.test("a subscription receives changes, and no confirmation", async () => {
+limitedTest("a subscription receives changes, and no confirmation", async () => {
   await subscribed(new SimulatedWindows(), async ({ next, source, subscription, windows }) => {
     assertEquals(source.listeners, REGISTRATIONS);
     windows.change();
@@ -112,24 +116,27 @@ Deno.test("a subscription receives changes, and no confirmation", async () => {
   });
 });
 
-Deno.test("operations stand in for a registration that is refused, until it is there", async () => {
-  const windows = new SimulatedWindows();
-  windows.refused.add(REGISTRATIONS[1]);
-  await subscribed(windows, async ({ next, source, subscription }) => {
-    assertEquals(source.listeners, [REGISTRATIONS[0], REGISTRATIONS[2], ...OPERATIONS]);
-    windows.registrations.clear();
-    for (let i = 0; i < 2; i++) {
-      windows.change();
-      assertEquals(await next(), { kind: "changed" });
-    }
-    windows.refused.clear();
-    assertEquals(await subscription.probe(new AbortController().signal), true);
-    assertEquals(source.listeners, REGISTRATIONS);
-    assertEquals([windows.sockets.size, windows.winsock], [0, 0]);
-  });
-});
+limitedTest(
+  "operations stand in for a registration that is refused, until it is there",
+  async () => {
+    const windows = new SimulatedWindows();
+    windows.refused.add(REGISTRATIONS[1]);
+    await subscribed(windows, async ({ next, source, subscription }) => {
+      assertEquals(source.listeners, [REGISTRATIONS[0], REGISTRATIONS[2], ...OPERATIONS]);
+      windows.registrations.clear();
+      for (let i = 0; i < 2; i++) {
+        windows.change();
+        assertEquals(await next(), { kind: "changed" });
+      }
+      windows.refused.clear();
+      assertEquals(await subscription.probe(new AbortController().signal), true);
+      assertEquals(source.listeners, REGISTRATIONS);
+      assertEquals([windows.sockets.size, windows.winsock], [0, 0]);
+    });
+  },
+);
 
-Deno.test("a registration that does not confirm fails the canary and is replaced", async () => {
+limitedTest("a registration that does not confirm fails the canary and is replaced", async () => {
   await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
     windows.silent.add(REGISTRATIONS[0]);
     const { signal } = new AbortController();
@@ -146,7 +153,7 @@ Deno.test("a registration that does not confirm fails the canary and is replaced
   });
 });
 
-Deno.test("a subscription ends when nothing listens any more", async () => {
+limitedTest("a subscription ends when nothing listens any more", async () => {
   const windows = new SimulatedWindows();
   REGISTRATIONS.forEach((name) => windows.refused.add(name));
   await subscribed(windows, async ({ next, source, windows }) => {
@@ -158,7 +165,7 @@ Deno.test("a subscription ends when nothing listens any more", async () => {
   });
 });
 
-Deno.test("subscribe() fails if nothing listens", async () => {
+limitedTest("subscribe() fails if nothing listens", async () => {
   const windows = new SimulatedWindows();
   REGISTRATIONS.forEach((name) => windows.refused.add(name));
   windows.operationsRefused = true;
@@ -169,7 +176,32 @@ Deno.test("subscribe() fails if nothing listens", async () => {
   await source.check(false);
 });
 
-Deno.test("subscriptions share the registrations", async () => {
+limitedTest(
+  "subscribe() fails if nothing confirms, however long the system takes to end it",
+  async () => {
+    const windows = new SimulatedWindows();
+    REGISTRATIONS.forEach((name) => windows.silent.add(name));
+    windows.operationsRefused = true;
+    const cancel = windows.cancel.bind(windows);
+    windows.cancel = (registration) => delay(20).then(() => cancel(registration));
+    await using source = windows.source();
+    const { signal } = new AbortController();
+    await assertRejects(() => source.subscribe(signal), SystemCallError, "failed with E? (50)");
+  },
+);
+
+limitedTest("a source does nothing once its signal is aborted", async () => {
+  const windows = new SimulatedWindows();
+  await using source = windows.source();
+  windows.register = windows.adapters = () => {
+    throw new Error("The system was called");
+  };
+  const signal = AbortSignal.abort(new Error("Too late"));
+  await assertRejects(() => source.subscribe(signal), Error, "Too late");
+  await assertRejects(() => source.read(signal), Error, "Too late");
+});
+
+limitedTest("subscriptions share the registrations", async () => {
   await subscribed(new SimulatedWindows(), async ({ next, source, subscription, windows }) => {
     const other = await source.subscribe(new AbortController().signal);
     assertEquals(windows.registrations.size, 3);
@@ -184,33 +216,39 @@ Deno.test("subscriptions share the registrations", async () => {
   });
 });
 
-Deno.test("a sleep that a lost subscription has not delivered is reported by the next one", async () => {
-  await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
-    const { signal } = new AbortController();
-    windows.uptime += 60_000;
-    await source.read(signal);
-    await subscription[Symbol.asyncDispose]();
-    const next = await source.subscribe(signal);
-    const { value } = await next[Symbol.asyncIterator]().next();
-    assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
-  });
-});
+limitedTest(
+  "a sleep that a lost subscription has not delivered is reported by the next one",
+  async () => {
+    await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
+      const { signal } = new AbortController();
+      windows.uptime += 60_000;
+      await source.read(signal);
+      await subscription[Symbol.asyncDispose]();
+      const next = await source.subscribe(signal);
+      const { value } = await next[Symbol.asyncIterator]().next();
+      assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
+    });
+  },
+);
 
-Deno.test("a sleep that is noticed while there is no subscription is reported by the next one", async () => {
-  await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
-    const { signal } = new AbortController();
-    await subscription[Symbol.asyncDispose]();
-    windows.uptime += 60_000;
-    await source.read(signal); // another monitor listens to these clocks, too
-    windows.uptime += 5_000;
-    await source.read(signal);
-    const next = await source.subscribe(signal);
-    const { value } = await next[Symbol.asyncIterator]().next();
-    assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
-  });
-});
+limitedTest(
+  "a sleep that is noticed while there is no subscription is reported by the next one",
+  async () => {
+    await subscribed(new SimulatedWindows(), async ({ source, subscription, windows }) => {
+      const { signal } = new AbortController();
+      await subscription[Symbol.asyncDispose]();
+      windows.uptime += 60_000;
+      await source.read(signal); // another monitor listens to these clocks, too
+      windows.uptime += 5_000;
+      await source.read(signal);
+      const next = await source.subscribe(signal);
+      const { value } = await next[Symbol.asyncIterator]().next();
+      assertEquals(value.kind === "resumed" && value.sleptMs, 60_000);
+    });
+  },
+);
 
-Deno.test("a sleep is found at the next wake-up, and at the next read", async () => {
+limitedTest("a sleep is found at the next wake-up, and at the next read", async () => {
   await subscribed(new SimulatedWindows(), async ({ next, source, windows }) => {
     windows.awake += 10_000;
     windows.uptime += 10_016;
@@ -227,22 +265,25 @@ Deno.test("a sleep is found at the next wake-up, and at the next read", async ()
   });
 });
 
-Deno.test("a source that is disposed of while it subscribes unloads nothing that is in use", async () => {
-  const windows = new SimulatedWindows();
-  const cancel = windows.cancel.bind(windows);
-  windows.cancel = async (registration) => {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    await cancel(registration);
-  };
-  const inUse: number[] = [];
-  const unload = (): void => void inUse.push(windows.events.size, windows.registrations.size);
-  const runtime = new WindowsRuntime(windows as never, unload);
-  const source = new WindowsSource(runtime, {}, () => runtime.dispose());
-  const subscribing = source.subscribe(new AbortController().signal);
-  await source[Symbol.asyncDispose]();
-  await (await subscribing)[Symbol.asyncDispose]();
-  assertEquals(inUse, [0, 0]);
-});
+limitedTest(
+  "a source that is disposed of while it subscribes unloads nothing that is in use",
+  async () => {
+    const windows = new SimulatedWindows();
+    const cancel = windows.cancel.bind(windows);
+    windows.cancel = async (registration) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      await cancel(registration);
+    };
+    const inUse: number[] = [];
+    const unload = (): void => void inUse.push(windows.events.size, windows.registrations.size);
+    const runtime = new WindowsRuntime(windows as never, unload);
+    const source = new WindowsSource(runtime, {}, () => runtime.dispose());
+    const subscribing = source.subscribe(new AbortController().signal);
+    await source[Symbol.asyncDispose]();
+    await (await subscribing)[Symbol.asyncDispose]();
+    assertEquals(inUse, [0, 0]);
+  },
+);
 
 /** The network changes between the confirmation of a renewed registration and the reset of its event. */
 class Racing extends SimulatedWindows {
@@ -254,7 +295,7 @@ class Racing extends SimulatedWindows {
   }
 }
 
-Deno.test("a change during the renewal of the registrations is not lost", async () => {
+limitedTest("a change during the renewal of the registrations is not lost", async () => {
   const windows = new Racing();
   await using source = windows.source();
   const { signal } = new AbortController();

@@ -88,7 +88,7 @@ const MISFITS: [name: string, change: Change][] = [
     interface: "eth0",
     fields: ["name", "addresses", "__proto__"],
     from: nic("eth0"),
-    to: nic("eth9"),
+    to: nic("eth9", { mtu: 9000, addresses: ["192.0.2.9/24"] }),
   }],
   ["an address on an interface that is not there", {
     kind: "address-added",
@@ -130,4 +130,16 @@ Deno.test("applyChanges() takes an address off an interface that then goes and c
     { kind: "address-added", interface: "eth0", address: address("192.0.2.2/24") },
   ]);
   assertEquals(made.localAddresses.regular, ["192.0.2.2", "192.0.2.3"]);
+});
+
+Deno.test("applyChanges() knows an address however a copy writes it", () => {
+  const one = address("2001:db8::1/64");
+  const shouted = { ...one, address: "2001:DB8::1", cidr: "2001:DB8::1/64" };
+  const eth0 = nic("eth0", { addresses: [one] });
+  const made = applyChanges(state({ interfaces: [eth0] }), [
+    { kind: "interface-added", interface: { ...nic("eth1", { index: 3 }), addresses: [shouted] } },
+    { kind: "address-removed", interface: "eth0", address: shouted },
+    { kind: "address-removed", interface: "eth1", address: one },
+  ]);
+  assertEquals(Object.values(made.interfaces).map(({ addresses }) => addresses), [[], []]);
 });

@@ -142,6 +142,12 @@ const ROWS: [name: string, previous: State, next: State, expected: string[]][] =
     { ...state(), resumedAt: 9 },
     ["source-changed"],
   ],
+  [
+    "a length without a wake-up, in a state of somebody's own",
+    state(),
+    { ...state(), sleptMs: 9 },
+    ["source-changed"],
+  ],
   ["a wake-up that was forgotten", state({}, { at: 9, sleptMs: 5 }), state(), ["source-changed"]],
   [
     "another source after a wake-up",

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hostOnlyByName, kindByName } from "../../state/interface_name.ts";
+import { hostOnlyByName, interfaceByName, kindByName } from "../../state/interface_name.ts";
 import type { InterfaceKind } from "../../state/types.ts";
 
 const NAMES: Record<InterfaceKind, string[]> = {
@@ -15,6 +15,9 @@ const NAMES: Record<InterfaceKind, string[]> = {
     "Wi-Fi",
     "Wi-Fi 2",
     "WiFi",
+    "Wireless Network Connection 2",
+    "wifi0",
+    "ath0",
   ],
   cellular: [
     "wwan0",
@@ -48,6 +51,10 @@ const NAMES: Record<InterfaceKind, string[]> = {
     "wt0",
     "nordlynx",
     "enc0",
+    "xfrm0",
+    "erspan0",
+    "ng0",
+    "nebula1",
   ],
   bridge: [
     "br-xx",
@@ -77,6 +84,11 @@ const NAMES: Record<InterfaceKind, string[]> = {
     "VMware Network Adapter VMnet8",
     "cali0123456789a",
     "virbr0-nic",
+    "nlmon0",
+    "ipvlan0",
+    "geneve1",
+    "disc0",
+    "usbus0",
   ],
   ethernet: [
     "eth0",
@@ -94,6 +106,10 @@ const NAMES: Record<InterfaceKind, string[]> = {
     "Ethernet",
     "Ethernet 2",
     "Local Area Connection",
+    "vtnet0",
+    "ena0",
+    "oce0",
+    "qlnxe0",
   ],
   unknown: [
     "",
@@ -104,6 +120,10 @@ const NAMES: Record<InterfaceKind, string[]> = {
     "brian",
     "docker",
     "Ethernetwork",
+    "WiFinance",
+    "lowpan0",
+    ".5",
+    "zt5u4uptmbx",
     "__proto__",
     "\x1b[2J",
   ],
@@ -126,13 +146,35 @@ const HOST_ONLY: Record<"true" | "false", readonly string[]> = {
   true: [
     ...["lo", "lo0", "docker0", "docker_gwbridge", "br-0123456789ab", "podman1", "cni0", "cbr0"],
     ...["virbr0", "virbr0-nic", "lxcbr0", "lxdbr0", "incusbr0", "veth1a2b", "vnet3", "vmnet8"],
-    ...["vboxnet0", "ifb0", "dummy0", "cali123", "cilium_host", "flannel.1", "fwbr100i0"],
-    ...["bridge100", "bridge101", "feth0", "vmenet0", "anpi0", "epair0a"],
+    ...["vboxnet0", "ifb0", "dummy0", "nlmon0", "cali123", "cilium_host", "flannel.1", "fwbr100i0"],
+    ...[
+      "kube-ipvs0",
+      "lxc1a2b",
+      "fwln100i0",
+      "fwpr100p0",
+      "bridge100",
+      "bridge101",
+      "feth0",
+      "vmenet0",
+      "anpi0",
+      "epair0a",
+    ],
     ...["vEthernet (WSL)", "VMware Network Adapter VMnet8", "VirtualBox Host-Only Network"],
   ],
   false: [
     ...["eth0", "en0", "wlan0", "wwan0", "tun0", "tailscale0", "foo", ""],
-    ...["br0", "br-lan", "vmbr0", "bridge0", "bond0", "team0", "eth0.100", "vlan5", "macvlan0"],
+    ...[
+      "br0",
+      "br-lan",
+      "br-abc",
+      "vmbr0",
+      "bridge0",
+      "bond0",
+      "team0",
+      "eth0.100",
+      "vlan5",
+      "macvlan0",
+    ],
     ...["ipvlan0", "vrf-blue", "lagg0", "venet0", "VMware", "vEthernetwork"],
   ],
 };
@@ -150,5 +192,6 @@ Deno.test("hostOnlyByName() is a guess for containers and virtual machines only"
 Deno.test("hostOnlyByName() asks for the kind first: a user may name hardware as he likes", () => {
   for (const kind of ["ethernet", "wifi", "cellular", "tunnel", "unknown"] as const) {
     assertEquals(hostOnlyByName(kind, "docker0"), false);
+    assertEquals(interfaceByName("docker0", { kind }).hostOnly, false);
   }
 });

@@ -129,6 +129,7 @@ const RANGES: [
     "128.0.0.0",
     "::",
     "::2",
+    "::1:2",
     "1::1",
     "::ffff:127.0.0.1",
   ]],
@@ -176,7 +177,8 @@ Deno.test("unmapIpv4() gives the IPv4 address inside, and leaves others alone", 
 });
 
 Deno.test("unmapIpv4() and formatIp() take only ::ffff:0:0/96 for mapped IPv4", () => {
-  const text = "2001:db8::ffff:c000:201";
-  assertEquals(formatIp(parseIp(text)!), text);
-  assertEquals(unmapIpv4(parseIp(text)!).length, 16);
+  for (const text of ["2001:db8::ffff:c000:201", "::1:ffff:c000:201", "::ff:c000:201"]) {
+    assertEquals(formatIp(parseIp(text)!), text);
+    assertEquals(unmapIpv4(parseIp(text)!).length, 16);
+  }
 });

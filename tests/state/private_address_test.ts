@@ -73,6 +73,7 @@ const ROWS: [name: string, address: string, isPrivate: boolean][] = [
   ["IPv4 in IPv6", "::ffff:10.0.0.1", true],
   ["IPv4 in IPv6, hexadecimal", "::ffff:808:808", false],
   ["with a zone", "fe80::1%eth0", true],
+  ["with a zone that contains a line break", "fe80::1%a\nb", true],
   ["with a zone that contains %", "2001:db9::1%a%b", false],
 ];
 

@@ -40,6 +40,7 @@ export class SimulatedWindows implements Played {
   /** The clocks. */
   awake = 1_000;
   uptime = 1_000;
+  readonly #waits = new Set<readonly number[]>(); // the events of each that is under way
   #next = 4;
   #set = Promise.withResolvers<void>();
 
@@ -78,16 +79,22 @@ export class SimulatedWindows implements Played {
   }
 
   isSet(event: number): boolean {
-    return this.events.get(event) === true;
+    const isSet = this.events.get(event);
+    if (isSet === undefined) throw new Error(`Event ${event} is closed`);
+    return isSet;
   }
 
   closeEvent(event: number): void {
+    for (const events of this.#waits) {
+      if (events.includes(event)) throw new Error(`Event ${event} is in use`);
+    }
     this.events.delete(event);
   }
 
   async wait(events: readonly number[], timeoutMs: number): Promise<number | null> {
     const { promise, resolve } = Promise.withResolvers<"late">();
     const timer = setTimeout(() => resolve("late"), timeoutMs);
+    this.#waits.add(events);
     try {
       for (;;) {
         const first = events.findIndex((event) => this.isSet(event));
@@ -96,6 +103,7 @@ export class SimulatedWindows implements Played {
       }
     } finally {
       clearTimeout(timer);
+      this.#waits.delete(events);
     }
   }
 
