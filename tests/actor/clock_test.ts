@@ -25,6 +25,25 @@ Deno.test("systemClock starts, refs and cancels real timers", async () => {
   assertEquals(ticks, 2);
 });
 
+Deno.test("systemClock's timers keep the process alive until unref()", () => {
+  const { refTimer, unrefTimer } = Deno;
+  const seen: string[] = [];
+  Deno.refTimer = () => void seen.push("ref");
+  Deno.unrefTimer = () => void seen.push("unref");
+  try {
+    for (
+      const timer of [systemClock.setTimeout(() => {}, 1), systemClock.setInterval(() => {}, 1)]
+    ) {
+      timer.unref();
+      timer.ref();
+      timer.cancel();
+    }
+  } finally {
+    Object.assign(Deno, { refTimer, unrefTimer });
+  }
+  assertEquals(seen, ["unref", "ref", "unref", "ref"]);
+});
+
 Deno.test("ManualClock.advance() fires timers in order, each at its own time", async () => {
   const clock = new ManualClock({ now: 1_000 });
   const fired: [string, number, number][] = [];
@@ -125,6 +144,21 @@ Deno.test("TimerSet survives a clock that calls back before it returns", async (
   timers.once(() => fired++, 1_000)(); // cancelled before it had a turn
   await manual.settle();
   assertEquals(fired, 1);
+  timers.once(() => fired++, 1_000);
+  timers.stop(null);
+  await manual.settle();
+  assertEquals(fired, 1);
+});
+
+Deno.test("TimerSet takes what a call throws at once like what it rejects with", async () => {
+  const timers = new TimerSet(new ManualClock(), true);
+  const error = new Error("At once");
+  const outcome = Promise.withResolvers<unknown>();
+  const call = () => {
+    throw error;
+  };
+  timers.call({ what: "The call", limitMs: 1_000, call, done: outcome.resolve });
+  assertEquals(await outcome.promise, { ok: false, error });
 });
 
 Deno.test("TimerSet stops all of its timers and rounds up", () => {

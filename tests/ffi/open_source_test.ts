@@ -1,0 +1,145 @@
+/**
+ * Which source `openSource()` selects, by option, permission and what the system offers.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
+import { openSource, type OpenSourceOptions } from "../../ffi/open.ts";
+import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
+import { ffi, type Need, skippable } from "../support/skip.ts";
+
+const REAL: Need[] = ["linux", ffi];
+
+/** What to open, on a clock that stands still. */
+function options(fields: Partial<OpenSourceOptions> = {}): OpenSourceOptions {
+  const clock = new ManualClock();
+  return { source: "auto", pollingIntervalMs: 5_000, clock, listens: true, ...fields };
+}
+
+/** Runs the body while these permissions are granted, all others undecided and refused when asked for. */
+async function granted(names: readonly string[], body: () => Promise<void>): Promise<void> {
+  const { querySync, request } = Deno.permissions;
+  const state = ({ name }: { name: string }) => names.includes(name) ? "granted" : "prompt";
+  Deno.permissions.querySync = ((it: Deno.PermissionDescriptor) => ({ state: state(it) })) as never;
+  Deno.permissions.request = (() => Promise.resolve({ state: "denied" })) as never;
+  try {
+    await body();
+  } finally {
+    Object.assign(Deno.permissions, { querySync, request });
+  }
+}
+
+Deno.test("openSource() takes the source of a program as it is", async () => {
+  const source = new ScriptedSource({ interfaces: [] });
+  const { dispose, ...opened } = await openSource(options({ source }));
+  assertStrictEquals(opened.source, source);
+  assertEquals([opened.polling, opened.reason], [false, null]);
+  await dispose(); // leaves it alone
+});
+
+Deno.test("openSource() polls at the interval if asked to, and that needs no reason", async () => {
+  const { networkInterfaces } = Deno;
+  let polls = 0;
+  Deno.networkInterfaces = () => {
+    polls++;
+    return [];
+  };
+  try {
+    const clock = new ManualClock();
+    const wanted = options({ source: "polling", pollingIntervalMs: 1_234, clock });
+    const { source, ...opened } = await openSource(wanted);
+    assertEquals([source.name, opened.polling, opened.reason], ["polling", true, null]);
+    await using _subscription = await source.subscribe(new AbortController().signal);
+    await clock.advance(1_233);
+    assertEquals(polls, 1);
+    await clock.advance(1);
+    assertEquals(polls, 2);
+  } finally {
+    Object.assign(Deno, { networkInterfaces });
+  }
+});
+
+skippable({
+  name: "openSource() polls without asking if only that is granted, and says why",
+  needs: ["linux"],
+  async fn() {
+    await granted(["sys"], async () => {
+      const { polling, reason, source } = await openSource(options());
+      assertEquals([source.name, polling], ["polling", true]);
+      assertEquals(reason, "Only --allow-sys=networkInterfaces is granted, not --allow-ffi");
+      await assertRejects(() => openSource(options({ source: "events" })), Deno.errors.NotCapable);
+    });
+  },
+});
+
+skippable({
+  name: "openSource() does not poll without the permission",
+  needs: ["linux"],
+  async fn() {
+    await granted([], async () => {
+      for (const source of ["auto", "events"] as const) {
+        await assertRejects(() => openSource(options({ source })), Deno.errors.NotCapable);
+      }
+    });
+  },
+});
+
+skippable({
+  name: "openSource() polls if events fail, and may be polled instead",
+  needs: REAL,
+  async fn() {
+    const libc = "/nowhere/libc.so.6";
+    await granted(["ffi", "sys"], async () => {
+      const { polling, reason } = await openSource(options({ libc }));
+      assert(
+        polling && reason?.startsWith("Cannot open the C library; tried /nowhere"),
+        `${reason}`,
+      );
+      const events = options({ libc, source: "events" });
+      await assertRejects(() => openSource(events), Deno.errors.NotFound);
+    });
+    await granted(["ffi"], async () => {
+      await assertRejects(() => openSource(options({ libc })), Deno.errors.NotFound);
+    });
+  },
+});
+
+skippable({
+  name: "openSource() opens events with their timers, and releases them",
+  needs: REAL,
+  async fn() {
+    const { clock, dispose, polling, reason, source } = await openSource(options());
+    await dispose(); // or the sanitizer reports the library
+    assertEquals([source.name, polling, reason], ["netlink", false, null]);
+    assert(clock !== undefined);
+  },
+});
+
+skippable({
+  name: "openSource() gives the event loop a turn after 8 ms of openings in a row",
+  needs: ["linux"],
+  async fn() {
+    using time = new SimulatedTime(performance.now() + 1e6);
+    const steps: [passed: number, turns: number][] = [
+      [0, 0], // long after the last one
+      [4, 0],
+      [4, 0],
+      [1, 1],
+      [8, 0],
+      [1, 1],
+      [41, 0], // not in a row: what takes so long has given turns itself
+      [9, 1],
+      [40, 1],
+    ];
+    await granted(["ffi"], async () => {
+      const wanted = options({ source: "events", libc: "/nowhere/libc.so.6" });
+      for (const [i, [passed, expected]] of steps.entries()) {
+        time.ms += passed;
+        const turns = countTurns();
+        await openSource(wanted).catch(() => {});
+        assertEquals(turns(), expected, `opening ${i}`);
+      }
+    });
+  },
+});
