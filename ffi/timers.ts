@@ -122,7 +122,7 @@ export class PollGuard {
     if (this.#at !== Infinity) Atomics.notify(this.#word, 0);
     this.#at = at;
     if (at === Infinity) return;
-    const ms = Math.max(Math.ceil(at - performance.now()), 1); // with 0 there is no wait
+    const ms = Math.max(at - performance.now(), 1); // with 0 there is no wait
     const { value } = Atomics.waitAsync(this.#word, 0, 0, ms);
     void Promise.resolve(value).then(this.#fire);
   }

@@ -170,9 +170,8 @@ export function decodeRoute(
   const destination = decodeIp(message, sockaddrs[C.RTAX_DST]!, layout);
   if (destination === null) return null;
   const family = destination.length === 4 ? "IPv4" : "IPv6";
-  const isHost = (flags & C.RTF_HOST) !== 0;
-  const mask = isHost ? ABSENT : sockaddrs[C.RTAX_NETMASK]!;
-  const isUnmaskedDefault = !isHost && mask === ABSENT && allZero(destination);
+  const mask = sockaddrs[C.RTAX_NETMASK]!;
+  const isUnmaskedDefault = (flags & C.RTF_HOST) === 0 && mask === ABSENT && allZero(destination);
   const prefixLength = isUnmaskedDefault ? 0 : decodePrefixLength(message, mask, family);
   if (defaultsOnly && prefixLength > LONGEST_DEFAULT[family]) return null;
   const gateway = sockaddrs[C.RTAX_GATEWAY]!;

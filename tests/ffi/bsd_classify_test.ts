@@ -86,6 +86,10 @@ Deno.test("decodeEvent() takes no notice of what changes no state", () => {
       assertEquals(route(os, 1, { flags: UP | flag }), "noise", `flag ${flag.toString(16)}`);
     }
     assertEquals(kind(os, encodeGroup(os, 0x10, EN0, "ff02::fb")), "noise");
+    // A route of another family: AF_LINK.
+    const other = encodeRoute(os, 1, DEFAULT, "kernel");
+    other[{ darwin: 92, freebsd: 152 }[os] + 1] = 18;
+    assertEquals(kind(os, other), "noise");
   }
   // RTM_IEEE80211, RTM_IPFWLOG: of any length and content.
   for (const type of [0x12, 0x13]) {

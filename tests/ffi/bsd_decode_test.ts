@@ -13,6 +13,7 @@ import {
   decodeRoute,
   forEachMessage,
   headerOf,
+  u32,
 } from "../../ffi/bsd/messages.ts";
 import { type RouteHeader, RTF_HOST } from "../../ffi/bsd/systems.ts";
 import { DecodeError } from "../../state/errors.ts";
@@ -44,6 +45,7 @@ Deno.test("decodeIp() takes an embedded scope out of the address", () => {
     ["fe800000000000000000000000000001 21000000", "fe800000000000000000000000000001"],
     ["ff020005000000000000000000000001 00000000", "ff020000000000000000000000000001"],
     ["ff010005000000000000000000000001 00000000", "ff010000000000000000000000000001"],
+    ["ff120005000000000000000000000001 00000000", "ff120000000000000000000000000001"],
     ["ff050005000000000000000000000001 00000000", "ff050005000000000000000000000001"],
     ["fd000005000000000000000000000001 00000000", "fd000005000000000000000000000001"],
   ];
@@ -80,6 +82,10 @@ Deno.test("forEachMessage() refuses an impossible length, and takes zeros at the
     else read();
     assertEquals(count, visited, bytes);
   }
+});
+
+Deno.test("u32() is never negative", () => {
+  assertEquals(u32(hex("00 fefffff0"), 1), 0xf0ff_fffe);
 });
 
 Deno.test("decodeIp() takes a sockaddr whose length is 1 for none, whatever family follows", () => {
@@ -121,6 +127,17 @@ Deno.test("decodeRoute() takes a route to the one host 0.0.0.0 for no default ro
   const bytes = encodeRoute("darwin", 4, { ...route, flags: 0x1 | RTF_HOST }, "dump");
   const header = headerOf(bytes, LAYOUTS.darwin) as RouteHeader;
   assertEquals(decodeRoute(bytes, header, LAYOUTS.darwin)?.prefixLength, 32);
+});
+
+Deno.test("decodeRoute() finds the interface of an echo, which has no index, in RTAX_IFP", () => {
+  const route = { destination: "0.0.0.0", prefixLength: 0, gateway: "192.0.2.1", index: 7 };
+  const echo = encodeRoute("darwin", 1, { ...route, flags: 0x3, source: null }, "request");
+  const en0 = hex("14 12 0500 06 03 06 00 656e30 020000000005 000000");
+  const bytes = Uint8Array.of(...echo, ...en0);
+  bytes[12]! |= 0x10; // RTA_IFP
+  const header = headerOf(bytes, LAYOUTS.darwin) as RouteHeader;
+  assertEquals(decodeRoute(bytes, header, LAYOUTS.darwin)?.index, 5);
+  assertEquals(decodeRoute(echo, header, LAYOUTS.darwin)?.index, 0);
 });
 
 Deno.test("an address of the other family is neither a source nor a peer", () => {
