@@ -92,7 +92,7 @@ function decodeAdapter(image: MemoryImage, record: number, malformed: () => void
     description: image.wideString(record + ADAPTER.Description, "Description"),
     ipv4Index: u32("IfIndex"),
     ipv6Index: u32("Ipv6IfIndex"),
-    macAddress: image.bytes(record + ADAPTER.PhysicalAddress, macLength).slice(),
+    macAddress: image.bytes(record + ADAPTER.PhysicalAddress, macLength),
     flags: u32("Flags"),
     mtu: u32("Mtu"),
     type: u32("IfType"),
@@ -236,10 +236,10 @@ export function decodeSocketAddress(
 ): Uint8Array {
   const family = length < 2 ? null : image.u16(offset + C.SOCKADDR_IN.sin_family);
   if (family === C.AF_INET && length >= C.SOCKADDR_IN_SIZE) {
-    return image.bytes(offset + C.SOCKADDR_IN.sin_addr, 4).slice();
+    return image.bytes(offset + C.SOCKADDR_IN.sin_addr, 4);
   }
   if (family === C.AF_INET6 && length >= C.SOCKADDR_IN6_SIZE) {
-    return image.bytes(offset + C.SOCKADDR_IN6.sin6_addr, 16).slice();
+    return image.bytes(offset + C.SOCKADDR_IN6.sin6_addr, 16);
   }
   throw new DecodeError("sockaddr", offset);
 }

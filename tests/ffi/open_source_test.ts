@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
 import { openSource, type OpenSourceOptions } from "../../ffi/open.ts";
+import { macrotask } from "../../ffi/timers.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
 
@@ -109,8 +110,12 @@ skippable({
   name: "openSource() opens events with their timers, and releases them",
   needs: REAL,
   async fn() {
+    const read = await openSource(options({ listens: false })); // opens nothing to listen with
+    await read.dispose();
+    assertEquals(read.clock, undefined);
     const { clock, dispose, polling, reason, source } = await openSource(options());
     await dispose(); // or the sanitizer reports the library
+    await macrotask(); // without a subscription, it is unloaded a little later
     assertEquals([source.name, polling, reason], ["netlink", false, null]);
     assert(clock !== undefined);
   },

@@ -53,6 +53,11 @@ Deno.test("decodeAdapters() skips an address that the memory ends in, or that po
     addresses: [[16], []],
     malformed: 1,
   });
+  const end = withAddress((view, record) => {
+    view.setBigUint64(record + 16, BASE + BigInt(view.byteLength), true);
+    view.setUint32(record + 24, 0, true); // iSockaddrLength
+  });
+  assertEquals(decode(end), { macs: [0, 0], addresses: [[], [16]], malformed: 1 });
   const nowhere = withAddress((view, record) => view.setBigUint64(record + 16, 0n, true));
   assertEquals(decode(nowhere), { macs: [0, 0], addresses: [[], [16]], malformed: 1 });
 });
