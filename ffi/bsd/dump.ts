@@ -254,7 +254,7 @@ export function findDefaultRoutes(
  */
 function hopsTo(first: number, routes: readonly Route[]): { prefixLength: number; hops: Route[] } {
   const covering = routes.filter(({ destination, prefixLength }) =>
-    ((destination[0]! ^ first) & (0xff00 >> prefixLength) & 0xff) === 0
+    ((destination[0]! ^ first) & (0xff00 >> prefixLength)) === 0
   );
   const prefixLength = covering.reduce((most, route) => Math.max(most, route.prefixLength), 0);
   const leads = (it: Route) => it.prefixLength === prefixLength && (it.flags & DROPS) === 0;

@@ -266,6 +266,6 @@ function exitOf(
 function covers({ destination, prefixLength }: Route, address: IpBytes): boolean {
   if (destination.length !== address.length) return false;
   // Only the first byte counts: no prefix here is longer.
-  const mask = (0xff00 >> prefixLength) & 0xff;
+  const mask = 0xff00 >> prefixLength;
   return (destination[0]! & mask) === (address[0]! & mask);
 }

@@ -85,6 +85,7 @@ Deno.test("publishedInterface() has the flags of addresses", () => {
       { address: "2001:db8::1", prefixLength: 64, dadState: 3, validLifetime: 60 },
       { address: "2001:db8::2", prefixLength: 64, suffixOrigin: 5, validLifetime: 60 },
       { address: "fe80::2", prefixLength: 64, suffixOrigin: 5 },
+      { address: "169.254.0.2", prefixLength: 16 },
     ],
   }]);
   const { addresses, ...rest } = nic!;
@@ -108,6 +109,7 @@ Deno.test("publishedInterface() has the flags of addresses", () => {
       ["2001:db8::1/64", null, "deprecated"],
       ["2001:db8::2/64", null, "temporary"],
       ["fe80::2/64", 12, "permanent"],
+      ["169.254.0.2/16", null, "permanent"],
     ],
   );
 });
@@ -154,12 +156,15 @@ Deno.test("adapterKind() goes by type, then by driver, then by name", () => {
     ["tunnel", 23, "VPN", "VPN"],
     ["tunnel", 53, "WireGuard Tunnel", "wg0"],
     ["tunnel", 6, "TAP-Windows Adapter V9", "Ethernet 3"],
+    ["tunnel", 6, "Cisco AnyConnect Virtual Miniport Adapter", "Ethernet 5"],
+    ["tunnel", 6, "Fortinet SSL VPN Virtual Ethernet Adapter", "Ethernet 6"],
     ["virtual", 6, "Hyper-V Virtual Ethernet Adapter #2", "vEthernet (WSL)"],
     ["virtual", 6, "VirtualBox Host-Only Ethernet Adapter", "Ethernet 4"],
     ["virtual", 6, "VMware Virtual Ethernet Adapter for VMnet8", "VMnet8"],
     // the guest's own adapters
     ["ethernet", 6, "Microsoft Hyper-V Network Adapter", "Ethernet"],
     ["ethernet", 6, "vmxnet3 Ethernet Adapter", "Ethernet0"],
+    ["ethernet", 6, "WSLan Gigabit Adapter", "Ethernet"],
     ["ethernet", 6, "Realtek PCIe GbE Family Controller", "LAN-Verbindung"],
     ["unknown", 1, "Something", "Something"],
   ];
@@ -328,6 +333,10 @@ for (
       ...ethernet,
       metric: 50,
     }],
+    ["by the shorter half, if their gateways differ", [
+      { ...ROUTES.ethernet, prefixLength: 1, gateway: "192.0.2.9" },
+      ROUTES.ethernet,
+    ], ethernet],
     ["not by one half alone", [ROUTES.vpnLow], null],
     ["not to this host", [ROUTES.loopback], null],
     ["not through an adapter that is not listed", [ROUTES.unlisted], null],
@@ -362,7 +371,8 @@ Deno.test("GetBestRoute2 is asked again where a probe has a route of its own", a
   const { defaultRoute } = await read(ADAPTERS, (destination) => {
     if (destination[0] !== 2) return 1231;
     const own = { destination: "23.0.0.0", prefixLength: 8, index: 7 };
-    return { row: encodeRoute(destination[4] === 23 ? own : ROUTES.ethernet), source };
+    const isOwn = [23, 151].includes(destination[4]!); // the first probe of each half
+    return { row: encodeRoute(isOwn ? own : ROUTES.ethernet), source };
   });
   assertEquals(defaultRoute.ipv4?.interface, "Ethernet");
 });

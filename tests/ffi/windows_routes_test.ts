@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { readDump } from "../../ffi/windows/dump.ts";
 import {
   decodeSocketAddress,
@@ -18,6 +18,7 @@ import {
   encodeAdapters,
   encodeRoute,
   encodeRoutes,
+  type RouteImage,
 } from "../support/windows_images.ts";
 
 const ERROR_NOT_SUPPORTED = 50;
@@ -91,4 +92,41 @@ Deno.test("an external Hyper-V switch counts, too, while a VPN has the default r
   const { defaultRouteInterface, interfaces } = buildState(reading, null);
   assertEquals(defaultRouteInterface, "VPN");
   assertEquals(adapters.map(({ name }) => interfaces[name]!.hostOnly), [false, true, false, false]);
+});
+
+/** The default routes where GetBestRoute2 always answers with this route, and how many answers were malformed. */
+async function bestRoute(route: RouteImage, adapter: AdapterImage) {
+  let malformed = 0;
+  const source = new Uint8Array(28);
+  source.set([2, 0, 0, 0, 192, 0, 2, 7]);
+  const { defaultRoute } = await readDump({
+    adapters: () => Promise.resolve({ bytes: encodeAdapters([adapter]), address: BASE }),
+    bestRoute: () => ({ row: encodeRoute(route), source }),
+    routeTable: () => encodeRoutes([]),
+  }, () => malformed++);
+  return { defaultRoute, malformed };
+}
+
+Deno.test("an answer of GetBestRoute2 that cannot be decoded is counted, and no default route", async () => {
+  const route = { destination: "0.0.0.0", prefixLength: 33, index: 5 };
+  const { defaultRoute, malformed } = await bestRoute(route, { name: "a", index: 5 });
+  assertEquals(defaultRoute, { ipv4: null, ipv6: null });
+  assert(malformed > 0);
+});
+
+Deno.test("a route of GetBestRoute2 that leads to this host is no default route", async () => {
+  const route = { destination: "0.0.0.0", prefixLength: 0, index: 5, loopback: true };
+  assertEquals((await bestRoute(route, { name: "a", index: 5 })).defaultRoute.ipv4, null);
+});
+
+Deno.test("a default route is of the adapter that has its index in this family", async () => {
+  const adapter = { name: "a", ipv4Index: 5, ipv6Index: 9 };
+  const read = async (destination: string, index: number) => {
+    const { defaultRoute } = await bestRoute({ destination, prefixLength: 0, index }, adapter);
+    return (defaultRoute.ipv4 ?? defaultRoute.ipv6)?.interface;
+  };
+  assertEquals(await read("0.0.0.0", 5), "a");
+  assertEquals(await read("0.0.0.0", 9), undefined);
+  assertEquals(await read("::", 9), "a");
+  assertEquals(await read("::", 5), undefined);
 });
