@@ -153,3 +153,19 @@ Deno.test("decodeKernelEvent() separates changes from noise", () => {
   }
   assertThrows(() => decodeKernelEvent(new Uint8Array(8)), DecodeError);
 });
+
+// net/net_kev.h of xnu: by subclass, the codes that change no state, of so many
+const KERNEL_NOISE: [subclass: number, count: number, noise: number[]][] = [
+  [1, 12, [7, 8, 9, 10]],
+  [2, 31, [7, 8, 17, 18, 20, 21, 22, 24, 26, 27, 28, 29, 30]],
+  [6, 8, [7]],
+  [7, 8, [1, 2, 3]],
+];
+
+Deno.test("decodeKernelEvent() ignores the events that change no state, and no other", () => {
+  for (const [subclass, count, noise] of KERNEL_NOISE) {
+    const found = Array.from({ length: count }, (_, code) => code)
+      .filter((code) => decodeKernelEvent(encodeKernelEvent(subclass, code)).kind === "noise");
+    assertEquals(found, noise, `subclass ${subclass}`);
+  }
+});

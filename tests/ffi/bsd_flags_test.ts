@@ -1,5 +1,5 @@
 /**
- * What the flags of IPv6 addresses mean on macOS and FreeBSD.
+ * What the flags of IPv6 addresses and the clocks mean on macOS and FreeBSD.
  *
  * @module
  */
@@ -66,4 +66,13 @@ Deno.test("an IPv4 address of a BSD is permanent, unless flags cannot be read at
     assertEquals(published(os, 0, "192.0.2.1"), ["permanent"]);
     assertEquals(published(os, null, "192.0.2.1"), []);
   }
+});
+
+Deno.test("of the two clocks of a BSD, one counts sleep", () => {
+  const clocks = (["darwin", "freebsd"] as const)
+    .map((os) => [SYSTEMS[os].awakeClock, SYSTEMS[os].bootClock]);
+  assertEquals(clocks, [
+    [8, 4], // CLOCK_UPTIME_RAW, CLOCK_MONOTONIC_RAW: time.h of xnu
+    [5, 4], // CLOCK_UPTIME, CLOCK_MONOTONIC: sys/_clock_id.h of FreeBSD
+  ]);
 });
