@@ -268,9 +268,12 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
     draft.mayBeStale = false;
     return void publishFound(draft, view ?? read.state);
   }
-  // the BSDs do not announce that an address was deprecated or detached, or that its check failed
-  const isOfFlags = ({ kind }: Change): boolean => kind === "address-changed";
-  if (view === null && diffInterfaces(table, read.state).every(isOfFlags)) {
+  // the BSDs do not announce that the flags of an address changed, or that a driver stopped (ifnet_set_flags() of xnu)
+  const isSilent = (it: Change): boolean =>
+    it.kind === "interface-changed"
+      ? it.fields.every((field) => field === "running" || field === "flags")
+      : it.kind === "address-changed";
+  if (view === null && diffInterfaces(table, read.state).every(isSilent)) {
     endCheck(draft);
     return void offer(draft, read.state, ["reconcile"]);
   }

@@ -10,6 +10,7 @@ import { startMachine } from "./machine.ts";
 import { RTF } from "./simulated_network.ts";
 
 const SYSTEMS = ["darwin", "freebsd"] as const;
+const IFF_RUNNING = 0x40;
 const IFF_OACTIVE = 0x400;
 const IN6_IFF_ANYCAST = 0x1;
 const RTM_GET = 4;
@@ -76,6 +77,18 @@ for (const os of SYSTEMS) {
       published: 0,
       reconciles: 1,
     });
+  });
+
+  Deno.test(`an interface whose driver stops, which no message announces, is no drift: ${os}`, async () => {
+    await using machine = await startMachine({ os });
+    const { monitor, network } = machine;
+    await machine.pass(1_000);
+    network.nic("en0").flags &= ~IFF_RUNNING; // ifnet_set_flags() in kpi_interface.c sends nothing
+    await machine.pass(32_000);
+    assertEquals(monitor.current.causes, ["reconcile"]);
+    assertEquals(monitor.current.state.interfaces.en0?.running, false);
+    const { driftsFound, reopens } = monitor.metrics;
+    assertEquals({ driftsFound, reopens }, { driftsFound: 0, reopens: 0 });
   });
 
   Deno.test(`events that change nothing do not bring forward the next check for tentative addresses: ${os}`, async () => {
