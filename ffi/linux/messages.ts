@@ -190,8 +190,8 @@ export type KernelEvent =
   | { kind: "overflow" }; // the kernel dropped messages
 
 const ROUTES: KernelEvent = { kind: "routes" };
-/** The routes of a nexthop object go after it, in silence if `nexthop_compat_mode` is 0 (net/ipv4/nexthop.c). */
-const NEXTHOP: KernelEvent = { kind: "routes", early: true };
+/** IPv4 routes go after their message (fib_table_delete()), those of a nexthop object after its own, in silence. */
+const EARLY: KernelEvent = { kind: "routes", early: true };
 const NOISE: KernelEvent = { kind: "noise" };
 
 /** Decodes one message. Throws DecodeError if it is cut or contradicts itself. */
@@ -217,14 +217,15 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
     case C.RTM_NEWROUTE:
     case C.RTM_DELROUTE:
       // struct rtmsg: family, destination length. The BPF filter, if installed, applies the same rule.
-      return body.length < 2 || canBeDefault(body[0]!, body[1]!) ? ROUTES : NOISE;
+      if (body.length >= 2 && !canBeDefault(body[0]!, body[1]!)) return NOISE;
+      return type === C.RTM_DELROUTE ? EARLY : ROUTES;
     case C.RTM_NEWRULE:
     case C.RTM_DELRULE:
       // The rules of multicast routing have their own families (RTNL_FAMILY_IPMR, linux/rtnetlink.h).
       return isIp(body[0]) ? ROUTES : NOISE;
     case C.RTM_NEWNEXTHOP:
     case C.RTM_DELNEXTHOP:
-      return NEXTHOP;
+      return EARLY;
     case C.RTM_NEWNEIGH:
     case C.RTM_DELNEIGH:
       // IPv6 switches between two routers by reachability, without a route message (RFC 4191, 3.2).

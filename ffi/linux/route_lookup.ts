@@ -150,7 +150,7 @@ export class RouteLookup {
       hop && publishedRoute(hop, chosen[i]!.route.metric, links)
     );
     const hops = found.flatMap((it) => it?.hops ?? []);
-    const expiries = chosen.flatMap((it) => it?.route.expiresInSeconds ?? []);
+    const expiries = found.flatMap((it) => it?.route.expiresInSeconds ?? []);
     return this.current = {
       routes: { ipv4, ipv6 },
       hops: this.#hops,
@@ -276,7 +276,9 @@ export function routeEffect(
       return { ask: "all", again: last.indexes.includes(event.index) };
     case "address": {
       const keeps = isCertain && keepsSource(event.address, table, last);
-      return { ask: keeps ? "nothing" : "known", again: false };
+      // IPv4 announces an address before a route can select it (__inet_insert_ifa() in net/ipv4/devinet.c)
+      const again = !keeps && event.address.family === "IPv4" && last.hops.IPv4 !== null;
+      return { ask: keeps ? "nothing" : "known", again };
     }
     case "address-gone": {
       const { family, index, local } = event.address;

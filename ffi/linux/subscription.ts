@@ -244,9 +244,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     const { again, ask } = routeEffect(event, table, last, current?.isPlain === true);
     if (ask === "all") lookup.invalidate();
     else if (ask === "known") lookup.current = null;
-    if (!again) return;
-    this.#recheckMs = FIRST_RECHECK_MS;
-    this.#recheck.set(this.#recheckMs);
+    if (again) this.#recheck.set(this.#recheckMs = FIRST_RECHECK_MS);
   }
 
   #recheckRoutes(): void {
@@ -260,8 +258,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#expiry.set(expiresInSeconds === null ? null : expiresInSeconds * 1000 + EXPIRY_MARGIN_MS);
     if (this.#recheckMs >= LAST_RECHECK_MS || this.#recheck.isSet()) return;
     if (indexes.every((index) => table.isUp(index))) return;
-    this.#recheckMs *= 2;
-    this.#recheck.set(this.#recheckMs);
+    this.#recheck.set(this.#recheckMs *= 2);
   }
 }
 

@@ -264,6 +264,12 @@ const ROWS: Row[] = [
     ipv6: route("eth0"),
     expires: 30,
   },
+  {
+    name: "the expiry of the half that is not chosen",
+    routes: [{ to: LOW6, dev: 2 }, { to: HIGH6, dev: 2, expires: 30 }],
+    ipv6: route("eth0"),
+    expires: 30,
+  },
 ];
 
 for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {

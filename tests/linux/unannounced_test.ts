@@ -167,7 +167,7 @@ class LateRuntime extends LinuxRuntime {
 
 namespaceTest(
   import.meta.url,
-  "routes that the kernel removes after it announced the change are looked up again",
+  "routes that the kernel changes after it announced the change are looked up again",
   async () => {
     await makeCable();
     const { close, libc } = openLibc();
@@ -182,6 +182,7 @@ namespaceTest(
       monitor.waitFor(fits, { signal: AbortSignal.timeout(scaled(2_000)) });
     const route = "route add default via 192.0.2.1";
     const cases = [
+      { command: "route del default via 192.0.2.1", lateMs: 20, route }, // fib_table_delete()
       { command: "addr del 192.0.2.7/24 dev v0", lateMs: 20, route },
       // the source is on another interface, and v0 keeps its address (fib_sync_down_addr())
       {
@@ -203,6 +204,12 @@ namespaceTest(
       await ip(command);
       await until(({ defaultRoute }) => defaultRoute.ipv4 === null);
     }
+    // the kernel announces an address before a route can select it (__inet_insert_ifa())
+    await ipBatch(["addr flush dev v0", "link set v0 up", "route add default dev v0"]);
+    await until(({ defaultRoute }) => defaultRoute.ipv4?.source === "198.51.100.7"); // of lo
+    runtime.late(20);
+    await ip("addr add 192.0.2.7/24 dev v0");
+    await until(({ defaultRoute }) => defaultRoute.ipv4?.source === "192.0.2.7");
     await monitor.close();
     await source[Symbol.asyncDispose]();
   },
