@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
-import type { DefaultRouteAnswer } from "../../ffi/linux/route_lookup.ts";
+import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { NetworkMonitor } from "../../mod.ts";
@@ -156,10 +156,10 @@ class LateRuntime extends LinuxRuntime {
     this.#lateUntil = performance.now() + ms;
   }
 
-  override askRoutes(...args: Parameters<LinuxRuntime["askRoutes"]>): DefaultRouteAnswer {
-    const answer = super.askRoutes(...args);
+  override askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
+    const answer = super.askRoutes(lookup, links);
     if (this.#last !== null && performance.now() < this.#lateUntil) {
-      return { ...this.#last }; // asked again, the same answer
+      return lookup.current = { ...this.#last }; // asked again, the same answer
     }
     return this.#last = answer;
   }
