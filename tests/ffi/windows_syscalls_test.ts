@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { LibraryFunctions } from "../../ffi/windows/libraries.ts";
 import { Syscalls } from "../../ffi/windows/syscalls.ts";
@@ -13,6 +13,7 @@ import { SimulatedTime } from "../support/simulated_time.ts";
 const ERROR_BUFFER_OVERFLOW = 111;
 const ERROR_NO_DATA = 232;
 const TABLE = 0x9000n;
+const HANDLE = 0xffff_ffff_8000_0004n; // 32 bits, and the rest is their sign
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -30,16 +31,27 @@ class FakeWindows {
   listCalls = 0;
   /** When a call for the list of adapters returns. */
   listed = (): Promise<void> => Promise.resolve();
+  /** The function that fails. */
+  fails = "";
+  /** What was given to CreateEventW, and to SetEvent. */
+  readonly created: unknown[] = [];
+  readonly set: bigint[] = [];
   readonly freedTables: bigint[] = [];
   #next = 0x1000n;
 
   syscalls(): Syscalls {
     const kernel32 = {
       GetModuleHandleA: () => 1n,
-      GetProcAddress: () => 2n,
+      GetProcAddress: () => this.fails === "GetProcAddress" ? 0n : 2n,
+      CreateEventW: (...args: unknown[]) => {
+        this.created.push(args);
+        return this.fails === "CreateEventW" ? 0n : HANDLE;
+      },
+      SetEvent: (event: bigint) => this.set.push(event),
       GetLastError: () => 0,
       FormatMessageW: () => 0,
       LocalAlloc: (_flags: number, size: bigint) => {
+        if (this.fails === "LocalAlloc") return 0n;
         this.memory.set(this.#next += 0x100000n, new Uint8Array(Number(size)));
         return this.#next;
       },
@@ -58,10 +70,11 @@ class FakeWindows {
         _family: number,
         _flags: number,
         _: bigint,
-        _to: bigint,
+        to: bigint,
         at: bigint,
       ) => {
         const size = new DataView(this.#at(at).buffer);
+        if (this.#at(to).length < size.getUint32(0, true)) throw new Error("That is not allocated");
         const needed = this.listBytes(++this.listCalls);
         const fits = needed <= size.getUint32(0, true);
         size.setUint32(0, needed, true);
@@ -71,7 +84,7 @@ class FakeWindows {
       GetIpForwardTable2: (_family: number, table: BigUint64Array) => {
         this.memory.set(TABLE, Uint8Array.of(1, ...Array(8 + 104 - 1).fill(0))); // one row
         table[0] = TABLE;
-        return 0;
+        return this.fails === "GetIpForwardTable2" ? 8 : 0;
       },
       FreeMibTable: (table: bigint) => void this.freedTables.push(table),
     };
@@ -188,4 +201,36 @@ Deno.test("a wait for two events tells the first that is set, that none is, or t
     results.push(await syscalls.wait([4, 8], 1_000));
   }
   assertEquals(results, [1, null, -1, -1]);
+});
+
+Deno.test("an event of Windows stays set until it is reset, and any handle comes back whole", () => {
+  const windows = new FakeWindows();
+  const syscalls = windows.syscalls();
+  const event = syscalls.createEvent();
+  assertEquals(windows.created, [[0n, 1, 0, 0n]]); // bManualReset, and not bInitialState
+  assertEquals(new Int32Array([event])[0], event); // it fits into a pollfd
+  syscalls.setEvent(event);
+  assertEquals(windows.set, [HANDLE]);
+});
+
+Deno.test("what Windows refuses is an error with the name of the function", () => {
+  const calls: Record<string, (syscalls: Syscalls) => unknown> = {
+    CreateEventW: (syscalls) => syscalls.createEvent(),
+    LocalAlloc: (syscalls) => syscalls.allocate(8),
+    GetIpForwardTable2: (syscalls) => syscalls.routeTable(),
+    GetProcAddress: () => {},
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const windows = new FakeWindows();
+    windows.fails = name;
+    assertThrows(() => call(windows.syscalls()), SystemCallError, name);
+    assertEquals(windows.freedTables, []);
+  }
+});
+
+Deno.test("a list of adapters that Windows refuses fails at once, and frees its memory", async () => {
+  const windows = new FakeWindows();
+  windows.listCode = 5; // ERROR_ACCESS_DENIED
+  const error = await assertRejects(() => windows.syscalls().adapters(), SystemCallError);
+  assertEquals([error.code, windows.listCalls, windows.memory.size], [5, 1, 0]);
 });
