@@ -113,7 +113,6 @@ export class Broadcast {
   /** The newest snapshot for a reader that got this one last; null if nothing differs. */
   since(seen: Snapshot): Snapshot | null {
     const { snapshot } = this.newest;
-    if (snapshot.sequence === seen.sequence) return null;
     if (snapshot.sequence === seen.sequence + 1) return snapshot;
     const changes = diffStates(seen.state, snapshot.state);
     if (changes.length === 0) return null;

@@ -141,3 +141,19 @@ Deno.test("a sleep whose times are not finite is ignored", async () => {
   }
   assertEquals([it.monitor.current.sequence, it.monitor.metrics.resumes], [1, 0]);
 });
+
+Deno.test("a long sleep that a reader has got makes no later snapshot of it major", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ initial: false }).getReader();
+  const slept = reader.read();
+  it.source.emit({ kind: "resumed", at: START, sleptMs: LONG });
+  assertEquals((await slept).value?.reasons, [{ kind: "resumed", sleptMs: LONG }]);
+  for (const mtu of [1_400, 1_300]) { // two publications, so that the reader gets the sum
+    it.source.set([{ ...eth0("192.0.2.1/24"), mtu }]);
+    it.source.announce();
+    await it.clock.advance(250);
+  }
+  const { value } = await reader.read();
+  assertEquals([value?.causes, value?.reasons], [["event"], []]);
+  await reader.cancel();
+});
