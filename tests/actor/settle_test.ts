@@ -244,3 +244,16 @@ Deno.test("a settling stream sets no timer while there is nothing to deliver", a
   assertEquals([it.monitor.current.sequence, it.clock.pending], [2, pending]);
   assertEquals(await poll(it, next), null);
 });
+
+Deno.test("a stream that settles has one timer, however many changes come meanwhile", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ initial: false, settleMs: 1_000 }).getReader();
+  const next = reader.read();
+  await publish(it, "192.0.2.2/24");
+  const { pending } = it.clock;
+  for (const last of [3, 4, 5]) await publish(it, `192.0.2.${last}/24`);
+  assertEquals(it.clock.pending, pending);
+  await it.clock.advance(1_000);
+  assertEquals((await next).value?.state.localAddresses.regular, ["192.0.2.5"]);
+  await reader.cancel();
+});
