@@ -280,11 +280,11 @@ function hasReplayableBody(input: RequestInfo | URL, init?: FetchInit): boolean 
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
 
-/** Whether no connection was opened: to the request's URL, or to any if null. In Deno 2.9 only this message says so. */
+/** Whether no connection was opened: to the request's URL, or to any if null. Only Deno's message says so. */
 function isUnsent(error: unknown, request: Request | null): boolean {
   const url = request && new URL(request.url);
   const at = url && Object.assign(url, { username: "", password: "", hash: "" });
-  const cause = error instanceof TypeError ? error.cause : null;
+  const cause = error instanceof TypeError ? error.cause ?? error : null; // until Deno 2.9.1 there is no cause
   return cause instanceof Error && cause.message.includes(`${at ?? ""}): client error (Connect)`);
 }
 

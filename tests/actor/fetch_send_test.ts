@@ -27,15 +27,36 @@ fetchTest(
     const url = `http://127.0.0.1:${server.addr.port}/order?n=1#top`;
     let isOver = false;
     const fetching = it.fetch(url, { method: "POST", body: "a book" }).finally(() => isOver = true);
-    const rejecting = assertRejects(() => fetching, TypeError, "fetch failed");
+    const rejecting = assertRejects(() => fetching, TypeError);
     while (!isOver) {
       await it.clock.advance(100);
       await delay(0);
     }
-    await rejecting;
+    assertEquals((await rejecting).name, "TypeError");
     assertEquals(orders, 1);
   },
 );
+
+// Deno 2.9.0 and 2.9.1 have the message that later ones have in the cause.
+fetchTest("a POST that was not sent is repeated if the error has no cause", async (it) => {
+  const url = "http://192.0.2.1/order";
+  const { fetch: real } = globalThis;
+  let calls = 0;
+  globalThis.fetch = () => {
+    if (++calls > 1) return Promise.resolve(new Response("answered"));
+    const refused = "client error (Connect): tcp connect error: Connection refused (os error 111)";
+    return Promise.reject(new TypeError(`error sending request for url (${url}): ${refused}`));
+  };
+  try {
+    const { createFetch } = await import("../../actor/fetch.ts?captures-the-fetch-above");
+    await using fetch = createFetch(it.monitor, { clock: it.clock });
+    it.source.set(home("192.0.2.8")); // no event announces it
+    const response = await fetch(url, { method: "POST", body: "a book" });
+    assertEquals(await response.text(), "answered");
+  } finally {
+    globalThis.fetch = real;
+  }
+});
 
 fetchTest(
   "a request that is held is held again, if the network goes while it waits between two attempts",
