@@ -30,8 +30,12 @@ function report(error: Error): void {
   console.error("Cannot announce:", error.cause ?? error);
 }
 
+/** The OS announces an address before a socket can bind to it. Other errors, such as a missing flag, stay. */
+function isRetriable(error: unknown): boolean {
+  return error instanceof Deno.errors.AddrNotAvailable;
+}
+
 async function join(address: string): Promise<void> {
-  // The OS announces an address before a socket can bind to it.
   const sender = await retry(() =>
     Deno.listenDatagram({
       transport: "udp",
@@ -39,8 +43,7 @@ async function join(address: string): Promise<void> {
       port: PORT,
       reuseAddress: true,
       loopback: true, // other programs of this machine listen, too
-    })
-  );
+    }), { isRetriable });
   sockets.set(address, [sender]);
   try {
     // Receives queries; a program that answers them reads from it. One for each address: a socket joins a group

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { denoProgram, Program } from "../support/program.ts";
 import { runDeno } from "../support/run.ts";
+import { scaled } from "../support/timing.ts";
 
 namespaceTest(
   import.meta.url,
@@ -41,6 +42,11 @@ namespaceTest(
     await program.until(/Left 10\.0\.0\.5\n/);
     assertEquals(await memberships("eth1"), 2);
     assertEquals(await memberships("eth0"), 2, "the membership of the address that stays");
+    // a missing flag is reported at once
+    await using without = denoProgram(["run", "--allow-ffi", "examples/mdns_announce.ts"]);
+    await delay(scaled(1_500));
+    without.signal("SIGTERM");
+    assertMatch((await without.end()).stderr, /^Cannot announce: TypeError/);
   },
 );
 
