@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../state/ports.ts";
 
 /** The longest delay of a timer, in milliseconds: `setTimeout()` with a longer one fires after 1 ms. */
 export const LONGEST_TIMER_MS = 2_147_483_647;
+export const nextTurn = () => new Promise(Reflect.get(globalThis, "setImmediate")); // lib "dom" lacks its type
 
 /** The clocks and timers of the runtime. The timers keep the process alive until `unref()`. */
 export const systemClock: Clock = {

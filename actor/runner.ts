@@ -7,7 +7,7 @@ import type { OpenedSource } from "../state/opened_source.ts";
 import type { Reading, Subscription } from "../state/ports.ts";
 import type { Health, Metrics, Snapshot, State } from "../state/types.ts";
 import { Broadcast } from "./broadcast.ts";
-import { TimerSet } from "./clock.ts";
+import { nextTurn, TimerSet } from "./clock.ts";
 import type { EventDispatcher } from "./events.ts";
 import { type Effect, type Input, Model, READ_LIMIT_MS, type TimerName } from "./machine/model.ts";
 import { pendingMs } from "./machine/reads.ts";
@@ -183,7 +183,7 @@ export class Runner {
           const since = clock.monotonic();
           const state = this.#build(reading);
           // with thousands of interfaces the next step takes as long again: leave it to another turn
-          if (clock.monotonic() - since > LONG_BUILD_MS) await new Promise(setImmediate);
+          if (clock.monotonic() - since > LONG_BUILD_MS) await nextTurn();
           return { reading, state };
         },
         done: (outcome) => this.#dispatch({ kind: "read", id, outcome }),

@@ -146,8 +146,7 @@ export class SnapshotReader {
   #isWanted(snapshot: Snapshot): boolean {
     const { affects, majorOnly } = this.#options;
     return (affects === null || this.#isAffected(this.#seen, snapshot)) &&
-      (!majorOnly || snapshot.major ||
-        this.#broadcast.hasCauseSince("resume", this.#seen));
+      (!majorOnly || snapshot.major || this.#broadcast.hasCauseSince("resume", this.#seen));
   }
 
   #isAffected(from: Snapshot, to: Snapshot): boolean {

@@ -3,7 +3,7 @@
 // the queue and stalls without an error (net-tools#165).
 import type { SourceCounters, SourceEvent } from "../state/ports.ts";
 import { POLLHUP, POLLNVAL, type Watch } from "./poll_loop.ts";
-import { macrotask, SLICE_MS } from "./timers.ts";
+import { macrotask, nextTurn, SLICE_MS } from "./timers.ts";
 
 /** A socket that wakes the loop this many times in a row with nothing to read is lost (net-tools#109). */
 const EMPTY_WAKE_UPS = 3;
@@ -68,7 +68,7 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     const events: E[] = [];
     const revents = this.#more ? 0 : await this.watch.ready(this.isFlooded);
     // whatever woke the watch may do so again: without a pause, in an endless chain of microtasks
-    if (revents === 0) await (this.#more ? macrotask() : new Promise(setImmediate));
+    if (revents === 0) await (this.#more ? macrotask() : nextTurn());
     if (revents === null || this.#closed !== null) return { done: true, value: undefined };
     if (revents & (POLLHUP | POLLNVAL)) throw new Error("Other code closed the event socket");
     if (revents === 0 && !this.#more) return { done: false, value: events };

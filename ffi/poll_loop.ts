@@ -2,7 +2,7 @@
 //
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
-import { PollGuard, PollTimers } from "./timers.ts";
+import { nextTurn, PollGuard, PollTimers } from "./timers.ts";
 
 // These bits are the same on every supported system.
 export const POLLIN = 0x1; // data to read
@@ -264,7 +264,7 @@ export class PollLoop {
       const revents = set[2 * i + 3]! >> 16;
       if (revents === 0 || waiting[i]!.waiting === null) continue;
       resolveReady(waiting[i]!, revents);
-      if (++woken % MAX_AT_ONCE === 0) await new Promise(setImmediate);
+      if (++woken % MAX_AT_ONCE === 0) await nextTurn();
     }
     await grace(); // readers first: what follows takes 5 µs
     if (woken === 0) return;

@@ -135,6 +135,7 @@ export class PollGuard {
 }
 
 export const SLICE_MS = 8;
+export const nextTurn = () => new Promise(Reflect.get(globalThis, "setImmediate")); // lib "dom" lacks its type
 /** The first slice of a read is longer, so that short reads need no pause: a process's first timer takes 8 ms. */
 const FIRST_SLICE_MS = 16;
 

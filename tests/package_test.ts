@@ -227,7 +227,10 @@ skippable({
     try {
       const links = [fileURLToPath(ROOT)];
       const imports = { "@netwatch/netwatch": "jsr:@netwatch/netwatch@^0.1.0" };
-      await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ links, imports }));
+      // as the projects of a web framework have it, and an option that netwatch does not set for itself
+      const lib = ["dom", "dom.iterable", "dom.asynciterable", "deno.ns"];
+      const config = { links, imports, compilerOptions: { lib, noImplicitReturns: true } };
+      await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
       await Deno.writeTextFile(
         `${folder}/main.ts`,
         `import { diffStates } from "@netwatch/netwatch";
@@ -236,6 +239,7 @@ skippable({
       );
       const { stdout } = await runDenoOk(["run", "main.ts"], { cwd: folder });
       assertEquals(stdout, "function function\n");
+      await runDenoOk(["check", "main.ts"], { cwd: folder });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

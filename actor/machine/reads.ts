@@ -279,7 +279,7 @@ export function compare(draft: Draft, read: Read, view: State | null): string | 
   }
   if (view !== null) publishFound(draft, view);
   const before = draft.check ?? newCheck(draft);
-  if (read.since < (before.from ?? 0)) return; // it was requested before the last comparison
+  if (read.since < (before.from ?? 0)) return undefined; // it was requested before the last comparison
   const { events } = draft.metrics;
   const quiet = before.rounds > 0 && before.events === events;
   // without a table every unannounced change counts, not only one that persists

@@ -1,6 +1,6 @@
 // A clock for tests.
 import type { Clock, Timer } from "../../state/ports.ts";
-import { LONGEST_TIMER_MS } from "../clock.ts";
+import { LONGEST_TIMER_MS, nextTurn } from "../clock.ts";
 
 /** How to start a manual clock. */
 export interface ManualClockOptions {
@@ -93,7 +93,7 @@ export class ManualClock implements Clock {
 
   /** Waits until every promise that needs no timer, input or output has settled, however long the chain. */
   async settle(): Promise<void> {
-    await new Promise(setImmediate);
+    await nextTurn();
   }
 
   #start(f: () => void, ms: number, every: number | null, least: number): Timer {
