@@ -95,11 +95,12 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
       this.#isDrained = true;
       this.#take(value, true);
       const unseen = value.length > 0 && this.table !== null ? this.#changes - this.#seen : 0;
-      if (unseen <= FLOOD_MESSAGES || unseen <= 2 * this.table!.size) continue;
-      // a read costs less than more messages do: they stay unread until it begins
-      this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
-      this.#canary.settle(true); // no answer would be read
-      this.pending.add({ kind: "resync" });
+      if (unseen > FLOOD_MESSAGES && unseen > 2 * this.table!.size) {
+        // a read costs less than more messages do: they stay unread until it begins
+        this.#socket.isFlooded = this.#isLossy = this.#isTorn = true;
+        this.pending.add({ kind: "resync" });
+      }
+      if (this.#socket.isFlooded) this.#canary.settle(true); // not deaf, and no answer would be read
     }
   }
 
@@ -214,8 +215,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
         case "overflow":
           this.#isLossy = this.#isTorn = true;
           this.pending.add({ kind: "overflow" });
-          if (this.#socket.isFlooded) this.#canary.settle(true); // not deaf, and no answer would be read
-          else this.#canary.resend();
+          this.#canary.resend();
           break;
         case "malformed":
           this.#context.counters.events++;

@@ -175,6 +175,30 @@ Deno.test("LinuxSubscription needs no canary in a flood, which shows that the so
     assertEquals(await probe, true); // the answer is lost
   }));
 
+// As after a SIGSTOP: the timers are called before the poll has returned.
+Deno.test("LinuxSubscription needs no canary in a flood whose overflow was found without the poll", () =>
+  flood(async ({ events, kernel, read, report, subscription, time }) => {
+    await read();
+    subscription.view();
+    const { receive, send } = kernel;
+    kernel.send = (socket, requests) => { // there is no room for the answer
+      if (socket !== EVENT_SOCKET) send.call(kernel, socket, requests);
+    };
+    let answered: boolean | undefined;
+    void subscription.probe().then((answer) => answered = answer);
+    kernel.dropped = 10;
+    for (let i = 0; i < 3 * RECEIVE_BATCH; i++) kernel.queue(RULE);
+    kernel.receive = () => { // ENOBUFS
+      kernel.receive = receive;
+      return 0;
+    };
+    kernel.onReceive = () => void (time.ms += 9); // until the slice is over
+    subscription.view();
+    assertEquals([events.length, kernel.unread > 0], [1, true]);
+    await report(1);
+    assertEquals([await listens(kernel), answered], [false, true]);
+  }));
+
 Deno.test("LinuxSubscription reads on after an overflow that it found without the poll, which may be deaf", () =>
   flood(async ({ events, kernel, read, subscription }) => {
     await read();
