@@ -158,6 +158,4 @@ export class TimeSlice {
  * Lets timers and sockets have their turn. After a `setImmediate()` Deno 2.9 does not wait for sockets, and looks at
  * them only in one turn of 61.
  */
-export function macrotask(): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve));
-}
+export const macrotask = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve));
