@@ -11,7 +11,7 @@ import { makePlan } from "./plan.ts";
 import { run } from "./run.ts";
 
 /** The most seeds for one bug. */
-const MAX_SEEDS = 10_000;
+const MAX_SEEDS = 20_000;
 
 /** The first failure that a bug causes. */
 export interface Finding {
