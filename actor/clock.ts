@@ -3,7 +3,8 @@ import type { Clock, Timer } from "../state/ports.ts";
 
 /** The longest delay of a timer, in milliseconds: `setTimeout()` with a longer one fires after 1 ms. */
 export const LONGEST_TIMER_MS = 2_147_483_647;
-export const nextTurn = () => new Promise(Reflect.get(globalThis, "setImmediate")); // lib "dom" lacks its type
+/** Resolves in another turn of the event loop. The type library "dom" lacks `setImmediate()`. */
+export const nextTurn = (): Promise<void> => new Promise(Reflect.get(globalThis, "setImmediate"));
 
 /** The clocks and timers of the runtime. The timers keep the process alive until `unref()`. */
 export const systemClock: Clock = {

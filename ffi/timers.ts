@@ -135,7 +135,6 @@ export class PollGuard {
 }
 
 export const SLICE_MS = 8;
-export const nextTurn = () => new Promise(Reflect.get(globalThis, "setImmediate")); // lib "dom" lacks its type
 /** The first slice of a read is longer, so that short reads need no pause: a process's first timer takes 8 ms. */
 const FIRST_SLICE_MS = 16;
 
@@ -154,8 +153,8 @@ export class TimeSlice {
   }
 }
 
-/**
- * Lets timers and sockets have their turn. After a `setImmediate()` Deno 2.9 does not wait for sockets, and looks at
- * them only in one turn of 61.
- */
+/** Lets timers and sockets have their turn: after `setImmediate()` Deno 2.9 looks at sockets in 1 turn of 61 only. */
 export const macrotask = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve));
+
+/** Lets timers have their turn, without loading any. The type library "dom" lacks `setImmediate()`. */
+export const nextTurn = (): Promise<void> => new Promise(Reflect.get(globalThis, "setImmediate"));
