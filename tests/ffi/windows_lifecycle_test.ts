@@ -77,7 +77,7 @@ limitedTest(
     const first = await source.subscribe(signal);
     first.unref();
     const timeouts = recordWaits(windows);
-    /** The loop waits for so long from now on; if it never does, the test takes too long. */
+    /** Resolves when the loop waits for this many milliseconds at a time; if it never does, the test fails in the end. */
     const waits = async (ms: number): Promise<void> => {
       while (timeouts.at(-1) !== ms) await delay(1);
     };

@@ -285,40 +285,29 @@ limitedTest(
   },
 );
 
+/** A machine whose network changes while the registrations are renewed. */
+class Renewing extends SimulatedWindows {
+  changes = false;
+}
+
 /** The network changes between the confirmation of a renewed registration and the reset of its event. */
-class Racing extends SimulatedWindows {
-  races = false;
+class Racing extends Renewing {
   override resetEvent(event: number): void {
-    if (this.races) this.change(); // sets the events of all registrations, old and new
-    this.races = false;
+    if (this.changes) this.change(); // sets the events of all registrations, old and new
+    this.changes = false;
     super.resetEvent(event);
   }
 }
 
-limitedTest("a change during the renewal of the registrations is not lost", async () => {
-  const windows = new Racing();
-  await using source = windows.source();
-  const { signal } = new AbortController();
-  await using subscription = await source.subscribe(signal);
-  const next = subscription[Symbol.asyncIterator]().next();
-  windows.races = true;
-  assertEquals(await subscription.probe(signal), true);
-  const { value } = await deadline(next, scaled(1_000));
-  assertEquals(value, { kind: "changed" });
-});
-
 /** After a change, Windows calls the callback of the new registration first, and that of the old one as it is cancelled. */
-class LateCallback extends SimulatedWindows {
-  changes = false;
-
+class LateCallback extends Renewing {
   override cancel(registration: bigint): Promise<void> {
     if (this.changes) this.setEvent(this.registrations.get(registration)!.event);
     return super.cancel(registration);
   }
 }
 
-Deno.test("a change that only the old registration signals, while it is cancelled, is not lost", async () => {
-  const windows = new LateCallback();
+async function assertNotLost(windows: Renewing): Promise<void> {
   await using source = windows.source();
   const { signal } = new AbortController();
   await using subscription = await source.subscribe(signal);
@@ -328,20 +317,33 @@ Deno.test("a change that only the old registration signals, while it is cancelle
   windows.changes = false;
   const { value } = await deadline(next, scaled(1_000));
   assertEquals(value, { kind: "changed" });
-});
+}
 
-Deno.test("a registration whose confirmation a busy event loop delivers late has confirmed", async () => {
-  const windows = new SimulatedWindows();
-  const wait = windows.wait.bind(windows);
-  windows.wait = async (events, ms) => {
-    const first = await wait(events, ms);
-    await delay(0); // after a block, timers fire before the results of nonblocking calls are delivered
-    return first;
-  };
-  await using source = windows.source();
-  const { signal } = new AbortController();
-  await using subscription = await source.subscribe(signal);
-  const isAnswered = subscription.probe(signal);
-  for (const end = performance.now() + 700; performance.now() < end;);
-  assertEquals([await isAnswered, source.listeners], [true, [...REGISTRATIONS]]);
-});
+limitedTest(
+  "a change during the renewal of the registrations is not lost",
+  () => assertNotLost(new Racing()),
+);
+
+limitedTest(
+  "a change that only the old registration signals, while it is cancelled, is not lost",
+  () => assertNotLost(new LateCallback()),
+);
+
+limitedTest(
+  "a registration whose confirmation a busy event loop delivers late has confirmed",
+  async () => {
+    const windows = new SimulatedWindows();
+    const wait = windows.wait.bind(windows);
+    windows.wait = async (events, ms) => {
+      const first = await wait(events, ms);
+      await delay(0); // after a block, timers fire before the results of nonblocking calls are delivered
+      return first;
+    };
+    await using source = windows.source();
+    const { signal } = new AbortController();
+    await using subscription = await source.subscribe(signal);
+    const isAnswered = subscription.probe(signal);
+    for (const end = performance.now() + 700; performance.now() < end;);
+    assertEquals([await isAnswered, source.listeners], [true, [...REGISTRATIONS]]);
+  },
+);
