@@ -31,7 +31,7 @@ export class Broadcast {
   readonly #ends = new Set<() => void>();
   readonly #collected = new FinalizationRegistry<() => void>((remove) => remove());
   readonly #watchers = new Set<(snapshot: Snapshot | null) => void>();
-  readonly #lastSequence = new Map<Cause, number>(); // of the last publication with each cause
+  readonly #lastSequence: Partial<Record<Cause, number>> = {}; // of the last publication with each cause
   /** The last publication that was major because of a sleep. */
   #majorSleep: { readonly sequence: number; readonly reason: ResumedReason } | null = null;
 
@@ -44,9 +44,9 @@ export class Broadcast {
   /** Makes the next snapshot, and notifies the readers and `waitFor()` calls that are waiting. */
   publish({ sequence, at, publishedAt, causes, changes, state }: Publication): void {
     const before: Published | undefined = this.newest;
-    for (let i = 0; i < causes.length; i++) this.#lastSequence.set(causes[i]!, sequence);
+    for (let i = 0; i < causes.length; i++) this.#lastSequence[causes[i]!] = sequence;
     const reasons = majorReasons(before?.snapshot.state ?? state, state, this.options);
-    const reason = reasons.at(-1);
+    const reason = reasons[reasons.length - 1];
     if (reason?.kind === "resumed") this.#majorSleep = { sequence, reason };
     const snapshot = makeSnapshot({ sequence, at, causes, changes, reasons, state });
     // every reader gets a resume, so settling treats it as major
@@ -59,7 +59,7 @@ export class Broadcast {
       if (isMajor) before.nextMajor.at = publishedAt;
     }
     // the sink of a pipe, which is user code, runs here: it may close the monitor or give up other reads
-    for (const reader of [...this.waiting]) if (this.waiting.has(reader)) reader.consider();
+    for (const reader of this.waiting) reader.consider();
     if (this.#watchers.size === 0) return; // mostly
     for (const watcher of [...this.#watchers]) {
       if (this.#watchers.has(watcher)) watcher(snapshot); // an earlier one may have closed the monitor
@@ -127,7 +127,7 @@ export class Broadcast {
 
   /** Whether a publication after this snapshot had this cause. */
   hasCauseSince(cause: Cause, seen: Snapshot): boolean {
-    return (this.#lastSequence.get(cause) ?? 0) > seen.sequence;
+    return (this.#lastSequence[cause] ?? 0) > seen.sequence;
   }
 
   /** The last major sleep after this snapshot; null if there was none. */

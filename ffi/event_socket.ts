@@ -9,6 +9,7 @@ import { macrotask, nextTurn, SLICE_MS } from "./timers.ts";
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures than this end the slice. */
 const RETRIES = 2;
+const SEVERITY = ["overflow", "resync", "changed", "clock-stepped"] as const; // the most severe first
 
 export type Counters = { -readonly [Name in keyof SourceCounters]: number };
 
@@ -163,24 +164,26 @@ export class Canary {
  * what a lost one did not, because nothing else reports a sleep again.
  */
 export class PendingEvents {
-  readonly #kinds = new Set<SourceEvent["kind"]>();
+  readonly #kinds = { overflow: false, resync: false, changed: false, "clock-stepped": false };
   readonly #sleeps: SourceEvent[] = [];
 
   get isEmpty(): boolean {
-    return this.#kinds.size === 0 && this.#sleeps.length === 0;
+    return this.#sleeps.length === 0 && !SEVERITY.some((kind) => this.#kinds[kind]);
   }
 
   add(event: SourceEvent): void {
     if (event.kind === "resumed") this.#sleeps.push(event);
-    else this.#kinds.add(event.kind);
+    else this.#kinds[event.kind] = true;
   }
 
   /** Takes the next event: sleeps first, then the most severe; null: none is left. */
   take(): SourceEvent | null {
     if (this.#sleeps.length > 0) return this.#sleeps.shift()!;
-    for (const kind of ["overflow", "resync", "changed", "clock-stepped"] as const) {
-      if (!this.#kinds.delete(kind)) continue;
-      if (kind === "overflow" || kind === "resync") this.#kinds.delete("changed"); // implied
+    for (let i = 0; i < SEVERITY.length; i++) {
+      const kind = SEVERITY[i]!;
+      if (!this.#kinds[kind]) continue;
+      this.#kinds[kind] = false;
+      if (kind === "overflow" || kind === "resync") this.#kinds.changed = false; // implied
       return { kind };
     }
     return null;

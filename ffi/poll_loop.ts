@@ -76,7 +76,7 @@ interface Poll {
 export class PollLoop {
   readonly timers: PollTimers = new PollTimers(() => this.#onChange());
   readonly #port: PollPort;
-  readonly #afterPoll: () => void;
+  readonly #afterPoll: (() => void) | undefined;
   readonly #entries = new Set<Entry>();
   /** Resolved when the running poll has returned, so that it no longer uses the descriptors of closed watches. */
   #leaving: PromiseWithResolvers<void> | null = null;
@@ -91,7 +91,7 @@ export class PollLoop {
   #set: PollSet = new Int32Array(8); // of the running poll: polls do not overlap
 
   /** `afterPoll` runs after each return of the poll, before any watch learns that it is ready. */
-  constructor(port: PollPort, afterPoll: () => void = () => {}) {
+  constructor(port: PollPort, afterPoll?: () => void) {
     this.#port = port;
     this.#afterPoll = afterPoll;
   }
@@ -205,7 +205,7 @@ export class PollLoop {
     this.#leaving?.resolve();
     this.#leaving = null;
 
-    this.#afterPoll();
+    this.#afterPoll?.();
     if (count > 0) await this.#deliver(set, waiting);
     if (this.timers.nextAt <= performance.now()) {
       this.timers.fire();

@@ -41,15 +41,9 @@ export function buildState(
   resumed: { readonly at: number; readonly sleptMs: number } | null,
   previous: State | null = null,
 ): State {
-  const routes: DefaultRoutes = {
-    ipv4: normalizeRoute(reading.defaultRoute.ipv4),
-    ipv6: normalizeRoute(reading.defaultRoute.ipv6),
-  };
   const before = previous === null ? undefined : listsOf(previous);
-  const lists = nextLists(reading.interfaces, routes, before);
-  const shared = lists.defaultRoute;
-  const isShared = shared.ipv4 === routes.ipv4 && shared.ipv6 === routes.ipv6;
-  const defaultRoute = Object.freeze(isShared ? shared : routes);
+  const lists = nextLists(reading.interfaces, nextRoutes(reading.defaultRoute, before), before);
+  const { defaultRoute } = lists;
   const ipv4 = routeInterface(defaultRoute.ipv4, lists);
   const ipv6 = routeInterface(defaultRoute.ipv6, lists);
   const haveIpv4 = lists.usableIpv4 > 0;
@@ -88,6 +82,13 @@ export function withResume(state: State, resume: { at: number; sleptMs: number }
   return copy;
 }
 
+/** The routes in normal form; those of the previous state if they are the same objects. */
+function nextRoutes({ ipv4, ipv6 }: DefaultRoutes, before: Lists | undefined): DefaultRoutes {
+  const known = before?.defaultRoute;
+  if (known?.ipv4 === ipv4 && known.ipv6 === ipv6) return known;
+  return Object.freeze({ ipv4: normalizeRoute(ipv4), ipv6: normalizeRoute(ipv6) });
+}
+
 /**
  * Whether packets leave through the route: without a source address a connection attempt fails at once, and routers
  * forward nothing from fe80::/10 (RFC 4291, 2.5.6), which is the source while an IPv6 router announces no prefix, nor
@@ -122,18 +123,16 @@ function nextLists(
   const replaced = before &&
     (replacedIn(before.given, interfaces) ?? replacedIn(before.given, sort()));
   const given = replaced?.given ?? normalizeAll(sort(), before?.given ?? []);
-  const isAlike = replaced?.places.every((i) =>
-    given[i]!.kind === before!.given[i]!.kind && given[i]!.up === before!.given[i]!.up
-  );
-  const isContainer = isAlike ? before!.isContainer : !given.some(isHardwareOrTunnel);
+  const isContainer = replaced?.isAlike ? before!.isContainer : !given.some(isHardwareOrTunnel);
   const { ipv4, ipv6 } = defaultRoute;
   const isSame = before?.isContainer === isContainer &&
     before.defaultRoute.ipv4?.interface === ipv4?.interface &&
     before.defaultRoute.ipv6?.interface === ipv6?.interface;
+  if (isSame) before.defaultRoute = defaultRoute;
   if (isSame && given === before.given) return before;
   if (isSame && replaced) return replaceIn(before, given, replaced.places);
-  return makeLists({ given, isContainer, defaultRoute }, before) ??
-    nextLists(uniqueByName(given), defaultRoute, before);
+  const from = { given, isContainer, defaultRoute: Object.freeze({ ipv4, ipv6 }) }; // not shared: an index may differ
+  return makeLists(from, before) ?? nextLists(uniqueByName(given), defaultRoute, before);
 }
 
 /**
@@ -143,12 +142,13 @@ function nextLists(
 function replacedIn(
   known: readonly Interface[],
   interfaces: readonly Interface[],
-): { readonly given: readonly Interface[]; readonly places: readonly number[] } | null {
+): { given: readonly Interface[]; places: readonly number[]; isAlike: boolean } | null {
   if (interfaces.length !== known.length) return null;
   const own = REPLACED.get(interfaces);
   const where = interfaces === known ? [] : own?.from === known ? own.places : null;
   const places: number[] = [];
   let given: Interface[] | null = null;
+  let isAlike = true; // in what decides whether this is a container
   for (let n = 0; n < (where ?? known).length; n++) {
     const i = where?.[n] ?? n;
     const nic = interfaces[i]!;
@@ -159,8 +159,9 @@ function replacedIn(
     if (normal === last) continue;
     if (own === undefined) (given ??= known.slice())[i] = normal;
     places.push(i);
+    isAlike &&= normal.kind === last.kind && normal.up === last.up;
   }
-  return { given: places.length === 0 ? known : given ?? interfaces, places };
+  return { given: places.length === 0 ? known : given ?? interfaces, places, isAlike };
 }
 
 /** Sorted interfaces in normal form; one that equals its counterpart in the previous list is the same object. */
@@ -234,19 +235,17 @@ function makeLists(from: Given, before: Lists | undefined): Lists | null {
 function replaceIn(before: Lists, given: readonly Interface[], places: readonly number[]): Lists {
   const sorted = before.sorted.slice();
   const addresses = before.addresses.slice();
-  let { usableIpv4, usableIpv6 } = before;
+  const lists = { ...before, given, record: null, sorted, addresses, delta: { before, places } };
   for (let i = 0; i < places.length; i++) {
     const place = places[i]!;
     const last = addresses[place]!;
     const its = addresses[place] = addressesOf(sorted[place] = applyRules(given[place]!, before));
-    usableIpv4 += its.usableIpv4 - last.usableIpv4;
-    usableIpv6 += its.usableIpv6 - last.usableIpv6;
+    lists.usableIpv4 += its.usableIpv4 - last.usableIpv4;
+    lists.usableIpv6 += its.usableIpv6 - last.usableIpv6;
   }
-  const loopback = replaceTexts(before, "loopback", addresses, places);
-  const global = replaceTexts(before, "global", addresses, places);
-  const localAddresses = localAddressesOf(addresses, loopback, global, before);
-  const made = { record: null, sorted, addresses, loopback, global, usableIpv4, usableIpv6 };
-  const lists = { ...before, given, ...made, localAddresses, delta: { before, places } };
+  lists.loopback = replaceTexts(before, "loopback", addresses, places);
+  lists.global = replaceTexts(before, "global", addresses, places);
+  lists.localAddresses = localAddressesOf(addresses, lists.loopback, lists.global, before);
   before.delta = null; // otherwise each state would keep all previous ones alive
   if (sorted.length < MANY) recordOf(lists);
   return lists;
@@ -285,7 +284,8 @@ function replaceTexts(
   const counts = before.counts.slice();
   let start = 0;
   let next = 0;
-  for (const place of changed) {
+  for (let i = 0; i < changed.length; i++) {
+    const place = changed[i]!;
     for (; next < place; next++) start += counts[next]!;
     const texts = addresses[place]![scope];
     all.splice(start, counts[place]!, ...texts);

@@ -90,16 +90,18 @@ export function majorReasons(
   const ignore = askOnce(options.ignoreInterface);
   const sleep = majorSleepBetween(previous, next);
   const reasons: Reason[] = [];
-  for (const pair of pairRoutes(previous, next)) {
-    if (hasMoved(pair, previous, next, ignore)) reasons.push({ kind: "default-route", ...pair });
+  const routes = pairRoutes(previous, next);
+  for (let i = 0; i < routes.length; i++) {
+    const moved = hasMoved(routes[i]!, previous, next, ignore);
+    if (moved) reasons.push({ kind: "default-route", ...routes[i]! });
   }
   addReasons(reasons, previous, next, ignore);
   if (sleep !== null) reasons.push(sleep);
   return freezeList(reasons);
 }
 
-function askOnce(predicate: Ignore | undefined): Ignore {
-  if (predicate === undefined) return () => false;
+function askOnce(predicate: Ignore | undefined): Ignore | undefined {
+  if (predicate === undefined) return undefined;
   if (typeof predicate !== "function") {
     throw new TypeError(`The option ignoreInterface must be a function, not ${String(predicate)}`);
   }
@@ -111,15 +113,15 @@ function askOnce(predicate: Ignore | undefined): Ignore {
   };
 }
 
-function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore: Ignore): boolean {
+function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore?: Ignore): boolean {
   const fromNic = from && findInterface(previous, from.interface);
   const toNic = to && findInterface(next, to.interface);
   const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&
     from?.source === to?.source && fromNic?.index === toNic?.index;
-  return !same && !(fromNic && ignore(fromNic)) && !(toNic && ignore(toNic));
+  return !same && !(fromNic && ignore?.(fromNic)) && !(toNic && ignore?.(toNic));
 }
 
-function addReasons(reasons: Reason[], previous: State, next: State, ignore: Ignore): void {
+function addReasons(reasons: Reason[], previous: State, next: State, ignore?: Ignore): void {
   const gained: Reason[] = [];
   const changed: Reason[] = [];
   const pairs = pairInterfaces(previous, next);
@@ -143,9 +145,9 @@ function addReasons(reasons: Reason[], previous: State, next: State, ignore: Ign
 }
 
 /** The usable addresses of an interface that is not ignored. */
-function counted(nic: Interface | undefined, ignore: Ignore): readonly Address[] {
+function counted(nic: Interface | undefined, ignore?: Ignore): readonly Address[] {
   const usable = nic === undefined ? [] : addressesOf(nic).usable;
-  return usable.length === 0 || ignore(nic!) ? [] : usable;
+  return usable.length === 0 || ignore?.(nic!) ? [] : usable;
 }
 
 /** A local address and what restricts it to an interface. */

@@ -21,8 +21,8 @@ export interface Lists {
   readonly sorted: readonly Interface[]; // by index, then name
   readonly given: readonly Interface[]; // the same, as the source reported them, before the host-only rules
   readonly isContainer: boolean; // there is neither a physical interface nor a tunnel that is up
-  /** States share it while they have the same routes, and each interface its index. Only names matter here. */
-  readonly defaultRoute: DefaultRoutes;
+  /** Of the last state with these lists. States share it while they have the same routes and no index changes. */
+  defaultRoute: DefaultRoutes;
   readonly addresses: readonly InterfaceAddresses[]; // like `sorted`: looking each one up costs ten times as much
   readonly loopback: Texts;
   readonly global: Texts;
@@ -94,7 +94,8 @@ export function pairInterfaces(
   const after = to?.[list] ?? sortedInterfaces(next);
   const pairs: InterfacePair[] = [];
   if (to?.delta && to.delta.before === from) {
-    for (const place of to.delta.places) {
+    for (let i = 0; i < to.delta.places.length; i++) {
+      const place = to.delta.places[i]!;
       if (before[place] !== after[place]) pairs.push({ from: before[place], to: after[place] });
     }
     return pairs;
@@ -240,17 +241,12 @@ export function isBindable(address: Address, nic: Interface): boolean {
 }
 
 const NO_TEXTS = { loopback: NONE, linkLocal: NONE, uniqueLocal: NONE, global: NONE };
-const NO_ADDRESSES: InterfaceAddresses = {
-  usable: NONE,
-  onHost: NONE,
-  usableIpv4: 0,
-  usableIpv6: 0,
-  ...NO_TEXTS,
-};
+const NO_ADDRESSES = { ...NO_TEXTS, usable: NONE, onHost: NONE, usableIpv4: 0, usableIpv6: 0 };
 
-/** The addresses of an interface by use, computed once per interface object. */
+/** The addresses of an interface by use. */
 export function addressesOf(nic: Interface): InterfaceAddresses {
-  if (nic.addresses.length === 0) return NO_ADDRESSES; // caching 10,000 of these takes 15 ms
+  if (nic.addresses.length === 0) return NO_ADDRESSES; // the same for thousands of interfaces
+  if (nic.addresses.length < 16) return classify(nic); // a cache for 10,000 interfaces takes 15 ms
   let addresses = ADDRESSES.get(nic);
   if (addresses === undefined) ADDRESSES.set(nic, addresses = classify(nic));
   return addresses;
@@ -276,7 +272,7 @@ function classify(nic: Interface): InterfaceAddresses {
   const usable = nic.hostOnly ? NONE : onHost;
   let usableIpv4 = 0;
   for (let i = 0; i < usable.length; i++) if (usable[i]!.family === "IPv4") usableIpv4++;
-  return { usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4, ...texts };
+  return { ...texts, usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4 }; // a later spread is slow
 }
 
 function add<T>(list: T[], item: T): T[] {

@@ -104,7 +104,8 @@ export function makeAddress(
  */
 export function assumeNormal<T extends Interface | DefaultRoute>(value: T): T {
   NORMAL.add(value);
-  if ("addresses" in value) Object.freeze(value.addresses);
+  const { addresses } = value as Partial<Interface>;
+  if (addresses !== undefined) Object.freeze(addresses);
   return Object.freeze(value);
 }
 

@@ -51,7 +51,7 @@ export function syncedSocket({ socket }: Pick<Model, "socket">): Socket | null {
 
 /** Something may have changed: takes a view now, or at the end of the window. */
 export function considerPublication(draft: Draft, cause: Cause | null = null): void {
-  if (cause !== null && !draft.causes.includes(cause)) draft.causes = [...draft.causes, cause];
+  if (cause !== null) draft.causes = union(draft.causes, [cause]);
   if (viewFrom(draft) > draft.now.monotonic) return openWindow(draft);
   const socket = syncedSocket(draft);
   if (socket !== null) requestView(draft, socket);
@@ -83,7 +83,7 @@ export function offer(
     draft.causes = union(draft.causes, causes);
   }
   if (tokens.length > 0) draft.awaiting = draft.awaiting.concat(tokens);
-  if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);
+  if (draft.publishedAt + draft.config.coalesceMs > draft.now.monotonic) openWindow(draft);
   else publish(draft, state, changes);
 }
 
@@ -110,7 +110,7 @@ function publish(draft: Draft, state: State, changes: readonly Change[]): void {
   draft.published = state;
   draft.publishedAt = publishedAt;
   draft.resumed = draft.resumes[0] ?? draft.resumed;
-  draft.resumes = draft.resumes.slice(1);
+  if (draft.resumes.length > 0) draft.resumes = draft.resumes.slice(1);
   const publication = { sequence, at, publishedAt, causes, changes, state };
   draft.effects.push({ kind: "publish", publication });
   settleAll(draft);
@@ -128,23 +128,19 @@ function openWindow(draft: Draft): void {
   draft.effects.push({ kind: "arm", timer: "window", ms });
 }
 
-/** The earliest time of the next publication, in monotonic milliseconds. */
-function publishFrom({ publishedAt, config }: Readonly<Model>): number {
-  return publishedAt + config.coalesceMs;
-}
-
-function viewFrom(model: Readonly<Model>): number {
-  return Math.max(publishFrom(model), model.viewsFrom);
+function viewFrom({ config, publishedAt, viewsFrom }: Readonly<Model>): number {
+  return Math.max(publishedAt + config.coalesceMs, viewsFrom);
 }
 
 function union(some: readonly Cause[], more: readonly Cause[]): readonly Cause[] {
+  if (some.length === 0) return more;
   const added = more.filter((cause) => !some.includes(cause));
   return added.length === 0 ? some : some.concat(added);
 }
 
 /** Settles every `refresh()` call that waits for a publication, and clears the causes. */
 function settleAll(draft: Draft): void {
-  settle(draft, draft.awaiting);
+  if (draft.awaiting.length > 0) settle(draft, draft.awaiting);
   draft.awaiting = [];
   draft.causes = [];
 }
@@ -199,7 +195,7 @@ export function beginNextRead(draft: Draft): void {
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
 function earliest(draft: Draft, { base, causes, tokens }: ReadRequest): number {
-  const { check, config, lastRead: { endedAt, ms } } = draft;
+  const { check, config: { coalesceMs }, lastRead: { endedAt, ms }, publishedAt } = draft;
   const rest = restMs(ms);
   const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
   const isRecheck = check !== null && check.rounds > 0;
@@ -207,7 +203,7 @@ function earliest(draft: Draft, { base, causes, tokens }: ReadRequest): number {
   if (isUrgent) return endedAt + Math.min(rest, 1);
   if (causes.length === 0 || rest === 0) return endedAt + rest; // a reconcile has no cause
   // such a read need not end before the next publication
-  return Math.max(endedAt + Math.max(rest, config.coalesceMs / 2), publishFrom(draft) - 2 * ms);
+  return Math.max(endedAt + Math.max(rest, coalesceMs / 2), publishedAt + coalesceMs - 2 * ms);
 }
 
 /** Whether anything arrived or was published during the read, so that it may show an older state. */

@@ -184,9 +184,10 @@ export class LinkTable {
 
   /** Whether the link has an address of the family: any, or this one. */
   hasAddress(index: number, family: Address["family"], ip: IpBytes | null = null): boolean {
-    for (const { message } of this.#rows.get(index)?.entries ?? []) {
-      if (message.family !== family) continue;
-      if (ip === null || compareBytes(message.local, ip) === 0) return true;
+    const entries = this.#rows.get(index)?.entries ?? [];
+    for (let i = 0; i < entries.length; i++) {
+      const { message: { family: its, local } } = entries[i]!;
+      if (its === family && (ip === null || compareBytes(local, ip) === 0)) return true;
     }
     return false;
   }
@@ -297,8 +298,9 @@ export class LinkTable {
   }
 
   #row(index: number): Row {
-    const row: Row = this.#rows.get(index) ??
-      { index, link: null, kind: "unknown", entries: [], near: 0, built: null, place: 0 };
+    let row = this.#rows.get(index);
+    if (row !== undefined) return row;
+    row = { index, link: null, kind: "unknown", entries: [], near: 0, built: null, place: 0 };
     this.#rows.set(index, row);
     return row;
   }

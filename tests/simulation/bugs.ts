@@ -101,7 +101,8 @@ export const BUGS: readonly PlantedBug[] = [
     "const SLICES = 5;": "const SLICES = 1;",
   }),
   edit("read published outside the window", "actor/machine/reads.ts", {
-    "  if (publishFrom(draft) > draft.now.monotonic) openWindow(draft);\n": "",
+    "  if (draft.publishedAt + draft.config.coalesceMs > draft.now.monotonic) openWindow(draft);\n":
+      "",
     "  else publish(draft, state, changes);": "  publish(draft, state, changes);",
   }),
   edit("equal states published", "actor/machine/reads.ts", {
