@@ -53,6 +53,7 @@ export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
 export class EventDispatcher {
   readonly types = new Set<string>(); // those that ever had a listener: only their events are created
   readonly #target: EventTarget;
+  readonly #healths: Health[] = []; // those still to be dispatched
   #closed = false;
 
   constructor(target: EventTarget) {
@@ -73,7 +74,10 @@ export class EventDispatcher {
   onHealth(health: Health): void {
     this.#closed = health.status === "closed";
     if (!this.types.has("health")) return;
-    this.#target.dispatchEvent(new HealthEvent("health", { health }));
+    if (this.#healths.push(health) > 1) return; // a listener closes the monitor: the others get the last one first
+    for (; this.#healths.length > 0; this.#healths.shift()) {
+      this.#target.dispatchEvent(new HealthEvent("health", { health: this.#healths[0]! }));
+    }
   }
 
   #dispatch(type: "change" | "online" | "offline" | "resume", snapshot: Snapshot): void {

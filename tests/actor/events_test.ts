@@ -98,6 +98,20 @@ Deno.test("health events report each status once, the last when the monitor clos
   assertEquals(seen, ["degraded", "live", "closed"]);
 });
 
+Deno.test("every listener gets the health events in order, though one of them closes the monitor", async () => {
+  const { monitor, source, clock } = await setUp();
+  const seen: string[] = [];
+  for (const name of ["a", "b"]) {
+    monitor.addEventListener("health", ({ health: { status } }) => {
+      seen.push(`${name} ${status}`);
+      if (status === "degraded") monitor.close();
+    });
+  }
+  source.end();
+  await clock.settle();
+  assertEquals(seen, ["a degraded", "b degraded", "a closed", "b closed"]);
+});
+
 Deno.test("health comes after the events of the publication that a read leads to", async () => {
   await using it = await setUp();
   it.source.failReads(2);
