@@ -72,7 +72,7 @@ export class Runner {
 
   get health(): Health {
     const { source: { listeners } } = this.#opened;
-    const all = listeners && { listeners: Object.freeze([...listeners]) };
+    const all = listeners && { listeners: Object.freeze(Array.from(listeners)) }; // in JavaScript perhaps no list
     return Object.freeze({ ...this.#model.health, ...all });
   }
 
@@ -264,14 +264,15 @@ export class Runner {
     return state;
   }
 
-  /** Calls the subscription if it is still there; if it throws, it counts as lost. */
-  #onSubscription(id: number, call: (subscription: Subscription) => void): void {
+  /** Calls the subscription if it is still there; if it throws or rejects, it counts as lost. */
+  #onSubscription(id: number, call: (subscription: Subscription) => void | Promise<void>): void {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
+    const lose = (error: unknown): void => this.#dispatch({ kind: "lost", id, error });
     try {
-      call(subscription);
+      void Promise.resolve(call(subscription)).catch(lose);
     } catch (error) {
-      this.#dispatch({ kind: "lost", id, error });
+      lose(error);
     }
   }
 

@@ -65,6 +65,22 @@ Deno.test("a view() that throws after a refresh still answers it", async () => {
   assertEquals(addresses(await it.monitor.refresh()), ["192.0.2.2"]);
 });
 
+Deno.test("an async adopt() that rejects loses the socket with that error", async () => {
+  await using it = await setUp();
+  const subscribe = it.source.subscribe.bind(it.source);
+  it.source.subscribe = async () => {
+    const subscription = await subscribe();
+    subscription.adopt = () => Promise.reject(new Error("Broken adopt")); // TypeScript allows it
+    return subscription;
+  };
+  it.source.end();
+  await it.clock.advance(50);
+  assertEquals([it.monitor.health.status, it.monitor.health.lastError], [
+    "degraded",
+    "Broken adopt",
+  ]);
+});
+
 Deno.test("attempts follow the backoff, and the log stays short", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.refuse(12);

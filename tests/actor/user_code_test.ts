@@ -107,6 +107,15 @@ Deno.test("a monitor goes on when its logger and predicate throw", async () => {
   assertEquals([it.monitor.current.major, it.monitor.health.status], [true, "live"]);
 });
 
+Deno.test("health survives a source whose listeners are no list", async () => {
+  await using it = await setUp();
+  Object.assign(it.source, { listeners: 5 });
+  it.source.end();
+  await it.clock.settle();
+  const { listeners, status } = it.monitor.health;
+  assertEquals([listeners, status], [[], "degraded"]);
+});
+
 /** What user code does when it is called. */
 const DEEDS: Record<string, (it: OpenSetting, stream: AbortController) => void> = {
   "closes the monitor": (it) => void it.monitor.close(),
