@@ -11,10 +11,10 @@ import type { Clock, Logger } from "../state/ports.ts";
 import type { Reason, Snapshot, State } from "../state/types.ts";
 import {
   checkObject,
+  guardLogger,
   integer,
   optional,
   resolveClock,
-  resolveLogger,
   withCheckedNames,
 } from "./options.ts";
 
@@ -140,7 +140,7 @@ function resolveFetchOptions(options: FetchOptions) {
     retries: integer("retries", retries, 0) ?? 3,
     waitUntilOnline: held === true ? Infinity : limitMs,
     client: { ...optional("client", client, "an object", isObject) },
-    logger: resolveLogger(logger),
+    logger: guardLogger(logger),
     clock: resolveClock(clock),
   });
 }

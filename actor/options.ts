@@ -91,7 +91,7 @@ export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshot
  */
 export function resolveMonitorOptions(options: MonitorOptions = {}) {
   const common = resolveReadOptions(options);
-  const logger = resolveLogger(options.logger);
+  const logger = guardLogger(options.logger);
   const ignores = optional("ignoreInterface", options.ignoreInterface, "a function", isFunction);
   return withCheckedNames(options, {
     ...common,
@@ -159,10 +159,6 @@ function isNear(a: string, b: string): boolean {
 
 export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
   return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
-}
-
-export function resolveLogger(value: Logger | undefined) {
-  return guardLogger(methods("logger", value, ["debug", "info", "warn", "error"]));
 }
 
 export function resolveClock(value: Clock | undefined): Clock {
@@ -249,7 +245,8 @@ export function valueText(value: unknown): string {
  * A logger that never throws. The default is the logger `netwatch` of `@std/log`, looked up at every call: `setup()`
  * of `@std/log` replaces the loggers that were returned before. Without a handler, no text is made for it.
  */
-export function guardLogger(logger: Logger | undefined) {
+export function guardLogger(value: Logger | undefined) {
+  const logger = methods("logger", value, ["debug", "info", "warn", "error"]);
   const write = (level: keyof Logger) => (message: string | (() => string)): void => {
     try {
       const target: Logger & { handlers?: unknown[] } = logger ?? getLogger("netwatch");
