@@ -212,12 +212,9 @@ function sourceAddress(state: State, route: DefaultRoute | null): Address | unde
   if (scopeOf(route.source) === "loopback") return undefined;
   const all = sortedInterfaces(state);
   const own = all.find(({ name }) => name === route.interface);
-  // Linux keeps the route of an interface without carrier
-  for (const nic of own?.up && own.running ? [own, ...all] : []) {
-    const address = nic.addresses.find((held) => held.address === route.source);
-    if (address !== undefined) return address;
-  }
-  return undefined;
+  if (!own?.up || !own.running) return undefined; // Linux keeps the route of an interface without carrier
+  const addresses = [own, ...all].flatMap((nic) => nic.addresses);
+  return addresses.find(({ address }) => address === route.source);
 }
 
 function rankOf({ address, family }: Address, { kind }: Interface): number {
