@@ -178,13 +178,11 @@ function normalizeAll(
 }
 
 function uniqueByName(interfaces: readonly Interface[]): Interface[] {
-  const sorted = interfaces.toSorted((a, b) => compareInterfaces(a, b) || compareTwins(a, b));
+  const sorted = interfaces.toSorted((a, b) =>
+    // with the same name and index by content, so that the choice does not depend on input order
+    compareInterfaces(a, b) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+  );
   return [...new Map(sorted.map((nic) => [nic.name, nic])).values()];
-}
-
-/** Orders different interfaces with the same name and index, so that the choice does not depend on input order. */
-function compareTwins(a: Interface, b: Interface): number {
-  return a === b ? 0 : JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 /** A tunnel counts only if it is up: every container has `tunl0` and `sit0`, but they are down. */
