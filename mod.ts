@@ -294,19 +294,17 @@ export function watchNetwork(
   options: MonitorOptions & SnapshotOptions = {},
 ): ReadableStream<Snapshot> {
   const cancelled = new AbortController();
-  let runner: Runner | null = null;
   // async, so that a bad option errors the stream like any other failure
-  const open = async (): Promise<ReaderContext> => {
+  const open = async (): Promise<ReaderContext & { closed: Promise<void> }> => {
     const subscription = resolveSnapshotOptions(options); // before anything is opened
     const signal = AbortSignal.any([cancelled.signal, subscription.signal ?? cancelled.signal]);
-    runner = await openRunner(options, signal);
-    return { broadcast: runner.broadcast, options: subscription };
+    const { broadcast, closed } = await openRunner(options, signal);
+    return { broadcast, closed, options: subscription };
   };
   const opening = open();
   return snapshotStream(opening, async (reason) => {
     cancelled.abort(reason);
-    await opening.catch(() => {});
-    await runner?.closed;
+    await opening.then(({ closed }) => closed, () => {});
   });
 }
 
