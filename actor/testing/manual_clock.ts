@@ -120,11 +120,8 @@ export class ManualClock implements Clock {
 
   /** Fires the timer that is due first, at its time; false if none is due by `end`. */
   #fireNext(end: number): boolean {
-    let next: ManualTimer | undefined;
-    for (const timer of this.#timers) {
-      if (timer.due <= end && !(next && next.due <= timer.due)) next = timer;
-    }
-    if (next === undefined) return false;
+    const [next] = [...this.#timers].sort((a, b) => a.due - b.due);
+    if (next === undefined || next.due > end) return false;
     this.#moveTo(next.due);
     this.#timers.delete(next);
     if (next.every !== null) {
