@@ -267,15 +267,14 @@ export function guardLogger(value: Logger | undefined) {
  */
 export function guardPredicate(predicate: (nic: Interface) => boolean, logger: Logger) {
   const answers = new WeakMap<Interface, boolean>();
-  let report = (error: unknown): void => {
-    report = () => {};
-    logger.error(`The option ignoreInterface threw, which counts as false: ${errorText(error)}`);
-  };
+  let hasThrown = false;
   const ask = (nic: Interface): boolean => {
     try {
       return Boolean(predicate(nic));
     } catch (error) {
-      report(error);
+      if (hasThrown) return false;
+      hasThrown = true;
+      logger.error(`The option ignoreInterface threw, which counts as false: ${errorText(error)}`);
       return false;
     }
   };
