@@ -217,7 +217,7 @@ export function startCheck(draft: Draft): void {
   requestRead(draft, { check: true });
 }
 
-export function newCheck({ metrics }: Draft): Check {
+function newCheck({ metrics }: Draft): Check {
   return { rounds: 0, suspects: new Map(), events: metrics.events };
 }
 
@@ -228,7 +228,7 @@ export function endCheck(draft: Draft): void {
 }
 
 /** Compares again after a pause: by then the messages about what the read showed must have arrived. */
-export function recheckLater(draft: Draft, check: Check): void {
+export function recheckLater(draft: Draft, check = newCheck(draft)): void {
   draft.check = { ...check, from: draft.now.monotonic + RECHECK_MS / 2 };
   draft.effects.push({ kind: "arm", timer: "recheck", ms: RECHECK_MS });
 }

@@ -11,7 +11,6 @@ import {
   countReconcile,
   endCheck,
   isRaced,
-  newCheck,
   offer,
   offerRead,
   recheckLater,
@@ -229,7 +228,7 @@ function adopt(draft: Draft, socket: Socket, read: Read): void {
   endCheck(draft);
   // an event that came during the read may be newer than the read, which now overwrites its change
   draft.mayBeStale = isRaced(draft, read) && !draft.tableless && !draft.config.polling;
-  if (draft.mayBeStale) recheckLater(draft, newCheck(draft));
+  if (draft.mayBeStale) recheckLater(draft);
   // without a table, no view shows changes that came during this first read
   if (!socket.synced && draft.tableless && draft.changePending) {
     requestRead(draft, { causes: ["event"], base: socket.id });
