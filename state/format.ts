@@ -4,7 +4,6 @@ import type {
   Change,
   DefaultRoute,
   DefaultRouteChange,
-  DefaultRouteReason,
   Interface,
   InterfaceFieldsChange,
   Reason,
@@ -208,7 +207,7 @@ function flagsText(from: Address, to: Address): string {
 }
 
 /** Shows only what differs of the previous route. */
-function moveText({ family, from, to }: DefaultRouteChange | DefaultRouteReason): string {
+function moveText({ family, from, to }: Omit<DefaultRouteChange, "kind">): string {
   if (to === null) return `${family} has no default route (was ${formatRoute(from, HOP)})`;
   const name = formatName(to.interface);
   if (from?.interface !== to.interface) {
