@@ -26,11 +26,11 @@ import {
   type MonitorOptions,
   type ReadOptions,
   resolveMonitorOptions,
-  resolvePredicate,
   resolveReadOptions,
   resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
+  valueText,
   withCheckedNames,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
@@ -204,7 +204,10 @@ export class NetworkMonitor extends EventTarget
   ): Promise<Snapshot> {
     try {
       const { signal } = withCheckedNames(options, { signal: resolveSignal(options.signal) });
-      return this.#runner.broadcast.waitFor(resolvePredicate(predicate), signal);
+      if (typeof predicate !== "function") {
+        throw new TypeError(`The predicate must be a function, not ${valueText(predicate)}`);
+      }
+      return this.#runner.broadcast.waitFor(predicate, signal);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -165,11 +165,6 @@ export function resolveClock(value: Clock | undefined): Clock {
   return methods("clock", value, ["now", "monotonic", "setTimeout", "setInterval"]) ?? systemClock;
 }
 
-export function resolvePredicate<T>(value: (state: T) => boolean): (state: T) => boolean {
-  if (isFunction(value)) return value;
-  throw new TypeError(`The predicate must be a function, not ${valueText(value)}`);
-}
-
 export function integer(name: string, value: unknown, least: number, also = "") {
   if (value === undefined) return undefined;
   if (Number.isInteger(value) && value as number >= least && value as number <= LONGEST_TIMER_MS) {
