@@ -62,14 +62,13 @@ export class TimerSet {
 
   /** Calls `f` once, after a delay. Returns a function that cancels the timer. */
   once(f: () => void, ms: number): () => void {
-    let returned = false;
+    let timer: Timer | null = null;
     const fire = (): void => {
-      if (this.#timers.delete(timer)) f();
+      if (this.#timers.delete(timer!)) f();
     };
     // a user's clock may call back before its `setTimeout()` returns
-    const onTime = (): void => returned ? fire() : queueMicrotask(fire);
-    const timer = this.clock.setTimeout(onTime, Math.ceil(ms));
-    returned = true;
+    const onTime = (): void => timer === null ? queueMicrotask(fire) : fire();
+    timer = this.clock.setTimeout(onTime, Math.ceil(ms));
     return this.#keep(timer);
   }
 
