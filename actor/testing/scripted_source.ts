@@ -125,10 +125,11 @@ export class ScriptedSource implements NetworkSource {
    * its default route loses its source address, the route gets another one, as in `setDefaultRoute()`.
    */
   addInterface(nic: Interface): void {
-    const before = this.#reading.interfaces.find(({ name }) => name === nic.name);
+    const { interfaces } = this.#reading;
+    const before = interfaces.find(({ name }) => name === nic.name);
     const held = (it?: Interface) => new Set(it?.addresses.map(({ address }) => address));
     const lost = held(before).difference(held(nic));
-    this.set([...this.#without(nic.name), nic]);
+    this.set([...interfaces.filter(({ name }) => name !== nic.name), nic]);
     this.#mapRoutes((route, family) =>
       route?.interface === nic.name && (route.source === null || lost.has(route.source))
         ? this.#withSource({ ...route, source: null }, family)
@@ -139,7 +140,7 @@ export class ScriptedSource implements NetworkSource {
 
   /** Removes an interface and the default routes through it, and announces this. */
   removeInterface(name: string): void {
-    this.set(this.#without(name));
+    this.set(this.#reading.interfaces.filter((nic) => nic.name !== name));
     this.#mapRoutes((route) => route?.interface === name ? null : route);
     this.announce(name);
   }
@@ -238,10 +239,6 @@ export class ScriptedSource implements NetworkSource {
     const own = nic?.addresses.filter((it) => it.family === family && !it.tentative);
     const first = own?.find(({ address }) => scopeOf(address) !== "linkLocal") ?? own?.[0];
     return { ...route, source: route.source ?? first?.address ?? null };
-  }
-
-  #without(name: string): Interface[] {
-    return this.#reading.interfaces.filter((nic) => nic.name !== name);
   }
 }
 
