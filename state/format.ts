@@ -1,6 +1,7 @@
 // One-line text for changes, interfaces and routes, safe to print although names are untrusted.
 import type {
   Address,
+  AddressFlagsChange,
   Change,
   DefaultRoute,
   DefaultRouteChange,
@@ -136,10 +137,8 @@ function textOf(change: Change | Reason): string {
       return `${formatName(change.interface)} got ${addressText(change.address)}`;
     case "address-removed":
       return `${formatName(change.interface)} lost ${change.address.cidr}`;
-    case "address-changed": {
-      const { from, interface: name, to } = change;
-      return `${to.address} ${flagsText(from, to)} on ${formatName(name)}`;
-    }
+    case "address-changed":
+      return `${change.to.address} ${flagsText(change)} on ${formatName(change.interface)}`;
     case "default-route":
     case "default-route-changed":
       return moveText(change);
@@ -195,7 +194,7 @@ function addressText(address: Address): string {
   return `${address.cidr}${peer}${flags.length === 0 ? "" : ` (${flags.join(", ")})`}`;
 }
 
-function flagsText(from: Address, to: Address): string {
+function flagsText({ from, to }: AddressFlagsChange): string {
   const texts: string[] = ADDRESS_FLAGS
     .filter(([flag]) => to.duplicated ? flag === "duplicated" : from[flag] !== to[flag])
     .map(([flag, , on, off]) => to[flag] ? on : off);
