@@ -125,12 +125,10 @@ export class Broadcast {
     return makeSnapshot({ ...snapshot, causes, changes, reasons });
   }
 
-  /** Whether a publication after this snapshot had this cause. */
   hasCauseSince(cause: Cause, seen: Snapshot): boolean {
     return (this.#lastSequence[cause] ?? 0) > seen.sequence;
   }
 
-  /** The last major sleep after this snapshot; null if there was none. */
   majorSleepSince(seen: Snapshot): ResumedReason | null {
     const last = this.#majorSleep;
     return last !== null && last.sequence > seen.sequence ? last.reason : null;

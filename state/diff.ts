@@ -76,7 +76,6 @@ export function sameRoutes(a: State, b: State): boolean {
   return pairRoutes(a, b).every(({ from, to }) => equalRoutes(from, to));
 }
 
-/** The major sleep that lies between two states; null if there is none. */
 export function majorSleepBetween(previous: State, next: State): ResumedReason | null {
   const sleptMs = resumeBetween(previous, next)?.sleptMs ?? 0;
   return sleptMs >= MAJOR_SLEEP_MS ? { kind: "resumed", sleptMs } : null;

@@ -185,11 +185,7 @@ export function affects(local: LocalAddress, previous: State, next: State): bool
 /** Returned for an address that no change affects, not even a long sleep. */
 export const neverAffected = (): boolean => false;
 
-/**
- * Parses the address once and returns `affects()` for it.
- *
- * @throws {TypeError} if `hostname` is not an IP literal.
- */
+/** Parses the address once and returns `affects()` for it. Throws the same errors. */
 export function affecting(local: LocalAddress): (previous: State, next: State) => boolean {
   const parsed = parseLocal(local);
   if (parsed === null || scopeOf(parsed.address) === "loopback") return neverAffected;
@@ -296,7 +292,6 @@ function addressLoss(previous: State, next: State): Reason | null {
   return null;
 }
 
-/** Whether the interface has the address and it can be bound. */
 function holds(nic: Interface | undefined, address: string): boolean {
   return nic !== undefined &&
     nic.addresses.some((one) => one.address === address && isBindable(one, nic));

@@ -240,7 +240,6 @@ export function isBindable(address: Address, nic: Interface): boolean {
 const NO_TEXTS = { loopback: NONE, linkLocal: NONE, uniqueLocal: NONE, global: NONE };
 const NO_ADDRESSES = { ...NO_TEXTS, usable: NONE, onHost: NONE, usableIpv4: 0, usableIpv6: 0 };
 
-/** The addresses of an interface by use. */
 export function addressesOf(nic: Interface): InterfaceAddresses {
   if (nic.addresses.length === 0) return NO_ADDRESSES; // the same for thousands of interfaces
   if (nic.addresses.length < 16) return classify(nic); // a cache for 10,000 interfaces takes 15 ms

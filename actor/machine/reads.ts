@@ -138,7 +138,6 @@ function union(some: readonly Cause[], more: readonly Cause[]): readonly Cause[]
   return added.length === 0 ? some : some.concat(added);
 }
 
-/** Settles every `refresh()` call that waits for a publication, and clears the causes. */
 function settleAll(draft: Draft): void {
   if (draft.awaiting.length > 0) settle(draft, draft.awaiting);
   draft.awaiting = [];
