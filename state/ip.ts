@@ -32,10 +32,7 @@ export function parseIp(text: string): number[] | null {
 /** Compares for sorting: IPv4 before IPv6, then by bytes. */
 export function compareBytes(a: IpBytes, b: IpBytes): number {
   if (a.length !== b.length) return a.length - b.length;
-  for (let i = 0; i < a.length; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return 0;
 }
 
