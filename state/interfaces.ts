@@ -208,8 +208,7 @@ export function primaryAddress(
 
 /** The source of a default route, which may be on another interface (a loopback /32 in data centers). */
 function sourceAddress(state: State, route: DefaultRoute | null): Address | undefined {
-  if (route === null || route.source === null) return undefined;
-  if (scopeOf(route.source) === "loopback") return undefined;
+  if (!route?.source || scopeOf(route.source) === "loopback") return undefined;
   const all = sortedInterfaces(state);
   const own = all.find(({ name }) => name === route.interface);
   if (!own?.up || !own.running) return undefined; // Linux keeps the route of an interface without carrier
