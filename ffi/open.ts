@@ -51,11 +51,23 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   const { source } = options;
   if (typeof source === "object") return opened(source);
   if (source === "polling") return await polling(options, null);
-  const reason = source === "auto" ? await reasonToPoll(options) : null;
-  if (reason !== null) return await polling(options, reason);
+  const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
+  // a program that may poll is not prompted for more
+  if (source === "auto" && !system?.granted(options) && canPoll()) {
+    const reason = system === undefined
+      ? `There is no event source for ${Deno.build.os} yet`
+      : "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";
+    return await polling(options, reason);
+  }
+  if (system === undefined) {
+    throw new Deno.errors.NotSupported(
+      `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
+        " and --allow-sys=networkInterfaces",
+    );
+  }
   await giveTurn();
   try {
-    const events = await openEvents(options);
+    const events = await openEvents(system, options);
     return {
       ...opened(events),
       clock: events.clock,
@@ -90,14 +102,7 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
 }
 
 /** Opens the event source of this system and checks that the kernel lets it open its sockets. */
-async function openEvents(options: OpenSourceOptions): Promise<SystemSource> {
-  const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
-  if (system === undefined) {
-    throw new Deno.errors.NotSupported(
-      `netwatch has no event source for ${Deno.build.os} yet: give the option source: "polling"` +
-        " and --allow-sys=networkInterfaces",
-    );
-  }
+async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<SystemSource> {
   const source = await system.open(options);
   try {
     await source.check(options.listens);
@@ -125,13 +130,4 @@ let loaded: Promise<SourceClass> | undefined;
 function canPoll(): boolean {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });
   return state === "granted";
-}
-
-/** Why to poll without trying events, else null: a program that may poll is not prompted for more. */
-async function reasonToPoll(options: OpenSourceOptions): Promise<string | null> {
-  const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
-  if (system?.granted(options) || !canPoll()) return null;
-  return system === undefined
-    ? `There is no event source for ${Deno.build.os} yet`
-    : "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";
 }
