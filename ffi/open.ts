@@ -96,9 +96,7 @@ function opened(source: NetworkSource): OpenedSource {
 
 async function polling(options: OpenSourceOptions, reason: string | null): Promise<OpenedSource> {
   const { PollingSource } = await import("./polling.ts");
-  const { clock, pollingIntervalMs } = options;
-  const source = new PollingSource({ clock, intervalMs: pollingIntervalMs });
-  return { ...opened(source), reason, polling: true };
+  return { ...opened(new PollingSource(options)), reason, polling: true };
 }
 
 /** Opens the event source of this system and checks that the kernel lets it open its sockets. */

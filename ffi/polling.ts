@@ -7,7 +7,7 @@ import { makeAddress } from "../state/normalize.ts";
 import type { Address, Interface } from "../state/types.ts";
 
 interface PollingSourceOptions {
-  intervalMs: number; // milliseconds between two polls
+  pollingIntervalMs: number; // milliseconds between two polls
   clock: Clock; // where the timer comes from
   networkInterfaces?: () => Deno.NetworkInterfaceInfo[]; // the function to poll; default: `Deno.networkInterfaces()`
 }
@@ -31,7 +31,7 @@ export class PollingSource implements NetworkSource {
       timer.cancel();
       news.resolve();
     };
-    const { clock, intervalMs } = this.#options;
+    const { clock, pollingIntervalMs } = this.#options;
     const timer = clock.setInterval(() => {
       try {
         const now = JSON.stringify(this.#poll());
@@ -40,7 +40,7 @@ export class PollingSource implements NetworkSource {
       } catch (error) {
         stop(error);
       }
-    }, intervalMs);
+    }, pollingIntervalMs);
     return {
       async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {
         for (;;) {

@@ -82,7 +82,7 @@ function setup(...infos: Info[]) {
   const machine = { infos, looks: 0, error: null as Error | null };
   const source = new PollingSource({
     clock,
-    intervalMs: 5_000,
+    pollingIntervalMs: 5_000,
     networkInterfaces: () => {
       machine.looks++;
       if (machine.error !== null) throw machine.error;
