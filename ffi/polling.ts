@@ -77,8 +77,11 @@ export class PollingSource implements NetworkSource {
       const nic = interfaces.get(name) ??
         { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
       interfaces.set(name, nic);
-      const address = addressOf(info);
-      if (address !== null) nic.addresses.push(address);
+      const bytes = parseIp(info.address);
+      const prefixLength = Number(info.cidr.split("/")[1]);
+      if (bytes === null || !Number.isInteger(prefixLength)) continue;
+      const scopeId = isLinkLocal(bytes) ? info.scopeid : null;
+      nic.addresses.push(makeAddress(bytes, { prefixLength, scopeId }));
     }
     return {
       interfaces: [...interfaces.values()],
@@ -86,11 +89,4 @@ export class PollingSource implements NetworkSource {
       knows: { links: false, addressFlags: false, routes: false },
     };
   }
-}
-
-function addressOf(info: Deno.NetworkInterfaceInfo): Address | null {
-  const bytes = parseIp(info.address);
-  const prefixLength = Number(info.cidr.split("/")[1]);
-  if (bytes === null || !Number.isInteger(prefixLength)) return null;
-  return makeAddress(bytes, { prefixLength, scopeId: isLinkLocal(bytes) ? info.scopeid : null });
 }
