@@ -69,16 +69,14 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   async subscribe(signal: AbortSignal): Promise<Subscription> {
-    const { LinuxSubscription, NetlinkEventSocket } =
-      await (listening ??= import("./subscription.ts"));
+    const { LinuxSubscription } = await (listening ??= import("./subscription.ts"));
     signal.throwIfAborted();
     if (this.#disposed !== null) throw new Error("The source is disposed");
-    const { receiveBufferBytes } = this.#options;
-    const runtime = this.#runtime;
-    const port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
-    const shared = { runtime, counters: this.counters, pending: this.#subscription?.pending };
-    this.#subscription?.stopClock();
-    return this.#subscription = new LinuxSubscription({ ...this.#options, ...shared, port });
+    const last = this.#subscription;
+    const shared = { runtime: this.#runtime, counters: this.counters, pending: last?.pending };
+    this.#subscription = new LinuxSubscription({ ...this.#options, ...shared });
+    last?.stopClock();
+    return this.#subscription;
   }
 
   /** Dumps links and addresses, and looks up the default routes. */

@@ -3,7 +3,7 @@
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { PollLoop, type PollPort, type PollSet, type Watch } from "../poll_loop.ts";
+import { PollLoop, type PollPort, type PollSet } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
 import { SuspendClock } from "../suspend_clock.ts";
 import { C } from "./constants.ts";
@@ -35,7 +35,6 @@ const CHANGED: SourceEvent = { kind: "changed" };
 
 export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
-  port: NetlinkEventSocket; // closed by the subscription
   counters: Counters; // incremented by the subscription
   pending?: PendingEvents | undefined; // of the previous subscription; a source that only reads loads none
 }
@@ -43,7 +42,6 @@ export interface SubscriptionContext extends EventSourceOptions {
 export class LinuxSubscription implements Subscription, AsyncIterator<SourceEvent, undefined> {
   readonly port: NetlinkEventSocket; // the event socket
   readonly #context: SubscriptionContext;
-  readonly #watch: Watch;
   readonly #socket: EventSocket<KernelEvent>;
   readonly pending: PendingEvents;
   readonly #canary: Canary;
@@ -66,18 +64,17 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   #isDrained = false; // a slice was just received, so the next view need not drain
   #disposed: Promise<void> | null = null;
 
-  /** Watches the socket, on which the kernel already queues events. */
+  /** Opens the socket: the kernel queues events from now on. Throws SystemCallError if it refuses. */
   constructor(context: SubscriptionContext) {
     this.#context = context;
-    const { port, runtime, stormPauseMs = Infinity, trace } = context;
-    this.port = port;
+    const { receiveBufferBytes, runtime, stormPauseMs = Infinity, trace } = context;
+    const { clock, pollLoop } = wakeupsOf(runtime);
+    const port = this.port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
     if (trace !== undefined) port.trace = (event) => trace(formatEvent(event));
     this.pending = context.pending ?? new PendingEvents();
-    const { clock, pollLoop } = wakeupsOf(runtime);
-    this.#watch = pollLoop.watch(port.descriptor, stormPauseMs);
     this.#expiry = pollLoop.timers.alarm(() => this.#recheckRoutes());
     this.#recheck = pollLoop.timers.alarm(() => this.#recheckRoutes());
-    this.#socket = new EventSocket(port, this.#watch);
+    this.#socket = new EventSocket(port, pollLoop.watch(port.descriptor, stormPauseMs));
     this.#canary = new Canary(() => port.sendCanary());
     this.stopClock = clock.listen((event) => this.#post(event));
   }
@@ -170,11 +167,11 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   }
 
   ref(): void {
-    for (const it of [this.#watch, this.#expiry, this.#recheck]) it.ref();
+    for (const it of [this.#socket.watch, this.#expiry, this.#recheck]) it.ref();
   }
 
   unref(): void {
-    for (const it of [this.#watch, this.#expiry, this.#recheck]) it.unref();
+    for (const it of [this.#socket.watch, this.#expiry, this.#recheck]) it.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -191,14 +188,14 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   /** Adds an event that did not come through the poll. */
   #post(event: SourceEvent): void {
     this.pending.add(event);
-    this.#watch.wake();
+    this.#socket.watch.wake();
   }
 
   /** Receives queued messages without waiting for the poll. Returns whether none are left. */
   #drain(): boolean {
     const { events, drained } = this.#socket.drain();
     this.#take(events, false);
-    if (!this.pending.isEmpty) this.#watch.wake();
+    if (!this.pending.isEmpty) this.#socket.watch.wake();
     return drained;
   }
 

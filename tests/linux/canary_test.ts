@@ -8,7 +8,6 @@ import { deadline } from "@std/async/deadline";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { readDump } from "../../ffi/linux/requests.ts";
-import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Harm } from "../support/harm.ts";
 import { namespaceTest } from "../support/netns.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
@@ -49,7 +48,7 @@ async function withSubscription(
   const { runtime, syscalls: kernel } = openRuntime((libc) => new HoldingSyscalls(libc));
   const subscription = new LinuxSubscription({
     runtime,
-    port: new NetlinkEventSocket(kernel, receiveBufferBytes),
+    receiveBufferBytes,
     counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
   });
   let iterating: Promise<unknown> = Promise.resolve();

@@ -6,7 +6,6 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { macrotask } from "../../ffi/timers.ts";
-import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { LinuxSubscription } from "../../ffi/linux/subscription.ts";
 import { type LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
@@ -86,7 +85,6 @@ async function withSystem(count: number, body: (setup: Setup) => Promise<void>):
   const subscriptions = Array.from({ length: count }, () =>
     new LinuxSubscription({
       runtime,
-      port: new NetlinkEventSocket(kernel, 1_048_576),
       counters: { events: 0, ignored: 0, malformed: 0, spoofed: 0 },
     }));
   const iterators = subscriptions.map((one) => aboutClocks(one));

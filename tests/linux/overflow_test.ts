@@ -46,7 +46,7 @@ namespaceTest(
     runtime.releaseSocket(socket);
     const subscription = new LinuxSubscription({
       runtime,
-      port: new NetlinkEventSocket(syscalls, 64 * 1_048_576),
+      receiveBufferBytes: 64 * 1_048_576,
       counters,
     });
     subscription.adopt(dump);
