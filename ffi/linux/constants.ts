@@ -159,7 +159,6 @@ const CONSTANTS = {
   RTA_MULTIPATH: 9, // array of rtnexthop
   RTA_CACHEINFO: 12, // struct rta_cacheinfo: expires is an i32 at 8
   RTA_VIA: 18, // u16 family and the next hop, of another family (RFC 5549)
-  RTA_EXPIRES: 23, // u32: seconds; u64 clock ticks in multicast routes
   RTA_NH_ID: 30, // u32: a nexthop object
   RTN_UNICAST: 1, // packets leave through a next hop
   RTCF_REDIRECTED: 0x40000, // in_route.h: the gateway is from an ICMP redirect

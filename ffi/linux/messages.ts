@@ -147,10 +147,7 @@ function gatewayOf(found: Attributes, family: number): IpBytes | null {
 }
 
 function expiryOf(found: Attributes): number | null {
-  const seconds = found.value(C.RTA_EXPIRES);
   const cached = found.value(C.RTA_CACHEINFO, 12, "rta_cacheinfo");
-  // In multicast routes, RTA_EXPIRES is a u64: the clock ticks since the last packet.
-  if (seconds?.length === 4) return u32(seconds, 0);
   // 0 means never, less than 0 is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
   const ticks = cached === null ? 0 : i32(cached, 8);
   return ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND;
