@@ -145,8 +145,8 @@ export class PollLoop {
   #onChange(): void {
     if (!this.#isIdle()) this.#running ??= this.#run();
     this.#refPause();
-    if (this.#poll !== null) this.#guardTimers();
-    if (this.#poll === null || this.#poll.interrupted) return;
+    if (this.#poll === null) return;
+    this.#guardTimers();
     const { end, refd } = this.#poll;
     if (this.#isIdle() || this.timers.nextAt < end || refd !== this.#isRefd()) this.#interrupt();
   }
