@@ -105,11 +105,9 @@ export class Syscalls {
     return new SystemCallError(operation, code, errnoName(this.#os, code));
   }
 
-  /** errno of the call just made; 0 if it cannot be read. */
+  /** errno of the call just made. */
   errno(): number {
-    const location = this.libc.__error();
-    if (location === null) return 0;
-    this.libc.copy_from(this.#int, location, 4n);
+    this.libc.copy_from(this.#int, this.libc.__error(), 4n);
     return this.#int[0]!;
   }
 
@@ -178,7 +176,6 @@ export class Syscalls {
   }
 }
 
-const RECEIVE_BUFFER_BYTES = 262_144; // the default of `receiveBufferBytes`
 /** The systems' own default (RAWRCVQ of xnu, net.rtsock.recvspace of FreeBSD). */
 const MIN_BUFFER_BYTES = 8_192;
 /** kNotifySCNetworkChange (notify_keys.h): configd posts it when it has settled the primary service. */
@@ -201,7 +198,7 @@ export interface BsdPort extends SocketPort<BsdEvent> {
 export function openRouteSocket(
   syscalls: Syscalls,
   system: C.BsdSystem,
-  { receiveBufferBytes = RECEIVE_BUFFER_BYTES, trace }: EventSourceOptions = {},
+  { receiveBufferBytes = 262_144, trace }: EventSourceOptions = {},
 ): BsdPort {
   // Protocol 0: xnu does not deliver link messages, which have no family, to a socket with a protocol (raw_input()).
   const descriptor = syscalls.libc.socket(C.PF_ROUTE, C.SOCK_RAW | system.socketFlags, 0);
