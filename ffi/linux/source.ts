@@ -54,8 +54,8 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    */
   async check(listens: boolean): Promise<void> {
     if (listens) {
-      const { NetlinkEventSocket, wakeupsOf } = await (listening ??= import("./subscription.ts"));
-      wakeupsOf(this.#runtime);
+      const { NetlinkEventSocket, Wakeups } = await (listening ??= import("./subscription.ts"));
+      this.#runtime.wakeups ??= new Wakeups(this.#runtime.syscalls);
       new NetlinkEventSocket(this.#runtime.syscalls).close();
     }
     const socket = this.#runtime.takeSocket();

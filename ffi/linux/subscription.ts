@@ -68,7 +68,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   constructor(context: SubscriptionContext) {
     this.#context = context;
     const { receiveBufferBytes, runtime, stormPauseMs = Infinity, trace } = context;
-    const { clock, pollLoop } = wakeupsOf(runtime);
+    const { clock, pollLoop } = runtime.wakeups ??= new Wakeups(runtime.syscalls);
     const port = this.port = new NetlinkEventSocket(runtime.syscalls, receiveBufferBytes);
     if (trace !== undefined) port.trace = (event) => trace(formatEvent(event));
     this.pending = context.pending ?? new PendingEvents();
@@ -328,9 +328,4 @@ export class Wakeups implements PollPort {
       this.wakeDescriptor = -1;
     }
   }
-}
-
-/** The wake-up sources of a runtime, opened on first use. */
-export function wakeupsOf(runtime: LinuxRuntime): Wakeups {
-  return runtime.wakeups ??= new Wakeups(runtime.syscalls);
 }

@@ -20,7 +20,7 @@ import {
 } from "../support/real_libc.ts";
 import { runDenoOk } from "../support/run.ts";
 import { ffi, type Need, read, run, skippable } from "../support/skip.ts";
-import { wakeupsOf } from "../../ffi/linux/subscription.ts";
+import { Wakeups } from "../../ffi/linux/subscription.ts";
 
 const NEEDS: Need[] = ["linux", ffi];
 
@@ -66,7 +66,8 @@ async function withSocket(body: (setup: Setup) => Promise<void>): Promise<void> 
     open = false;
   };
   const port = new DatagramPort(syscalls, here);
-  const watch = wakeupsOf(runtime).pollLoop.watch(here);
+  runtime.wakeups = new Wakeups(syscalls);
+  const watch = runtime.wakeups.pollLoop.watch(here);
   const queue = (first: number, count: number) => {
     for (let i = first; i < first + count; i++) {
       send(libc, there, new Uint8Array(Uint16Array.of(i).buffer));

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { LinuxSource } from "../../ffi/linux/source.ts";
-import { wakeupsOf } from "../../ffi/linux/subscription.ts";
+import { Wakeups } from "../../ffi/linux/subscription.ts";
 import { POLLIN } from "../../ffi/poll_loop.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import { CountingSyscalls, openLibc, openRuntime, pollNow } from "../support/real_libc.ts";
@@ -26,7 +26,7 @@ for (const how of ["closed", "replaced by a readable file"]) {
       const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
       const [mine, peer] = socketPair(libc);
       const file = libc.eventfd(1, 0); // readable until somebody reads it
-      const wakeups = wakeupsOf(runtime);
+      const wakeups = runtime.wakeups = new Wakeups(syscalls);
       const timer = wakeups.wakeDescriptor;
       const watch = wakeups.pollLoop.watch(mine);
       const ready = watch.ready();
@@ -62,9 +62,10 @@ skippable({
   needs: ["linux", ffi],
   fn: async () => {
     const { libc, close } = openLibc();
-    const { runtime } = openRuntime((libc) => new CountingSyscalls(libc));
+    const { runtime, syscalls } = openRuntime((libc) => new CountingSyscalls(libc));
     const file = libc.eventfd(1, 0);
-    const timer = wakeupsOf(runtime).wakeDescriptor;
+    runtime.wakeups = new Wakeups(syscalls);
+    const timer = runtime.wakeups.wakeDescriptor;
     libc.dup2(file, timer);
     await runtime.dispose();
     assertEquals(pollNow(libc, timer), POLLIN);

@@ -7,7 +7,7 @@
 import { POLLIN } from "../../../ffi/poll_loop.ts";
 import { Syscalls } from "../../../ffi/linux/syscalls.ts";
 import { openRuntime, send, socketPair } from "../real_libc.ts";
-import { wakeupsOf } from "../../../ffi/linux/subscription.ts";
+import { Wakeups } from "../../../ffi/linux/subscription.ts";
 
 const ROUNDS = 100;
 
@@ -16,7 +16,8 @@ declare const gc: () => void;
 async function main(): Promise<void> {
   const { runtime, syscalls, libc } = openRuntime((it) => new Syscalls(it));
   const [here, there] = socketPair(libc);
-  const watch = wakeupsOf(runtime).pollLoop.watch(here);
+  runtime.wakeups = new Wakeups(syscalls);
+  const watch = runtime.wakeups.pollLoop.watch(here);
   let right = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const ready = watch.ready();
