@@ -1,4 +1,4 @@
-// One blocked `poll(2)` for all descriptors of the isolate.
+// One blocked `poll(2)` for all descriptors and timers of the isolate.
 //
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
@@ -72,7 +72,6 @@ interface Poll {
   interrupted: boolean;
 }
 
-/** Shares one blocked poll among any number of descriptors and timers. */
 export class PollLoop {
   readonly timers: PollTimers = new PollTimers(() => this.#onChange());
   readonly #port: PollPort;

@@ -107,7 +107,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
 
 /** A subscription to the kernel's events. It keeps no table: an event is a reason to read the state. */
 class BsdSubscription implements Subscription {
-  readonly #runtime: BsdRuntime;
+  readonly #pollLoop: PollLoop;
   readonly #counters: Counters;
   readonly #port: BsdPort; // the routing socket
   readonly #socket: EventSocket<BsdEvent>; // drains `#port`
@@ -122,10 +122,10 @@ class BsdSubscription implements Subscription {
 
   /** Opens the sockets: the kernel queues events from now on. Throws SystemCallError if it refuses. */
   constructor(source: BsdSource, runtime: BsdRuntime, options: EventSourceOptions) {
-    this.#runtime = runtime;
+    const { clocks, pollLoop, syscalls, system } = runtime;
+    this.#pollLoop = pollLoop;
     this.#counters = source.counters;
     this.#pending = source.pending;
-    const { clocks, pollLoop, syscalls, system } = runtime;
     this.#port = openRouteSocket(syscalls, system, options);
     this.#socket = this.#open(this.#port, options.stormPauseMs);
     this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
@@ -167,7 +167,6 @@ class BsdSubscription implements Subscription {
     this.#checkMs *= 2;
   }
 
-  /** Asks for a route. Every routing socket receives the answer, including ours unless it is deaf. */
   async probe(): Promise<boolean> {
     return this.#disposed === null && await this.#canary.probe();
   }
@@ -196,8 +195,7 @@ class BsdSubscription implements Subscription {
   }
 
   #open(port: BsdPort, stormPauseMs = Infinity): EventSocket<BsdEvent> {
-    const { pollLoop } = this.#runtime;
-    const watch = pollLoop.watch(port.descriptor, Math.min(stormPauseMs, STORM_PAUSE_MS));
+    const watch = this.#pollLoop.watch(port.descriptor, Math.min(stormPauseMs, STORM_PAUSE_MS));
     const socket = new EventSocket(port, watch);
     this.listening.set(port.name, socket);
     return socket;
