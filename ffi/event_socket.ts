@@ -22,9 +22,7 @@ export interface SocketPort<E> {
   /**
    * Called with `revents` 0 after a receive that took nothing, and with the `revents` of the poll before the first
    * receive of a wake-up. Appends an event if messages were lost. Returns whether they were or, with `revents` 0,
-   * there may be more to receive.
-   *
-   * @throws {Error} if the socket is lost
+   * there may be more to receive. Throws if the socket is lost.
    */
   checkErrors(revents: number, events: E[]): boolean;
   /** Throws away what is queued, or leaves it. Returns why another read is needed; null: it is not. Optional. */

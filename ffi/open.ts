@@ -38,14 +38,9 @@ interface SourceClass {
 }
 
 /**
- * Opens the source. With `source: "auto"` it polls if events are not available and
- * `--allow-sys=networkInterfaces` is granted; `reason` then says why.
- *
- * @throws {TypeError} if the option `libc` names a C library that this Deno cannot call
- * @throws {Deno.errors.NotCapable} if the FFI permission is missing; the message starts with the flag
- * @throws {Deno.errors.NotFound} if the C library is not found; the message lists the places tried
- * @throws {Deno.errors.NotSupported} if there is no event source for this operating system
- * @throws {SystemCallError} if the kernel refuses the sockets
+ * Opens the source. With `source: "auto"` it polls if events are not available and `--allow-sys=networkInterfaces` is
+ * granted; `reason` then says why. Throws what `openLibrary()` throws, TypeError if this Deno cannot call the library of
+ * the option `libc`, NotSupported if this system has no event source, and SystemCallError if its kernel refuses.
  */
 export async function openSource(options: OpenSourceOptions): Promise<OpenedSource> {
   const { source } = options;
