@@ -139,8 +139,6 @@ const BPF_JMP_JEQ_K = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const BPF_JMP_JGT_K = 0x25; // BPF_JMP | BPF_JGT | BPF_K
 const BPF_JMP_JSET_K = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const BPF_RET_K = 0x06; // BPF_RET | BPF_K
-const WHOLE_DATAGRAM = 0xffffffff;
-const NOTHING = 0;
 
 // Single bytes are loaded, since BPF loads longer values in network order. nlmsg_type is at 4; after the
 // header, a route message begins with rtm_family and rtm_dst_len, a neighbour message with ndm_family.
@@ -149,15 +147,13 @@ const TYPE_HIGH = 5;
 const FAMILY = C.NLMSGHDR_SIZE;
 const DESTINATION_LENGTH = C.NLMSGHDR_SIZE + 1;
 
-/** `{ code, jump if true, jump if false, k }`; jumps count from the next instruction. */
-type Instruction = [code: number, yes: number, no: number, k: number];
-
 /**
  * Drops routes that cannot be default routes, and neighbours that say nothing about a router, by the same rules
  * as `decodeEvent()`, which applies them if the kernel refuses the filter: a router that takes a million BGP
- * routes wakes nobody (tailscale#7621: 150 to 300 % CPU).
+ * routes wakes nobody (tailscale#7621: 150 to 300 % CPU). Each instruction is its code, the
+ * jumps if it is true (`yes`) and false (`no`), counted from the next instruction, and its operand `k`.
  */
-const PROGRAM: readonly Instruction[] = [
+const PROGRAM: readonly [code: number, yes: number, no: number, k: number][] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
   [BPF_JMP_JEQ_K, 0, 20, 0],
   [BPF_LD_B_ABS, 0, 0, TYPE_LOW],
@@ -181,8 +177,8 @@ const PROGRAM: readonly Instruction[] = [
   [BPF_JMP_JSET_K, 2, 0, AGEING],
   [BPF_LD_B_ABS, 0, 0, C.NLMSGHDR_SIZE + NDM_FLAGS],
   [BPF_JMP_JSET_K, 1, 0, C.NTF_ROUTER],
-  [BPF_RET_K, 0, 0, NOTHING],
-  [BPF_RET_K, 0, 0, WHOLE_DATAGRAM],
+  [BPF_RET_K, 0, 0, 0], // drops the datagram
+  [BPF_RET_K, 0, 0, 0xffffffff], // keeps all of it
 ];
 
 /** Installs the program on a socket. If the kernel refuses it, more events arrive, which are ignored. */
