@@ -45,9 +45,7 @@ export type NetworkEventListener<Type extends string> =
   | { handleEvent(event: EventOf<Type>): unknown };
 
 /** The event of a type. */
-export type EventOf<Type extends string> = Type extends keyof NetworkEventMap
-  ? NetworkEventMap[Type]
-  : Event;
+export type EventOf<Type extends string> = (NetworkEventMap & Record<string, Event>)[Type];
 
 /** Dispatches a monitor's events, synchronously: readers have their snapshot by then, but have not resumed yet. */
 export class EventDispatcher {

@@ -5,7 +5,13 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
-import { HealthEvent, NetworkEvent, type NetworkMonitor, type Snapshot } from "../../mod.ts";
+import {
+  HealthEvent,
+  NetworkEvent,
+  type NetworkEventMap,
+  type NetworkMonitor,
+  type Snapshot,
+} from "../../mod.ts";
 import { addresses, eth0, type OpenSetting, publish, setUp } from "./support.ts";
 
 const TYPES = ["change", "online", "offline", "resume", "health"] as const;
@@ -15,6 +21,20 @@ function recordEvents(monitor: NetworkMonitor): string[] {
   const seen: string[] = [];
   for (const type of TYPES) monitor.addEventListener(type, (event) => seen.push(event.type));
   return seen;
+}
+
+/** Must compile: the helper of a program that takes any type of event. */
+function once<Type extends keyof NetworkEventMap>(
+  monitor: NetworkMonitor,
+  type: Type,
+): Promise<NetworkEventMap[Type]> {
+  return new Promise((resolve) => {
+    const listener = (event: NetworkEventMap[Type]): void => {
+      monitor.removeEventListener(type, listener);
+      resolve(event);
+    };
+    monitor.addEventListener(type, listener);
+  });
 }
 
 /** The default route comes or goes, and the window passes. */
@@ -145,6 +165,22 @@ Deno.test("once, signal, handleEvent, removal and null work as for every EventTa
   monitor.removeEventListener("change", object);
   await publish(it, "192.0.2.4/24");
   assertEquals(seen, []);
+});
+
+Deno.test("a helper for any type of event gets the events of each type", async () => {
+  await using it = await setUp();
+  const [change, online, health] = [
+    once(it.monitor, "change"),
+    once(it.monitor, "online"),
+    once(it.monitor, "health"),
+  ];
+  await setOnline(it, true);
+  assertEquals(
+    [(await change).snapshot, (await online).snapshot],
+    Array(2).fill(it.monitor.current),
+  );
+  it.source.end();
+  assertEquals((await health).health.status, "degraded");
 });
 
 Deno.test("a listener that throws is reported and harms nobody else", async () => {
