@@ -128,6 +128,9 @@ Deno.test("NetworkMonitor.open() opens nothing when its signal is aborted alread
   const signal = AbortSignal.abort(new Error("Too late"));
   await assertRejects(() => NetworkMonitor.open({ source, clock, signal }), Error, "Too late");
   assertEquals(source.calls.subscribe, 0);
+  const system = { source: "events", libc: "/nowhere/libc.so.6", signal } as const; // nobody looks there
+  await assertRejects(() => NetworkMonitor.open(system), Error, "Too late");
+  await assertRejects(() => readNetworkState(system), Error, "Too late");
 });
 
 Deno.test("new NetworkMonitor() names the call that opens one", () => {
@@ -210,3 +213,19 @@ Deno.test("readNetworkState() gives a source of the user 5 seconds, even one tha
     AbortSignal.timeout = timeout;
   }
 });
+
+for (const when of ["before it was called", "while it opens"]) {
+  Deno.test(`watchNetwork() errors its stream with the reason of a signal that is aborted ${when}`, async () => {
+    const { source, clock } = scripted();
+    source.holdReads();
+    const controller = new AbortController();
+    const { signal } = controller;
+    if (when === "before it was called") controller.abort(new Error("Enough"));
+    const reader = watchNetwork({ source, clock, signal }).getReader();
+    const rejected = assertRejects(() => reader.read(), Error, "Enough");
+    await clock.settle();
+    controller.abort(new Error("Enough"));
+    await rejected;
+    assertEquals([source.open, clock.pending], [0, 0]);
+  });
+}

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { eth0, setUp, START } from "./support.ts";
+import { assertDeepFrozen } from "../support/frozen.ts";
+import { eth0, prepare, setUp, START } from "./support.ts";
 
 Deno.test("metrics counts what the source announced when the source counts nothing", async () => {
   await using it = await setUp();
@@ -31,4 +32,15 @@ Deno.test("health and metrics are frozen copies", async () => {
   assertEquals([metrics.published, it.monitor.metrics.published], [1, 2]);
   assertEquals([health.lastEventAt, Object.isFrozen(health)], [null, true]);
   assertEquals(Object.isFrozen(metrics), true);
+});
+
+Deno.test("health shows the listeners of a source that can have several, as frozen copies", async () => {
+  const it = prepare();
+  const listeners = ["route"];
+  Object.assign(it.source, { listeners });
+  await using monitor = await it.open();
+  const { health } = monitor;
+  listeners.push("kernel-events");
+  assertEquals([health.listeners, monitor.health.listeners], [["route"], listeners]);
+  assertDeepFrozen(monitor.health);
 });

@@ -115,3 +115,21 @@ Deno.test("the interval does not limit a read that refresh() requested together 
   await it.clock.settle();
   assertEquals(end, "resolved");
 });
+
+// net-tools#206, iroh's network_change(): a host that knows better than the system decides when to look
+Deno.test("refresh() alone finds changes where nothing is announced or compared", async () => {
+  for (const keepsTable of [true, false]) {
+    await using it = await setUp({
+      source: { keepsTable },
+      monitor: { reconcileIntervalMs: Infinity },
+    });
+    const { read } = it.source.calls;
+    it.source.set([eth0("192.0.2.2/24")]);
+    await it.clock.advance(3_600_000);
+    assertEquals([it.source.calls.read - read, it.monitor.current.sequence], [0, 1]);
+    assertEquals(addresses(await it.monitor.refresh()), ["192.0.2.2"]);
+    await it.monitor.refresh(); // nothing differs: nothing is published
+    assertEquals([it.source.calls.read - read, it.monitor.current.sequence], [2, 2]);
+    assertEquals([it.clock.pending, it.monitor.metrics.driftsFound], [0, 0]);
+  }
+});

@@ -11,6 +11,7 @@ import {
   scenes,
   scriptedAddress,
   scriptedInterface,
+  scriptedRoute,
   ScriptedSource,
 } from "../../actor/testing.ts";
 import { affects, formatReason, NetworkMonitor, type Snapshot } from "../../mod.ts";
@@ -189,4 +190,39 @@ Deno.test("a scene says what it needs", async () => {
     await scenes.vpnUp(source, clock);
     await assertRejects(() => Reflect.apply(scene, null, [source]), TypeError, "ManualClock");
   }
+});
+
+// home-assistant/iOS#5544: the next network may have the same addresses, and no network has a name here
+Deno.test("another network with the same addresses: its carrier tells, and its gateway also where streams settle", async () => {
+  const clock = new ManualClock();
+  const source = new ScriptedSource(homeNetwork);
+  await using monitor = await NetworkMonitor.open({ source, clock, logger: new Log() });
+  const wlan0 = source.reading.interfaces[1]!;
+  const settled: Snapshot[] = [];
+  const options = { initial: false, majorOnly: true, settleMs: 500 };
+  const settling = (async () => {
+    for await (const snapshot of monitor.snapshots(options)) settled.push(snapshot);
+  })();
+  const join = async (gateway: string) => {
+    await clock.advance(5_000);
+    source.addInterface({ ...wlan0, running: false });
+    await clock.advance(300);
+    source.set({ interfaces: source.reading.interfaces.toSpliced(1, 1, wlan0) });
+    const { source: from } = source.reading.defaultRoute.ipv4!;
+    source.setDefaultRoute("IPv4", scriptedRoute("wlan0", gateway, { source: from }));
+    source.announce();
+    await clock.advance(5_000);
+  };
+  const kinds = (all: readonly Snapshot[]) => all.map((it) => it.reasons.map(({ kind }) => kind));
+  const gone = ["address-unusable", "address-unusable"];
+  const back = ["address-usable", "address-usable"];
+  const seen = record(monitor);
+  await join("192.168.1.1");
+  assertEquals([kinds(seen.splice(0)), kinds(settled)], [[[], gone, back], []]);
+  await join("192.168.1.254");
+  assertEquals([kinds(seen), kinds(settled)], [[gone, ["default-route", ...back]], [[
+    "default-route",
+  ]]]);
+  await monitor.close();
+  await settling;
 });

@@ -87,14 +87,22 @@ for (const program of ["persistent", "ref'd again", "one of two unref'd"]) {
   });
 }
 
+for (const kind of ["loop", "stream"]) {
+  skippable({
+    name: `a ${kind} at the top level of a module keeps a program with an unref'd monitor running`,
+    needs: NEEDS,
+    fn: () => assertStays(kind, "top_level.ts"),
+  });
+}
+
 namespaceTest(
   import.meta.url,
   "a program with a monitor that is ref'd by an event does not end",
   () => assertStays("ref'd by an event"),
 );
 
-async function assertStays(program: string): Promise<void> {
-  const args = ["run", "--no-check", "-A", `${PROGRAMS}/end.ts`, program];
+async function assertStays(program: string, file = "end.ts"): Promise<void> {
+  const args = ["run", "--no-check", "-A", `${PROGRAMS}/${file}`, program];
   const error = await assertRejects(() => runDeno(args, { deadlineMs: STAYS_MS }), Error);
   assert(/Killed after[^]*ready/.test(error.message), error.message);
 }
