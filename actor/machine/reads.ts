@@ -103,9 +103,8 @@ export function pendingMs(model: Readonly<Model>, monotonic: number): number {
 }
 
 function publish(draft: Draft, state: State, changes: readonly Change[]): void {
-  const { metrics, now: { monotonic: publishedAt, wall: at } } = draft;
+  const { causes: all, metrics, now: { monotonic: publishedAt, wall: at } } = draft;
   const sequence = ++metrics.published;
-  const { causes: all } = draft;
   const causes = all.length === 1 ? all : CAUSES.filter((cause) => all.includes(cause));
   draft.published = state;
   draft.publishedAt = publishedAt;

@@ -145,10 +145,9 @@ function isLast(operation: string, message: NetlinkMessage): boolean {
   throw new SystemCallError(operation, code, errnoName("linux", code), { detail: text ?? "" });
 }
 
-const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true, routes: true });
-
-export function readingOf(table: LinkTable, { routes }: DefaultRouteAnswer): Reading {
-  return { interfaces: table.interfaces(), defaultRoute: routes, knows: KNOWS };
+export function readingOf(table: LinkTable, { isKnown, routes }: DefaultRouteAnswer): Reading {
+  const knows = { links: true, addressFlags: true, routes: isKnown };
+  return { interfaces: table.interfaces(), defaultRoute: routes, knows };
 }
 
 export interface Dump extends Reading {

@@ -36,6 +36,7 @@ export interface DefaultRouteAnswer {
   hops: Record<Address["family"], SourcedHop | null>; // the same: each address of a storm is compared with them
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
+  isKnown: boolean; // the kernel tells which route matches; gVisor refuses RTM_F_FIB_MATCH
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
@@ -45,6 +46,7 @@ export const NO_DEFAULTS: DefaultRouteAnswer = {
   hops: { IPv4: null, IPv6: null },
   indexes: [],
   isPlain: true,
+  isKnown: true,
   expiresInSeconds: null,
 };
 
@@ -121,13 +123,15 @@ export class RouteLookup {
     }));
     askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : matchesOf(half)));
     const matches = halves.map(({ probes }) => matching(probes, answers));
+    const isKnown = matches.some((it) => it !== null) ||
+      halves.every(({ probes: [one] }) => !answers.get(one!.plain) || answers.get(one!.match));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
-      this.#families[family] = halves.some((half, i) =>
+      this.#families[family] = !isKnown || halves.some((half, i) =>
         half.family === family &&
         (matches[i] !== null || matchesOf(half).some((match) => answers.get(match) != null))
       );
@@ -143,7 +147,7 @@ export class RouteLookup {
     );
     this.#hops = { IPv4, IPv6 };
     for (const half of halves) {
-      if (matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
+      if (isKnown && matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
       else this.#uncovered.delete(half);
     }
     const [ipv4 = null, ipv6 = null] = [IPv4, IPv6].map((hop, i) =>
@@ -156,6 +160,7 @@ export class RouteLookup {
       hops: this.#hops,
       indexes: [...new Set([...hops, IPv4 ?? [], IPv6 ?? []].flat().map(({ index }) => index))],
       isPlain,
+      isKnown,
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
     };
   }
@@ -239,8 +244,7 @@ function publishedRoute(
   links: LinkNames,
 ): DefaultRoute | null {
   const name = links.nameOf(index);
-  if (name === null) return null;
-  return assumeNormal({
+  return name === null ? null : assumeNormal({
     interface: name,
     gateway: gateway === null ? null : formatIp(gateway),
     source: source === null ? null : formatIp(source),

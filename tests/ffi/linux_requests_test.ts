@@ -4,7 +4,12 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { readingOf } from "../../ffi/linux/requests.ts";
+import { NO_DEFAULTS } from "../../ffi/linux/route_lookup.ts";
 import type { LinuxSource } from "../../ffi/linux/source.ts";
+import { buildState } from "../../state/build.ts";
+import { nic } from "../support/states.ts";
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import { errorMessage, FakeLinux } from "../support/fake_linux.ts";
 
@@ -81,4 +86,14 @@ Deno.test("reads one after another share a socket, reads at the same time do not
   const [first] = kernel.open;
   await Promise.all([source.read(signal), source.read(signal)]);
   assertEquals([...kernel.open], [first]); // one is kept
+});
+
+Deno.test("a reading says whether it knows the routes: else the machine is not offline", () => {
+  for (const isKnown of [true, false]) {
+    const reading = readingOf(new LinkTable(), { ...NO_DEFAULTS, isKnown });
+    assertEquals(reading.knows, { links: true, addressFlags: true, routes: isKnown });
+    const interfaces = [nic("eth0", { addresses: ["192.0.2.7/24"] })];
+    const { online } = buildState({ ...reading, interfaces }, null);
+    assertEquals(online, isKnown ? false : "unknown");
+  }
 });

@@ -46,6 +46,7 @@ const DEFAULTS: DefaultRouteAnswer = {
   },
   indexes: [WAN],
   isPlain: true,
+  isKnown: true,
   expiresInSeconds: null,
 };
 

@@ -53,6 +53,8 @@ export interface AskedRoute {
 export class FakeRoutes {
   /** The questions of each datagram. */
   readonly asked: AskedRoute[][] = [];
+  /** Whether it refuses RTM_F_FIB_MATCH with an error, as gVisor does (parseForDestination() in netlink/route). */
+  refusesMatch = false;
   #turn = 0;
   readonly #routes: { prefix: IpBytes; length: number; route: FakeRoute }[];
 
@@ -70,7 +72,9 @@ export class FakeRoutes {
   readonly ask: AskRoutes = (queries) => {
     const asked = queries.map(readQuestion);
     this.asked.push(asked);
-    return asked.map((question) => this.#answer(question));
+    return asked.map((question) =>
+      question.fibMatch && this.refusesMatch ? null : this.#answer(question)
+    );
   };
 
   #answer({ to, fibMatch, dev }: AskedRoute): RouteMessage | null {
