@@ -152,6 +152,7 @@ const CONSTANTS = {
 
   // Route attributes, types, tables and flags (linux/rtnetlink.h).
   RTA_DST: 1, // destination; absent in a default route
+  RTA_SRC: 2, // in a query: the address to send from
   RTA_OIF: 4, // u32: the interface to send from
   RTA_GATEWAY: 5, // the next hop, of the route's family
   RTA_PRIORITY: 6, // u32: the metric

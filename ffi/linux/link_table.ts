@@ -192,6 +192,11 @@ export class LinkTable {
     return false;
   }
 
+  /** All addresses, as the kernel announced them. */
+  *addresses(): Generator<AddressMessage, void> {
+    for (const { entries } of this.#rows.values()) for (const { message } of entries) yield message;
+  }
+
   /** All interfaces, frozen; those that did not change are the same objects as before. */
   interfaces(): Interface[] {
     if (this.#isTopologyStale) this.#updateTopology();

@@ -317,21 +317,29 @@ export function encodeAddressDump(): Uint8Array {
 }
 
 /**
- * Asks for the next hop to one destination of 4 or 16 bytes or, with `fibMatch`, for the route that
- * decides it; `outInterface` allows only next hops through that interface.
+ * Asks for the next hop to one destination of 4 or 16 bytes or, with `fibMatch`, for the route that decides it;
+ * `outInterface` allows only next hops through that interface; `source` is the address to send from, null: none yet.
  */
 export function encodeRouteQuery(
   destination: IpBytes,
-  { fibMatch, outInterface }: { fibMatch: boolean; outInterface?: number },
+  { fibMatch, outInterface, source = null }: {
+    fibMatch: boolean;
+    outInterface?: number;
+    source?: IpBytes | null;
+  },
 ): Uint8Array {
   const size = destination.length;
-  const attributes = C.RTMSG_SIZE + C.RTATTR_SIZE + size;
+  const addresses = source === null ? [destination] : [destination, source];
+  const attributes = C.RTMSG_SIZE + addresses.length * (C.RTATTR_SIZE + size);
   const body = new Uint8Array(attributes + (outInterface === undefined ? 0 : C.RTATTR_SIZE + 4));
   body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
-  body[1] = size * 8;
   setU32(body, 8, fibMatch ? C.RTM_F_FIB_MATCH : 0);
-  setU32(body, C.RTMSG_SIZE, (C.RTATTR_SIZE + size) | (C.RTA_DST << 16));
-  body.set(destination, C.RTMSG_SIZE + C.RTATTR_SIZE);
+  addresses.forEach((address, i) => { // RTA_DST and rtm_dst_len, then RTA_SRC and rtm_src_len
+    const at = C.RTMSG_SIZE + i * (C.RTATTR_SIZE + size);
+    body[1 + i] = size * 8;
+    setU32(body, at, (C.RTATTR_SIZE + size) | ((i === 0 ? C.RTA_DST : C.RTA_SRC) << 16));
+    body.set(address, at + C.RTATTR_SIZE);
+  });
   if (outInterface !== undefined) setU32Attribute(body, attributes, C.RTA_OIF, outInterface);
   return encodeMessage(C.RTM_GETROUTE, C.NLM_F_REQUEST, body);
 }

@@ -2,7 +2,7 @@
 // defaults and a full BGP table (tailscale#11447, #4038, #16652, #7621). Announced routes are not
 // tracked, because IPv4 routes vanish without a message when a link goes down or an address is removed:
 // `routeEffect()` says after which events to look them up.
-import { compareBytes, formatIp, type IpBytes } from "../../state/ip.ts";
+import { compareBytes, formatIp, type IpBytes, isLinkLocal } from "../../state/ip.ts";
 import { assumeNormal } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes } from "../../state/types.ts";
 import {
@@ -27,7 +27,7 @@ export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null
 
 type AnswerTo = (query: Uint8Array) => RouteMessage | null;
 
-export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback">;
+export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback" | "addresses">;
 
 type SourcedHop = Hop & { readonly source: IpBytes | null };
 
@@ -53,21 +53,29 @@ export const NO_DEFAULTS: DefaultRouteAnswer = {
 /** A destination to ask about, with its queries, which are encoded when they are first sent. */
 class Probe {
   readonly destination: IpBytes;
+  readonly source: IpBytes | null;
   #match: Uint8Array | undefined;
   #plain: Uint8Array | undefined;
 
-  constructor(destination: IpBytes) {
+  constructor(destination: IpBytes, source: IpBytes | null = null) {
     this.destination = destination;
+    this.source = source;
   }
 
   /** Which route matches? */
   get match(): Uint8Array {
-    return this.#match ??= encodeRouteQuery(this.destination, { fibMatch: true });
+    return this.#match ??= encodeRouteQuery(this.destination, {
+      fibMatch: true,
+      source: this.source,
+    });
   }
 
   /** What would the kernel do with a packet? */
   get plain(): Uint8Array {
-    return this.#plain ??= encodeRouteQuery(this.destination, { fibMatch: false });
+    return this.#plain ??= encodeRouteQuery(this.destination, {
+      fibMatch: false,
+      source: this.source,
+    });
   }
 }
 
@@ -83,6 +91,7 @@ interface Half {
   readonly probes: readonly Probe[];
 }
 
+const MAX_SOURCES = 4; // for which an IPv6 default route is looked for
 const FAMILIES = ["IPv4", "IPv6"] as const;
 const HALVES: readonly Half[] = FAMILIES.flatMap((family) =>
   PROBES[family].map((to, i) => ({ family, isLow: i === 0, probes: to.map((it) => new Probe(it)) }))
@@ -108,7 +117,8 @@ export class RouteLookup {
   }
 
   ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
-    const halves = HALVES.filter(({ family }) => this.#families[family]);
+    const asked = HALVES.filter(({ family }) => this.#families[family]);
+    let halves = asked;
     if (halves.length === 0) return NO_DEFAULTS;
     const answers = new Map<Uint8Array, RouteMessage | null>();
     const askFor = (queries: readonly Uint8Array[]): void => {
@@ -122,6 +132,15 @@ export class RouteLookup {
       return half.isLow ? [probe.match, probe.plain] : probe.match; // the plain answer has the source address
     }));
     askFor(halves.flatMap((half) => matching(half.probes, answers) ? [] : matchesOf(half)));
+    const isMissing = (): boolean =>
+      this.#families.IPv6 &&
+      !halves.some(({ family, probes }) => family === "IPv6" && matching(probes, answers));
+    // without a route the kernel selects a source and tries again (ip6_dst_lookup_tail() in net/ipv6/ip6_output.c)
+    for (const source of isMissing() ? sourcesOf(links) : []) {
+      if (!isMissing()) break;
+      halves = asked.map((half) => half.family === "IPv6" ? withSource(half, source) : half);
+      askFor(halves.flatMap((half) => [...matchesOf(half), half.probes[0]!.plain]));
+    }
     const matches = halves.map(({ probes }) => matching(probes, answers));
     const isKnown = matches.some((it) => it !== null) ||
       halves.every(({ probes: [one] }) => !answers.get(one!.plain) || answers.get(one!.match));
@@ -146,7 +165,7 @@ export class RouteLookup {
       it && wayOut(it, this.#hops[FAMILIES[i]!], answerTo)
     );
     this.#hops = { IPv4, IPv6 };
-    for (const half of halves) {
+    for (const half of asked) {
       if (isKnown && matching(half.probes.slice(0, 1), answers) === null) this.#uncovered.add(half);
       else this.#uncovered.delete(half);
     }
@@ -164,6 +183,22 @@ export class RouteLookup {
       expiresInSeconds: expiries.length === 0 ? null : Math.min(...expiries),
     };
   }
+}
+
+/** The IPv6 addresses that a connection may have as its source, in order: one of each of the first networks. */
+function sourcesOf(links: LinkNames): readonly IpBytes[] {
+  const unusable = C.IFA_F_TENTATIVE | C.IFA_F_DADFAILED | C.IFA_F_DEPRECATED;
+  const usable = [...links.addresses()].filter(({ family, flags, index, local }) =>
+    family === "IPv6" && (flags & unusable) === 0 && !isLinkLocal(local) && !links.isLoopback(index)
+  );
+  const sources = usable.map(({ local }) => Array.from(local)).sort(compareBytes);
+  const network = (ip: readonly number[]) => ip.slice(0, 8).join(); // the first 64 bits
+  return sources.filter((ip, i) => i === 0 || network(ip) !== network(sources[i - 1]!))
+    .slice(0, MAX_SOURCES);
+}
+
+function withSource(half: Half, source: IpBytes): Half {
+  return { ...half, probes: half.probes.map((it) => new Probe(it.destination, source)) };
 }
 
 function matchesOf({ probes }: Half): Uint8Array[] {
@@ -234,7 +269,9 @@ function wayOut(found: Found, last: SourcedHop | null, answerTo: AnswerTo): Sour
   // of two gateways on one interface the same always answers, so the source towards the other is asked for
   const isBeside = !isUsed && hop.index === used.index && hop.gateway?.length === 4;
   const to = isBeside ? hop.gateway! : probe.destination;
-  const answer = answerTo(encodeRouteQuery(to, { fibMatch: false, outInterface: hop.index }));
+  const answer = answerTo(
+    encodeRouteQuery(to, { fibMatch: false, outInterface: hop.index, source: probe.source }),
+  );
   return { ...hop, source: answer?.source ?? null };
 }
 
@@ -282,7 +319,9 @@ export function routeEffect(
       const keeps = isCertain && keepsSource(event.address, table, last);
       // IPv4 announces an address before a route can select it (__inet_insert_ifa() in net/ipv4/devinet.c)
       const again = !keeps && event.address.family === "IPv4" && last.hops.IPv4 !== null;
-      return { ask: keeps ? "nothing" : "known", again };
+      // an IPv6 default route may be only for this source
+      const isFirst = event.address.family === "IPv6" && last.hops.IPv6 === null;
+      return { ask: keeps ? "nothing" : isFirst ? "all" : "known", again };
     }
     case "address-gone": {
       const { family, index, local } = event.address;

@@ -4,12 +4,14 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
 
 const LINKS = {
   nameOf: (index: number): string => `v${index}`,
   isLoopback: (index: number): boolean => index === 1,
+  addresses: () => new LinkTable().addresses(),
 };
 const ALL4 = "0.0.0.0/0";
 const V2 = { to: ALL4, dev: 2, via: "192.0.2.1", source: "192.0.2.9" };

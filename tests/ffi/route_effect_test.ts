@@ -95,7 +95,7 @@ const ADDED: [what: string, index: number, text: string, situation: Situation, a
   ["if its own link has none to select", LAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
   ["the first to select on its own link", WAN, "1.2.3.4/24", { wan: ["169.254.0.9/16"] }, "known"],
   ["of IPv6", LAN, "2001:db8:1::1/64", {}, "known"],
-  ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NO_DEFAULTS }, "known"],
+  ["of IPv6 without a default route", LAN, "2001:db8:1::1/64", { answer: NO_DEFAULTS }, "all"],
   ["without a default route", WAN, "192.0.2.8/24", { answer: NO_DEFAULTS }, "known"],
   ["after another event", LAN, "198.51.100.7/24", { isCertain: false }, "known"],
 ];

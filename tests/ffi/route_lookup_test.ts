@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { LinkTable } from "../../ffi/linux/link_table.ts";
 import { type AskRoutes, NO_DEFAULTS, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
@@ -14,6 +15,7 @@ const NAMES: Record<number, string> = { 1: "lo", 2: "eth0", 3: "wlan0", 4: "tun0
 const LINKS = {
   nameOf: (index: number): string | null => NAMES[index] ?? null,
   isLoopback: (index: number): boolean => index === 1,
+  addresses: () => new LinkTable().addresses(),
 };
 
 const ALL4 = "0.0.0.0/0";
@@ -288,7 +290,7 @@ for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {
 Deno.test("RouteLookup.ask() needs one datagram when both families have a plain default route", () => {
   const kernel = new FakeRoutes([{ to: [ALL4, ALL6], ...viaEth0 }]);
   new RouteLookup().ask(kernel.ask, LINKS);
-  const asked = (to: string, fibMatch: boolean) => ({ to, fibMatch, dev: null });
+  const asked = (to: string, fibMatch: boolean) => ({ to, fibMatch, dev: null, source: null });
   assertEquals(kernel.asked, [[
     asked("23.0.0.1", true),
     asked("23.0.0.1", false),
@@ -348,7 +350,7 @@ Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", ()
     { to: ALL4, hops: [{ dev: 3 }, { dev: 2 }], source: "192.0.2.9" },
   ]);
   const { indexes, routes } = new RouteLookup().ask(kernel.ask, LINKS);
-  assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2 }]);
+  assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2, source: null }]);
   assertEquals(routes.ipv4, route("eth0", { source: "192.0.2.9" }));
   assertEquals(indexes, [2, 3]);
 });

@@ -96,3 +96,30 @@ namespaceTest(
     assertEquals(online, true);
   },
 );
+
+// OpenWrt has no other IPv6 default routes
+namespaceTest(
+  import.meta.url,
+  "an IPv6 default route for one source is found as soon as this host has such an address",
+  async () => {
+    await makeCables();
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+    const ipv6 = ({ defaultRoute: { ipv6 } }: State) => `${ipv6?.gateway} ${ipv6?.source}`;
+    const until = (expected: string) =>
+      watched.until(expected, () => ipv6(watched.state) === expected);
+    await ip("-6 route add default from 2001:db8:1::/56 via fe80::1 dev v0");
+    await ip("addr add 2001:db8:9::7/64 dev v0");
+    await ip("addr add 2001:db8:1::7/64 dev v0");
+    await until("fe80::1 2001:db8:1::7");
+    assertEquals(watched.state.online, true);
+    assertEquals((await readNetworkState()).defaultRoute.ipv6, watched.state.defaultRoute.ipv6);
+    await ip("addr del 2001:db8:1::7/64 dev v0");
+    await until("undefined undefined");
+    assertEquals(watched.state.online, false);
+    await ip("-6 rule add from 2001:db8:9::/64 table 77"); // the same, by a policy rule
+    await ip("-6 route add default via fe80::2 dev v2 table 77");
+    await until("fe80::2 2001:db8:9::7");
+    await ip("-6 route add default via fe80::3 dev v2"); // one for all sources comes first
+    await until("fe80::3 2001:db8:9::7");
+  },
+);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { Attributes, forEachMessage } from "../../ffi/linux/netlink.ts";
 import type { RouteMessage } from "../../ffi/linux/messages.ts";
 import type { AskRoutes } from "../../ffi/linux/route_lookup.ts";
@@ -12,6 +13,8 @@ import { formatIp, type IpBytes, parseIp } from "../../state/ip.ts";
 export interface FakeRoute {
   /** A prefix such as `0.0.0.0/0`, or several with the same route. */
   to: string | string[];
+  /** The prefix of the source addresses that it is for; any, and none yet, if left out. */
+  from?: string;
   /** The index of the interface; none for unreachable and similar types. */
   dev?: number;
   /** The next hop, of either family. */
@@ -44,6 +47,8 @@ export interface AskedRoute {
   fibMatch: boolean;
   /** The interface that the route must go through; null for any. */
   dev: number | null;
+  /** The address to send from; null: none yet. */
+  source: string | null;
 }
 
 /**
@@ -77,11 +82,12 @@ export class FakeRoutes {
     );
   };
 
-  #answer({ to, fibMatch, dev }: AskedRoute): RouteMessage | null {
+  #answer({ to, fibMatch, dev, source }: AskedRoute): RouteMessage | null {
     const address = parseIp(to)!;
     const matching = this.#routes
       .filter(({ prefix, length }) => covers(prefix, length, address))
       .filter(({ route }) => dev === null || devices(route).includes(dev))
+      .filter(({ route: { from } }) => from === undefined || source !== null && isIn(from, source))
       .sort((a, b) => b.length - a.length || (a.route.metric ?? 0) - (b.route.metric ?? 0));
     const equal = matching.filter(({ length, route }) =>
       length === matching[0]!.length && route.metric === matching[0]!.route.metric
@@ -155,6 +161,11 @@ function devices(route: FakeRoute): (number | undefined)[] {
   return [route.dev, ...(route.hops ?? []).map((hop) => hop.dev)];
 }
 
+function isIn(prefix: string, address: string): boolean {
+  const [text = "", length] = prefix.split("/");
+  return covers(parseIp(text)!, Number(length), parseIp(address)!);
+}
+
 function covers(prefix: IpBytes, length: number, address: IpBytes): boolean {
   if (prefix.length !== address.length) return false;
   for (let bit = 0; bit < length; bit++) {
@@ -164,15 +175,21 @@ function covers(prefix: IpBytes, length: number, address: IpBytes): boolean {
   return true;
 }
 
-/** struct rtmsg is 12 bytes, its flags are the last 4; RTA_DST is 1 and RTA_OIF 4 (linux/rtnetlink.h). */
+/** struct rtmsg is 12 bytes, its flags the last 4; RTA_DST is 1, RTA_SRC 2 and RTA_OIF 4 (linux/rtnetlink.h). */
 function readQuestion(request: Uint8Array): AskedRoute {
-  const question: AskedRoute = { to: "", fibMatch: false, dev: null };
+  const question: AskedRoute = { to: "", fibMatch: false, dev: null, source: null };
   forEachMessage(request, ({ body }) => {
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     question.fibMatch = (view.getUint32(8, true) & 0x2000) !== 0;
     const attributes = new Attributes(body, 12);
     question.to = formatIp(attributes.value(1)!);
     question.dev = attributes.u32(4, "RTA_OIF");
+    const source = attributes.value(2);
+    question.source = source && formatIp(source);
+    // strict checking refuses other lengths (inet6_rtm_valid_getroute_req() in net/ipv6/route.c)
+    const lengths = [body[1], body[2]];
+    const bits = attributes.value(1)!.length * 8;
+    assertEquals(lengths, [bits, source === null ? 0 : bits]);
   });
   return question;
 }
