@@ -87,6 +87,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     for (;;) {
       const event = this.pending.take();
       if (event !== null) return { done: false, value: event };
+      this.#isDrained = false; // a view that waited for its time drains again
       const { done, value } = await this.#socket.next();
       if (done) return { done, value: undefined };
       this.#isDrained = true;
