@@ -5,7 +5,15 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
-import { NetworkMonitor, type NetworkSource, readNetworkState, watchNetwork } from "../mod.ts";
+import {
+  DecodeError,
+  MonitorClosedError,
+  NetworkMonitor,
+  type NetworkSource,
+  readNetworkState,
+  SystemCallError,
+  watchNetwork,
+} from "../mod.ts";
 
 const ETH0 = scriptedInterface("eth0", ["192.0.2.7/24"]);
 const MOVED = scriptedInterface("eth0", ["198.51.100.7/24"]);
@@ -229,3 +237,19 @@ for (const when of ["before it was called", "while it opens"]) {
     assertEquals([source.open, clock.pending], [0, 0]);
   });
 }
+
+Deno.test("errors tell programs what failed, and keep their cause", () => {
+  const cause = new Error("Below");
+  const refused = new SystemCallError("bind", 1, "EPERM", { cause, detail: "not allowed" });
+  assertEquals({ ...refused }, {
+    name: "SystemCallError",
+    operation: "bind",
+    code: 1,
+    codeName: "EPERM",
+  });
+  assertEquals(refused.message, "bind failed with EPERM (1): not allowed");
+  const cut = new DecodeError("nlmsghdr", 16, { cause });
+  assertEquals({ ...cut }, { name: "DecodeError", what: "nlmsghdr", offset: 16 });
+  assertEquals([refused.cause, cut.cause], [cause, cause]);
+  for (const error of [refused, cut, new MonitorClosedError()]) assert(error instanceof Error);
+});

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
+import { assertDeepFrozen } from "../support/frozen.ts";
 import { addresses, eth0, hold, nic, poll, publish, setUp, START } from "./support.ts";
 
 Deno.test("majorOnly leaves out minor changes and adds them to the next major snapshot", async () => {
@@ -70,6 +71,7 @@ Deno.test("a long sleep before a short one still makes the delivery major", asyn
     await it.clock.advance(500);
     const { value } = await reader.read();
     assertEquals([value!.state.sleptMs, value!.major, value!.causes], [1_000, true, ["resume"]]);
+    assertDeepFrozen(value);
     it.source.emit({ kind: "resumed", at: START + 2, sleptMs: 1_000 });
     await it.clock.advance(500);
     assertEquals((await reader.read()).value!.major, false);
