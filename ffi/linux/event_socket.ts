@@ -150,8 +150,8 @@ const DESTINATION_LENGTH = C.NLMSGHDR_SIZE + 1;
 /**
  * Drops routes that cannot be default routes, and neighbours that say nothing about a router, by the same rules
  * as `decodeEvent()`, which applies them if the kernel refuses the filter: a router that takes a million BGP
- * routes wakes nobody (tailscale#7621: 150 to 300 % CPU). Each instruction is its code, the
- * jumps if it is true (`yes`) and false (`no`), counted from the next instruction, and its operand `k`.
+ * routes wakes nobody (tailscale#7621: 150 to 300 % CPU). Each instruction is its code, the jumps if it is true (`yes`)
+ * and if it is false (`no`), counted from the next instruction, and its operand `k`.
  */
 const PROGRAM: readonly [code: number, yes: number, no: number, k: number][] = [
   [BPF_LD_B_ABS, 0, 0, TYPE_HIGH],
