@@ -6,7 +6,8 @@
 import type { Clock, Logger } from "../../state/ports.ts";
 import { settle } from "./clock.ts";
 import { Convergence } from "./convergence.ts";
-import type { Operation } from "./plan.ts";
+import { Events } from "./events.ts";
+import type { Operation, Place } from "./plan.ts";
 import { Publications } from "./publications.ts";
 import { Reader } from "./readers.ts";
 import { Requests } from "./requests.ts";
@@ -31,9 +32,15 @@ export class Actions {
   readonly #readers: Reader[] = [];
   readonly #abort = new AbortController();
   #monitor: NetworkMonitor | null = null;
-  #trap: Operation & { op: "trap" } | null = null;
+  #events: Events | null = null;
+  /** What user code does next, by place. */
+  readonly #traps = new Map<Place, Operation & { op: "trap" }>();
+  /** Whether the monitor keeps the process alive. */
+  #persistent: boolean;
   #opening = true;
   #closed = false;
+  /** The promise of `close()` has resolved. */
+  #isReleased = false;
 
   /** Starts without an open monitor. */
   constructor(world: World) {
@@ -41,6 +48,8 @@ export class Actions {
     this.#publications = new Publications(world);
     this.#convergence = new Convergence(world, this.#publications);
     this.#requests = new Requests(world, this.#publications);
+    this.#persistent = world.plan.persistent;
+    world.userCode = (place) => this.#springTrap(place);
   }
 
   /** The number of published snapshots. */
@@ -60,8 +69,9 @@ export class Actions {
       coalesceMs: plan.coalesceMs,
       reconcileIntervalMs: plan.reconcileIntervalMs,
       signal: this.#abort.signal,
+      persistent: plan.persistent,
       ignoreInterface: (nic) => {
-        this.#springTrap();
+        this.#world.userCode("ignoreInterface");
         if (plan.ignores === "throws") throw new Error("Simulated: the predicate throws");
         return plan.ignores === "bridges" && nic.kind === "bridge";
       },
@@ -111,7 +121,7 @@ export class Actions {
   async heal(): Promise<void> {
     const { faults, plan, readLimitMs, source } = this.#world;
     faults.end();
-    this.#trap = null;
+    this.#traps.clear();
     this.#world.trace(() => "No more faults");
     const healed = plan.reconcileIntervalMs + readLimitMs;
     // calls that hang time out first
@@ -137,10 +147,8 @@ export class Actions {
     const monitor = this.#monitor;
     if (monitor !== null) await this.#beginClose(monitor, by);
     this.#closed = true;
-    let over = monitor === null;
-    void monitor?.closed.then(() => over = true);
     await clock.advance(10, settle);
-    if (!over) this.#world.fail("close() does not end");
+    if (monitor !== null && !this.#isReleased) this.#world.fail("close() does not end");
     if (clock.timers > 0) this.#world.fail(`${clock.timers} timers run after close`);
     const { waiting } = this.#requests;
     if (waiting.length > 0) this.#world.fail(`Left after close: ${waiting}`);
@@ -158,6 +166,7 @@ export class Actions {
     if (monitor !== null && monitor.health.status !== "closed") {
       this.#world.fail(`The status is ${monitor.health.status} after close`);
     }
+    this.#events?.end();
   }
 
   async #use(monitor: NetworkMonitor, operation: Operation): Promise<void> {
@@ -172,31 +181,34 @@ export class Actions {
       case "read":
         return reader?.read();
       case "release":
-        return reader?.release(operation.restMs);
+        return reader?.release(operation.restMs, operation.how);
       case "trap":
-        this.#trap = { ...operation };
+        this.#traps.set(operation.place, { ...operation });
         return;
       case "cancel":
         return reader?.cancel();
       case "abort":
         return reader?.abort();
       case "ref":
-        return monitor.ref();
       case "unref":
-        return monitor.unref();
+        this.#persistent = operation.op === "ref";
+        return monitor[operation.op]();
       case "close":
         return await this.close(operation.by);
     }
   }
 
-  /** The predicate closes the monitor or ends a stream. */
-  #springTrap(): void {
-    const trap = this.#trap;
-    if (trap === null || this.#monitor === null || trap.skip-- > 0) return;
-    this.#trap = null;
-    this.#world.trace(() => `the predicate: ${trap.what}`);
-    if (trap.what === "abort") return this.#reader(trap.reader)?.abort();
-    this.#world.source.closing = true;
+  /** User code runs, and may do anything that a program may do. */
+  #springTrap(place: Place): void {
+    const { source } = this.#world;
+    const isOver = place === "waitFor" ? source.closing : this.#isReleased;
+    if (isOver) this.#world.fail(`User code runs after close(): ${place}`);
+    const trap = this.#traps.get(place);
+    if (trap === undefined || this.#monitor === null || trap.skip-- > 0) return;
+    this.#traps.delete(place);
+    this.#world.trace(() => `${place}: ${JSON.stringify(trap.then)}`);
+    if (trap.then.op !== "close") return void this.#use(this.#monitor, trap.then);
+    source.closing = true;
     void this.#monitor.close();
   }
 
@@ -256,10 +268,12 @@ export class Actions {
   #onOpened(monitor: NetworkMonitor): void {
     this.#opening = false;
     this.#monitor = monitor;
-    this.#publications.begin(monitor.current);
+    void monitor.closed.then(() => this.#isReleased = true);
+    this.#publications.begin(monitor);
+    this.#events = new Events(this.#world, this.#publications, monitor);
     const observe = (): boolean => {
-      const isNew = monitor.current !== this.#publications.last?.snapshot;
-      if (isNew) this.#publications.observe(monitor.current);
+      this.#publications.observe();
+      this.#world.userCode("waitFor");
       return false;
     };
     monitor.waitFor(observe).catch(() => {});
@@ -285,7 +299,20 @@ export class Actions {
     if (this.#monitor === null || this.#closed || this.#world.source.closing) return;
     this.#convergence.check(this.#monitor);
     this.#requests.check();
+    this.#events?.check();
+    this.#checkRefs();
     if (!this.#world.busy) { for (const reader of this.#readers) reader.check(); }
+  }
+
+  /** All timers and subscriptions keep the process alive, or none. */
+  #checkRefs(): void {
+    const { clock, source } = this.#world;
+    if (!clock.areRefd(this.#persistent)) {
+      this.#world.fail(`A timer is ${this.#persistent ? "not ref'd" : "ref'd after unref()"}`);
+    }
+    for (const { refd } of source.open) {
+      if (refd === !this.#persistent) this.#world.fail(`A subscription's ref state is ${refd}`);
+    }
   }
 
   #clock(): Clock {
@@ -302,6 +329,7 @@ export class Actions {
   #logger(): Logger {
     const write = (level: string) => (message: string): void => {
       this.#world.trace(() => `log ${level}: ${message}`);
+      this.#world.userCode("logger");
       if (this.#world.plan.loggerThrows) throw new Error("Simulated: the logger throws");
     };
     return {

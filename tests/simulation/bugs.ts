@@ -57,6 +57,9 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!stream.locked) reader.forgetRead();": "",
     "if (held) reader.forgetRead();": "",
   }),
+  edit("read given up by a pipe not noticed", "actor/streams.ts", {
+    "    isAbandoned: () => !stream.locked,\n": "",
+  }),
   edit("no second round before drift", "actor/machine/reads.ts", {
     "quiet || check.rounds >= MAX_ROUNDS": "quiet || check.rounds >= 1",
   }),
@@ -168,6 +171,20 @@ export const BUGS: readonly PlantedBug[] = [
     from: "answers.get(nic) ?? false,",
     to: "ask(nic),",
   }),
+  edit("predicate called after close", "actor/broadcast.ts", {
+    "if (this.#watchers.has(watcher)) watcher(snapshot);": "watcher(snapshot);",
+  }),
+  edit("event after close", "actor/events.ts", {
+    "|| this.#closed) return;": ") return;",
+  }, {
+    file: "actor/runner.ts",
+    from: "broadcast.publish(publication);\n      if (broadcast.closed) return;",
+    to: "broadcast.publish(publication);",
+  }),
+  edit("refresh by user code forgotten", "actor/runner.ts", {
+    "if (this.#running) return void": 'if (this.#running && input.kind === "refresh") return;\n' +
+      "    if (this.#running) return void",
+  }),
   edit("two sleeps merged", "actor/machine/step.ts", {
     "[...draft.resumes, { at, sleptMs }]": "[{ at, sleptMs }]",
   }),
@@ -177,6 +194,12 @@ export const BUGS: readonly PlantedBug[] = [
   }),
   edit("timers running after close", "actor/clock.ts", {
     "    for (const timer of this.#timers) timer.cancel();\n": "",
+  }),
+  edit("later timer not unref'd", "actor/clock.ts", {
+    "    if (!this.refd) timer.unref();\n": "",
+  }),
+  edit("later subscription not unref'd", "actor/runner.ts", {
+    "          if (!this.#timers.refd) this.#applyRef(subscription);\n": "",
   }),
   edit("refresh pending after close", "actor/runner.ts", {
     "      reject(new MonitorClosedError());\n": "      void reject;\n",

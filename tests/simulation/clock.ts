@@ -22,6 +22,8 @@ interface Task {
   readonly every: number | null;
   due: number;
   order: number;
+  /** Whether it keeps the process alive. */
+  refd: boolean;
 }
 
 /** Virtual clocks and timers. Time passes only in `advance()`, `block()`, `spend()` and `sleep()`. */
@@ -50,6 +52,11 @@ export class VirtualClock implements Clock {
   /** The number of running timers of the program. */
   get timers(): number {
     return this.#tasks.filter((task) => task.kind === "timer").length;
+  }
+
+  /** Whether all timers of the program keep the process alive; with `refd` false, whether none does. */
+  areRefd(refd: boolean): boolean {
+    return this.#tasks.every((task) => task.kind !== "timer" || task.refd === refd);
   }
 
   setTimeout(f: () => void, ms: number): Timer {
@@ -113,9 +120,13 @@ export class VirtualClock implements Clock {
 
   #start(kind: TaskKind, f: () => void, ms: number, every: number | null): Timer {
     const due = this.#monotonic + ms;
-    const task: Task = { kind, f, every, due, order: ++this.#lastOrder };
+    const task: Task = { kind, f, every, due, order: ++this.#lastOrder, refd: true };
     this.#tasks.push(task);
-    return { cancel: () => this.#remove(task), ref: () => {}, unref: () => {} };
+    return {
+      cancel: () => this.#remove(task),
+      ref: () => void (task.refd = true),
+      unref: () => void (task.refd = false),
+    };
   }
 
   #next(end: number, kinds?: readonly TaskKind[]): Task | null {

@@ -23,6 +23,8 @@ export type Fault =
   /** The socket is lost: its iteration ends or throws. */
   | { fault: "end"; thrown: boolean }
   | { fault: "view-throws" | "adopt-throws"; count: number }
+  /** The next calls of `ref()` and `unref()` throw or reject, and do nothing. */
+  | { fault: "ref-throws"; count: number }
   | { fault: "dispose-throws"; count: number }
   | { fault: "subscribe-throws"; count: number }
   /** The call never returns, or returns `lateMs` after it was aborted. */
@@ -50,6 +52,7 @@ export class Faults {
   viewThrows = 0;
   adoptThrows = 0;
   disposeThrows = 0;
+  refThrows = 0;
   readSlowMs = 0;
   readonly #subscribes: NonNullable<CallFault>[] = [];
   readonly #reads: NonNullable<CallFault>[] = [];
@@ -84,6 +87,9 @@ export class Faults {
         return true;
       case "dispose-throws":
         this.disposeThrows = it.count;
+        return true;
+      case "ref-throws":
+        this.refThrows = it.count;
         return true;
       case "subscribe-throws":
         this.#subscribes.push(...Array(it.count).fill({ throws: true }));

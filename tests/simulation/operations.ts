@@ -7,7 +7,8 @@ import type { LocalAddress } from "../../mod.ts";
 import type { Random } from "../support/random.ts";
 import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
-import type { Operation } from "./plan.ts";
+import type { Operation, Place } from "./plan.ts";
+import type { How } from "./readers.ts";
 
 const LOCAL_ADDRESSES: readonly LocalAddress[] = [
   { hostname: "192.0.2.1" },
@@ -32,6 +33,7 @@ export const FAULTS: readonly Fault["fault"][] = [
   "view-throws",
   "adopt-throws",
   "dispose-throws",
+  "ref-throws",
   "subscribe-throws",
   "subscribe-hangs",
   "read-throws",
@@ -39,6 +41,33 @@ export const FAULTS: readonly Fault["fault"][] = [
   "read-slow",
   "canary",
 ];
+
+/** What user code may do wherever it runs. */
+export const DEEDS: readonly Operation["op"][] = [
+  "abort",
+  "abort",
+  "cancel",
+  "close",
+  "read",
+  "ref",
+  "refresh",
+  "release",
+  "subscribe",
+  "unref",
+  "wait-for",
+];
+
+/** Where user code runs. */
+export const PLACES: readonly Place[] = [
+  "ignoreInterface",
+  "listener",
+  "logger",
+  "sink",
+  "source",
+  "waitFor",
+];
+
+const HOWS: readonly How[] = ["eager", "slow", "loop", "pipe", "pipe", "values"];
 
 /** Operations other than changes of the network and faults; frequent ones are listed more than once. */
 export const OTHERS: readonly Operation["op"][] = [
@@ -50,14 +79,17 @@ export const OTHERS: readonly Operation["op"][] = [
   "wait-for",
   "subscribe",
   "subscribe",
+  "subscribe",
   "read",
   "read",
+  "release",
   "release",
   "cancel",
   "abort",
   "ref",
   "unref",
   "close",
+  "trap",
   "trap",
 ];
 
@@ -77,6 +109,7 @@ export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fau
     case "view-throws":
     case "adopt-throws":
     case "read-throws":
+    case "ref-throws":
       return { fault, count: random.between(1, 2) };
     case "subscribe-throws":
       return { fault, count: random.pick([1, 2, 5, 12]) };
@@ -107,13 +140,20 @@ export function makeFault(random: Random, sorts: readonly Fault["fault"][]): Fau
   }
 }
 
+/** Sorts of operations, of what user code does, and where. */
+export interface Sorts {
+  readonly others: readonly Operation["op"][];
+  readonly deeds: readonly Operation["op"][];
+  readonly places: readonly Place[];
+}
+
 /** One of these operations. */
 export function makeOther(
   random: Random,
-  sorts: readonly Operation["op"][],
+  sorts: Sorts,
   mutation: () => Mutation,
 ): Operation {
-  const op = random.pick(sorts);
+  const op = random.pick(sorts.others);
   const reader = random.below(4);
   const some = (): Mutation[] => Array.from({ length: random.below(3) }, mutation);
   switch (op) {
@@ -126,9 +166,14 @@ export function makeOther(
     case "wait-for":
       return { op, what: random.pick(["never", "change", "throws", "aborted"]) };
     case "subscribe":
-      return { op, how: random.pick(["eager", "slow", "loop"]), options: makeOptions(random) };
+      return { op, how: random.pick(HOWS), options: makeOptions(random) };
     case "release":
-      return { op, reader, restMs: random.pick([0, 1_000, 4_000]) };
+      return {
+        op,
+        reader,
+        restMs: random.pick([0, 1_000, 4_000]),
+        how: random.pick(["eager", "slow", "pipe", "values"]),
+      };
     case "read":
     case "cancel":
     case "abort":
@@ -136,9 +181,9 @@ export function makeOther(
     case "trap":
       return {
         op,
-        what: random.pick(["close", "abort", "abort", "abort"]),
-        reader,
+        place: random.pick(sorts.places),
         skip: random.pick([0, 0, 1, 4]),
+        then: makeOther(random, { ...sorts, others: sorts.deeds }, mutation),
       };
     case "close":
       return { op, by: random.pick(["close", "signal", "predicate"]) };

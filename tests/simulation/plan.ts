@@ -6,11 +6,15 @@
 import type { SnapshotOptions } from "../../actor/options.ts";
 import { Random } from "../support/random.ts";
 import { makeMutation, MUTATIONS, withoutTwin } from "./mutations.ts";
-import { FAULTS, makeFault, makeOther, OTHERS } from "./operations.ts";
+import { DEEDS, FAULTS, makeFault, makeOther, OTHERS, PLACES, type Sorts } from "./operations.ts";
 import type { Fault } from "./faults.ts";
 import type { Mutation } from "./network.ts";
 import { SLOTS } from "./pool.ts";
+import type { How } from "./readers.ts";
 import type { SourceShape } from "./source.ts";
+
+/** Where user code runs; `sink`: in the sink of a pipe, `source`: in any call of the source. */
+export type Place = "ignoreInterface" | "listener" | "logger" | "sink" | "source" | "waitFor";
 
 /** One operation. */
 export type Operation =
@@ -23,13 +27,13 @@ export type Operation =
   | { op: "block"; ms: number; during: Mutation[] }
   | { op: "refresh" }
   | { op: "wait-for"; what: "never" | "change" | "throws" | "aborted" }
-  | { op: "subscribe"; how: "eager" | "slow" | "loop"; options: Omit<SnapshotOptions, "signal"> }
+  | { op: "subscribe"; how: How; options: Omit<SnapshotOptions, "signal"> }
   | { op: "read"; reader: number }
-  /** A reader releases its lock, possibly with a read pending, takes the stream again and reads `restMs` later. */
-  | { op: "release"; reader: number; restMs: number }
+  /** A reader gives up the stream, possibly with a read pending, and takes it again after a rest. */
+  | { op: "release"; reader: number; restMs: number; how: Exclude<How, "loop"> }
   | { op: "cancel" | "abort"; reader: number }
-  /** A later call of `ignoreInterface`, after `skip` others, closes the monitor or aborts a reader's signal. */
-  | { op: "trap"; what: "close" | "abort"; reader: number; skip: number }
+  /** A later call of user code at this place, after `skip` others, performs an operation. */
+  | { op: "trap"; place: Place; skip: number; then: Operation }
   | { op: "unref" | "ref" }
   | { op: "close"; by: "close" | "signal" | "predicate" };
 
@@ -48,6 +52,8 @@ export interface Plan {
   /** The behaviour of `ignoreInterface`. */
   readonly ignores: "nothing" | "bridges" | "throws";
   readonly loggerThrows: boolean;
+  /** Whether the monitor keeps the process alive at first. */
+  readonly persistent: boolean;
   /** The network at the start. */
   readonly initial: readonly Mutation[];
   /** Faults that are armed before the monitor is opened. */
@@ -58,10 +64,9 @@ export interface Plan {
 const LONGEST_PAUSE_MS = 8_000;
 
 /** Which operations this run has, and how often. A random part is left out of each run (swarm testing). */
-interface Swarm {
+interface Swarm extends Sorts {
   readonly mutations: readonly Mutation["do"][];
   readonly faults: readonly Fault["fault"][];
-  readonly others: readonly Operation["op"][];
   readonly faultShare: number;
   readonly otherShare: number;
   readonly longestWaits: readonly number[];
@@ -85,6 +90,7 @@ export function makePlan(seed: number): Plan {
     initial: makeInitial(random),
     opening: swarm.faults.length > 0 && random.chance(0.1) ? [makeFault(random, swarm.faults)] : [],
     steps: makeSteps(random, swarm),
+    persistent: random.chance(0.7),
   };
   return shape.flavour === "plain" ? withoutTwins(plan) : plan;
 }
@@ -124,11 +130,12 @@ function makeSwarm(random: Random, shape: SourceShape): Swarm {
       (shape.flavour !== "plain" || it !== "master" && it !== "parent")
   );
   const mutations = part(known);
-  const others = part(OTHERS).filter((it) =>
-    it === "close" ? random.chance(0.15) : it !== "trap" || random.chance(0.4)
-  );
+  const others = part(OTHERS).filter((it) => it !== "close" || random.chance(0.15));
+  const [deeds, places] = [part(DEEDS), part(PLACES)];
   return {
     mutations: mutations.length > 0 ? mutations : known,
+    deeds: deeds.length > 0 ? deeds : DEEDS,
+    places: places.length > 0 ? places : PLACES,
     faults: random.chance(0.25) ? [] : part(FAULTS),
     others,
     faultShare: random.pick([0.05, 0.15, 0.4]),
@@ -217,7 +224,7 @@ function makeOperation(random: Random, swarm: Swarm): Operation {
     return { op: "fault", fault: makeFault(random, swarm.faults) };
   }
   if (share < swarm.faultShare + swarm.otherShare && swarm.others.length > 0) {
-    return makeOther(random, swarm.others, () => makeMutation(random, swarm.mutations));
+    return makeOther(random, swarm, () => makeMutation(random, swarm.mutations));
   }
   return { op: "mutate", mutation: makeMutation(random, swarm.mutations) };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { NetworkMonitor } from "../../mod.ts";
 import type { Snapshot, State } from "../../state/types.ts";
 import { expectedReasons, namesSleep, reasonTexts, wrongMeaning } from "./meanings.ts";
 import { type Moment, Records } from "./records.ts";
@@ -21,6 +22,7 @@ export class Publications {
   readonly #world: World;
   readonly #records: Records;
   readonly #all: Publication[] = [];
+  #monitor: NetworkMonitor | null = null;
   #refreshed = false;
   #resumes = 0;
   #over = false;
@@ -57,8 +59,10 @@ export class Publications {
   }
 
   /** The monitor is open. Earlier publications could not be observed. */
-  begin(snapshot: Snapshot): void {
+  begin(monitor: NetworkMonitor): void {
+    this.#monitor = monitor;
     const { clock, network, source } = this.#world;
+    const snapshot = monitor.current;
     this.#world.trace(() => `opened with ${snapshot.sequence}: ${describe(snapshot)}`);
     const publication = { snapshot, revision: network.revision, time: clock.monotonic() };
     this.#all.push(...Array<Publication>(snapshot.sequence).fill(publication));
@@ -70,8 +74,13 @@ export class Publications {
     this.#records.check(snapshot, null, { revision: -1, time: -Infinity });
   }
 
-  /** A publication is made. */
-  observe(snapshot: Snapshot): void {
+  /** Checks the newest publication, unless it has been checked. */
+  observe(): void {
+    const newest = this.#monitor?.current;
+    if (newest !== undefined && newest !== this.last?.snapshot) this.#check(newest);
+  }
+
+  #check(snapshot: Snapshot): void {
     const { clock, network } = this.#world;
     const before = this.last as Publication;
     this.#world.trace(() =>

@@ -1,5 +1,5 @@
 /**
- * Readers of snapshots: eager, slow, in a loop, or idle.
+ * Readers of snapshots: eager, slow, in a loop, or with a pipe.
  *
  * @module
  */
@@ -10,11 +10,16 @@ import { type Publications, sameStates } from "./publications.ts";
 import type { NetworkMonitor } from "../../mod.ts";
 import type { World } from "./world.ts";
 
-/** How a reader reads: always, on an operation, or with `for await` until an operation ends it. */
-export type How = "eager" | "slow" | "loop";
+/**
+ * How a reader reads: always, on an operation, with `for await` until an operation ends it, with `for await` and
+ * `preventCancel`, or by piping to a sink.
+ */
+export type How = "eager" | "slow" | "loop" | "values" | "pipe";
 
-/** Thrown by the body of a loop. */
-const LEAVING = new Error("Simulated: the loop is left");
+/** Thrown by the body of a loop, and the reason of an aborted pipe. */
+const LEAVING = new Error("Simulated: the loop or the pipe is left");
+/** How long a slow sink takes for a snapshot, in milliseconds. */
+const SLOW_SINK_MS = 100;
 
 /** One subscription, and the checks of its snapshots. */
 export class Reader {
@@ -25,8 +30,11 @@ export class Reader {
   readonly #stream: ReadableStream<Snapshot>;
   /** What a loop iterates over. */
   readonly #iterable: AsyncIterable<Snapshot>;
-  readonly #how: How;
+  #how: How;
   #reader: ReadableStreamDefaultReader<Snapshot> | null = null;
+  #piping = new AbortController();
+  /** It gives up the stream: how long nobody reads then, and how it is read after that. */
+  #rest: { readonly ms: number; readonly how: How } | null = null;
   /** The snapshot that changes are compared with. */
   #last: Snapshot | null = null;
   #got = 0;
@@ -53,9 +61,7 @@ export class Reader {
     this.#stream = monitor.snapshots({ ...options, signal: this.#abort.signal });
     this.#iterable = Object.keys(options).length === 0 ? monitor : this.#stream;
     if (options.initial === false) this.#last = monitor.current;
-    if (how === "loop") void this.#loop();
-    else this.#reader = this.#stream.getReader();
-    if (how === "eager") this.read();
+    this.#start();
   }
 
   /** Whether a read is pending, which must end when the stream ends. */
@@ -69,7 +75,7 @@ export class Reader {
     this.#begin();
     const reader = this.#reader;
     reader.read().then(({ done, value }) => {
-      this.#pendingSince = null;
+      if (reader === this.#reader) this.#pendingSince = null;
       if (done) return this.#end();
       this.#take(value);
       if (this.#how === "eager") this.read();
@@ -78,22 +84,28 @@ export class Reader {
     });
   }
 
-  /** Releases the lock, which drops a pending read; then locks the stream again and reads after a rest. */
-  release(restMs: number): void {
-    if (this.#reader === null || this.#ended) return;
-    const gaveUp = this.#pendingSince !== null;
-    this.#pendingSince = null;
-    this.#reader.releaseLock();
-    this.#reader = this.#stream.getReader();
-    if (restMs === 0 && this.#how === "eager") return this.read();
-    // by then, the snapshot queued for the dropped read has become stale
-    if (gaveUp) this.#world.clock.later("io", restMs, () => this.read());
+  /** Gives up the stream, and with it a pending read. A loop does so with its next snapshot, or never. */
+  release(ms: number, how: How): void {
+    if (this.#how === "loop" || this.#ended || this.#rest !== null) return;
+    const rest = { ms, how };
+    if (this.#reader === null) {
+      this.#rest = rest;
+      // not during a delivery: a pipe drops what it reads after its abort ("shutdown" of ReadableStreamPipeTo)
+      if (this.#how === "pipe") queueMicrotask(() => this.#piping.abort(LEAVING));
+    } else if (how === "pipe" || how === "values") {
+      this.#reader.releaseLock();
+      this.#restNow(rest);
+    } else {
+      this.#relock(rest);
+    }
   }
 
-  /** Cancels the stream, or throws in its loop at the next snapshot. */
+  /** Cancels the stream, aborts its pipe, or throws in its loop at the next snapshot. */
   cancel(): void {
     this.#leaving = true;
-    void this.#reader?.cancel();
+    if (this.#how === "pipe") this.#piping.abort(LEAVING);
+    if (this.#reader !== null) void this.#reader.cancel();
+    else if (!this.#stream.locked) void this.#stream.cancel();
   }
 
   /** Aborts its signal. */
@@ -119,18 +131,92 @@ export class Reader {
     }
   }
 
-  async #loop(): Promise<void> {
+  #start(): void {
+    switch (this.#how) {
+      case "loop":
+        return void this.#loop(this.#iterable);
+      case "values":
+        return void this.#loop(this.#stream.values({ preventCancel: true }));
+      case "pipe":
+        return void this.#pipe();
+      case "eager":
+      case "slow":
+        this.#reader = this.#stream.getReader();
+        if (this.#how === "eager") this.read();
+    }
+  }
+
+  async #loop(snapshots: AsyncIterable<Snapshot>): Promise<void> {
     this.#begin();
     try {
-      for await (const snapshot of this.#iterable) {
+      for await (const snapshot of snapshots) {
+        this.#pendingSince = null;
         this.#take(snapshot);
-        if (this.#leaving) throw LEAVING;
+        if (this.#leaving || this.#rest !== null) throw LEAVING;
         this.#begin();
       }
     } catch (error) {
       if (error !== LEAVING) this.#world.fail(`A loop failed: ${error}`);
     }
+    this.#left();
+  }
+
+  async #pipe(): Promise<void> {
+    this.#piping = new AbortController();
+    const { signal } = this.#piping;
+    this.#begin();
+    try {
+      const sink = new WritableStream({ write: (snapshot) => this.#write(snapshot, signal) });
+      await this.#stream.pipeTo(sink, { signal, preventCancel: true });
+    } catch (error) {
+      if (error !== LEAVING) this.#world.fail(`A pipe failed: ${error}`);
+    }
+    this.#left();
+  }
+
+  /** The sink of a pipe. It runs while the snapshot is delivered, before anything else can observe it. */
+  #write(snapshot: Snapshot, signal: AbortSignal): void | Promise<void> {
+    this.#publications.observe();
+    this.#pendingSince = null;
+    this.#take(snapshot);
+    this.#world.userCode("sink");
+    const goOn = (): void => {
+      if (!signal.aborted) this.#begin();
+    };
+    if (snapshot.sequence % 3 > 0) return goOn();
+    const { clock } = this.#world;
+    return new Promise<void>((resolve) => void clock.later("io", SLOW_SINK_MS, resolve)).then(goOn);
+  }
+
+  /** A loop or a pipe has ended: the stream has, or somebody else may read it. */
+  #left(): void {
+    if (this.#rest !== null && !this.#leaving) return this.#restNow(this.#rest);
+    if (this.#how !== "loop") this.#stream.cancel().catch(() => {});
     this.#end();
+  }
+
+  /** Nobody has the stream for a while. */
+  #restNow(rest: { readonly ms: number; readonly how: How }): void {
+    this.#rest = rest;
+    this.#reader = null;
+    this.#pendingSince = null;
+    this.#world.clock.later("io", rest.ms, () => {
+      this.#rest = null;
+      this.#how = rest.how;
+      if (!this.#ended) this.#start();
+    });
+  }
+
+  /** Another reader gets the stream at once, and reads after a rest. */
+  #relock(rest: { readonly ms: number; readonly how: How }): void {
+    const gaveUp = this.#pendingSince !== null;
+    this.#pendingSince = null;
+    this.#reader?.releaseLock();
+    this.#reader = this.#stream.getReader();
+    this.#how = rest.how;
+    if (rest.ms === 0 && rest.how === "eager") return this.read();
+    // by then, the snapshot queued for the dropped read has become stale
+    if (gaveUp) this.#world.clock.later("io", rest.ms, () => this.read());
   }
 
   #begin(): void {
@@ -145,7 +231,6 @@ export class Reader {
   }
 
   #take(snapshot: Snapshot): void {
-    this.#pendingSince = null;
     const last = this.#last;
     this.#world.trace(() => `reader got ${snapshot.sequence} ${snapshot.causes}`);
     const { sequence, state } = snapshot;

@@ -61,6 +61,7 @@ export class Requests {
     const aborted = new AbortController();
     if (what === "aborted") this.#world.clock.later("io", 300, () => aborted.abort(thrown));
     const promise = monitor.waitFor(() => {
+      this.#world.userCode("waitFor");
       if (monitor.current.sequence === first) return false;
       if (what === "throws") throw thrown;
       return what === "change";

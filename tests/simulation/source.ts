@@ -45,6 +45,8 @@ export interface SourceContext {
   readonly parts: Parts;
   /** Reports a broken invariant of the port. */
   readonly broken: (what: string) => void;
+  /** Called in each call of the source. */
+  readonly called: () => void;
   /** Adds a line to the trace. */
   readonly trace: (what: () => string) => void;
 }
@@ -99,6 +101,7 @@ export class SimulatedSource implements NetworkSource {
   }
 
   async subscribe(signal: AbortSignal): Promise<Subscription> {
+    this.#context.called();
     const { clock, faults, ledger, random, shape, trace } = this.#context;
     const fault = faults.nextCall("subscribe");
     trace(() => `subscribe() ${fault === null ? "" : JSON.stringify(fault)}`);
@@ -120,6 +123,7 @@ export class SimulatedSource implements NetworkSource {
   }
 
   async read(signal: AbortSignal): Promise<Reading> {
+    this.#context.called();
     const { clock, faults, ledger, trace, broken } = this.#context;
     const { stageMs } = this.#context.shape;
     const fault = faults.nextCall("read");

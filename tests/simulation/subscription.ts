@@ -34,6 +34,8 @@ export class SimulatedSubscription implements Subscription {
   isTorn = false;
   /** When it last adopted a reading, in monotonic milliseconds. */
   syncedAt = 0;
+  /** Whether it keeps the process alive; null if a call of `ref()` or `unref()` failed. */
+  refd: boolean | null = true;
   readonly #source: SimulatedSource;
   readonly #context: SourceContext;
   readonly #pending = new PendingEvents();
@@ -145,9 +147,13 @@ export class SimulatedSubscription implements Subscription {
     return false;
   }
 
-  ref(): void {}
+  ref(): void {
+    return this.#setRefd(true);
+  }
 
-  unref(): void {}
+  unref(): void {
+    return this.#setRefd(false);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { faults, random, shape, broken, trace } = this.#context;
@@ -321,7 +327,19 @@ export class SimulatedSubscription implements Subscription {
     if (namesake !== undefined) table.deleteLink(namesake.index);
   }
 
+  #setRefd(refd: boolean): void {
+    const { faults } = this.#context;
+    const fails = faults.refThrows > 0;
+    this.refd = fails ? null : refd;
+    this.#used("ref() or unref()");
+    if (!fails) return;
+    const error = new Error("Simulated: cannot ref or unref");
+    if (faults.refThrows-- % 2 === 1) throw error;
+    return Promise.reject(error) as unknown as void; // of an async method
+  }
+
   #used(what: string): void {
     if (this.released) this.#context.broken(`${what} was called after the release`);
+    this.#context.called();
   }
 }

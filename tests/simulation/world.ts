@@ -9,7 +9,7 @@ import { VirtualClock } from "./clock.ts";
 import { Faults, Ledger } from "./faults.ts";
 import { Network } from "./network.ts";
 import type { Parts } from "./parts.ts";
-import type { Plan } from "./plan.ts";
+import type { Place, Plan } from "./plan.ts";
 import { SimulatedSource } from "./source.ts";
 
 /** The longest that a read may take, in milliseconds. */
@@ -32,6 +32,8 @@ export class World {
   readonly lines: string[] = [];
   /** The first broken invariant. */
   violation: string | null = null;
+  /** Called wherever user code runs. */
+  userCode: (place: Place) => void = () => {};
   /** Whether the event loop is blocked, or has not caught up yet. */
   busy = false;
   /** When the event loop was last blocked, in monotonic milliseconds. */
@@ -62,6 +64,7 @@ export class World {
       shape: plan.shape,
       parts,
       broken: (what) => this.fail(what),
+      called: () => this.userCode("source"),
       trace: (what) => this.trace(what),
     });
   }
