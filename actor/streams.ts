@@ -32,6 +32,7 @@ export class SnapshotReader {
   #cancelTimer: (() => void) | null = null;
   #remove: () => void = () => {};
   ended = false;
+  pipe: AbortSignal | undefined; // of the pipe that has the stream; once aborted, it drops what it reads
 
   constructor(sink: Sink) {
     this.#sink = sink;
@@ -51,6 +52,7 @@ export class SnapshotReader {
 
   /** Somebody reads: delivers a snapshot now, or when one is due. */
   read(): void {
+    if (this.pipe?.aborted) this.pipe = undefined; // it reads no more: somebody else does
     this.#broadcast.waiting.add(this);
     this.consider();
   }
@@ -77,7 +79,7 @@ export class SnapshotReader {
 
   /** While a read is pending: delivers a snapshot if one is due, or sets a timer for when one will be. */
   consider(): void {
-    if (this.#sink.isAbandoned?.()) return this.forgetRead();
+    if (this.pipe?.aborted || this.#sink.isAbandoned?.()) return this.forgetRead();
     if (this.#isNew) return this.#deliver(this.#broadcast.introduction());
     if (this.#options.affects !== null) this.#noteAffected();
     const firstAt = this.#firstChangeAt();
@@ -137,9 +139,7 @@ export class SnapshotReader {
     const now = timers.clock.monotonic();
     const latest = firstAt + settleMaxMs - now;
     const wait = Math.min(this.#lastChangeAt() + settleMs - now, latest);
-    if (wait > 0) this.#settledOn = null;
-    if (wait > 0) return wait;
-    this.#settledOn ??= newest;
+    this.#settledOn = wait > 0 ? null : this.#settledOn ?? newest;
     return this.#settledOn === newest ? Math.min(this.#broadcast.pendingMs(), latest) : wait;
   }
 
@@ -220,12 +220,12 @@ function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): vo
     const method = stream[name] as (...args: unknown[]) => unknown;
     const value = (...args: unknown[]): unknown => {
       if (!stream.locked) reader.forgetRead();
+      if (!stream.locked) reader.pipe = (args[1] as StreamPipeOptions | undefined)?.signal;
       const taken = method.apply(stream, args);
       if (!(taken instanceof ReadableStreamDefaultReader)) return taken;
-      const { releaseLock } = taken;
       let held = true;
       const release = (): void => {
-        releaseLock.call(taken);
+        ReadableStreamDefaultReader.prototype.releaseLock.call(taken);
         if (held) reader.forgetRead();
         if (held) pinned.delete(reader);
         held = false; // a second call must not void the read of the next reader

@@ -56,3 +56,19 @@ Deno.test("a reader after a pipe that was aborted gets the newest snapshot, not 
   assertEquals(value?.state.localAddresses.regular, ["192.0.2.3"]);
   await reader.cancel();
 });
+
+Deno.test("a pipe that was aborted and still writes takes no snapshot from the next reader", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots();
+  const aborted = new AbortController();
+  const written = Promise.withResolvers<void>();
+  const sink = new WritableStream({ write: () => written.promise }, { highWaterMark: 2 });
+  const piping = stream.pipeTo(sink, { signal: aborted.signal, preventCancel: true });
+  await it.clock.settle(); // it writes the first snapshot and reads the next one
+  aborted.abort();
+  await publish(it, "192.0.2.2/24");
+  written.resolve();
+  await piping.catch(() => {});
+  const { value } = await stream.getReader().read();
+  assertEquals(value?.sequence, 2);
+});

@@ -60,6 +60,9 @@ export const BUGS: readonly PlantedBug[] = [
   edit("read given up by a pipe not noticed", "actor/streams.ts", {
     "    isAbandoned: () => !stream.locked,\n": "",
   }),
+  edit("snapshot given to an aborted pipe", "actor/streams.ts", {
+    "if (this.pipe?.aborted || ": "if (",
+  }),
   edit("no second round before drift", "actor/machine/reads.ts", {
     "quiet || check.rounds >= MAX_ROUNDS": "quiet || check.rounds >= 1",
   }),

@@ -20,6 +20,8 @@ export type How = "eager" | "slow" | "loop" | "values" | "pipe";
 const LEAVING = new Error("Simulated: the loop or the pipe is left");
 /** How long a slow sink takes for a snapshot, in milliseconds. */
 const SLOW_SINK_MS = 100;
+/** One of the rests of the operation `release`, in milliseconds. */
+const SHORT_REST_MS = 1_000;
 
 /** One subscription, and the checks of its snapshots. */
 export class Reader {
@@ -33,6 +35,8 @@ export class Reader {
   #how: How;
   #reader: ReadableStreamDefaultReader<Snapshot> | null = null;
   #piping = new AbortController();
+  /** The sink of the pipe. */
+  #sink: WritableStreamDefaultController | null = null;
   /** It gives up the stream: how long nobody reads then, and how it is read after that. */
   #rest: { readonly ms: number; readonly how: How } | null = null;
   /** The snapshot that changes are compared with. */
@@ -90,8 +94,7 @@ export class Reader {
     const rest = { ms, how };
     if (this.#reader === null) {
       this.#rest = rest;
-      // not during a delivery: a pipe drops what it reads after its abort ("shutdown" of ReadableStreamPipeTo)
-      if (this.#how === "pipe") queueMicrotask(() => this.#piping.abort(LEAVING));
+      if (this.#how === "pipe") this.#leavePipe(ms);
     } else if (how === "pipe" || how === "values") {
       this.#reader.releaseLock();
       this.#restNow(rest);
@@ -166,7 +169,10 @@ export class Reader {
     const { signal } = this.#piping;
     this.#begin();
     try {
-      const sink = new WritableStream({ write: (snapshot) => this.#write(snapshot, signal) });
+      const sink = new WritableStream({
+        start: (controller) => void (this.#sink = controller),
+        write: (snapshot) => this.#write(snapshot),
+      });
       await this.#stream.pipeTo(sink, { signal, preventCancel: true });
     } catch (error) {
       if (error !== LEAVING) this.#world.fail(`A pipe failed: ${error}`);
@@ -174,14 +180,20 @@ export class Reader {
     this.#left();
   }
 
+  /** Aborts the pipe; before a short rest its sink fails instead, but not during a delivery, which would be lost. */
+  #leavePipe(restMs: number): void {
+    if (restMs !== SHORT_REST_MS) return this.#piping.abort(LEAVING);
+    queueMicrotask(() => this.#sink?.error(LEAVING));
+  }
+
   /** The sink of a pipe. It runs while the snapshot is delivered, before anything else can observe it. */
-  #write(snapshot: Snapshot, signal: AbortSignal): void | Promise<void> {
+  #write(snapshot: Snapshot): void | Promise<void> {
     this.#publications.observe();
     this.#pendingSince = null;
     this.#take(snapshot);
     this.#world.userCode("sink");
     const goOn = (): void => {
-      if (!signal.aborted) this.#begin();
+      if (this.#rest === null) this.#begin();
     };
     if (snapshot.sequence % 3 > 0) return goOn();
     const { clock } = this.#world;
