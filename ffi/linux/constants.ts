@@ -163,6 +163,7 @@ const CONSTANTS = {
   RTA_NH_ID: 30, // u32: a nexthop object
   RTN_UNICAST: 1, // packets leave through a next hop
   RTCF_REDIRECTED: 0x40000, // in_route.h: the gateway is from an ICMP redirect
+  RTM_F_CLONED: 0x200, // the answer is about one destination
   RTM_F_FIB_MATCH: 0x2000, // asks for the route that matches, not for the next hop
   RTNH_F_DEAD: 1, // the link is down
   RTNH_F_LINKDOWN: 16, // the link has no carrier

@@ -36,7 +36,7 @@ export interface DefaultRouteAnswer {
   hops: Record<Address["family"], SourcedHop | null>; // the same: each address of a storm is compared with them
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
-  isKnown: boolean; // the kernel tells which route matches; gVisor refuses RTM_F_FIB_MATCH
+  isKnown: boolean; // the kernel says which route matches (RTM_F_FIB_MATCH)
   /** When the first of them expires (router advertisements), in seconds from now; null: never. */
   expiresInSeconds: number | null;
 }
@@ -142,8 +142,11 @@ export class RouteLookup {
       askFor(halves.flatMap((half) => [...matchesOf(half), half.probes[0]!.plain]));
     }
     const matches = halves.map(({ probes }) => matching(probes, answers));
+    // Linux before 4.13 answers both queries alike, gVisor refuses the first
+    const hasMatch = ({ match }: Probe): boolean =>
+      ((answers.get(match)?.flags ?? C.RTM_F_CLONED) & C.RTM_F_CLONED) === 0;
     const isKnown = matches.some((it) => it !== null) ||
-      halves.every(({ probes: [one] }) => !answers.get(one!.plain) || answers.get(one!.match));
+      halves.every(({ probes: [one] }) => !answers.get(one!.plain) || hasMatch(one!));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));

@@ -387,14 +387,3 @@ Deno.test("RouteLookup.ask() of two default routes, each for a half by a policy 
     queries.flatMap((query) => (query[32]! < 128 ? low! : high!).ask([query])); // the destination begins there
   assertEquals(new RouteLookup().ask(ask, LINKS).isPlain, false);
 });
-
-// gVisor (Cloud Run, GKE Sandbox): `ip route get` works there
-Deno.test("RouteLookup.ask() knows no routes if the kernel does not say which one matches", () => {
-  const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }]);
-  const lookup = new RouteLookup();
-  for (const refuses of [true, true, false, true]) {
-    kernel.refusesMatch = refuses;
-    const { isKnown, routes } = lookup.ask(kernel.ask, LINKS);
-    assertEquals([isKnown, routes.ipv4], refuses ? [false, null] : [true, eth0]);
-  }
-});

@@ -58,8 +58,11 @@ export interface AskedRoute {
 export class FakeRoutes {
   /** The questions of each datagram. */
   readonly asked: AskedRoute[][] = [];
-  /** Whether it refuses RTM_F_FIB_MATCH with an error, as gVisor does (parseForDestination() in netlink/route). */
-  refusesMatch = false;
+  /**
+   * What becomes of RTM_F_FIB_MATCH. gVisor refuses it with an error (parseForDestination() in netlink/route); Linux
+   * before 4.13 does not know it and answers as without it.
+   */
+  fibMatch: "answered" | "refused" | "ignored" = "answered";
   #turn = 0;
   readonly #routes: { prefix: IpBytes; length: number; route: FakeRoute }[];
 
@@ -77,9 +80,13 @@ export class FakeRoutes {
   readonly ask: AskRoutes = (queries) => {
     const asked = queries.map(readQuestion);
     this.asked.push(asked);
-    return asked.map((question) =>
-      question.fibMatch && this.refusesMatch ? null : this.#answer(question)
-    );
+    return asked.map((question) => {
+      if (this.fibMatch === "answered" || !question.fibMatch) return this.#answer(question);
+      const answer = this.fibMatch === "refused"
+        ? null
+        : this.#answer({ ...question, fibMatch: false });
+      return answer && { ...answer, flags: 0x200 }; // RTM_F_CLONED
+    });
   };
 
   #answer({ to, fibMatch, dev, source }: AskedRoute): RouteMessage | null {
