@@ -183,3 +183,17 @@ Deno.test("an interrupted dump is read again: it may lack records that no event 
   machine.subscription.adopt(interrupted);
   assertEquals((await machine.subscription.next()).value, { kind: "resync" });
 });
+
+Deno.test("a view that comes some time after a slice, here of noise, drains the socket again", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  const { kernel, subscription } = machine;
+  const next = subscription.next();
+  await settle();
+  kernel.queue(encodeMessage(C.RTM_NEWNEIGH, 0, new Uint8Array(12)));
+  kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN });
+  await settle();
+  kernel.queue(LINK_DOWN);
+  assertEquals(subscription.view()?.interfaces[0]?.up, false);
+  assertEquals((await next).value, { kind: "changed" });
+});
