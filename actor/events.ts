@@ -72,7 +72,7 @@ export class EventDispatcher {
   onHealth(health: Health): void {
     this.#closed = health.status === "closed";
     if (!this.types.has("health")) return;
-    if (this.#healths.push(health) > 1) return; // a listener closes the monitor: the others get the last one first
+    if (this.#healths.push(health) > 1) return; // a listener closed the monitor: the others get this event next
     for (; this.#healths.length > 0; this.#healths.shift()) {
       this.#target.dispatchEvent(new HealthEvent("health", { health: this.#healths[0]! }));
     }

@@ -72,7 +72,7 @@ export class Runner {
 
   get health(): Health {
     const { source: { listeners } } = this.#opened;
-    const all = listeners && { listeners: Object.freeze(Array.from(listeners)) }; // in JavaScript perhaps no list
+    const all = listeners && { listeners: Object.freeze(Array.from(listeners)) }; // it may be anything in JavaScript
     return Object.freeze({ ...this.#model.health, ...all });
   }
 

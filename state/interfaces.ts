@@ -267,7 +267,7 @@ function classify(nic: Interface): InterfaceAddresses {
   const usable = nic.hostOnly ? NONE : onHost;
   let usableIpv4 = 0;
   for (let i = 0; i < usable.length; i++) if (usable[i]!.family === "IPv4") usableIpv4++;
-  return { ...texts, usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4 }; // a later spread is slow
+  return { ...texts, usable, onHost, usableIpv4, usableIpv6: usable.length - usableIpv4 }; // slow if spread last
 }
 
 function add<T>(list: T[], item: T): T[] {

@@ -27,7 +27,7 @@ export type AskRoutes = (queries: readonly Uint8Array[]) => (RouteMessage | null
 
 type AnswerTo = (query: Uint8Array) => RouteMessage | null;
 
-export type LinkNames = Pick<LinkTable, "nameOf" | "isLoopback" | "addresses">;
+export type Links = Pick<LinkTable, "nameOf" | "isLoopback" | "addresses">;
 
 type SourcedHop = Hop & { readonly source: IpBytes | null };
 
@@ -116,7 +116,7 @@ export class RouteLookup {
     this.current = null;
   }
 
-  ask(ask: AskRoutes, links: LinkNames): DefaultRouteAnswer {
+  ask(ask: AskRoutes, links: Links): DefaultRouteAnswer {
     const asked = HALVES.filter(({ family }) => this.#families[family]);
     let halves = asked;
     if (halves.length === 0) return NO_DEFAULTS;
@@ -136,8 +136,9 @@ export class RouteLookup {
       this.#families.IPv6 &&
       !halves.some(({ family, probes }) => family === "IPv6" && matching(probes, answers));
     // without a route the kernel selects a source and tries again (ip6_dst_lookup_tail() in net/ipv6/ip6_output.c)
-    for (const source of isMissing() ? sourcesOf(links) : []) {
-      if (!isMissing()) break;
+    const sources = isMissing() ? sourcesOf(links) : [];
+    for (let i = 0; i < sources.length && isMissing(); i++) {
+      const source = sources[i]!;
       halves = asked.map((half) => half.family === "IPv6" ? withSource(half, source) : half);
       askFor(halves.flatMap((half) => [...matchesOf(half), half.probes[0]!.plain]));
     }
@@ -189,7 +190,7 @@ export class RouteLookup {
 }
 
 /** The IPv6 addresses that a connection may have as its source, in order: one of each of the first networks. */
-function sourcesOf(links: LinkNames): readonly IpBytes[] {
+function sourcesOf(links: Links): readonly IpBytes[] {
   const unusable = C.IFA_F_TENTATIVE | C.IFA_F_DADFAILED | C.IFA_F_DEPRECATED;
   const usable = [...links.addresses()].filter(({ family, flags, index, local }) =>
     family === "IPv6" && (flags & unusable) === 0 && !isLinkLocal(local) && !links.isLoopback(index)
@@ -230,7 +231,7 @@ function isObjectOnly(route: RouteMessage): boolean {
 function hopsOf(
   { probe, route }: { probe: Probe; route: RouteMessage },
   plain: RouteMessage | null,
-  links: LinkNames,
+  links: Links,
 ): Found {
   const { destinationLength: prefixLength, nexthopId, type } = route;
   const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
@@ -281,7 +282,7 @@ function wayOut(found: Found, last: SourcedHop | null, answerTo: AnswerTo): Sour
 function publishedRoute(
   { gateway, index, source }: SourcedHop,
   metric: number | null,
-  links: LinkNames,
+  links: Links,
 ): DefaultRoute | null {
   const name = links.nameOf(index);
   return name === null ? null : assumeNormal({

@@ -6,7 +6,7 @@ import type { EventSourceOptions } from "../open.ts";
 import { TimeSlice } from "../timers.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { readDump, RequestSocket } from "./requests.ts";
-import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "./route_lookup.ts";
+import type { DefaultRouteAnswer, Links, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription, Wakeups } from "./subscription.ts";
 import { libcRequest, Syscalls } from "./syscalls.ts";
 
@@ -126,7 +126,7 @@ export class LinuxRuntime {
   }
 
   /** Looks up the default routes. Throws SystemCallError if the kernel does not answer. */
-  askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
+  askRoutes(lookup: RouteLookup, links: Links): DefaultRouteAnswer {
     const socket = this.takeSocket();
     try {
       return lookup.ask((queries) => socket.askRoutes(queries), links);

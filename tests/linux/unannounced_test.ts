@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createSocket } from "node:dgram";
-import type { DefaultRouteAnswer, LinkNames, RouteLookup } from "../../ffi/linux/route_lookup.ts";
+import type { DefaultRouteAnswer, Links, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { NetworkMonitor } from "../../mod.ts";
@@ -156,7 +156,7 @@ class LateRuntime extends LinuxRuntime {
     this.#lateUntil = performance.now() + ms;
   }
 
-  override askRoutes(lookup: RouteLookup, links: LinkNames): DefaultRouteAnswer {
+  override askRoutes(lookup: RouteLookup, links: Links): DefaultRouteAnswer {
     const answer = super.askRoutes(lookup, links);
     if (this.#last !== null && performance.now() < this.#lateUntil) {
       return lookup.current = { ...this.#last }; // asked again, the same answer

@@ -58,14 +58,14 @@ export const DEEDS: readonly Operation["op"][] = [
 ];
 
 /** Where user code runs. */
-export const PLACES: readonly Place[] = [
+export const PLACES = [
   "ignoreInterface",
   "listener",
   "logger",
   "sink",
   "source",
   "waitFor",
-];
+] as const;
 
 const HOWS: readonly How[] = ["eager", "slow", "loop", "pipe", "pipe", "values"];
 

@@ -14,7 +14,7 @@ import type { How } from "./readers.ts";
 import type { SourceShape } from "./source.ts";
 
 /** Where user code runs; `sink`: in the sink of a pipe, `source`: in any call of the source. */
-export type Place = "ignoreInterface" | "listener" | "logger" | "sink" | "source" | "waitFor";
+export type Place = typeof PLACES[number];
 
 /** One operation. */
 export type Operation =
