@@ -365,7 +365,7 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
 
 /** Reads a user's source, which may never answer and ignore its signal. The system's sources never wait. */
 async function readWithLimit(source: NetworkSource, signal: AbortSignal | null): Promise<Reading> {
-  const { abortable } = await import("@std/async/abortable"); // a millisecond that other reads save
+  const { abortable } = await import("@std/async/abortable"); // here: other reads save a millisecond
   const limit = AbortSignal.timeout(READ_LIMIT_MS);
   const ends = signal === null ? limit : AbortSignal.any([signal, limit]);
   ends.throwIfAborted();

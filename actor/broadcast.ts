@@ -104,7 +104,7 @@ export class Broadcast {
   }
 
   /** The first snapshot of a subscription; it has no changes. */
-  introduction(): Snapshot {
+  initialSnapshot(): Snapshot {
     const { snapshot } = this.newest;
     if (snapshot.changes.length === 0) return snapshot;
     return makeSnapshot({ ...snapshot, changes: [], reasons: freezeList([]) });

@@ -80,7 +80,7 @@ export class SnapshotReader {
   /** While a read is pending: delivers a snapshot if one is due, or sets a timer for when one will be. */
   consider(): void {
     if (this.pipe?.aborted || this.#sink.isAbandoned?.()) return this.forgetRead();
-    if (this.#isNew) return this.#deliver(this.#broadcast.introduction());
+    if (this.#isNew) return this.#deliver(this.#broadcast.initialSnapshot());
     if (this.#options.affects !== null) this.#noteAffected();
     const firstAt = this.#firstChangeAt();
     if (firstAt === null) return;
@@ -208,15 +208,15 @@ export function snapshotStream(
 }
 
 const pinned = new Set<SnapshotReader>(); // the program may hold nothing of them but the promise `closed`
-/** The methods with which a stream is taken. */
-const TAKE = ["getReader", "values", Symbol.asyncIterator, "pipeTo", "pipeThrough", "tee"] as const;
+/** The methods that lock a stream. */
+const LOCK = ["getReader", "values", Symbol.asyncIterator, "pipeTo", "pipeThrough", "tee"] as const;
 
 /**
  * A stream is not notified when a pending read is abandoned, by `releaseLock()` or at the end of a pipe. A snapshot
  * delivered to such a read would be queued and go stale, so the locking methods are wrapped.
  */
 function watchLock(stream: ReadableStream<Snapshot>, reader: SnapshotReader): void {
-  for (const name of TAKE) {
+  for (const name of LOCK) {
     const method = stream[name] as (...args: unknown[]) => unknown;
     const value = (...args: unknown[]): unknown => {
       if (!stream.locked) reader.forgetRead();

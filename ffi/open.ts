@@ -1,5 +1,5 @@
 // Selects the source: OS events if the system and the permissions allow them, else polling.
-// what each system's code needs: loaded here, the first read takes 0.4 ms less
+// The next four modules serve the code of each system: imported here, the first read takes 0.4 ms less.
 import "../state/interface_name.ts";
 import "./default_route.ts";
 import "./errno.ts";
@@ -74,8 +74,8 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
 }
 
-let [openedAt, turnAt] = [-Infinity, 0]; // of the last opening; of the last turn since, or of a row's first opening
-/** Openings in a row, such as reads in a loop, are one chain of microtasks: after 8 ms the event loop gets a turn. */
+let [openedAt, turnAt] = [-Infinity, 0]; // of the last opening; of the event loop's last turn in this row
+/** Openings in a row, as by a loop of reads, are one chain of microtasks: after 8 ms the event loop gets a turn. */
 async function giveTurn(): Promise<void> {
   const now = performance.now();
   if (now - openedAt > 5 * SLICE_MS) turnAt = now; // longer reads pause themselves

@@ -228,21 +228,21 @@ function wildcardAffected(parsed: Parsed, previous: State, next: State): boolean
   return holdersDiffer(parsed, previous, next, (nic) => `${nic.index} ${binds(nic)}`);
 }
 
-/** Whether `say` differs for an interface that the socket may mean. Shared ones are skipped. */
+/** Whether `describe` differs for an interface that the socket may be bound to; skips those that the states share. */
 function holdersDiffer(
   parsed: Parsed,
   previous: State,
   next: State,
-  say: (nic: Interface) => unknown,
+  describe: (nic: Interface) => unknown,
 ): boolean {
   const isBefore = selects(parsed, previous);
   const isAfter = selects(parsed, next);
   return pairInterfaces(previous, next).some(({ from, to }) =>
-    (from && isBefore(from) ? say(from) : null) !== (to && isAfter(to) ? say(to) : null)
+    (from && isBefore(from) ? describe(from) : null) !== (to && isAfter(to) ? describe(to) : null)
   );
 }
 
-/** The interfaces that the socket may mean: at most one if it names one, else all. */
+/** Tells the interfaces that the socket may be bound to: at most one if it names one, else all. */
 function selects({ interface: name, zone }: Parsed, state: State): (nic: Interface) => boolean {
   // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
   const isName = zone !== null && findInterface(state, zone) !== undefined;

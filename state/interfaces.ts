@@ -9,8 +9,8 @@ const NONE: never[] = [];
 const ADDRESSES = new WeakMap<Interface, InterfaceAddresses>();
 
 /**
- * Sorted lists of interfaces in normal form, which their source never changes, with the list before and the places
- * where they differ, in order: it saves comparing thousands. Each keeps the one before alive: only the newest is here.
+ * For a source's list of interfaces (sorted, in normal form, never changed): the list before it and the places where
+ * they differ, in order: thousands need no comparison. Each keeps the one before alive: only the newest is here.
  */
 export const REPLACED = new WeakMap<readonly Interface[], { from: unknown; places: number[] }>();
 

@@ -90,7 +90,7 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /** By name, without a prototype. The order means nothing: sort by index. From 256 on it may be built on access. */
+  /** By name, without a prototype. The order means nothing: sort by index. With 256 or more, a getter. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;
@@ -99,7 +99,7 @@ export interface State {
   /**
    * True if a family has a default route through an interface that is up and running, with a source address
    * other than loopback or IPv6 link-local. `"unknown"` if the source knows no routes and a usable address
-   * exists. Otherwise false: a request to the internet must fail. True does not guarantee reachability.
+   * exists. Otherwise false: no request to the internet can succeed. True does not guarantee reachability.
    */
   readonly online: boolean | "unknown";
   /**

@@ -140,8 +140,8 @@ async function readAddressFlags(
       request.set([C.SOCKADDR_IN6_SIZE, inet6], C.IFNAMSIZ);
       request.set(address.address, C.IFNAMSIZ + C.SOCKADDR_IN6.sin6_addr);
       // Fails if the address is gone by now, or if there is no socket because the kernel lacks IPv6.
-      const isTold = syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request);
-      if (isTold) flags.set(address, u32(request, C.IFNAMSIZ));
+      const hasFlags = syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request);
+      if (hasFlags) flags.set(address, u32(request, C.IFNAMSIZ));
       if (slice.isOver) await slice.pause(signal);
     }
   } finally {

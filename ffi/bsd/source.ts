@@ -44,7 +44,7 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
   readonly #release: () => Promise<void>;
   readonly #reads = new Set<Promise<Reading>>();
   readonly pending = new PendingEvents(); // shared by its subscriptions
-  stopClock = (): void => {}; // of the last one: a sleep may be noticed between two of them
+  stopClock = (): void => {}; // ends the last one's watch for sleeps, which goes on until the next one begins
   #subscription: BsdSubscription | null = null;
   #disposed: Promise<void> | null = null;
 

@@ -166,7 +166,7 @@ export class RouteLookup {
       return answers.get(query) ?? null;
     };
     const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
-      it && wayOut(it, this.#hops[FAMILIES[i]!], answerTo)
+      it && reportedHop(it, this.#hops[FAMILIES[i]!], answerTo)
     );
     this.#hops = { IPv4, IPv6 };
     for (const half of asked) {
@@ -259,7 +259,7 @@ function isOneDefault(low: Found | null, high: Found | null): boolean {
  * The hop to report, with its source. Between equal IPv4 routes the kernel alternates from lookup to lookup
  * (fib_select_default()), so the one that was reported last is reported again. An ICMP redirect is no route.
  */
-function wayOut(found: Found, last: SourcedHop | null, answerTo: AnswerTo): SourcedHop {
+function reportedHop(found: Found, last: SourcedHop | null, answerTo: AnswerTo): SourcedHop {
   const { hops: [first], probe, route: { family, nexthops } } = found;
   const isMultipath = nexthops.length > 1; // then the plain answer is any of its hops
   const plain = isMultipath ? null : answerTo(probe.plain);

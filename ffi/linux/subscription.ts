@@ -46,7 +46,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   readonly pending: PendingEvents;
   readonly #canary: Canary;
   readonly lookup = new RouteLookup(); // of the default routes; dumps share it
-  readonly stopClock: () => void; // for the source: a sleep may be noticed between two subscriptions
+  readonly stopClock: () => void; // the source calls it once the next subscription listens: no sleep is missed
   /** A default route from a router advertisement expires without a message (RFC 4861, 6.3.5). */
   readonly #expiry: Alarm;
   readonly #recheck: Alarm;
@@ -59,8 +59,8 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
   /** After a loss the table mixes old and new, so views stay at the last one until a full read replaces it. */
   #isLossy = false;
   #isTorn = false; // messages were lost since the last dump began
-  #changes = 0; // counts the events that may have changed the state
-  #seen = 0; // of which the last view showed so many
+  #changes = 0; // how many events may have changed the state
+  #seen = 0; // how many of them the last view showed
   #isDrained = false; // a slice was just received, so the next view need not drain
   #disposed: Promise<void> | null = null;
 

@@ -6,7 +6,7 @@ import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./tri
 
 /** How long a registration may take to confirm, less than a canary may take (1 s). */
 const CONFIRM_MS = 500;
-/** It is split so that it does not count the time during which the event loop was blocked, as in actor/clock.ts. */
+/** Split, so that time during which the event loop was blocked does not count, as in actor/clock.ts. */
 const CONFIRM_SLICES = 5;
 
 export interface Subscriber {

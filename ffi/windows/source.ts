@@ -136,7 +136,7 @@ interface SubscriptionContext {
 class WindowsSubscription implements Subscription, Subscriber {
   readonly #context: SubscriptionContext;
   readonly #pending: PendingEvents;
-  readonly stopClock: () => void; // for the source: a sleep may be noticed between two subscriptions
+  readonly stopClock: () => void; // the source calls it once the next subscription listens: no sleep is missed
   readonly #unsubscribe: () => void;
   #woken = Promise.withResolvers<void>();
   #isRef = true;
@@ -226,7 +226,7 @@ class WindowsSubscription implements Subscription, Subscriber {
 export class WindowsRuntime {
   readonly syscalls: Syscalls;
   readonly pollLoop: PollLoop; // waits for all events
-  /** Checked after each wait and at each read, because Windows does not signal a resume. */
+  /** Checked after each wait and at each read, because Windows signals no resume. */
   readonly clocks: SuspendClock;
   /** Loaded while there are subscriptions. */
   readonly notifications: Refcounted<Notifications>;

@@ -368,11 +368,11 @@ Deno.test("what a subscriber gets adds up over 10000 random publications and pau
     await it.clock.settle();
     const { current } = it.monitor;
     for (let got = await poll(it, next); got !== null; got = await poll(it, next)) {
-      assert(isTold(major, got), `step ${n}`);
+      assert(isDelivered(major, got), `step ${n}`);
       major = got;
       next = reader.read();
     }
-    assert(!isTold(major, current), `step ${n}`);
+    assert(!isDelivered(major, current), `step ${n}`);
     if (!random.chance(0.3) || diffStates(seen.state, current.state).length === 0) continue;
     const { value } = await all.read();
     assertEquals(value!.changes, diffStates(seen.state, value!.state), `step ${n}`);
@@ -382,6 +382,6 @@ Deno.test("what a subscriber gets adds up over 10000 random publications and pau
   }
 });
 
-function isTold(seen: Snapshot, next: Snapshot): boolean {
+function isDelivered(seen: Snapshot, next: Snapshot): boolean {
   return isMajorChange(seen.state, next.state) || seen.state.resumedAt !== next.state.resumedAt;
 }

@@ -23,9 +23,9 @@ async function makeCables(): Promise<void> {
   ]);
 }
 
-const WAYS = ["v0 192.0.2.1 192.0.2.7", "v2 198.51.100.1 198.51.100.7"];
+const ROUTES = ["v0 192.0.2.1 192.0.2.7", "v2 198.51.100.1 198.51.100.7"];
 
-function wayOut({ defaultRoute: { ipv4 } }: State): string {
+function routeOf({ defaultRoute: { ipv4 } }: State): string {
   return `${ipv4?.interface} ${ipv4?.gateway} ${ipv4?.source}`;
 }
 
@@ -41,10 +41,10 @@ namespaceTest(
       "route append default via 198.51.100.1",
     ]);
     await using watched = await WatchedMonitor.open({ reconcileIntervalMs: 100 });
-    const first = wayOut(watched.state);
-    assert(WAYS.includes(first), first);
+    const first = routeOf(watched.state);
+    assert(ROUTES.includes(first), first);
     const seen = new Set<string>();
-    watched.monitor.addEventListener("change", ({ snapshot }) => seen.add(wayOut(snapshot.state)));
+    watched.monitor.addEventListener("change", ({ snapshot }) => seen.add(routeOf(snapshot.state)));
     for (let i = 0; i < 10; i++) {
       await ip(`link set v3 mtu ${1_400 + i}`);
       await delay(scaled(50));
@@ -55,7 +55,7 @@ namespaceTest(
     await ip("route del default via 192.0.2.1");
     await watched.until(
       "the other",
-      () => wayOut(watched.state) === "v2 198.51.100.1 198.51.100.7",
+      () => routeOf(watched.state) === "v2 198.51.100.1 198.51.100.7",
     );
   },
 );
@@ -68,9 +68,9 @@ namespaceTest(
     await ip("route add default nexthop via 192.0.2.1 dev v0 nexthop via 198.51.100.1 dev v2");
     await ip("addr del 192.0.2.7/24 dev v0");
     await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
-    assertEquals(wayOut(watched.state), "v2 198.51.100.1 198.51.100.7");
+    assertEquals(routeOf(watched.state), "v2 198.51.100.1 198.51.100.7");
     await ip("addr add 192.0.2.7/24 dev v0");
-    await watched.until("the hop", () => wayOut(watched.state) === "v0 192.0.2.1 192.0.2.7");
+    await watched.until("the hop", () => routeOf(watched.state) === "v0 192.0.2.1 192.0.2.7");
   },
 );
 

@@ -81,12 +81,12 @@ namespaceTest(
     await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
     // the kernel sends some packets through the hop without carrier, too
     await ip("route add default nexthop via 192.0.2.1 dev v0 nexthop via 198.51.100.1 dev v2");
-    const wayOut = ({ defaultRoute: { ipv4 } }: State) => `${ipv4?.interface} ${ipv4?.source}`;
-    await untilState(watched, (state) => wayOut(state).startsWith("v0"));
-    assertEquals(wayOut(watched.state), "v0 192.0.2.7");
+    const routeOf = ({ defaultRoute: { ipv4 } }: State) => `${ipv4?.interface} ${ipv4?.source}`;
+    await untilState(watched, (state) => routeOf(state).startsWith("v0"));
+    assertEquals(routeOf(watched.state), "v0 192.0.2.7");
     await ipBatch(["link set v3 up", "link set v1 down"]);
-    await untilState(watched, (state) => wayOut(state).startsWith("v2"));
-    assertEquals(wayOut(watched.state), "v2 198.51.100.7");
+    await untilState(watched, (state) => routeOf(state).startsWith("v2"));
+    assertEquals(routeOf(watched.state), "v2 198.51.100.7");
   },
 );
 
