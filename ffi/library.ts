@@ -22,8 +22,8 @@ type LibraryPlaces = Omit<LibraryRequest<never>, "symbols">;
  * Opens a library: at `path` if given; by soname if every path is granted; else at the first candidate
  * that is granted, or that the user grants at the prompt. The caller closes it.
  *
- * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag
- * @throws {Deno.errors.NotFound} if the library cannot be opened; the message lists the places tried
+ * @throws {Deno.errors.NotCapable} if the permission is missing; the message starts with the flag.
+ * @throws {Deno.errors.NotFound} if the library cannot be opened; the message lists the places tried.
  */
 export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
   request: LibraryRequest<S>,

@@ -90,7 +90,7 @@ export interface DefaultRoutes {
 
 /** The state of the network at one moment. */
 export interface State {
-  /** By name, without a prototype. The order means nothing: sort by index. With 256 or more, a getter. */
+  /** By name, without a prototype. The order means nothing: sort by index. With 256 or more it may be made when read. */
   readonly interfaces: Readonly<Record<string, Interface>>;
   /** The default route of each family. */
   readonly defaultRoute: DefaultRoutes;

@@ -40,7 +40,7 @@ export class UsageError extends Error {
  * Parses the command line. The monitor checks the path of `--libc`.
  *
  * @param args The arguments, without the program's name.
- * @throws {UsageError} if an option is unknown or its value is missing or invalid
+ * @throws {UsageError} if an option is unknown or its value is missing or invalid.
  */
 export function parseOptions(args: readonly string[]): WatchOptions {
   const { positionals, values } = parse(args);

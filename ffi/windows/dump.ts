@@ -39,8 +39,8 @@ const KNOWS: Reading["knows"] = Object.freeze({ links: true, addressFlags: true,
 /**
  * Reads everything. Calls `malformed` for each record that cannot be decoded, and skips it.
  *
- * @throws {SystemCallError} if the system refuses
- * @throws {DecodeError} if a list in its answer is broken
+ * @throws {SystemCallError} if the system refuses.
+ * @throws {DecodeError} if a list in its answer is broken.
  */
 export async function readDump(
   syscalls: Pick<Syscalls, "adapters" | "bestRoute" | "routeTable">,

@@ -57,7 +57,7 @@ export class Notifications {
    * a change, which proves that the notifications, the wait and the event loop work. Operations stand in for
    * registrations that do not confirm. Resolves to false if fewer registrations confirm than before.
    *
-   * @throws {SystemCallError} if nothing listens
+   * @throws {SystemCallError} if nothing listens.
    */
   renew(): Promise<boolean> {
     return this.#renewing ??= this.#renew().finally(() => this.#renewing = null);
@@ -166,7 +166,7 @@ class Listener {
    *
    * @param onSignal Called at each change, when the trigger is armed for the next one.
    * @param onLost Called when the trigger cannot be armed again: closes the listener.
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   constructor(
     { pollLoop, syscalls }: ListenerContext,

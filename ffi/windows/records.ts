@@ -43,7 +43,7 @@ export interface AdapterAddress {
  *
  * @param bytes The buffer that the system filled; empty if there is no adapter.
  * @param base The address that the buffer had.
- * @throws {DecodeError} if the list of adapters is broken
+ * @throws {DecodeError} if the list of adapters is broken.
  */
 export function decodeAdapters(
   bytes: Uint8Array,
@@ -162,7 +162,7 @@ export interface Route {
 /**
  * Decodes one row.
  *
- * @throws {DecodeError} if it cannot be decoded
+ * @throws {DecodeError} if it cannot be decoded.
  */
 export function decodeRoute(bytes: Uint8Array): Route {
   if (bytes.length < C.MIB_IPFORWARD_ROW2_SIZE) {
@@ -188,7 +188,7 @@ export function decodeRoute(bytes: Uint8Array): Route {
 /**
  * The size of a table in bytes, as its header says.
  *
- * @throws {DecodeError} if the header is cut short
+ * @throws {DecodeError} if the header is cut short.
  */
 export function tableSize(header: Uint8Array): number {
   if (header.length < TABLE.Table) throw new DecodeError("MIB_IPFORWARD_TABLE2", header.length);
@@ -200,7 +200,7 @@ export function tableSize(header: Uint8Array): number {
  * Decodes the routes of a table that can be default routes: the short ones. Calls `malformed` for each row
  * that cannot be decoded, and skips it.
  *
- * @throws {DecodeError} if the table is cut short
+ * @throws {DecodeError} if the table is cut short.
  */
 export function decodeDefaultRoutes(table: Uint8Array, malformed: () => void): Route[] {
   const size = tableSize(table);
@@ -227,7 +227,7 @@ export function canBeDefault({ destination, prefixLength }: Route): boolean {
 /**
  * The bytes of an address.
  *
- * @throws {DecodeError} if it is neither IPv4 nor IPv6, or longer than `length`
+ * @throws {DecodeError} if it is neither IPv4 nor IPv6, or longer than `length`.
  */
 export function decodeSocketAddress(
   image: MemoryImage,
@@ -296,7 +296,7 @@ export class MemoryImage {
   /**
    * Follows a pointer to something of this size; null for a null pointer.
    *
-   * @throws {DecodeError} if it points outside the copy
+   * @throws {DecodeError} if it points outside the copy.
    */
   follow(offset: number, size: number, what: string): number | null {
     const pointer = this.#view.getBigUint64(offset, true);
@@ -310,7 +310,7 @@ export class MemoryImage {
    * Visits a linked list, from the pointer at `first`.
    *
    * @param next Where a record holds the pointer to the next one.
-   * @throws {DecodeError} if the list has more records than there is room for
+   * @throws {DecodeError} if the list has more records than there is room for.
    */
   *list(first: number, next: number, size: number, what: string): Generator<number, void> {
     let record = this.follow(first, size, what);
@@ -324,7 +324,7 @@ export class MemoryImage {
   /**
    * The UTF-16 string at the target of a pointer; empty for a null pointer. Lone surrogates become U+FFFD.
    *
-   * @throws {DecodeError} if the string does not end within the copy
+   * @throws {DecodeError} if the string does not end within the copy.
    */
   wideString(offset: number, what: string): string {
     const start = this.follow(offset, 2, what);

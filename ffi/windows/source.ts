@@ -61,7 +61,7 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
    * Checks that the system lets this process read and, if `listens`, register for notifications.
    *
    * @param listens Whether events are wanted, too.
-   * @throws {SystemCallError} if it does not
+   * @throws {SystemCallError} if it does not.
    */
   async check(listens: boolean): Promise<void> {
     if (listens) await (await this.#subscribe())[Symbol.asyncDispose]();
@@ -300,7 +300,7 @@ export class HandlePort implements PollPort {
   /**
    * Creates the event that interrupts a wait.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   constructor(syscalls: HandleSyscalls) {
     this.#syscalls = syscalls;

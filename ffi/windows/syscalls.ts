@@ -72,7 +72,7 @@ export class Syscalls {
   /**
    * Creates an event that stays set until `resetEvent()`, like a descriptor that stays readable.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   createEvent(): number {
     const handle = this.#kernel32.CreateEventW(0n, 1, 0, 0n);
@@ -110,7 +110,7 @@ export class Syscalls {
   /**
    * Lets the system set an event at once and then at every change. Returns the registration.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   register(callback: (typeof CALLBACKS)[number], event: number): bigint {
     const handle = new BigUint64Array(1);
@@ -138,7 +138,7 @@ export class Syscalls {
   /**
    * Starts Winsock. Every success needs a `cleanUpWinsock()`.
    *
-   * @throws {SystemCallError} if it does not start
+   * @throws {SystemCallError} if it does not start.
    */
   startWinsock(): void {
     const code = this.#ws2_32.WSAStartup(WINSOCK_2_2, new Uint8Array(C.WSADATA_SIZE));
@@ -152,7 +152,7 @@ export class Syscalls {
   /**
    * Opens a UDP socket.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   openSocket(family: number): bigint {
     const flags = C.WSA_FLAG_OVERLAPPED | C.WSA_FLAG_NO_HANDLE_INHERIT;
@@ -178,7 +178,7 @@ export class Syscalls {
    * Allocates memory for the system to write to later: a JavaScript buffer is freed when its Worker is
    * terminated, but the system would still write to it.
    *
-   * @throws {SystemCallError} if there is no memory
+   * @throws {SystemCallError} if there is no memory.
    */
   allocate(size: number): bigint {
     const address = this.#kernel32.LocalAlloc(C.LPTR, BigInt(size));
@@ -206,7 +206,7 @@ export class Syscalls {
    * would occupy all threads of the program: so the next list begins when the last one has ended, and all who wait
    * for it share it.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   adapters(): Promise<CopiedMemory> {
     const isStuck = performance.now() - this.#listingSince > STUCK_MS;
@@ -258,7 +258,7 @@ export class Syscalls {
   /**
    * Reads the routing table of both families.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   routeTable(): Bytes {
     const code = this.#iphlpapi.GetIpForwardTable2(C.AF_UNSPEC, this.#u64);

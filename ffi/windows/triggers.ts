@@ -20,7 +20,7 @@ export interface TriggerKind {
   /**
    * Sets the event at every change from now on.
    *
-   * @throws {SystemCallError} if the system refuses
+   * @throws {SystemCallError} if the system refuses.
    */
   open(syscalls: Syscalls, event: number): Trigger;
 }

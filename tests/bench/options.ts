@@ -37,7 +37,7 @@ export interface BenchOptions {
 /**
  * Parses the command line.
  *
- * @throws {TypeError} if an option, a scenario or a peer does not exist, or a value is wrong
+ * @throws {TypeError} if an option, a scenario or a peer does not exist, or a value is wrong.
  */
 export function parseOptions(
   args: readonly string[],

@@ -43,7 +43,7 @@ export async function publish(results: Results): Promise<void> {
 /**
  * Replaces what stands between the two comments.
  *
- * @throws {Error} if they are missing
+ * @throws {Error} if they are missing.
  */
 export function replaceSection(text: string, section: string): string {
   const pattern = /(<!-- bench: .*? -->\n)[^]*?(<!-- bench end -->)/;

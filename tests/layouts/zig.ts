@@ -37,7 +37,7 @@ export function findZig(): { zig: string } | { missing: string } {
 /**
  * Compiles the facts of a system for one of its targets.
  *
- * @throws {Error} if the compiler fails for another reason than a fact
+ * @throws {Error} if the compiler fails for another reason than a fact.
  */
 export async function compare(
   zig: string,
