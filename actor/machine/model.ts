@@ -32,7 +32,7 @@ export interface Socket {
 export interface ReadRequest {
   readonly causes: readonly Cause[]; // the causes of the publication that results from it
   readonly tokens: readonly number[]; // the `refresh()` calls that wait for it
-  readonly base: number | null; // the subscription that adopts it
+  readonly adopter: number | null; // the subscription whose table the result replaces; null: none
   readonly check: boolean; // reconcile: the result is compared with the table
 }
 

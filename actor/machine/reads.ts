@@ -149,12 +149,12 @@ function settle(draft: Draft, tokens: readonly number[]): void {
 
 /** Requests a full read that begins after this call. */
 export function requestRead(draft: Draft, wanted: Partial<ReadRequest>): void {
-  const { causes = [], tokens = [], base = null, check = false } = wanted;
+  const { causes = [], tokens = [], adopter = null, check = false } = wanted;
   const next = draft.nextRead;
-  draft.nextRead = next === null ? { causes, tokens, base, check } : {
+  draft.nextRead = next === null ? { causes, tokens, adopter, check } : {
     causes: union(next.causes, causes),
     tokens: next.tokens.concat(tokens),
-    base: Math.max(next.base ?? 0, base ?? 0) || null,
+    adopter: Math.max(next.adopter ?? 0, adopter ?? 0) || null,
     check: check || next.check,
   };
   beginNextRead(draft);
@@ -177,14 +177,14 @@ export function beginNextRead(draft: Draft): void {
   // without a table this read serves a pending event too: if it fails, the subscription must be replaced
   const covers = draft.changePending && draft.tableless && socket !== null;
   if (covers) draft.changePending = false;
-  const base = covers ? socket.id : request.base;
+  const adopter = covers ? socket.id : request.adopter;
   const causes: readonly Cause[] = covers ? [...request.causes, "event"] : request.causes;
   const { config, metrics: { events, published } } = draft;
   // the interval limits a read only if nothing but a reconcile tick requested it
   const interval = request.check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
   const since = draft.now.monotonic;
-  draft.reading = { ...request, base, causes, id, since, events, published };
+  draft.reading = { ...request, adopter, causes, id, since, events, published };
   draft.effects.push({ kind: "read", id, limitMs: Math.min(READ_LIMIT_MS, interval) });
 }
 
@@ -192,10 +192,10 @@ export function beginNextRead(draft: Draft): void {
  * When the read may begin, in monotonic milliseconds. One that somebody waits for begins as soon as the event
  * loop has had a turn since the last read; all others leave three quarters of the time to the program.
  */
-function earliest(draft: Draft, { base, causes, tokens }: ReadRequest): number {
+function earliest(draft: Draft, { adopter, causes, tokens }: ReadRequest): number {
   const { check, config: { coalesceMs }, lastRead: { endedAt, ms }, publishedAt } = draft;
   const rest = restMs(ms);
-  const isFirstOfSocket = base !== null && syncedSocket(draft)?.id !== base;
+  const isFirstOfSocket = adopter !== null && syncedSocket(draft)?.id !== adopter;
   const isRecheck = check !== null && check.rounds > 0;
   const isUrgent = tokens.length > 0 || isFirstOfSocket || isRecheck;
   if (isUrgent) return endedAt + Math.min(rest, 1);
@@ -233,9 +233,9 @@ export function recheckLater(draft: Draft, check = newCheck(draft)): void {
 
 /** Publishes a read while no socket is synced: there is no table to compare it with. */
 export function offerRead(draft: Draft, read: Read): void {
-  const { base, causes, check, state, tokens } = read;
+  const { adopter, causes, check, state, tokens } = read;
   // what was published meanwhile is newer than this read
-  if (isRaced(draft, read)) return requestRead(draft, { base, causes, check, tokens });
+  if (isRaced(draft, read)) return requestRead(draft, { adopter, causes, check, tokens });
   if (check) {
     countReconcile(draft);
     endCheck(draft);

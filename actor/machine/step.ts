@@ -46,7 +46,7 @@ const INPUTS: { readonly [Kind in Input["kind"]]: (draft: Draft, input: InputOf<
     const since = draft.now.monotonic;
     draft.socket = { id, since, synced: false, verified: first, probing: false };
     if (!first) draft.metrics.reopens++;
-    requestRead(draft, { causes: [first ? "initial" : "reopen"], base: id });
+    requestRead(draft, { causes: [first ? "initial" : "reopen"], adopter: id });
   },
   "subscribe-failed": (draft, { error }) => {
     const text = noteError(draft, error);
@@ -102,10 +102,10 @@ function onEvent(draft: Draft, { id, event }: InputOf<"event">): void {
       return;
     case "overflow":
       metrics.overflows++;
-      return requestRead(draft, { causes: ["overflow"], base: id });
+      return requestRead(draft, { causes: ["overflow"], adopter: id });
     case "resync":
       metrics.malformed++;
-      return requestRead(draft, { causes: ["event"], base: id });
+      return requestRead(draft, { causes: ["event"], adopter: id });
     case "resumed":
     case "clock-stepped":
       return startCheck(draft);
@@ -140,7 +140,7 @@ function onViewed(draft: Draft, { id, state }: InputOf<"viewed">): void {
   }
   // without a table, a change is found only by a read; until then, the newest reading is the state
   if (view === null && draft.changePending && synced !== null) {
-    requestRead(draft, { causes: ["event"], base: synced.id });
+    requestRead(draft, { causes: ["event"], adopter: synced.id });
   }
   const newest = view ?? draft.newest;
   if (newest !== null) offer(draft, newest);
@@ -157,7 +157,7 @@ function onRead(draft: Draft, { id, outcome }: InputOf<"read">): void {
   draft.metrics.fullReads++;
   updateStatus(draft);
   const read = { ...reading, ...outcome.value };
-  if (socket !== null && (read.base === socket.id || (socket.synced && read.tokens.length > 0))) {
+  if (socket !== null && (read.adopter === socket.id || socket.synced && read.tokens.length > 0)) {
     if (read.check) countReconcile(draft);
     adopt(draft, socket, read);
   } else if (socket?.synced) {
@@ -178,7 +178,7 @@ function onReadFailed(draft: Draft, read: ReadInFlight, error: unknown): void {
   if (read.tokens.length > 0) draft.effects.push({ kind: "settle", tokens: read.tokens, error });
   if (read.check) endCheck(draft);
   // the table lacks what this read should have added, so a new socket starts over with a read of its own
-  if (read.base !== null) loseSocket(draft, read.base, error);
+  if (read.adopter !== null) loseSocket(draft, read.adopter, error);
   beginNextRead(draft);
 }
 
@@ -231,7 +231,7 @@ function adopt(draft: Draft, socket: Socket, read: Read): void {
   if (draft.mayBeStale) recheckLater(draft);
   // without a table, no view shows changes that came during this first read
   if (!socket.synced && draft.tableless && draft.changePending) {
-    requestRead(draft, { causes: ["event"], base: socket.id });
+    requestRead(draft, { causes: ["event"], adopter: socket.id });
   }
   if (!socket.verified) probe(draft);
 }

@@ -74,14 +74,14 @@ export const BUGS: readonly PlantedBug[] = [
     "    retryNow(draft);\n    startCheck(draft);": "    startCheck(draft);",
   }),
   edit("overflow ignored", "actor/machine/step.ts", {
-    'return requestRead(draft, { causes: ["overflow"], base: id });': "return;",
+    'return requestRead(draft, { causes: ["overflow"], adopter: id });': "return;",
   }),
   edit("resync ignored", "actor/machine/step.ts", {
-    'return requestRead(draft, { causes: ["event"], base: id });': "return;",
+    'return requestRead(draft, { causes: ["event"], adopter: id });': "return;",
   }),
   edit("resync taken for an overflow", "actor/machine/step.ts", {
-    'metrics.malformed++;\n      return requestRead(draft, { causes: ["event"], base: id });':
-      'metrics.overflows++;\n      return requestRead(draft, { causes: ["overflow"], base: id });',
+    'metrics.malformed++;\n      return requestRead(draft, { causes: ["event"], adopter: id });':
+      'metrics.overflows++;\n      return requestRead(draft, { causes: ["overflow"], adopter: id });',
   }),
   edit("late result of a read used", "actor/clock.ts", {
     "if (this.#calls.delete(controller)) done(outcome);\n":
