@@ -242,7 +242,7 @@ function holdersDiffer(
   );
 }
 
-/** Tells the interfaces that the socket may be bound to: at most one if it names one, else all. */
+/** Selects the interfaces that the socket may be bound to: at most one if it names one, else all. */
 function selects({ interface: name, zone }: Parsed, state: State): (nic: Interface) => boolean {
   // if_nametoindex() first, as getaddrinfo() does: an interface may be named "12"
   const isName = zone !== null && findInterface(state, zone) !== undefined;

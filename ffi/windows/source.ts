@@ -225,7 +225,7 @@ class WindowsSubscription implements Subscription, Subscriber {
 /** The system calls, poll loop, clocks and notifications that the monitors of an isolate share. */
 export class WindowsRuntime {
   readonly syscalls: Syscalls;
-  readonly pollLoop: PollLoop; // waits for all events
+  readonly pollLoop: PollLoop; // waits for all event handles
   /** Checked after each wait and at each read, because Windows signals no resume. */
   readonly clocks: SuspendClock;
   /** Loaded while there are subscriptions. */
