@@ -33,7 +33,7 @@ type SourcedHop = Hop & { readonly source: IpBytes | null };
 
 export interface DefaultRouteAnswer {
   routes: DefaultRoutes; // as published
-  hops: Record<Address["family"], SourcedHop | null>; // the same: each address of a storm is compared with them
+  hops: Record<Address["family"], SourcedHop | null>; // the same as bytes, to compare each new address with
   indexes: number[]; // the interfaces of all next hops that were found
   isPlain: boolean; // in each family one route of prefix length 0 covers everything, or nothing matched
   isKnown: boolean; // the kernel says which route matches (RTM_F_FIB_MATCH)
