@@ -24,7 +24,7 @@ export class SystemCallError extends Error {
   readonly operation: string;
   /** The system's error number; 0 if it gave none. */
   readonly code: number;
-  /** The name of the code, such as `"EPERM"`; `"E?"` and the number if it is not known. */
+  /** The name of the code, such as `"EPERM"`; `"E?"` if it is not known. */
   readonly codeName: string;
 
   /** Creates the error from the operation and the system's answer. */
