@@ -260,6 +260,12 @@ Deno.test("headline() says online or offline, by what, and the addresses", () =>
     ipv6: route("wlan0", { gateway: "fe80::1" }), // not tun0's
   });
   assertEquals(headline(tunnel, PLAIN), "Online by tun0, my address is 10.8.0.2");
+  const both = state({
+    interfaces: [nic("eth0", { addresses: ["192.0.2.1/24", "2001:db8::7/64"] })],
+    ipv4: HOME.defaultRoute.ipv4,
+  });
+  const mine = "my addresses are 192.0.2.1 and 2001:db8::7";
+  assertEquals(headline(both, PLAIN), `Online by eth0 via 192.0.2.254, ${mine}`);
   const pulled = state({
     interfaces: [
       nic("eth0", { running: false, addresses: ["192.0.2.1/24"] }),

@@ -64,7 +64,8 @@ export function headline(state: State, style: Style, hasGateway = true): string 
   const addresses = (["IPv4", "IPv6"] as const).flatMap((family) =>
     primaryAddress(state, { family })?.address ?? []
   );
-  const mine = addresses.length === 0 ? "" : `, my address is ${addresses.join(" and ")}`;
+  const be = addresses.length === 1 ? "address is" : "addresses are";
+  const mine = addresses.length === 0 ? "" : `, my ${be} ${addresses.join(" and ")}`;
   if (state.online === "unknown") return style.bold(`Probably online${mine}`);
   if (!state.online) return style.red(style.bold("Offline")) + mine;
   const { ipv4, ipv6 } = state.defaultRoute;
