@@ -51,7 +51,7 @@ export interface MonitorOptions {
   persistent?: boolean;
   /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
   logger?: Logger;
-  /** The clocks and timers, for tests. The default is those of the runtime. */
+  /** The clocks and timers, for tests. The default is those of the system. */
   clock?: Clock;
 }
 

@@ -157,7 +157,7 @@ export interface Interface {
    * it reflects only topology, type and name.
    */
   readonly hostOnly: boolean;
-  /** The system's IFF_* bits. */
+  /** The system's IFF_* bits; on Windows IP_ADAPTER_*. */
   readonly flags: number;
   /** The hardware address, if it has 6 bytes that are not all zero. */
   readonly mac: string | null;
