@@ -46,7 +46,7 @@ export interface FetchOptions {
    * Requests to the LAN and to this machine are held, too; the process is not kept alive. The default is false.
    */
   waitUntilOnline?: boolean | number;
-  /** The options of each connection pool, such as `caCerts` and `proxy`. The default is none. */
+  /** The options of each connection pool, such as `caCerts`, `localAddress` and `proxy`. The default is none. */
   client?: Deno.CreateHttpClientOptions | (Deno.CreateHttpClientOptions & Deno.TlsCertifiedKeyPem);
   /** Receives the log. The default is the logger `netwatch` of `@std/log`. */
   logger?: Logger;
@@ -139,7 +139,7 @@ function resolveFetchOptions(options: FetchOptions) {
   return withCheckedNames(options, {
     retries: integer("retries", retries, 0) ?? 3,
     waitUntilOnline: held === true ? Infinity : limitMs,
-    client: { ...optional("client", client, "an object", isObject) },
+    client: { ...optional<Deno.CreateHttpClientOptions>("client", client, "an object", isObject) },
     logger: guardLogger(logger),
     clock: resolveClock(clock),
   });
@@ -239,7 +239,7 @@ class Sender {
   /** Replaces the connections if they are lost. Requests call it, too: they can come before the stream delivers. */
   #followState(): void {
     const { state } = this.#monitor.current;
-    const reason = connectionLoss(this.#state, state);
+    const reason = connectionLoss(this.#state, state, this.#options.client.localAddress);
     this.#state = state;
     if (reason === null || this.#disposal.signal.aborted) return;
     const [loss, client] = [this.#loss, this.#client];

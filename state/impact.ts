@@ -199,11 +199,9 @@ export function affecting(local: LocalAddress): (previous: State, next: State) =
   };
 }
 
-type Given = { readonly [Key in "hostname" | "interface" | "transport"]?: string };
-
 /** Address in normal form, name of the interface, zone (a name or index); null for Unix and vsock addresses. */
 function parseLocal(local: LocalAddress) {
-  const { hostname, interface: name, transport = "" }: Given = Object(local);
+  const { hostname, interface: name, transport = "" }: Record<string, string> = Object(local);
   if (["unix", "unixpacket", "vsock"].includes(transport)) return null;
   const text = typeof hostname === "string" ? hostname : typeof hostname;
   const [, host = "", zone = null] = /^([^%]*)(?:%(.+))?$/s.exec(text) ?? [];
@@ -253,40 +251,42 @@ function selects({ interface: name, zone }: Parsed, state: State): (nic: Interfa
 
 /**
  * Why connections opened in one state are lost in another; null if they are not. The address of a connection is
- * unknown, so these rules judge the network as a whole:
+ * unknown unless all are bound to `local`, so these rules judge the network as a whole:
  *
  * - The default route of a family has another interface, that interface another index, or the route another source.
  *   An added route loses no connection. Nor does another IPv6 source while the interface keeps the previous one, as
  *   when one temporary address succeeds another (RFC 8981).
- * - The source of a default route, or every usable address that an interface had of a family, can no longer be
- *   bound. Losing one of several ends no connection: a virtual address may move to another host.
+ * - The source of a default route, `local`, or every usable address that an interface had of a family, can no longer
+ *   be bound. Losing one of several ends no connection: a virtual address may move to another host.
  * - The machine slept for 600_000 ms or more.
  */
-export function connectionLoss(previous: State, next: State): Reason | null {
-  if (previous === next) return null;
+export function connectionLoss(previous: State, next: State, local?: string): Reason | null {
   const pair = pairRoutes(previous, next).find((one) => isRouteLost(one, previous, next));
   return majorSleepBetween(previous, next) ??
-    (pair ? { kind: "default-route", ...pair } : addressLoss(previous, next));
+    (pair ? { kind: "default-route", ...pair } : addressLoss(previous, next, local));
 }
 
 function isRouteLost({ family, from, to }: RoutePair, previous: State, next: State): boolean {
   if (from === null || from === to) return false;
-  const before = findInterface(previous, from.interface);
-  const after = findInterface(next, from.interface);
-  const { source } = from;
+  const { interface: name, source } = from;
+  const [before, after] = [previous, next].map((state) => findInterface(state, name));
   // it may be on another interface: a loopback /32 in data centers
   const keeps = source === null || sortedInterfaces(next).some((nic) => holds(nic, source));
-  const isSame = to !== null && to.interface === from.interface && before?.index === after?.index &&
+  const isSame = to?.interface === name && before?.index === after?.index &&
     (to.source === source || source === null || (family === "IPv6" && keeps));
   return !isSame || !keeps;
 }
 
-function addressLoss(previous: State, next: State): Reason | null {
+function addressLoss(previous: State, next: State, local?: string): Reason | null {
+  const ip = parseIp(`${local}`); // in any notation
+  const bound = ip && formatIp(ip);
   for (const { from, to } of pairInterfaces(previous, next)) {
-    const usable = from === undefined ? [] : addressesOf(from).usable;
-    for (const before of Object.values(Object.groupBy(usable, ({ family }) => family))) {
+    if (from === undefined || from.hostOnly) continue;
+    const used = from.addresses.filter((it) => it.address === bound && isBindable(it, from));
+    const groups = Object.groupBy(addressesOf(from).usable, ({ family }) => family);
+    for (const before of used.length > 0 ? [used] : Object.values(groups)) {
       if (before.some(({ address }) => holds(to, address))) continue;
-      return { kind: "address-unusable", interface: from!.name, address: before[0]! };
+      return { kind: "address-unusable", interface: from.name, address: before[0]! };
     }
   }
   return null;

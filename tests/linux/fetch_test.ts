@@ -57,6 +57,24 @@ namespaceTest(
   },
 );
 
+namespaceTest(
+  import.meta.url,
+  "fetch with a client that is bound to an address notices that this one is gone",
+  async () => {
+    await using server = await FarServer.start();
+    await ip("addr add 10.0.0.99/16 dev eth0");
+    await using monitor = await NetworkMonitor.open();
+    await using fetch = createFetch(monitor, { client: { localAddress: "10.0.0.99" } });
+    const posting = assertRejects(
+      () => fetch(`${server.url}/first?once`, { method: "POST" }),
+      NetworkChangedError,
+    );
+    await server.until("POST /first?once");
+    await ip("addr del 10.0.0.99/16 dev eth0"); // the source of the default route stays
+    assertEquals((await posting).reason.kind, "address-unusable");
+  },
+);
+
 namespaceTest(import.meta.url, "fetch aborts nothing while containers come and go", async () => {
   await using server = await FarServer.start();
   const { code } = await ipMay("tuntap add tap0 mode tap"); // needs /dev/net/tun

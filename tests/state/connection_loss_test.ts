@@ -99,6 +99,31 @@ Deno.test("connectionLoss: an interface beside the default one that loses all it
   assertEquals(connectionLoss(before, state([ETH0]))?.kind, "address-unusable");
 });
 
+Deno.test("connectionLoss: connections that are bound to one address last as long as it can be bound", () => {
+  const ipv6 = "2001:db8::7/64";
+  const before = state([eth0(["192.0.2.7/24", "192.0.2.8/24", ipv6]), DOCKER0]);
+  const lost = (local: string, ...addresses: (string | Interface["addresses"][number])[]) => {
+    const next = addresses.map((it) => typeof it === "string" ? scriptedAddress(it) : it);
+    return connectionLoss(before, state([eth0(next)]), local);
+  };
+  assertEquals(lost("192.0.2.8", "192.0.2.7/24", ipv6), {
+    kind: "address-unusable",
+    interface: "eth0",
+    address: scriptedAddress("192.0.2.8/24"),
+  });
+  assertEquals(lost("2001:DB8:0::7", "192.0.2.7/24")?.kind, "address-unusable");
+  const deprecated = scriptedAddress(ipv6, { deprecated: true });
+  const old = state([eth0([scriptedAddress("192.0.2.7/24"), deprecated])]);
+  assertEquals(connectionLoss(old, state([eth0(["192.0.2.7/24"])])), null);
+  const reason = connectionLoss(old, state([eth0(["192.0.2.7/24"])]), "2001:db8::7");
+  assertEquals(reason?.kind, "address-unusable");
+  assertEquals(lost("192.0.2.7", "192.0.2.7/24"), null); // of the others no connection is known
+  assertEquals(lost("2001:db8::7", "192.0.2.7/24", deprecated), null);
+  for (const elsewhere of ["172.17.0.1", "198.51.100.1", "not an address"]) {
+    assertEquals(lost(elsewhere, "192.0.2.7/24", ipv6), null);
+  }
+});
+
 Deno.test("connectionLoss: where routes are unknown the addresses decide", () => {
   const polled = (...addresses: string[]) =>
     buildState({
