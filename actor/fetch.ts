@@ -131,15 +131,16 @@ export function createFetch(monitor: FetchMonitor, options: FetchOptions = {}): 
 
 function resolveFetchOptions(options: FetchOptions) {
   checkObject(options);
-  const { client, clock, logger, retries, waitUntilOnline: held } = options;
-  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+  const { client = {}, clock, logger, retries, waitUntilOnline: held } = options;
+  const isPlain = (it: unknown): boolean => Object(it) === it && !(it instanceof Deno.HttpClient);
+  optional("client", client, "options for Deno.createHttpClient()", isPlain);
   const isHeld = (value: unknown): boolean => ["boolean", "number"].includes(typeof value);
   optional("waitUntilOnline", held, "true, false or milliseconds", isHeld);
   const limitMs = typeof held === "number" ? integer("waitUntilOnline", held, 1)! : 0;
   return withCheckedNames(options, {
     retries: integer("retries", retries, 0) ?? 3,
     waitUntilOnline: held === true ? Infinity : limitMs,
-    client: { ...optional<Deno.CreateHttpClientOptions>("client", client, "an object", isObject) },
+    client: { ...client },
     logger: guardLogger(logger),
     clock: resolveClock(clock),
   });

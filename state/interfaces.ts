@@ -166,9 +166,8 @@ export function usableAddresses(
     throw new TypeError(`The option hostOnly must be true or false, not ${String(hostOnly)}`);
   }
   const family = checkFamily(options);
-  const addresses = sortedInterfaces(state).flatMap((nic) =>
-    addressesOf(nic)[hostOnly ? "onHost" : "usable"]
-  );
+  const use = hostOnly ? "onHost" : "usable";
+  const addresses = sortedInterfaces(state).flatMap((nic) => addressesOf(nic)[use]);
   return Object.freeze(addresses.filter((it) => (family ?? it.family) === it.family));
 }
 

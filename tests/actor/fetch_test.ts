@@ -331,6 +331,7 @@ fetchTest("disposing it ends what hangs, waits or comes later", async (it) => {
 
 Deno.test("createFetch: options of wrong types and out of range", async () => {
   await using it = await setUp();
+  using pool = Deno.createHttpClient({});
   const wrong: [unknown, ErrorConstructor, string][] = [
     [null, TypeError, "options"],
     [{ retries: "3" }, RangeError, "retries"],
@@ -339,6 +340,7 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
     [{ waitUntilOnline: "yes" }, TypeError, "waitUntilOnline"],
     [{ client: 1 }, TypeError, "client"],
     [{ client: null }, TypeError, "client"],
+    [{ client: pool }, TypeError, "Deno.createHttpClient()"], // ignored, its proxy would be bypassed
     [{ logger: {} }, TypeError, "logger"],
     [{ clock: {} }, TypeError, "clock"],
     [{ retires: 1 }, TypeError, "retries"],
