@@ -27,11 +27,9 @@ import {
   type ReadOptions,
   resolveMonitorOptions,
   resolveReadOptions,
-  resolveSignal,
   resolveSnapshotOptions,
   type SnapshotOptions,
   valueText,
-  withCheckedNames,
 } from "./actor/options.ts";
 import { Runner } from "./actor/runner.ts";
 import { type ReaderContext, snapshotIterator, snapshotStream } from "./actor/streams.ts";
@@ -186,7 +184,7 @@ export class NetworkMonitor extends EventTarget
    * @returns The first snapshot whose state satisfies the predicate.
    * @throws {MonitorClosedError} if the monitor is closed, or closes during the wait.
    * @throws {DOMException} if the signal is aborted (an `AbortError`, or the reason given).
-   * @throws {TypeError} if the predicate is not a function or the signal not an AbortSignal.
+   * @throws {TypeError} if the predicate is not a function, or an option of the wrong type.
    * @throws {Error} if the predicate throws: its error.
    *
    * @example Wait for an address
@@ -203,7 +201,7 @@ export class NetworkMonitor extends EventTarget
     options: { signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
     try {
-      const { signal } = withCheckedNames(options, { signal: resolveSignal(options.signal) });
+      const { signal } = resolveSnapshotOptions(options);
       if (typeof predicate !== "function") {
         throw new TypeError(`The predicate must be a function, not ${valueText(predicate)}`);
       }

@@ -157,7 +157,7 @@ function isNear(a: string, b: string): boolean {
   return same >= longest - (longest > 5 ? 2 : 1);
 }
 
-export function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
+function resolveSignal(value: AbortSignal | undefined): AbortSignal | null {
   return optional("signal", value, "an AbortSignal", (it) => it instanceof AbortSignal) ?? null;
 }
 
@@ -185,7 +185,7 @@ export function optional<T>(
 }
 
 export function checkObject(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
+  if (typeof options === "object" && options !== null && !(options instanceof AbortSignal)) return;
   throw new TypeError(`The options must be an object, not ${valueText(options)}`);
 }
 
@@ -232,6 +232,7 @@ function isAbsolutePath(value: unknown): boolean {
 export function valueText(value: unknown): string {
   if (typeof value === "string") return escapeText(JSON.stringify(value));
   if (typeof value === "function") return "a function";
+  if (value instanceof AbortSignal) return "an AbortSignal";
   if (typeof value === "object" && value !== null) return "an object";
   return escapeText(typeof value === "bigint" ? `${value}n` : String(value));
 }

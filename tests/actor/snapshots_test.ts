@@ -339,6 +339,8 @@ Deno.test("snapshots() with bad options throws", async () => {
   await using it = await setUp();
   assertThrows(() => it.monitor.snapshots({ settleMs: -1 }), RangeError, "settleMs");
   assertThrows(() => it.monitor.snapshots({ initial: 1 as never }), TypeError, "initial");
+  const signal = AbortSignal.abort() as never; // it would be ignored
+  assertThrows(() => it.monitor.snapshots(signal), TypeError, "not an AbortSignal");
 });
 
 Deno.test("what a subscriber gets adds up over 10000 random publications and pauses", async () => {

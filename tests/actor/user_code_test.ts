@@ -93,6 +93,7 @@ Deno.test("valueText() shows whatever was given", () => {
     "a function",
   ]);
   assertEquals(valueText(Object.create(null)), "an object");
+  assertEquals(valueText(AbortSignal.abort()), "an AbortSignal");
 });
 
 Deno.test("a monitor goes on when its logger and predicate throw", async () => {

@@ -113,8 +113,12 @@ Deno.test("waitFor() may call refresh(), whose read begins after the publication
   assertEquals([...reads, it.source.calls.read - read], [0, 1]);
 });
 
-Deno.test("waitFor() rejects a bad predicate and a bad signal", async () => {
+Deno.test("waitFor() rejects a bad predicate, a bad signal and bad options", async () => {
   await using it = await setUp();
+  for (const options of [null, 5_000, "signal", AbortSignal.abort()]) {
+    const waiting = () => it.monitor.waitFor(() => true, options as never);
+    await assertRejects(waiting, TypeError, "The options must be an object");
+  }
   await assertRejects(() => it.monitor.waitFor(1 as never), TypeError, "predicate");
   await assertRejects(() => it.monitor.waitFor(() => true, { signal: 1 as never }), TypeError);
   const misspelt = { singal: new AbortController().signal };
