@@ -183,6 +183,13 @@ const WILDCARD: Row[] = [
   ["nothing changed", { hostname: "0.0.0.0" }, home, state(HOME), false],
   ["the way goes through another interface", { hostname: "0.0.0.0" }, home, elsewhere4, true],
   ["that is IPv4's", { hostname: "::" }, home, elsewhere4, false],
+  [
+    "the way goes through another interface, from the same source",
+    { hostname: "0.0.0.0" },
+    home,
+    state({ ...HOME, ipv4: route("eth1", { gateway: "192.0.2.254", source: "192.0.2.1" }) }),
+    true,
+  ],
   ["the way is gone", { hostname: "::" }, home, noIpv6Way, true],
   ["the way is there", { hostname: "::" }, noIpv6Way, home, true],
   ["that is IPv6's", { hostname: "0.0.0.0" }, home, noIpv6Way, false],
@@ -233,6 +240,16 @@ const WILDCARD_ON_INTERFACE: Row[] = [
     homeOf(eth0, nic("eth1", { index: 3, addresses: ["198.51.100.1/24", "198.51.100.2/24"] })),
     homeOf(eth0, nic("eth1", { index: 3, addresses: ["198.51.100.2/24"] })),
     false,
+  ],
+  [
+    "its last address of the family can no longer be bound",
+    onEth1,
+    home,
+    homeOf(
+      eth0,
+      nic("eth1", { index: 3, addresses: [address("198.51.100.1/24", { duplicated: true })] }),
+    ),
+    true,
   ],
   [
     "that was the other family",

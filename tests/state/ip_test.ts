@@ -138,7 +138,9 @@ const RANGES: [
     "169.255.0.0",
     "fe7f::",
     "fec0::",
+    "10.254.0.1",
     "254.128.0.1",
+    "2a80::1",
   ]],
   ["scopeOf() of link-local", inScope("linkLocal"), ["169.254.0.0", "fe80::", "febf:ffff::1"], [
     "169.253.255.255",
@@ -146,6 +148,7 @@ const RANGES: [
     "fe7f::",
     "fec0::",
     "fe8::1",
+    "2e80::1",
   ]],
   ["scopeOf() of unique-local", inScope("uniqueLocal"), ["fc00::", "fdff:ffff::1"], [
     "fbff::",
@@ -153,6 +156,7 @@ const RANGES: [
     "252.0.0.1",
     "fc::1",
     "fc:a:b::1",
+    "2c0f:fb50::1",
   ]],
   ["allZero()", allZero, ["0.0.0.0", "::"], ["0.0.0.1", "::1", "1::"]],
 ];

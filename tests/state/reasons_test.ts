@@ -66,6 +66,12 @@ const REASONS: [name: string, previous: State, next: State, expected: readonly s
       "eth0 changed index",
     ],
   ],
+  [ // without an address of its own, as in data centers, nothing else shows it
+    "a renamed default interface",
+    state({ interfaces: [nic("eth0")], ipv4: route("eth0", { gateway: "fe80::fe" }) }),
+    state({ interfaces: [nic("wan0")], ipv4: route("wan0", { gateway: "fe80::fe" }) }),
+    ["IPv4 now leaves by wan0 via fe80::fe (was eth0 via fe80::fe)"],
+  ],
   [
     "an interface comes after a long sleep",
     home,
