@@ -267,13 +267,13 @@ export function connectionLoss(previous: State, next: State, local?: string): Re
 }
 
 function isRouteLost({ family, from, to }: RoutePair, previous: State, next: State): boolean {
-  if (from === null || from === to) return false;
+  if (from === null) return false;
   const { interface: name, source } = from;
   const [before, after] = [previous, next].map((state) => findInterface(state, name));
   // it may be on another interface: a loopback /32 in data centers
   const keeps = source === null || sortedInterfaces(next).some((nic) => holds(nic, source));
   const isSame = to?.interface === name && before?.index === after?.index &&
-    (to.source === source || source === null || (family === "IPv6" && keeps));
+    (to.source === source || source === null || family === "IPv6");
   return !isSame || !keeps;
 }
 

@@ -51,4 +51,5 @@ Deno.test("the same route through another index has moved, though the source han
     majorReasons(home, state).flatMap((it) => it.kind === "default-route" ? it.family : []),
     ["IPv4", "IPv6"],
   );
+  assertEquals(connectionLoss(home, state)?.kind, "default-route");
 });
