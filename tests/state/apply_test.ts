@@ -45,9 +45,11 @@ Deno.test("applyChanges() shares the interfaces that no change touches", () => {
   assertStrictEquals(applyChanges(previous, []).interfaces, previous.interfaces);
 });
 
-Deno.test("applyChanges() repairs an invalid state: no wake-up without its length", () => {
-  const made = applyChanges({ ...state(), resumedAt: 9 }, []);
-  assertEquals([made.resumedAt, made.sleptMs], [null, null]);
+Deno.test("applyChanges() repairs an invalid state: no wake-up without its length, nor the reverse", () => {
+  for (const half of [{ resumedAt: 9 }, { sleptMs: 9 }]) {
+    const made = applyChanges({ ...state(), ...half }, []);
+    assertEquals([made.resumedAt, made.sleptMs], [null, null]);
+  }
 });
 
 Deno.test("applyChanges() derives the rest anew", () => {

@@ -61,9 +61,8 @@ Deno.test("host-only is", async (t) => {
 });
 
 Deno.test("a source that does not say hostOnly, in JavaScript", () => {
-  const { hostOnly: _, ...old } = docker0;
-  const made = state({ interfaces: [eth0, old as Interface] });
-  assertEquals(made.interfaces["docker0"]?.hostOnly, false);
+  const interfaces = [lo, eth0, docker0].map(({ hostOnly: _, ...old }) => old as Interface);
+  assertEquals(hostOnly({ interfaces }), ["lo"]);
 });
 
 Deno.test("the rules are stable: applying them to a state again changes nothing", () => {

@@ -134,6 +134,29 @@ Deno.test("normalizeAddress() derives family, text and cidr from the bytes", () 
   );
 });
 
+Deno.test("normalizeAddress() keeps the scope, the peer and the flags", () => {
+  const flags = { tentative: true, duplicated: true, deprecated: true, temporary: true };
+  const kept = { ...flags, permanent: true, peer: "fe80::2", scopeId: 7 };
+  const given = { ...address("fe80::1/64"), ...kept };
+  assertEquals(normalizeAddress(given, "eth0"), given);
+});
+
+Deno.test("makeAddress() without fields makes an address without scope, peer and flags", () => {
+  assertEquals(makeAddress(parseIp("192.0.2.1")!, { prefixLength: 24 }), {
+    family: "IPv4",
+    address: "192.0.2.1",
+    prefixLength: 24,
+    cidr: "192.0.2.1/24",
+    peer: null,
+    scopeId: null,
+    tentative: false,
+    duplicated: false,
+    deprecated: false,
+    temporary: false,
+    permanent: false,
+  });
+});
+
 Deno.test("makeAddress() and assumeNormal() give what normalizeInterface() gives", () => {
   forSeeds({ runs: 500, seed: 29 }, (random) => {
     const checked = normalizeInterface(randomInterface(random));
