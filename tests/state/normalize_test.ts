@@ -14,6 +14,7 @@ import {
   normalizeAddress,
   normalizeInterface,
   normalizeRoute,
+  pairAddresses,
 } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, Interface } from "../../state/types.ts";
 import { assertEveryFieldCounts } from "../support/fields.ts";
@@ -304,6 +305,20 @@ const ROUTE_FIELDS: Required<DefaultRoute> = {
 
 Deno.test("equalAddresses() looks at every field", () => {
   assertEveryFieldCounts(address("192.0.2.1/24"), ADDRESS_FIELDS, equalAddresses);
+});
+
+Deno.test("pairAddresses() pairs by CIDR, whatever objects the lists share", () => {
+  const all = Array.from({ length: 5 }, (_, i) => address(`192.0.2.${i}/24`));
+  forSeeds({ runs: 1_000, seed: 53 }, (random) => {
+    const some = () => all.filter(() => random.chance(0.7));
+    const [from, to] = [some(), some().map((it) => random.chance(0.8) ? it : { ...it })];
+    const pairs: (Address | undefined)[][] = [];
+    pairAddresses(from, to, (a, b) => pairs.push([a, b]));
+    const kept = to.map((b) => [from.find(({ cidr }) => cidr === b.cidr), b]);
+    const gone = from.filter((a) => !to.some(({ cidr }) => cidr === a.cidr));
+    const expected = kept.filter(([a, b]) => a !== b).concat(gone.map((a) => [a, undefined]));
+    assertEquals(pairs, expected);
+  });
 });
 
 Deno.test("normalizeInterface() returns the known object only if every field equals, addresses and flags included", () => {
