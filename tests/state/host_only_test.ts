@@ -199,6 +199,10 @@ const ONLINE: [name: string, parts: ReadingParts, online: boolean | "unknown"][]
   }, false],
   ["an interface that is not listed", { ipv4: route("eth0", { source: "192.0.2.7" }) }, false],
   ["a source without routes", { interfaces: [eth0], knows: { routes: false } }, "unknown"],
+  ["a source without routes, IPv6 only", {
+    interfaces: [nic("eth0", { addresses: ["2001:db8::7/64"] })],
+    knows: { routes: false },
+  }, "unknown"],
   ["a source without routes, no usable address", {
     interfaces: [eth0, docker0].slice(1).concat(nic("wlan0")),
     knows: { routes: false },

@@ -177,6 +177,12 @@ const WRONG: [name: string, given: () => Interface, error: new () => Error, mess
     'Cannot parse the address "fe80::1%eth0" of interface "eth0"',
   ],
   [
+    "an address that is no text",
+    () => nic("eth0", { addresses: [{ ...address("192.0.2.1/24"), address: 7 as never }] }),
+    TypeError,
+    'Cannot parse the address "7" of interface "eth0"',
+  ],
+  [
     "a peer that is none",
     () => nic("ppp0", { addresses: [address("192.0.2.1/32", { peer: "peer" })] }),
     TypeError,

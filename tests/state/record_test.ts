@@ -42,10 +42,18 @@ Deno.test("the record of many interfaces is made when it is read, and nothing el
   assertEquals(primaryAddress(after)?.address, "10.0.1.1");
   const next = buildState(readingOf(2_000, "192.0.2.3/24"), null, after);
   const resumed = withResume(next, { at: 1, sleptMs: 2 });
-  diffStates(after, resumed);
+  assertEquals(diffStates(next, resumed), [{ kind: "resumed", at: 1, sleptMs: 2 }]);
   assertEquals([after, next, resumed].map(isMade), [false, false, false]);
   assertEquals(resumed.interfaces.n0!.addresses[0]!.address, "192.0.2.3");
   assertEquals([after, next, resumed].map(isMade), [false, true, true]);
+});
+
+Deno.test("a state whose record is not made yet judges the interface of its default route", () => {
+  const { before } = change(300);
+  const given = readingOf(300, "192.0.2.1/24");
+  const without = given.interfaces.with(1, { ...given.interfaces[1]!, running: false });
+  const after = buildState({ ...given, interfaces: without }, null, before);
+  assertEquals([isMade(after), before.online, after.online], [false, true, false]);
 });
 
 Deno.test("the record of few interfaces is there at once", () => {
