@@ -149,7 +149,7 @@ const ROUTES: Derived[] = [
     expect: { homeRouter: { gateway, source: null } },
   })),
   ...["9.255.255.255", "11.0.0.0", "100.1.0.1", "172.15.255.255", "172.32.0.0", "172.100.0.1"]
-    .concat("192.167.255.255", "192.169.0.0").map((gateway) => ({
+    .concat("192.167.255.255", "192.169.0.0", "8.8.16.1").map((gateway) => ({
       name: `no home router ${gateway}`,
       given: { ipv4: route("eth0", { gateway }) },
       expect: { homeRouter: null },

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { buildState, withResume } from "../../state/build.ts";
 import { applyChanges, diffStates } from "../../state/diff.ts";
 import { affects, majorReasons } from "../../state/impact.ts";
-import { LISTS, primaryAddress, usableAddresses } from "../../state/interfaces.ts";
+import { findInterface, LISTS, primaryAddress, usableAddresses } from "../../state/interfaces.ts";
 import type { Interface, State } from "../../state/types.ts";
 import { nic, reading, route } from "../support/states.ts";
 
@@ -48,12 +48,18 @@ Deno.test("the record of many interfaces is made when it is read, and nothing el
   assertEquals([after, next, resumed].map(isMade), [false, true, true]);
 });
 
-Deno.test("a state whose record is not made yet judges the interface of its default route", () => {
+Deno.test("a state whose record is not made yet finds interfaces, such as that of its default route", () => {
   const { before } = change(300);
   const given = readingOf(300, "192.0.2.1/24");
   const without = given.interfaces.with(1, { ...given.interfaces[1]!, running: false });
   const after = buildState({ ...given, interfaces: without }, null, before);
-  assertEquals([isMade(after), before.online, after.online], [false, true, false]);
+  assertEquals([before.online, after.online], [true, false]);
+  assertEquals(["n1", "n9", "none"].map((it) => findInterface(after, it)?.index), [
+    2,
+    10,
+    undefined,
+  ]);
+  assert(!isMade(after));
 });
 
 Deno.test("the record of few interfaces is there at once", () => {
