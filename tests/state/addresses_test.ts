@@ -81,7 +81,12 @@ Deno.test("usableAddresses() accepts copied states", () => {
   assertEquals(usableAddresses(structuredClone(STATE)), usableAddresses(STATE));
 });
 
-Deno.test("usableAddresses() throws TypeError for an unknown family", () => {
+Deno.test("usableAddresses() throws TypeError for an option of the wrong type", () => {
+  assertThrows(
+    () => usableAddresses(STATE, { hostOnly: "no" as never }),
+    TypeError,
+    "The option hostOnly must be true or false, not no",
+  );
   const options = { family: "ipv4" } as unknown as { family: "IPv4" };
   assertThrows(
     () => usableAddresses(STATE, options),

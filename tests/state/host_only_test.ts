@@ -244,6 +244,19 @@ const PRIMARY: [
     ipv4: route("eth0", { source: "192.0.2.1" }),
     ipv6: route("eth0", { source: "2001:db8::1" }),
   }, "192.0.2.1/24"],
+  ["IPv6's where IPv4 has none", {
+    interfaces: [nic("eth0", { addresses: ["192.0.2.1/24", "2001:db8::1/64", "2001:db8::9/64"] })],
+    ipv6: route("eth0", { source: "2001:db8::9" }),
+  }, "2001:db8::9/64"],
+  [
+    "not IPv6's, if IPv4 is asked for",
+    {
+      interfaces: [nic("eth0", { addresses: ["192.0.2.1/24", "2001:db8::1/64"] })],
+      ipv6: route("eth0", { source: "2001:db8::1" }),
+    },
+    "192.0.2.1/24",
+    "IPv4",
+  ],
   [
     "of one family",
     {
@@ -255,6 +268,10 @@ const PRIMARY: [
   ],
   ["nothing while the interface of the default route has no carrier", {
     interfaces: [nic("eth0", { running: false, addresses: ["192.0.2.1/24"] })],
+    ipv4: route("eth0", { source: "192.0.2.1" }),
+  }, null],
+  ["nothing while it is down", {
+    interfaces: [nic("eth0", { up: false, addresses: ["192.0.2.1/24"] })],
     ipv4: route("eth0", { source: "192.0.2.1" }),
   }, null],
   ["what is usable then", {
@@ -280,6 +297,12 @@ const PRIMARY: [
       nic("wlan0", { index: 0, addresses: ["fd00::7/64", "2001:db8::7/64"] }),
     ],
   }, "2001:db8::7/64"],
+  ["a modem's before a virtual interface's", {
+    interfaces: [
+      nic("bond0", { addresses: ["198.51.100.1/24"] }),
+      nic("wwan0", { index: 3, addresses: ["10.64.0.2/30"] }),
+    ],
+  }, "10.64.0.2/30"],
   ["a tunnel, if nothing else is there", { interfaces: [tailscale0] }, "100.64.0.1/32"],
 ];
 
@@ -288,7 +311,7 @@ Deno.test("primaryAddress() is", async (t) => {
     await t.step(name, () => {
       for (const made of [state(parts), structuredClone(state(parts))]) {
         const found = primaryAddress(made, family === undefined ? {} : { family });
-        assertEquals(found?.cidr ?? null, cidr);
+        assertEquals(found && found.cidr, cidr);
         assert(Object.isFrozen(found));
       }
     });
