@@ -297,12 +297,6 @@ const PRIMARY: [
       nic("wlan0", { index: 0, addresses: ["fd00::7/64", "2001:db8::7/64"] }),
     ],
   }, "2001:db8::7/64"],
-  ["a modem's before a virtual interface's", {
-    interfaces: [
-      nic("bond0", { addresses: ["198.51.100.1/24"] }),
-      nic("wwan0", { index: 3, addresses: ["10.64.0.2/30"] }),
-    ],
-  }, "10.64.0.2/30"],
   ["a tunnel, if nothing else is there", { interfaces: [tailscale0] }, "100.64.0.1/32"],
 ];
 
@@ -316,6 +310,18 @@ Deno.test("primaryAddress() is", async (t) => {
       }
     });
   }
+});
+
+Deno.test("primaryAddress() prefers physical interfaces, then IPv4, unique-local and tunnels last", () => {
+  const ranked = [
+    nic("wwan0", { index: 6, addresses: ["192.0.2.6/24"] }),
+    nic("wlan0", { index: 5, addresses: ["2001:db8::5/64"] }),
+    nic("eth0", { index: 4, addresses: ["fd00::4/64"] }),
+    nic("bond0", { index: 3, addresses: ["192.0.2.3/24"] }),
+    nic("tun0", { index: 2, addresses: ["192.0.2.2/24"] }),
+  ];
+  const best = ranked.map((_, i) => primaryAddress(state({ interfaces: ranked.slice(i) })));
+  assertEquals(best, ranked.map(({ addresses }) => addresses[0]!));
 });
 
 Deno.test("a deprecated address is bindable, not usable", () => {
