@@ -202,6 +202,16 @@ const ROUTES: Derived[] = [
 
 const ADDRESSES: Derived[] = [
   {
+    name: "IPv4 alone",
+    given: { interfaces: [ethernet(["192.0.2.1/24"])] },
+    expect: { haveIpv4: true, haveIpv6: false },
+  },
+  {
+    name: "IPv6 alone",
+    given: { interfaces: [ethernet(["2001:db8::1/64"])] },
+    expect: { haveIpv4: false, haveIpv6: true },
+  },
+  {
     name: "interfaces by index, addresses in their order",
     given: {
       interfaces: [

@@ -126,6 +126,15 @@ const CHANGES: [text: string, change: Change][] = [
     },
   ],
   [
+    "the source knows: links",
+    {
+      kind: "source-changed",
+      knows: { links: true, addressFlags: false, routes: false },
+      resumedAt: null,
+      sleptMs: null,
+    },
+  ],
+  [
     "the source knows: addresses only",
     {
       kind: "source-changed",
