@@ -96,7 +96,7 @@ Deno.test("isPrivateAddress() throws TypeError for text that is not an address",
   ];
   for (const text of [...texts, null, undefined, 10, {}, Symbol.iterator]) {
     await t.step(String(text), () => {
-      const error = assertThrows(() => isPrivateAddress(text as string), TypeError);
+      const error = assertThrows(() => isPrivateAddress(text as string), TypeError, "give an IP");
       assertEquals(error.message.includes("\x1b"), false);
     });
   }
