@@ -34,12 +34,12 @@ Deno.test("sortedInterfaces() accepts copied states", () => {
 
 Deno.test("buildState() keeps the highest index of interfaces with one name", () => {
   const stale = nic("eth0", { index: 2, mtu: 1400 });
-  const renamed = nic("eth0", { index: 7, mtu: 9000 });
+  const renamed = nic("eth0", { index: 10, mtu: 9000 });
   for (const interfaces of [[stale, renamed], [renamed, stale]]) {
     const made = state({ interfaces });
-    assertEquals([made.interfaces["eth0"]?.index, names(made)], [7, ["eth0"]]);
+    assertEquals([made.interfaces["eth0"]?.index, names(made)], [10, ["eth0"]]);
     const later = buildState(reading({ interfaces }), null, state({ interfaces: [stale] }));
-    assertEquals([later.interfaces["eth0"]?.index, names(later)], [7, ["eth0"]]);
+    assertEquals([later.interfaces["eth0"]?.index, names(later)], [10, ["eth0"]]);
   }
   const twice = normalizeInterface(stale);
   assertEquals(names(state({ interfaces: [twice, twice] })), ["eth0"]);
