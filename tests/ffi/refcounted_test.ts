@@ -5,6 +5,7 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Refcounted } from "../../ffi/library.ts";
+import { macrotask } from "../../ffi/timers.ts";
 
 class Loader {
   readonly log: string[] = [];
@@ -44,6 +45,27 @@ Deno.test("Refcounted keeps what is wanted again at once", async () => {
   assertEquals(log, ["load /a"]);
   await systems.release("/a");
   assertEquals(log, ["load /a", "dispose /a"]);
+});
+
+Deno.test("Refcounted disposes once of what was wanted again and released in the meantime", async () => {
+  const { log, systems } = new Loader();
+  await systems.acquire("/a");
+  const released = systems.release("/a");
+  await systems.acquire("/a");
+  await Promise.all([released, systems.release("/a")]);
+  assertEquals(log, ["load /a", "dispose /a"]);
+});
+
+Deno.test("Refcounted.release() resolves when it is disposed of", async () => {
+  const { promise: unloaded, resolve: unload } = Promise.withResolvers<void>();
+  const systems = new Refcounted(() => Promise.resolve({ dispose: () => unloaded }));
+  await systems.acquire();
+  let isReleased = false;
+  const released = systems.release().then(() => isReleased = true);
+  await macrotask();
+  assertEquals(isReleased, false);
+  unload();
+  await released;
 });
 
 Deno.test("Refcounted counts each path by itself, the one that is found too", async () => {
