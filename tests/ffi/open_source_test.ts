@@ -86,6 +86,25 @@ skippable({
   },
 });
 
+Deno.test("openSource() polls on a system without an event source, or says what is needed", async () => {
+  const { build } = Deno;
+  Object.assign(Deno, { build: { ...build, os: "aix" } });
+  try {
+    const { openSource } = await import("../../ffi/open.ts?loads-the-code-of-the-system-above");
+    await granted(["sys"], async () => {
+      const { polling, reason } = await openSource(options());
+      assertEquals([polling, reason], [true, "There is no event source for aix yet"]);
+    });
+    for (const [names, source] of [[["sys"], "events"], [["ffi"], "auto"]] as const) {
+      await granted(names, async () => {
+        await assertRejects(() => openSource(options({ source })), Deno.errors.NotSupported, "aix");
+      });
+    }
+  } finally {
+    Object.assign(Deno, { build });
+  }
+});
+
 skippable({
   name: "openSource() polls if events fail, and may be polled instead",
   needs: REAL,
