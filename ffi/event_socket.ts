@@ -180,8 +180,7 @@ export class PendingEvents {
     for (let i = 0; i < SEVERITY.length; i++) {
       const kind = SEVERITY[i]!;
       if (!this.#kinds[kind]) continue;
-      this.#kinds[kind] = false;
-      if (kind === "overflow" || kind === "resync") this.#kinds.changed = false; // implied
+      this.#kinds[kind] = this.#kinds.changed = false; // the more severe ones imply a change
       return { kind };
     }
     return null;

@@ -46,7 +46,6 @@ export async function openLibrary<S extends Deno.ForeignLibraryInterface>(
 
 /** Whether `openLibrary()` would open the library without a prompt. */
 export function libraryGranted({ candidates, path }: LibraryPlaces): boolean {
-  if (ffiPermission() === "granted") return true;
   const paths = path === undefined ? candidates : [path];
   return paths.some((path) => ffiPermission(path) === "granted");
 }

@@ -157,7 +157,7 @@ export class PollLoop {
   }
 
   #fireLate(): void {
-    if (this.#poll !== null && this.timers.nextAt <= performance.now()) this.timers.fire();
+    if (this.#poll !== null) this.timers.fire();
     this.#guardTimers();
   }
 
