@@ -166,7 +166,7 @@ export class PollLoop {
   }
 
   async #close(entry: Entry): Promise<void> {
-    if (!this.#entries.delete(entry)) return;
+    this.#entries.delete(entry);
     resolveReady(entry, null);
     this.#interrupt();
     if (this.#poll !== null) await (this.#leaving ??= Promise.withResolvers()).promise;

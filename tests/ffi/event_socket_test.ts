@@ -372,7 +372,7 @@ Deno.test("EventSocket.close() resolves for each caller when no poll uses the de
   const fake = new FakeSocket();
   const { promise: left, resolve: leave } = Promise.withResolvers<void>();
   let calls = 0;
-  fake.close = () => calls++ === 0 ? left : Promise.resolve(); // as a watch does
+  fake.close = () => calls++ === 0 ? left : Promise.resolve();
   const socket = new EventSocket(fake, fake);
   let closed = 0;
   const closes = [1, 2].map(() => socket.close().then(() => closed++));

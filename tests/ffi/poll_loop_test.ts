@@ -256,12 +256,13 @@ Deno.test("Watch.close() resolves when the running poll has let go, not before",
   void b.ready();
   const poll = await it.port.begun(1);
   const closing = a.close().then(() => it.events.push("closed"));
+  const closingAgain = a.close().then(() => it.events.push("closed again"));
   await microtasks();
   assertEquals(it.events, ["ready null"]);
 
   poll.ready({ [it.port.wakeDescriptor]: 1 });
-  await Promise.all([readiness, closing]);
-  assertEquals(it.events, ["ready null", "after poll", "closed"]);
+  await Promise.all([readiness, closing, closingAgain]);
+  assertEquals(it.events, ["ready null", "after poll", "closed", "closed again"]);
   assertEquals((await it.port.begun(2)).descriptors, [99, 6]);
   await end(it, b);
 });
