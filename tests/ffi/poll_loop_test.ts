@@ -313,13 +313,19 @@ Deno.test("PollLoop waits 20 s while one watch is ref'd, else in slices of 100 m
   await end(it, a, b);
 });
 
-Deno.test("PollLoop gives the event loop a turn between two slices", async () => {
+Deno.test("PollLoop gives the event loop a turn between two slices, in which the process may end", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
   watch.unref();
+  const { refTimer, unrefTimer } = Deno;
+  const calls: string[] = [];
+  Object.assign(Deno, { refTimer: () => calls.push("ref"), unrefTimer: () => calls.push("unref") });
   (await it.port.begun(1)).timeOut();
   await microtasks();
-  assertEquals(it.port.polls.length, 1);
+  assertEquals([it.port.polls.length, calls], [1, ["unref"]]);
+  watch.ref();
+  assertEquals(calls, ["unref", "ref"]);
+  Object.assign(Deno, { refTimer, unrefTimer });
   await it.port.begun(2);
   await end(it, watch);
 });
