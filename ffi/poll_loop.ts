@@ -261,7 +261,7 @@ export class PollLoop {
     let woken = 0;
     for (let i = 0; i < waiting.length; i++) {
       const revents = set[2 * i + 3]! >> 16;
-      if (revents === 0 || waiting[i]!.waiting === null) continue;
+      if (revents === 0) continue;
       resolveReady(waiting[i]!, revents);
       if (++woken % MAX_AT_ONCE === 0) await nextTurn();
     }
