@@ -119,7 +119,7 @@ export class PollGuard {
   /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
   set(at: number): void {
     if (Math.abs(this.#at - at) < SLACK_MS) return;
-    if (this.#at !== Infinity) Atomics.notify(this.#word, 0);
+    Atomics.notify(this.#word, 0);
     this.#at = at;
     if (at === Infinity) return;
     const ms = Math.max(at - performance.now(), 1); // with 0 there is no wait
