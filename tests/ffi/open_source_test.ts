@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
 import { openSource, type OpenSourceOptions } from "../../ffi/open.ts";
 import { macrotask } from "../../ffi/timers.ts";
+import { SystemCallError } from "../../state/errors.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
 
@@ -122,6 +123,33 @@ skippable({
     await granted(["ffi"], async () => {
       await assertRejects(() => openSource(options({ libc })), Deno.errors.NotFound);
     });
+  },
+});
+
+skippable({
+  name: "openSource() unloads the library if the kernel refuses its sockets",
+  needs: REAL,
+  async fn() {
+    const { dlopen } = Deno;
+    let closed = 0;
+    Deno.dlopen = ((...args: Parameters<typeof dlopen>) => {
+      const library = dlopen(...args);
+      const symbols = { ...library.symbols, socket: () => -1 };
+      const close = (): void => {
+        closed++;
+        library.close();
+      };
+      return { symbols, close };
+    }) as typeof dlopen;
+    try {
+      await granted(["ffi"], async () => {
+        await assertRejects(() => openSource(options()), SystemCallError, "socket");
+      });
+      await macrotask(); // without a subscription, it is unloaded a little later
+      assertEquals(closed, 1);
+    } finally {
+      Object.assign(Deno, { dlopen });
+    }
   },
 });
 
