@@ -4,7 +4,7 @@
 // captures from them and from a NetBSD kernel, and it runs against a model of their kernels and, through
 // `Deno.dlopen`, against a C library with Darwin's names and layouts.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
-import type { Address, Interface } from "../../state/types.ts";
+import type { Interface } from "../../state/types.ts";
 import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
@@ -129,6 +129,7 @@ class BsdSubscription implements Subscription {
     this.#port = openRouteSocket(syscalls, system, options);
     this.#socket = this.#open(this.#port, options.stormPauseMs);
     this.#recheck = pollLoop.timers.alarm(() => this.#post(CHANGED));
+    this.#recheck.unref(); // the watches keep the process alive
     this.#canary = new Canary(() => sendCanary(syscalls, system, this.#port.descriptor));
     source.stopClock();
     source.stopClock = clocks.listen((event) => this.#post(event));
@@ -159,8 +160,7 @@ class BsdSubscription implements Subscription {
 
   /** No message says that duplicate address detection has ended (nd6_dad_timer()), so the state is read again. */
   awaitChecks(interfaces: readonly Interface[]): void {
-    const isChecking = (it: Address): boolean => it.tentative && !it.duplicated;
-    if (!interfaces.some(({ addresses }) => addresses.some(isChecking))) return;
+    if (!interfaces.some(({ addresses }) => addresses.some((it) => it.tentative))) return;
     const isOver = this.#checkMs > 8 * FIRST_CHECK_MS || this.#disposed !== null;
     if (isOver || this.#recheck.isSet()) return;
     this.#recheck.set(this.#checkMs);
@@ -172,12 +172,10 @@ class BsdSubscription implements Subscription {
   }
 
   ref(): void {
-    this.#recheck.ref();
     for (const { watch } of this.listening.values()) watch.ref();
   }
 
   unref(): void {
-    this.#recheck.unref();
     for (const { watch } of this.listening.values()) watch.unref();
   }
 
