@@ -41,6 +41,54 @@ Deno.test("a BSD source that is disposed twice releases the library once", async
   assertEquals(released, 1);
 });
 
+Deno.test("a BSD source that is disposed listens for no sleep any more", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
+  await using _other = new BsdSource(runtime, {}, () => runtime.dispose());
+  const source = new BsdSource(runtime, {}, () => Promise.resolve());
+  await source.subscribe(new AbortController().signal);
+  await source[Symbol.asyncDispose]();
+  kernel.sleep(60_000);
+  runtime.clocks.check(false);
+  assertEquals(source.pending.take(), null);
+});
+
+Deno.test("a BSD source closes no descriptor that a poll uses, and releases the library afterwards", async () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const log: string[] = [];
+  const { functions } = kernel;
+  const { close, notify_cancel, poll_blocking } = functions;
+  const slow: typeof functions = {
+    ...functions,
+    poll_blocking: async (...args) => {
+      const count = await poll_blocking(...args);
+      await delay(0); // until then, it has not returned
+      log.push("polled");
+      return count;
+    },
+    close: (fd) => {
+      log.push("closed");
+      return close(fd);
+    },
+    notify_cancel: (token) => {
+      log.push("closed");
+      return notify_cancel!(token);
+    },
+  };
+  const runtime = makeRuntime(slow, "darwin", () => kernel.unload());
+  const source = new BsdSource(runtime, {}, () => {
+    log.push("released");
+    return runtime.dispose();
+  });
+  const subscription = await source.subscribe(new AbortController().signal);
+  const ended = subscription[Symbol.asyncIterator]().next();
+  await delay(0); // the poll begins
+  log.length = 0;
+  await source[Symbol.asyncDispose]();
+  await ended;
+  assertEquals(log.slice(0, 5), ["polled", "closed", "closed", "closed", "released"]);
+});
+
 Deno.test("polls that fail leave one byte in the pipe that wakes them, which blocks when it is full", async () => {
   const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
   let polls = 0;

@@ -90,3 +90,13 @@ Deno.test("a BSD read that is aborted in a pause ends with the reason", async ()
   assertEquals(await assertRejects(() => source.read(controller.signal)), reason);
   assertEquals(new Set(asked), new Set(["interfaces"]));
 });
+
+Deno.test("a BSD source whose signal is aborted asks the kernel nothing", async () => {
+  const asked: Question[] = [];
+  await using source = openSource((question) => asked.push(question));
+  const reason = new Error("Enough");
+  const signal = AbortSignal.abort(reason);
+  assertEquals(await assertRejects(() => source.read(signal)), reason);
+  assertEquals(await assertRejects(() => source.subscribe(signal)), reason);
+  assertEquals([asked, source.listeners], [[], []]);
+});

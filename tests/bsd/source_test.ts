@@ -149,6 +149,11 @@ Deno.test("a single read needs no routing socket, which a sandbox may refuse", a
   await assertRejects(() => it.subscribe(), SystemCallError, "socket(PF_ROUTE)");
 });
 
+Deno.test("a kernel that refuses to list its interfaces is noticed when the source is opened", async () => {
+  await using it = openMac(() => ({ sysctl: () => -1 }));
+  assertThrows(() => it.source.check(false), SystemCallError, "sysctl of the interfaces");
+});
+
 Deno.test("makeRuntime() that fails for lack of a pipe unloads the library", () => {
   const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
   const functions = { ...kernel.functions, pipe: () => -1 };
@@ -264,6 +269,20 @@ Deno.test("a storm pauses the polls of a Mac for 12 ms at most, since its receiv
     await source.subscribe(new AbortController().signal);
     assertEquals(pauses, [expected, 12, 12]); // the routing socket, and the two other wake-up sources
   }
+});
+
+Deno.test("FreeBSD has no wake-up source but the routing socket: 32 is netgraph there, not PF_SYSTEM", async () => {
+  const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
+  const domains: number[] = [];
+  const socket: LibcFunctions["socket"] = (domain, type, protocol) => {
+    domains.push(domain);
+    return kernel.functions.socket(domain, type, protocol);
+  };
+  const functions = { ...kernel.functions, socket };
+  const runtime = makeRuntime(functions, "freebsd", () => kernel.unload());
+  await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+  await source.subscribe(new AbortController().signal);
+  assertEquals([domains, source.listeners], [[PF_ROUTE], ["route"]]);
 });
 
 Deno.test("FreeBSD closes the routing socket in the programs that this one starts, a Mac has no such flag", () => {
