@@ -162,6 +162,17 @@ Deno.test("makeRuntime() that fails for lack of a pipe unloads the library", () 
   assertEquals(unloaded, 1);
 });
 
+Deno.test("clocks are read in milliseconds with fractions, and may be missing", () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const clock_gettime = (id: number, time: BigInt64Array) => {
+    time.set([12n, 345_678_900n]);
+    return id === 4 ? 0 : -1;
+  };
+  const functions = { ...kernel.functions, clock_gettime } as unknown as LibcFunctions;
+  const syscalls = new Syscalls(functions, "darwin");
+  assertEquals([syscalls.clock(4), syscalls.clock(8)], [12_345.6789, null]);
+});
+
 Deno.test("a receive that fails with ENOBUFS counts as a change: errno alone is no overflow", () => {
   const kernel = new SimulatedKernel({ os: "freebsd", clock: new ManualClock() });
   const copy_from = (into: Int32Array) => {
@@ -202,13 +213,14 @@ Deno.test("a routing socket at its end, where recv() returns 0, delivers nothing
   port.close();
 });
 
-Deno.test("a receive buffer that is smaller than the system's own is not asked for", () => {
+Deno.test("the receive buffer is halved until the system allows it, and never smaller than its own", () => {
   for (const os of ["darwin", "freebsd"] as const) {
     const kernel = new SimulatedKernel({ os, clock: new ManualClock() });
     const asked: number[] = [];
+    let largest = 0;
     const setsockopt = (_fd: number, _level: number, option: number, value: Int32Array) => {
       if (option === SO_RCVBUF) asked.push(value[0]!);
-      return -1; // as for one that is too large
+      return option === SO_RCVBUF && value[0]! > largest ? -1 : 0;
     };
     const functions = { ...kernel.functions, setsockopt } as unknown as LibcFunctions;
     const open = (receiveBufferBytes: number): void =>
@@ -216,7 +228,10 @@ Deno.test("a receive buffer that is smaller than the system's own is not asked f
     open(4_096);
     assertEquals(asked, []);
     open(32_768);
-    assertEquals(asked, [32_768, 16_384]);
+    assertEquals(asked.splice(0), [32_768, 16_384]);
+    largest = 65_536;
+    open(131_072);
+    assertEquals(asked, [131_072, 65_536]);
   }
 });
 

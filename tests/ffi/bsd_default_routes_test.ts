@@ -13,6 +13,7 @@ import { nic } from "../support/states.ts";
 const [UP, GATEWAY, IFSCOPE] = [0x1, 0x2, 0x100_0000];
 const INTERFACES = [
   nic("lo0", { index: 1 }),
+  nic("en1", { index: 6, running: false }),
   nic("en0", { index: 5, addresses: ["192.0.2.7/24", "2001:db8::7/64", "fe80::7/64"] }),
 ];
 
@@ -40,6 +41,7 @@ function select(os: keyof typeof SYSTEMS, fields: Partial<Route> = {}, gateway =
 Deno.test("a route counts that is up, of a listed interface, and not the loopback's", () => {
   for (const os of ["darwin", "freebsd"] as const) {
     assertEquals(select(os)?.interface, "en0");
+    assertEquals(select(os, { index: 6 })?.interface, "en1"); // without carrier, too
     assertEquals(select(os, { flags: GATEWAY }), null);
     assertEquals(select(os, { index: 9 }), null);
     assertEquals(select(os, { index: 1 }), null);
@@ -62,9 +64,9 @@ Deno.test("the source of a default route is the stated one, unless it is link-lo
   assertEquals(source("fe80::7", "fe80::1"), "2001:db8::7");
 });
 
-Deno.test("link-local IPv4 of a BSD has no scope, link-local IPv6 that of its interface", () => {
+Deno.test("only link-local IPv6 of a BSD has a scope: its interface", () => {
   const link = { name: bytes("1.2.3.4"), index: 5, flags: 0x41, type: 6, mtu: 0, linkState: 0 };
-  const addresses = (["169.254.0.2", "fe80::2"] as const).map((text) => ({
+  const addresses = ["169.254.0.2", "fe80::2", "2001:db8::2"].map((text) => ({
     index: 5,
     family: text.includes(":") ? "IPv6" as const : "IPv4" as const,
     address: bytes(text),
@@ -73,7 +75,7 @@ Deno.test("link-local IPv4 of a BSD has no scope, link-local IPv6 that of its in
   }));
   const listed = { link: { ...link, address: new Uint8Array() }, addresses };
   const { addresses: made } = publishedInterface(listed, SYSTEMS.darwin, null);
-  assertEquals(made.map(({ scopeId }) => scopeId), [null, 5]);
+  assertEquals(made.map(({ scopeId }) => scopeId), [null, 5, null]);
 });
 
 Deno.test("a record of a list that is not known is counted", () => {
