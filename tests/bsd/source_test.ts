@@ -7,7 +7,13 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { ManualClock } from "../../actor/testing.ts";
-import { type LibcFunctions, openRouteSocket, sendCanary, Syscalls } from "../../ffi/bsd/libc.ts";
+import {
+  type LibcFunctions,
+  openNotification,
+  openRouteSocket,
+  sendCanary,
+  Syscalls,
+} from "../../ffi/bsd/libc.ts";
 import { type BsdEvent, decodeEvent, formatMessage } from "../../ffi/bsd/messages.ts";
 import { BsdSource, makeRuntime } from "../../ffi/bsd/source.ts";
 import { SYSTEMS } from "../../ffi/bsd/systems.ts";
@@ -154,6 +160,24 @@ Deno.test("a kernel that refuses to list its interfaces is noticed when the sour
   assertThrows(() => it.source.check(false), SystemCallError, "sysctl of the interfaces");
 });
 
+Deno.test("a Mac whose notification server refuses is listened to without it", async () => {
+  await using it = openMac(() => ({ notify_register_file_descriptor: () => 1_000_000 }));
+  await it.subscribe();
+  assertEquals(it.source.listeners, ["route", "kernel-events"]);
+});
+
+Deno.test("a notification whose server has closed the pipe delivers nothing", () => {
+  const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
+  const poll_now = (set: Int32Array) => {
+    set[1] = 0x0001_0001; // POLLIN: the end is readable
+    return 1;
+  };
+  const functions = { ...kernel.functions, poll_now, read: () => 0 } as unknown as LibcFunctions;
+  const port = openNotification(new Syscalls(functions, "darwin"), undefined)!;
+  assertEquals(port.receive([]), 0);
+  port.close();
+});
+
 Deno.test("makeRuntime() that fails for lack of a pipe unloads the library", () => {
   const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
   const functions = { ...kernel.functions, pipe: () => -1 };
@@ -249,25 +273,38 @@ Deno.test("the canary asks for the route to 0.0.0.0, in a message that says so",
   }
 });
 
-Deno.test("a check that does not end is looked at four times, later each time", async () => {
+Deno.test("a check that does not end is looked at four times, later each time, and again after a change", async () => {
   const kernel = new SimulatedKernel({ os: "darwin", clock: new ManualClock() });
   kernel.network.create("en0");
-  kernel.network.addTentative("en0", "2001:db8::7/64");
   const runtime = makeRuntime(kernel.functions, "darwin", () => kernel.unload());
   await using source = new BsdSource(runtime, {}, () => runtime.dispose());
   const { signal } = new AbortController();
-  await source.subscribe(signal);
+  const subscription = await source.subscribe(signal);
   using time = new SimulatedTime();
   const { timers } = runtime.pollLoop;
   const waits: number[] = [];
-  for (let reads = 0; reads < 6; reads++) {
+  const read = async (): Promise<void> => {
     await source.read(signal);
     waits.push(timers.nextAt - time.ms);
-    if (timers.nextAt === Infinity) continue;
-    time.ms = timers.nextAt;
+  };
+  await read(); // nothing to check
+  kernel.network.addTentative("en0", "2001:db8::7/64");
+  for (let turn = 0; turn < 3; turn++) await delay(0); // the kernel event arrives
+  subscription.view(); // and the message
+  await read();
+  for (let reads = 0; reads < 5; reads++) {
+    await read(); // another one changes nothing
+    if (timers.nextAt < Infinity) time.ms = timers.nextAt;
     timers.fire();
+    await read();
   }
-  assertEquals(waits, [1_000, 2_000, 4_000, 8_000, Infinity, Infinity]);
+  const twice = [1_000, 2_000, 4_000, 8_000, Infinity, Infinity].flatMap((ms) => [ms, ms]);
+  assertEquals(waits, [Infinity, ...twice.slice(0, -1)]);
+  kernel.network.addAddress("en0", "192.0.2.7/24");
+  subscription.view(); // finds the message
+  assertEquals(timers.nextAt, Infinity);
+  await read();
+  assertEquals(waits.at(-1), 1_000);
 });
 
 Deno.test("a storm pauses the polls of a Mac for 12 ms at most, since its receive buffers are small", async () => {

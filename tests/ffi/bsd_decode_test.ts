@@ -98,6 +98,7 @@ Deno.test("decodeLinkSockaddr() takes nothing that lies behind its length", () =
   assertEquals(sockaddr("03", "00 00 00")?.index, 0);
   assertEquals(sockaddr("04", "00 00 00")?.index, 5);
   assertEquals(sockaddr("14", "03 06 00")?.name, hex("656e30"));
+  assertEquals(sockaddr("11", "03 06 00")?.address, hex("020000000005")); // as long as it must be
   assertThrows(() => sockaddr("10", "03 06 00"), DecodeError);
 });
 
