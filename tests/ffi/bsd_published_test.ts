@@ -13,7 +13,13 @@ import {
 import type { InterfaceAddress, Link, Route } from "../../ffi/bsd/messages.ts";
 import { type BsdSystem, SYSTEMS } from "../../ffi/bsd/systems.ts";
 import { parseIp } from "../../state/ip.ts";
-import { EN0, encodeListedNic, encodeLiveNic } from "../support/bsd_encode.ts";
+import {
+  concat,
+  EN0,
+  encodeAddress,
+  encodeListedNic,
+  encodeLiveNic,
+} from "../support/bsd_encode.ts";
 import { nic } from "../support/states.ts";
 
 const UP = 0x1;
@@ -99,6 +105,19 @@ Deno.test("a record without a name is no interface", () => {
   const list = (bytes: Uint8Array) => decodeInterfaces(bytes, SYSTEMS.freebsd, () => {}).length;
   assertEquals(list(encodeListedNic("freebsd", EN0)), 1);
   assertEquals(list(encodeLiveNic("freebsd", EN0)), 0);
+});
+
+Deno.test("a record that cannot be decoded is counted, and the others of its list are published", () => {
+  for (const os of ["darwin", "freebsd"] as const) {
+    const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
+    const good = encodeAddress(os, 0xc, EN0, address, false);
+    const bad = good.slice();
+    bad[20] = 0xff; // the length of the first sockaddr
+    let malformed = 0;
+    const list = concat([encodeListedNic(os, EN0), bad, good]);
+    const [en0] = decodeInterfaces(list, SYSTEMS[os], () => malformed++);
+    assertEquals([en0?.addresses.length, malformed], [1, 1]);
+  }
 });
 
 const INTERFACES = [
