@@ -240,13 +240,12 @@ function datagramPort(
       }
       return 1;
     },
-    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read at every wake-up. A failed
+    // FreeBSD reports an overflow through SO_ERROR without POLLERR, so SO_ERROR is read each time. A failed
     // receive clears the error, and errno is only a hint, so ENOBUFS there counts as a change, not an overflow.
     checkErrors(revents, events) {
       if (revents === 0 && syscalls.errno() === C.ENOBUFS) events.push({ kind: "changed" });
       const state = revents || syscalls.pollNow(descriptor);
-      const isClear = revents === 0 && (state & POLLERR) === 0;
-      const code = isClear ? 0 : syscalls.takeError(descriptor);
+      const code = syscalls.takeError(descriptor);
       if (code === C.ENOBUFS) events.push({ kind: "overflow" });
       else if (code !== 0) throw syscalls.error(`recv of ${name}`, code);
       return code === C.ENOBUFS || revents === 0 && (state & (POLLIN | POLLERR)) !== 0;
