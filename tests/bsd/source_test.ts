@@ -155,6 +155,13 @@ Deno.test("a single read needs no routing socket, which a sandbox may refuse", a
   await assertRejects(() => it.subscribe(), SystemCallError, "socket(PF_ROUTE)");
 });
 
+Deno.test("tables that grow much faster than they are read get twice the room each time", async () => {
+  await using it = openMac();
+  it.kernel.grows = () => 50_000; // after their sizes were read
+  const { interfaces } = await it.source.read(new AbortController().signal);
+  assertEquals(interfaces.map(({ name }) => name), ["lo0", "en0"]);
+});
+
 Deno.test("a kernel that refuses to list its interfaces is noticed when the source is opened", async () => {
   await using it = openMac(() => ({ sysctl: () => -1 }));
   assertThrows(() => it.source.check(false), SystemCallError, "sysctl of the interfaces");

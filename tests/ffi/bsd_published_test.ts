@@ -69,6 +69,7 @@ Deno.test("a FreeBSD interface runs unless its link is down, whatever IFF_RUNNIN
   const running = [0, 1, 2].map((linkState) => publish({ linkState }).running);
   assertEquals(running, [true, false, true]);
   assertEquals(publish({ flags: UP, linkState: 2 }).running, false);
+  assertEquals([UP, RUNNING].map((flags) => publish({ flags }).up), [true, false]);
 });
 
 Deno.test("a hardware address of zeros or of another length is none", () => {
@@ -172,6 +173,16 @@ const DEFAULTS: [what: string, routes: Route[], ipv4: string | null, ipv6: strin
     [route("::/0 5 fe80::1"), route("2000::/4 7 fe80::9"), route("3000::/4 7 fe80::9")],
     null,
     "utun3 fe80::9",
+  ],
+  [
+    "two halves through a VPN that are listed first",
+    [
+      route("0.0.0.0/1 7 10.8.0.1"),
+      route("128.0.0.0/1 7 10.8.0.1"),
+      route("0.0.0.0/0 5 192.0.2.1"),
+    ],
+    "utun3 10.8.0.1",
+    null,
   ],
   [
     "a lower half through a VPN",

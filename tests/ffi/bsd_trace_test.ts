@@ -61,3 +61,10 @@ Deno.test("formatMessage() formats each message in one line", () => {
   }
   assertEquals(lineOf("freebsd", encodeAnnouncement(EN0, 0)), "announcement");
 });
+
+Deno.test("formatMessage() names routes and addresses that are not IP, and no more", () => {
+  const route = encodeRoute("darwin", 1, ROUTE, "kernel");
+  const address = encodeAddress("darwin", 0xc, EN0, IPV4, true);
+  for (const [bytes, at] of [[route, 12], [address, 4]] as const) bytes.fill(0, at, at + 4); // no sockaddr
+  assertEquals([route, address].map((bytes) => lineOf("darwin", bytes)), ["route add", "address"]);
+});
