@@ -148,6 +148,14 @@ Deno.test("a kernel without IPv6 can be read", async () => {
   assertEquals(interfaces.map(({ name }) => name), ["lo0", "en0"]);
 });
 
+Deno.test("the flags of an address are read by the whole name of its interface, 15 bytes at most", async () => {
+  await using it = openMac();
+  it.kernel.network.create("bridge123456789");
+  it.kernel.network.addAddress("bridge123456789", "2001:db8::7/64", { flags: 0x80 });
+  const { interfaces } = await it.source.read(new AbortController().signal);
+  assertEquals(interfaces.at(-1)?.addresses[0]?.temporary, true);
+});
+
 Deno.test("a single read needs no routing socket, which a sandbox may refuse", async () => {
   await using it = openMac(without(PF_ROUTE));
   it.source.check(false);
