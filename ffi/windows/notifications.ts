@@ -78,7 +78,7 @@ export class Notifications {
       if (this.#registered.size < REGISTRATIONS.length) open ?? this.#open(kind);
       else if (open !== undefined) await this.#close(open);
     }
-    if (this.#listeners.size === 0) throw this.#refusal;
+    if (this.#listeners.size === 0) throw this.#refusal ?? new Error("Disposed");
     return this.#registered.size >= before;
   }
 

@@ -44,6 +44,12 @@ export class SimulatedWindows implements Played {
   #next = 4;
   #set = Promise.withResolvers<void>();
 
+  /** How many things are open; the runtime itself needs one event. */
+  get open(): number {
+    const { events, memory, registrations, sockets, winsock } = this;
+    return events.size + memory.size + registrations.size + sockets.size + winsock;
+  }
+
   /** A source on it. */
   source(): WindowsSource {
     const runtime = new WindowsRuntime(this as unknown as Syscalls, () => {});
