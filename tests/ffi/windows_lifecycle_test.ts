@@ -258,7 +258,7 @@ limitedTest(
   async () => {
     const windows = new SimulatedWindows();
     await using source = windows.source();
-    for (const listens of [true, false]) {
+    for (const listens of [false, true]) {
       await source.check(listens);
       assertEquals([windows.registrations.size, windows.open, source.listeners], [0, 1, []]);
     }

@@ -83,17 +83,19 @@ limitedTest(
   },
 );
 
-limitedTest("an operation for which there is no memory leaves no socket open", async () => {
-  const windows = new SimulatedWindows();
-  REGISTRATIONS.forEach((name) => windows.refused.add(name));
-  windows.allocate = () => {
-    throw new SystemCallError("LocalAlloc", 8, "ERROR_NOT_ENOUGH_MEMORY");
-  };
-  const source = windows.source();
-  await assertRejects(() => source.subscribe(signal), SystemCallError, "LocalAlloc");
-  await source[Symbol.asyncDispose]();
-  assertEquals(windows.open, 0);
-});
+for (const call of ["startWinsock", "allocate", "openSocket"] as const) {
+  limitedTest(`an operation for which ${call}() fails leaves nothing open`, async () => {
+    const windows = new SimulatedWindows();
+    REGISTRATIONS.forEach((name) => windows.refused.add(name));
+    windows[call] = () => {
+      throw windows.error(call);
+    };
+    const source = windows.source();
+    await assertRejects(() => source.subscribe(signal), SystemCallError, call);
+    await source[Symbol.asyncDispose]();
+    assertEquals(windows.open, 0);
+  });
+}
 
 limitedTest(
   "operations get a socket of each family, and room for what the system writes",
