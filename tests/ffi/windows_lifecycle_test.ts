@@ -6,6 +6,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
+import { WindowsRuntime, WindowsSource } from "../../ffi/windows/source.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { Subscription } from "../../state/ports.ts";
 import { limitedTest } from "../support/limited.ts";
@@ -213,6 +214,23 @@ limitedTest(
     assertEquals((await events.next()).value?.kind, "resumed");
     windows.change();
     assertEquals((await events.next()).value?.kind, "changed");
+  },
+);
+
+limitedTest(
+  "a sleep after the end of a source is for the next subscription to another one",
+  async () => {
+    const windows = new SimulatedWindows();
+    const runtime = new WindowsRuntime(windows as never, () => {});
+    const first = new WindowsSource(runtime, {}, () => Promise.resolve());
+    await using other = new WindowsSource(runtime, {}, () => runtime.dispose());
+    await first.subscribe(signal);
+    await first[Symbol.asyncDispose]();
+    windows.uptime += 60_000;
+    await other.read(signal);
+    const subscription = await other.subscribe(signal);
+    await other.read(signal);
+    assertEquals(await next(subscription), "resumed");
   },
 );
 
