@@ -86,9 +86,14 @@ class FakeWindows {
         table[0] = TABLE;
         return this.fails === "GetIpForwardTable2" ? 8 : 0;
       },
+      NotifyRouteChange2: () => this.fails === "NotifyRouteChange2" ? 1450 : 0,
       FreeMibTable: (table: bigint) => void this.freedTables.push(table),
     };
-    return new Syscalls({ kernel32, iphlpapi, ws2_32: {} } as unknown as LibraryFunctions);
+    const ws2_32 = {
+      WSAStartup: () => this.fails === "WSAStartup" ? 10091 : 0,
+      WSASocketW: () => this.fails === "WSASocketW" ? 0xffff_ffff_ffff_ffffn : 3n,
+    };
+    return new Syscalls({ kernel32, iphlpapi, ws2_32 } as unknown as LibraryFunctions);
   }
 
   /** The memory from an address on. */
@@ -141,6 +146,16 @@ Deno.test("the list of adapters occupies one thread at a time, and all who wait 
   answers[1]!();
   await Promise.all(reads);
   assertEquals([windows.listCalls, windows.memory.size], [2, 0]);
+});
+
+Deno.test("lists of adapters that are asked for at once are one, also long after the last", async () => {
+  const windows = new FakeWindows();
+  const syscalls = windows.syscalls();
+  using time = new SimulatedTime();
+  await syscalls.adapters();
+  time.ms += 60_000;
+  await Promise.all(Array.from({ length: 40 }, () => syscalls.adapters()));
+  assertEquals(windows.listCalls, 2);
 });
 
 Deno.test("a list of adapters that does not return does not stop the next ones, and occupies four threads at most", async () => {
@@ -219,9 +234,14 @@ Deno.test("what Windows refuses is an error with the name of the function", () =
     LocalAlloc: (syscalls) => syscalls.allocate(8),
     GetIpForwardTable2: (syscalls) => syscalls.routeTable(),
     GetProcAddress: () => {},
+    NotifyRouteChange2: (syscalls) => syscalls.register("NotifyRouteChange2", 4),
+    WSAStartup: (syscalls) => syscalls.startWinsock(),
+    WSASocketW: (syscalls) => syscalls.openSocket(2),
   };
   for (const [name, call] of Object.entries(calls)) {
     const windows = new FakeWindows();
+    call(windows.syscalls());
+    windows.freedTables.length = 0;
     windows.fails = name;
     assertThrows(() => call(windows.syscalls()), SystemCallError, name);
     assertEquals(windows.freedTables, []);
@@ -229,8 +249,11 @@ Deno.test("what Windows refuses is an error with the name of the function", () =
 });
 
 Deno.test("a list of adapters that Windows refuses fails at once, and frees its memory", async () => {
-  const windows = new FakeWindows();
-  windows.listCode = 5; // ERROR_ACCESS_DENIED
-  const error = await assertRejects(() => windows.syscalls().adapters(), SystemCallError);
-  assertEquals([error.code, windows.listCalls, windows.memory.size], [5, 1, 0]);
+  for (const [code, name] of [[5, "ERROR_ACCESS_DENIED"], [4711, "E?"]] as const) {
+    const windows = new FakeWindows();
+    windows.listCode = code;
+    const error = await assertRejects(() => windows.syscalls().adapters(), SystemCallError);
+    assertEquals([error.code, error.codeName], [code, name]);
+    assertEquals([windows.listCalls, windows.memory.size], [1, 0]);
+  }
 });
