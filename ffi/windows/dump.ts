@@ -126,8 +126,7 @@ export function publishedInterface(adapter: Adapter): Interface {
     kind,
     up: status !== C.IfOperStatusNotPresent,
     running: status === C.IfOperStatusUp || status === C.IfOperStatusUnknown,
-    hostOnly: !hasGateway &&
-      (hostOnlyByName(kind, name) || (kind === "virtual" && VIRTUAL.test(description))),
+    hostOnly: !hasGateway && (hostOnlyByName(kind, name) || VIRTUAL.test(description)),
     flags,
     mac: formatMac(macAddress),
     mtu,
