@@ -4,12 +4,9 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { LiveScreen } from "../examples/watch/live.ts";
 import { formatNews } from "../examples/watch/news.ts";
-import type { Output } from "../examples/watch/output.ts";
 import { formatTable } from "../examples/watch/table.ts";
 import { widthOf } from "../examples/watch/text.ts";
-import type { NetworkMonitor } from "../mod.ts";
 import { address, nic, state } from "./support/states.ts";
 import { LIVE, snapshot, view } from "./support/watch_view.ts";
 
@@ -39,21 +36,4 @@ Deno.test("formatTable() has room for 150,000 addresses", () => {
     view(80),
   );
   assert(table.split("\n").length > 150_000);
-});
-
-Deno.test("the live screen formats no more news than it has room for", async () => {
-  const output = { size: { columns: 80, rows: 24 }, write: async () => {} };
-  const monitor = Object.assign(new EventTarget(), { health: LIVE });
-  let groups = 0;
-  const counting = view(80, { time: () => `time ${groups++}` });
-  await using screen = new LiveScreen(
-    monitor as unknown as NetworkMonitor,
-    output as unknown as Output,
-    counting,
-  );
-  const states = [1400, 1500].map((mtu) =>
-    state({ interfaces: Array.from({ length: 30 }, (_, i) => nic(`veth${i}`, { mtu })) })
-  );
-  for (let i = 0; i < 100; i++) await screen.show(snapshot(states[i % 2]!, states[(i + 1) % 2]));
-  assert(groups <= 100, `${groups} for 100 snapshots that each fill the screen`);
 });
