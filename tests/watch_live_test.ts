@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LiveScreen } from "../examples/watch/live.ts";
 import type { View } from "../examples/watch/news.ts";
 import type { Output } from "../examples/watch/output.ts";
@@ -18,14 +18,15 @@ class Played {
   /** What was written: the screens, and what takes over the terminal and gives it back. */
   readonly written: string[] = [];
   readonly monitor = Object.assign(new EventTarget(), { health: LIVE });
-  readonly #rows: number;
+  readonly #rows: number | null;
 
-  constructor(rows: number) {
+  /** Null: the terminal does not report its size. */
+  constructor(rows: number | null) {
     this.#rows = rows;
   }
 
   open(shown: View = view(80)): LiveScreen {
-    const size = { columns: 80, rows: this.#rows };
+    const size = this.#rows === null ? null : { columns: 80, rows: this.#rows };
     const write = (text: string) => Promise.resolve(void this.written.push(text));
     return new LiveScreen(
       this.monitor as unknown as NetworkMonitor,
@@ -45,7 +46,8 @@ Deno.test("the live screen shows the newest changes below the network, the last 
   assertEquals([enter, leave], ["\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"]);
   const news = (screen = "") => [...screen.matchAll(/eth0 has MTU \d+/g)].map(([text]) => text);
   assertEquals(news(first), []); // there was nothing before the first state
-  assertStringIncludes(first!, "Offline");
+  // deno-lint-ignore no-control-regex -- the terminal's escape sequences
+  assertMatch(first!, /^\x1b\[H\x1b\[KOffline\r\n(\x1b\[K.*\r\n)+\x1b\[J {2}Time .*$/);
   assertEquals(news(third), ["eth0 has MTU 1500", "eth0 has MTU 1400"]);
 });
 
@@ -63,6 +65,15 @@ Deno.test("the live screen is drawn again when the health changes, until it is d
   const { length } = played.written;
   played.monitor.dispatchEvent(new Event("health"));
   assertEquals(played.written.length, length);
+});
+
+Deno.test("the live screen fits into 24 rows if the terminal does not report its size", async () => {
+  const played = new Played(null);
+  await using screen = played.open();
+  const interfaces = Array.from({ length: 30 }, (_, i) => nic(`veth${i}`));
+  await screen.show(snapshot(state({ interfaces })));
+  const lines = played.written[1]!.split("\r\n");
+  assertEquals([lines.length, lines.at(-1)], [23, "\x1b[J… and 17 more lines"]);
 });
 
 Deno.test("the live screen keeps the newest hundred changes", async () => {

@@ -304,6 +304,7 @@ Deno.test("screenLines() cuts the table, keeps five lines for the newest changes
   const fit = (table: number, news: number, rows: number) =>
     screenLines(lines("t", table), lines("n", news), rows).join(" ");
   assertEquals(fit(3, 0, 10), "t1 t2 t3");
+  assertEquals(fit(9, 0, 10), "t1 t2 t3 t4 t5 t6 t7 t8 t9");
   assertEquals(fit(3, 9, 10), "t1 t2 t3  n4 n5 n6 n7 n8 n9");
   assertEquals(fit(9, 9, 10), "t1 t2 t3 … and 6 more lines  n5 n6 n7 n8 n9");
   assertEquals(fit(9, 2, 10), "t1 t2 t3 t4 t5 t6 … and 3 more lines  n1 n2");
