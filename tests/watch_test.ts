@@ -243,12 +243,26 @@ Deno.test("formatNews() puts the reason beside each address, and lists a few onl
   assertMatch(text, /\(major: (\S+ (un)?usable, ){3}\S+ usable and 4997 more\)/);
 });
 
+Deno.test("formatNews() names fields only if there is nothing else to say, and up to four reasons", () => {
+  const addresses = [7, 8, 9].map((i) => `192.0.2.${i}/24`);
+  const next = state({ interfaces: [nic("lo"), nic("eth0", { index: 9, addresses })] });
+  const [first = ""] = formatNews(snapshot(next, HOME), null, view()).split("\n");
+  assertEquals(
+    first.slice(first.indexOf("(")),
+    "(was 3), lost 192.0.2.1/24, got 192.0.2.7/24, 192.0.2.8/24, 192.0.2.9/24 " +
+      "(major: 192.0.2.1 unusable, 192.0.2.7 usable, 192.0.2.8 usable, 192.0.2.9 usable)",
+  );
+});
+
 Deno.test("formatNews() prints only what is about the interfaces that are asked for", () => {
   const next = state({ interfaces: [nic("lo"), nic("eth1")] });
   const only = (name: string) =>
     formatNews(snapshot(next, HOME), HOME, view(null, { shows: (one) => one === name }));
   assertEquals(only("eth1"), "03:04:05.006  eth1 is new: up\n              Offline\n");
   assertEquals(only("wlan0"), "");
+  const offline = state({ interfaces: [nic("lo")] });
+  const rest = view(null, { shows: (name) => name !== "eth0" });
+  assertEquals(formatNews(snapshot(HOME, offline), offline, rest), ""); // nor that it is the default route
 });
 
 Deno.test("headline() says online or offline, by what, and the addresses", () => {
@@ -274,7 +288,12 @@ Deno.test("headline() says online or offline, by what, and the addresses", () =>
     ipv4: HOME.defaultRoute.ipv4,
     ipv6: route("wlan0", { gateway: "fe80::1", source: "2001:db8::7" }),
   });
-  assertEquals(headline(pulled, PLAIN), "Online by wlan0 via fe80::1, my address is 2001:db8::7");
+  const byIpv6 = "Online by wlan0 via fe80::1, my address is 2001:db8::7";
+  assertEquals(headline(pulled, PLAIN), byIpv6);
+  const { interfaces: { wlan0 }, defaultRoute: { ipv6 } } = pulled;
+  for (const ipv4 of [null, route("wlan0", { gateway: "192.0.2.254" })]) { // one without an address
+    assertEquals(headline(state({ interfaces: [wlan0!], ipv4, ipv6 }), PLAIN), byIpv6);
+  }
 });
 
 Deno.test("changeLines() prints each change with its text as one line of ASCII", () => {
