@@ -80,6 +80,7 @@ const MISTAKES: [args: string, message: string][] = [
   ["--settle --json", "To specify an option argument starting with a dash use '--settle=-XYZ'"],
   ["--settle=-1", "--settle takes a time such as 250ms or 5s, from 0 to 2147483647 ms, not '-1'"],
   ["--live --once", "--live cannot be combined with --json or --once"],
+  ["--live --json", "--live cannot be combined with --json or --once"],
   ["--live --json=changes", "--live cannot be combined with --json or --once"],
   ["--settle=5d", "--settle takes a time such as 250ms or 5s, from 0 to 2147483647 ms, not '5d'"],
   [
