@@ -66,6 +66,12 @@ Deno.test("parseOptions() takes the names of interfaces to show and to ignore", 
   assertEquals(shown("--ignore veth* --ignore eth1"), "eth0 a.b");
   assertEquals(shown("--ignore eth0 *eth*"), "eth1 veth0");
   assertEquals(shown("a?b"), "");
+  // the empty name: of a wake-up from sleep, which is about no interface
+  assertEquals([[], ["--ignore", "eth0"], ["eth0"]].map((args) => parseOptions(args).shows("")), [
+    true,
+    true,
+    false,
+  ]);
   const { ignoreInterface } = parseOptions(["--ignore", "veth*"]).monitor;
   assertEquals([nic("veth1"), nic("eth1")].map((one) => ignoreInterface?.(one)), [true, false]);
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { changeLines, jsonLine } from "../examples/watch/json.ts";
 import { screenLines } from "../examples/watch/live.ts";
 import { formatNews, headline } from "../examples/watch/news.ts";
@@ -141,11 +141,27 @@ Deno.test("formatTable() says so if no interface is to be shown", () => {
   assertMatch(table, /ADDRESSES\n {2}no such interface\n\n/);
 });
 
+Deno.test("formatTable() sorts by index, whatever the names", () => {
+  const nics = [nic("7", { index: 9 }), nic("b", { index: 4 }), nic("a", { index: 5 })];
+  const table = formatTable(snapshot(state({ interfaces: nics })), LIVE, view());
+  assertEquals([...table.matchAll(/^ +\d +(\w+)/gm)].map(([, name]) => name), ["b", "a", "7"]);
+});
+
 Deno.test("formatTable() pads cells before it adds colours", () => {
   const painted = formatTable(snapshot(STATE), LIVE, view(null, { style: createStyle(true) }));
   // deno-lint-ignore no-control-regex -- ANSI escape sequences
   const unpainted = painted.replaceAll(/\x1b\[\d+m/g, "");
-  assertEquals(painted.includes("\x1b[32mup\x1b[39m"), true);
+  const colours = { dim: 2, green: 32, yellow: 33 };
+  for (
+    const [colour, text] of [
+      ["green", "up"],
+      ["yellow", "no carrier"],
+      ["dim", "down"],
+      ["yellow", "fd00::7/64 tentative"],
+      ["dim", "2001:db8::1/64 deprecated temporary dynamic"],
+      ["dim", "127.0.0.1/8"], // host-only
+    ] as const
+  ) assertStringIncludes(painted, `\x1b[${colours[colour]}m${text}\x1b`);
   assertEquals(unpainted, formatTable(snapshot(STATE), LIVE, view()));
 });
 

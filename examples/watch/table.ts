@@ -36,7 +36,7 @@ interface Row {
 export function formatTable({ at, state }: Snapshot, health: Health, view: View): string {
   const { columns, style } = view;
   const nics = Object.values(state.interfaces).filter(({ name }) => view.shows(name))
-    .sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+    .sort((a, b) => a.index - b.index);
   const rows = [headingOf(style), ...nics.map((nic) => rowOf(nic, state, style))];
   const lines = [
     ...wrap(headline(state, style), columns, GAP.length),
