@@ -25,6 +25,15 @@ Deno.test("formatNews() breaks between the reasons of a line", () => {
   assertMatch(lines.join("\n"), /\(major: 192\.168\.7\.1 usable,\n/);
 });
 
+Deno.test("formatTable() keeps names and states on a terminal that is too narrow", () => {
+  const nics = [nic("eth0", { addresses: ["192.0.2.1/24"] }), nic("wlan0", { running: false })];
+  const table = formatTable(snapshot(state({ interfaces: nics })), LIVE, view(16));
+  assertMatch(
+    table,
+    /\n {2}INTERFACE {2}STATE\n.*\n {2}eth0 {7}up\n +192\.0\.2\.1\/24\n {2}wlan0 {6}no carrier\n\n/,
+  );
+});
+
 Deno.test("formatTable() has room for 150,000 addresses", () => {
   const addresses = Array.from(
     { length: 150_000 },
