@@ -31,19 +31,6 @@ export function pad(text: string, width: number, alignsRight = false): string {
   return alignsRight ? spaces + text : text + spaces;
 }
 
-/** Cuts the text to a width in columns; what is cut ends with an ellipsis. Colours must be added later. */
-export function truncate(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
-  let kept = "";
-  let left = width - 1;
-  for (const { segment } of GRAPHEMES.segment(text)) {
-    left -= graphemeWidth(segment);
-    if (left < 0) break;
-    kept += segment;
-  }
-  return `${kept}…`;
-}
-
 /**
  * Breaks a line at spaces, so that no part is wider than `columns`. The parts after the first are indented. A
  * word that is wider than a line alone stays whole.
