@@ -194,6 +194,7 @@ Deno.test("a slow client of the dashboard gets what it missed in one message", a
 Deno.test("the dashboard refuses more than 100 clients and takes new ones when others leave", async () => {
   await using served = await openDashboard();
   const open = () => served.dashboard.handle(request("/events"));
+  assertEquals(served.dashboard.handle(request("/events", {}, "HEAD")).body, null); // no client
   const clients = Array.from({ length: 100 }, open);
   assertEquals(new Set(clients.map(({ status }) => status)), new Set([200]));
   const refused = open();

@@ -122,18 +122,11 @@ export class Dashboard {
     let updated = Promise.resolve();
     let isCancelled = false;
     this.#clients++;
-    const end = () => {
-      if (!isCancelled) this.#clients--;
-      isCancelled = true;
-    };
     return new ReadableStream({
       pull: async (controller) => {
         await updated;
         if (isCancelled) return;
-        if (this.#isClosed) {
-          end();
-          return controller.close();
-        }
+        if (this.#isClosed) return controller.close();
         updated = this.#updated.promise;
         const entries = this.#timeline.filter(({ sequence }) => sequence > sent);
         const data = `{"reset":${reset},"entries":${JSON.stringify(entries)},"view":${this.#view}}`;
@@ -141,7 +134,10 @@ export class Dashboard {
         sent = this.#timeline.at(-1)?.sequence ?? 0;
         controller.enqueue(encoder.encode(`data: ${data}\n\n`));
       },
-      cancel: end,
+      cancel: () => {
+        isCancelled = true;
+        this.#clients--;
+      },
     }, { highWaterMark: 0 });
   }
 
