@@ -116,6 +116,8 @@ const ORIGINS: [headers: Record<string, string>, status: number][] = [
   [{ origin: "http://127.0.0.1:8000" }, 200],
   [{ "sec-fetch-site": "same-origin" }, 200],
   [{ "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, 200],
+  [{ "sec-fetch-site": "none" }, 200],
+  [{ "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, 200], // a link to the page
   [{ origin: "http://127.0.0.1:8001" }, 403], // another program on this machine
   [{ origin: "http://evil.test" }, 403],
   [{ origin: "http://127.0.0.1:8000.evil.test" }, 403],
@@ -189,6 +191,19 @@ Deno.test("a slow client of the dashboard gets what it missed in one message", a
     count += entries.length;
   }
   assert(counts.length <= 3, `${counts.length} messages: they are queued`);
+});
+
+Deno.test("the dashboard keeps 200 entries of 50 lines each", async () => {
+  await using served = await openDashboard();
+  const addresses = Array.from({ length: 53 }, (_, i) => `198.51.100.${i}/24`);
+  for (let i = 0; i < 210; i++) await served.change(addresses[i % 53]!);
+  for (const count of [0, 50, 0, 53]) await served.change(...addresses.slice(0, count));
+  await using messages = new Messages(served.dashboard.handle(request("/events")));
+  const { entries } = await messages.next();
+  assertEquals([entries.length, entries[199].sequence], [200, 215]);
+  const [fifty, , more] = entries.slice(-3);
+  assertEquals([fifty.changes.length, fifty.changes[49]], [50, "eth0 got 198.51.100.49/24"]);
+  assertEquals([more.changes.length, more.changes[50]], [51, "and 3 more"]);
 });
 
 Deno.test("the dashboard refuses more than 100 clients and takes new ones when others leave", async () => {
