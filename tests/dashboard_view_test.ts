@@ -19,7 +19,7 @@ function viewOf(shown: State, health: Health = LIVE): View {
 Deno.test("the page shows routes, interfaces, health and counters", () => {
   const shown = state({
     interfaces: [
-      nic("lo", { index: 1, mtu: 65536, addresses: ["127.0.0.1/8"] }),
+      nic("lo", { index: 5, mtu: 65536, addresses: ["127.0.0.1/8"] }),
       nic("wlan0", { index: 2, running: false }),
       nic("d\x1bc", { index: 3, up: false, running: false }),
       nic("eth0", { index: 8, mac: "02:00:00:00:00:01", addresses: ["2001:db8::7/64"] }),
@@ -70,7 +70,7 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
         hostOnly: true,
         badges: ["up", "carrier"],
         addresses: ["127.0.0.1/8"],
-        rows: kindOf("loopback", "1", "65536"),
+        rows: kindOf("loopback", "5", "65536"),
       },
       {
         name: "wlan0",

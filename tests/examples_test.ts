@@ -26,7 +26,8 @@ skippable({
   name: "watch --once prints the network and exits",
   needs: NEEDS,
   async fn() {
-    const { code, stderr, stdout } = await watch("--once");
+    const args = ["run", "--no-prompt", "--allow-ffi", WATCH, "--once"];
+    const { code, stderr, stdout } = await runDeno(args, { env: { NO_COLOR: "" } });
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assertMatch(stdout, /^(Online by \S+|Offline)/);
     assertMatch(stdout, /^ +Time +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/m);

@@ -44,14 +44,13 @@ export class Output {
   }
 
   /**
-   * Writes text of at least one line. Only a write shows that the reader of a pipe has exited, and on a quiet
-   * network the next change may be hours away. So the rest waits until `head -1` has had time to exit. Without a
-   * rest, spaces are written instead; JSON allows them before the next line.
+   * Writes text of at least one line to a pipe or a file. Only a write shows that the reader of a pipe has exited,
+   * and on a quiet network the next change may be hours away. So the rest waits until `head -1` has had time to exit.
+   * Without a rest, spaces are written instead; JSON allows them before the next line.
    */
   async writeFirst(text: string): Promise<void> {
     const end = text.indexOf("\n") + 1;
     await this.write(text.slice(0, end));
-    if (this.isTerminal) return await this.write(text.slice(end));
     const [first = 0, ...others] = PROBES_MS;
     await new Promise((resolve) => setTimeout(resolve, first));
     await this.write(text.slice(end) || " ");
