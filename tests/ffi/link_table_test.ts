@@ -139,6 +139,16 @@ Deno.test("LinkTable of a dump takes from the live table what is the same", () =
   assertNotEquals(asMany.interfaces()[0]!.addresses[2], before[2]);
 });
 
+Deno.test("LinkTable of a dump shows what the dump says of a link, where that differs from the live table", () => {
+  const live = tableOf(eth0, link(3, "eth1"));
+  live.interfaces();
+  const dump = fill(new LinkTable(live), eth0, link(3, "eth1", { mtu: 9_000 }));
+  dump.setAddress(address(1)); // so that eth0 is built again
+  for (const _ of dump.build());
+  const shown = dump.interfaces().map(({ kind, mtu }) => [kind, mtu]);
+  assertEquals(shown, [["ethernet", 1_500], ["ethernet", 9_000]]);
+});
+
 Deno.test("LinkTable takes an address that comes back, or another in its place", () => {
   const texts = (table: LinkTable) => table.interfaces()[0]!.addresses.map((it) => it.address);
   const table = tableOf(eth0);
