@@ -231,7 +231,7 @@ export class LinkTable {
     const live = this.#live;
     this.#live = null;
     for (const row of this.#rows.values()) {
-      if (row.link === null || row.built !== null) continue;
+      if (row.link === null) continue;
       const known = live === null ? undefined : live.#rows.get(row.index);
       if (
         known?.link === row.link && known.built && known.entries.length === row.entries.length &&
