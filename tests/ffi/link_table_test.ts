@@ -12,6 +12,8 @@ import {
 import { C } from "../../ffi/linux/constants.ts";
 import type { AddressMessage, LinkMessage } from "../../ffi/linux/messages.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { formatIp, parseIp } from "../../state/ip.ts";
+import type { Address, Interface } from "../../state/types.ts";
 import { linkMessage as link } from "../support/netlink.ts";
 
 const eth0 = link(2, "eth0");
@@ -26,6 +28,15 @@ function address(last: number, flags = 0): AddressMessage {
     local: [192, 0, 2, last],
     peer: null,
   };
+}
+
+/** An address as a table shows it. */
+function shownAddress(text: string, flags = 0): Address {
+  const table = tableOf(eth0);
+  const local = parseIp(text)!;
+  const family = local.length === 4 ? "IPv4" : "IPv6";
+  table.setAddress({ ...address(1, flags), family, local });
+  return table.interfaces()[0]!.addresses[0]!;
 }
 
 function hostOnly(table: LinkTable): string[] {
@@ -171,10 +182,14 @@ Deno.test("LinkTable.mergeTentative() takes no address of a link that is gone", 
   assertEquals(live.mergeTentative(dump, []), false);
 });
 
-Deno.test("LinkTable.addMissing() keeps its own record of a link", () => {
+Deno.test("LinkTable.addMissing() keeps its own record of a link and of an address", () => {
   const table = tableOf(eth0);
-  table.addMissing(tableOf({ ...eth0, mtu: 9_000 }));
-  assertEquals(table.interfaces()[0]!.mtu, eth0.mtu);
+  table.setAddress(address(1));
+  const other = tableOf({ ...eth0, mtu: 9_000 });
+  other.setAddress(address(1, C.IFA_F_DEPRECATED));
+  table.addMissing(other);
+  const [{ addresses, mtu }] = table.interfaces() as [Interface];
+  assertEquals([mtu, addresses.map((it) => it.deprecated)], [eth0.mtu, [false]]);
 });
 
 Deno.test("LinkTable shows a carrier that the kernel has not announced only if the link tests or is dormant", () => {
@@ -184,17 +199,61 @@ Deno.test("LinkTable shows a carrier that the kernel has not announced only if t
   assertEquals([down, testing, dormant, up], [0x3, 0x10003, 0x10003, 0x3]);
 });
 
-Deno.test("LinkTable takes another prefix length of an IPv6 address for a change of it", () => {
+Deno.test("LinkTable takes another prefix length or peer of an IPv6 address for a change of it", () => {
   const table = tableOf(eth0);
-  const ipv6 = {
-    ...address(1),
-    family: "IPv6",
-    local: [0x20, 1, 13, 184, ...Array(11).fill(0), 1],
-  };
-  const message = ipv6 as AddressMessage;
-  assertEquals(table.setAddress({ ...message, prefixLength: 64 }), true);
-  assertEquals(table.setAddress({ ...message, prefixLength: 128 }), true);
-  assertEquals(table.interfaces()[0]!.addresses.map(({ cidr }) => cidr), ["2001:db8::1/128"]);
+  const ip = (last: number) => [0x20, 1, 13, 184, ...Array(11).fill(0), last];
+  const message = { ...address(1), family: "IPv6", local: ip(1) } as const;
+  for (const prefixLength of [64, 128]) {
+    for (const peer of [null, ip(2), ip(3), null]) {
+      assertEquals(table.setAddress({ ...message, prefixLength, peer }), true);
+      const shown = table.interfaces()[0]!.addresses.map((it) => [it.cidr, it.peer]);
+      assertEquals(shown, [[`2001:db8::1/${prefixLength}`, peer && formatIp(peer)]]);
+    }
+  }
+});
+
+const SHOWN: [text: string, flags: number, shown: Partial<Address>][] = [
+  ["192.0.2.1", C.IFA_F_TEMPORARY | C.IFA_F_PERMANENT, { permanent: true }], // secondary
+  ["169.254.0.1", C.IFA_F_TENTATIVE, { tentative: true }],
+  ["fe80::1", C.IFA_F_DADFAILED, { scopeId: 2, duplicated: true }],
+  ["2001:db8::1", C.IFA_F_TENTATIVE | C.IFA_F_OPTIMISTIC, {}], // RFC 4429: it may be used
+  ["2001:db8::1", C.IFA_F_TEMPORARY | C.IFA_F_DEPRECATED, { deprecated: true, temporary: true }],
+];
+
+Deno.test("LinkTable shows the scope and the flags of an address", () => {
+  const none = { ...shownAddress("2001:db8::1"), scopeId: null };
+  for (const [text, flags, shown] of SHOWN) {
+    const { address, cidr, family } = shownAddress(text);
+    assertEquals(shownAddress(text, flags), { ...none, address, cidr, family, ...shown });
+  }
+});
+
+Deno.test("LinkTable shows an IPv4 address with several peers once", () => {
+  const table = tableOf(eth0);
+  for (const last of [3, 2]) table.setAddress({ ...address(1), peer: [192, 0, 2, last] });
+  table.setAddress({ ...address(1), prefixLength: 32 });
+  const shown = () => table.interfaces()[0]!.addresses.map((it) => [it.prefixLength, it.peer]);
+  assertEquals(shown(), [[24, "192.0.2.2"], [32, null]]);
+  table.deleteAddress({ ...address(1), peer: [192, 0, 2, 2] });
+  assertEquals(shown(), [[24, "192.0.2.3"], [32, null]]);
+});
+
+Deno.test("LinkTable shows a link that changed like one that always was so", () => {
+  const changes: Partial<LinkMessage>[] = [
+    { name: "wlan0" },
+    { kind: "veth" },
+    { hardwareType: 65534 }, // ARPHRD_NONE
+    { flags: eth0.flags | 0x8 }, // IFF_LOOPBACK
+    { flags: eth0.flags & ~1 },
+    { mtu: 9_000 },
+    { mac: "02:00:00:00:00:01" },
+  ];
+  for (const change of changes) {
+    const table = tableOf(eth0, docker0);
+    table.interfaces();
+    assertEquals(table.setLink({ ...eth0, ...change }), true);
+    assertEquals(table.interfaces(), tableOf({ ...eth0, ...change }, docker0).interfaces());
+  }
 });
 
 Deno.test("LinkTable.mergeTentative() leaves it to reconcile to find the addresses that were announced", () => {
@@ -217,11 +276,21 @@ Deno.test("LinkTable.mergeTentative() makes a usable address tentative only on a
   }
 });
 
+Deno.test("LinkTable.mergeTentative() takes what changed of an address while it is tentative", () => {
+  const live = tableOf(eth0);
+  const dump = tableOf(eth0);
+  live.setAddress(address(1, C.IFA_F_TENTATIVE));
+  dump.setAddress(address(1, C.IFA_F_TENTATIVE | C.IFA_F_DEPRECATED));
+  assertEquals(live.mergeTentative(dump, []), true);
+  assertEquals(live.interfaces()[0]!.addresses.map((it) => it.deprecated), [true]);
+});
+
 Deno.test("LinkTable shows the carrier of a link that runs, although a dump has lost it before the message about it", () => {
-  const flags = [0x43, 0x10043].map((each) =>
-    tableOf(link(2, "eth0", { flags: each })).interfaces()[0]!.flags // UP, BROADCAST, RUNNING, LOWER_UP
-  );
-  assertEquals(flags, [0x10043, 0x10043]);
+  const shown = [0x43, 0x10043, 0x3].map((each) => {
+    const { flags, running } = tableOf(link(2, "eth0", { flags: each })).interfaces()[0]!;
+    return [flags, running]; // UP, BROADCAST, RUNNING, LOWER_UP
+  });
+  assertEquals(shown, [[0x10043, true], [0x10043, true], [0x3, false]]);
 });
 
 Deno.test("LinkTable keeps nothing of links that are gone, however many there were", () => {
@@ -244,6 +313,14 @@ Deno.test("LinkTable keeps nothing of links that are gone, however many there we
     for (const gone of [index + 1, index]) table.deleteLink(gone);
   }
   assertEquals(maps.map(({ size }) => size), [0, 0]); // the links, and their children
+});
+
+Deno.test("LinkTable.build() lets the caller pause after each 256 addresses, and after each link", () => {
+  const table = tableOf(eth0, docker0);
+  for (let i = 0; i < 600; i++) {
+    table.setAddress({ ...address(0), local: [10, 0, i >> 8, i & 255] });
+  }
+  assertEquals(table.build().toArray().length, 4);
 });
 
 Deno.test("LinkTable that was built has forgotten the live table: otherwise each would keep all earlier ones", () => {
