@@ -34,7 +34,8 @@ function sourceOf(kernel: FakeRoutes, lookup: RouteLookup, ...sources: string[])
 }
 
 Deno.test("RouteLookup.ask() finds a default route for one source, if this machine has it", () => {
-  const kernel = new FakeRoutes([{ ...VIA, from: FROM, source: "2001:db8:1::7" }]);
+  const ipv4 = { to: "0.0.0.0/0", dev: 2, via: "192.0.2.1" }; // says nothing about IPv6
+  const kernel = new FakeRoutes([ipv4, { ...VIA, from: FROM, source: "2001:db8:1::7" }]);
   const lookup = new RouteLookup();
   const wanted = "2001:db8:1::7";
   for (let round = 0; round < 2; round++) {
