@@ -154,10 +154,10 @@ export class RouteLookup {
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
       const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
-      this.#families[family] = !isKnown || halves.some((half, i) =>
-        half.family === family &&
-        (matches[i] !== null || matchesOf(half).some((match) => answers.get(match) != null))
-      );
+      this.#families[family] = !isKnown ||
+        halves.some((half) =>
+          half.family === family && matchesOf(half).some((match) => answers.get(match) != null)
+        );
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
     });
