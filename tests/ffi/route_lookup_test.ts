@@ -283,6 +283,7 @@ for (const { name, routes, ipv4 = null, ipv6 = null, expires = null } of ROWS) {
       const answer = lookup.ask(new FakeRoutes(routes).ask, LINKS);
       assertEquals(answer.routes, { ipv4, ipv6 });
       assertEquals(answer.expiresInSeconds, expires);
+      assertEquals(answer.isKnown, true);
     }
   });
 }
