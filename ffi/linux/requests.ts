@@ -131,8 +131,7 @@ export class RequestSocket {
 
 /** Stands for a default route with over a hundred next hops, which fit into no answer: the plain query names one. */
 function hoplessRoute(family: number): RouteMessage {
-  const header = [family, 0, 0, 0, 0, 0, 0, C.RTN_UNICAST, 0, 0, 0, 0]; // struct rtmsg
-  return decodeRoute(Uint8Array.of(...header, 8, 0, C.RTA_NH_ID, 0, 0, 0, 0, 0));
+  return decodeRoute(Uint8Array.of(family, 0, 0, 0, 0, 0, 0, C.RTN_UNICAST, 0, 0, 0, 0)); // struct rtmsg
 }
 
 /** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */

@@ -149,7 +149,7 @@ export class RouteLookup {
     const isKnown = matches.some((it) => it !== null) ||
       halves.every(({ probes: [one] }) => !answers.get(one!.plain) || hasMatch(one!));
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
-    askFor(matches.flatMap((it) => it !== null && isObjectOnly(it.route) ? it.probe.plain : []));
+    askFor(matches.flatMap((it) => it !== null && isHopless(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
@@ -224,8 +224,8 @@ function matching(
   return null;
 }
 
-function isObjectOnly(route: RouteMessage): boolean {
-  return route.nexthopId !== null && route.outInterface === null && route.nexthops.length === 0;
+function isHopless({ nexthops, outInterface }: RouteMessage): boolean {
+  return outInterface === null && nexthops.length === 0;
 }
 
 function hopsOf(
@@ -234,7 +234,7 @@ function hopsOf(
   links: Links,
 ): Found {
   const { destinationLength: prefixLength, nexthopId, type } = route;
-  const shown = isObjectOnly(route) && plain !== null ? { ...plain, flags: 0 } : route;
+  const shown = isHopless(route) && plain !== null ? { ...plain, flags: 0 } : route;
   const all = shown.nexthops.length > 0 ? shown.nexthops : [shown];
   // a route of another type, such as unreachable or local, leads nowhere
   const alive = type === C.RTN_UNICAST ? all.filter((it) => (it.flags & C.RTNH_F_DEAD) === 0) : [];
