@@ -35,11 +35,16 @@ Deno.test("of two equal routes the same is reported each time, with its own sour
 });
 
 Deno.test("a route that is reported stays so when an equal one is added", () => {
+  const gateways = [V2, V3].map(({ dev, via }) => ({
+    to: `${via}/32`,
+    dev,
+    source: "203.0.113.9",
+  }));
   for (const [i, route] of [V2, V3].entries()) {
     const lookup = new RouteLookup();
     report([route], lookup);
-    assertEquals(report([V2, V3], lookup), [WAYS[i]]);
-    assertEquals(report([V3, V2], lookup), [WAYS[i]]);
+    assertEquals(report([V2, V3, ...gateways], lookup), [WAYS[i]]);
+    assertEquals(report([V3, V2, ...gateways], lookup), [WAYS[i]]);
   }
 });
 
@@ -89,4 +94,6 @@ Deno.test("an interface is followed if the reported one of equal routes leads th
 
 Deno.test("the gateway of an ICMP redirect is not reported", () => {
   assertEquals(report([{ ...V2, redirect: "192.0.2.200" }]), [WAYS[0]]);
+  const kernel = new FakeRoutes([{ to: "::/0", dev: 2, via: "fe80::1", redirect: "fe80::200" }]);
+  assertEquals(new RouteLookup().ask(kernel.ask, LINKS).routes.ipv6?.gateway, "fe80::1");
 });

@@ -347,12 +347,11 @@ Deno.test("RouteLookup.ask() asks about a family without a default route again o
 });
 
 Deno.test("RouteLookup.ask() asks for the source of the hop that it reports", () => {
-  const kernel = new FakeRoutes([
-    { to: ALL4, hops: [{ dev: 3 }, { dev: 2 }], source: "192.0.2.9" },
-  ]);
+  const hops = [{ dev: 3, via: "198.51.100.1" }, { dev: 2, via: "192.0.2.1" }];
+  const kernel = new FakeRoutes([{ to: ALL4, hops, source: "192.0.2.9" }]);
   const { indexes, routes } = new RouteLookup().ask(kernel.ask, LINKS);
   assertEquals(kernel.asked.at(-1), [{ to: "23.0.0.1", fibMatch: false, dev: 2, source: null }]);
-  assertEquals(routes.ipv4, route("eth0", { source: "192.0.2.9" }));
+  assertEquals(routes.ipv4, eth0);
   assertEquals(indexes, [2, 3]);
 });
 
@@ -371,6 +370,10 @@ const PLAIN: [what: string, isPlain: boolean, routes: FakeRoute[]][] = [
   ["one default route a family", true, [{ to: ALL4, ...viaEth0 }, { to: ALL6, dev: 3 }]],
   ["two halves", false, [{ to: LOW4, ...viaEth0 }, { to: HIGH4, ...viaEth0 }]],
   ["a half on another interface", false, [{ to: ALL4, ...viaEth0 }, { to: LOW4, dev: 3 }]],
+  ["a route with two hops", true, [{ to: ALL4, hops: [{ dev: 2 }, { dev: 3 }] }, {
+    to: ALL6,
+    dev: 3,
+  }]],
   ["a route with a dead hop", false, [{ to: ALL4, hops: [{ dev: 2 }, { dev: 3, dead: true }] }]],
   ["only one half", false, [{ to: LOW4, dev: 3 }]],
   ["only a longer route", false, [{ to: "23.0.0.0/8", dev: 3 }]],

@@ -131,7 +131,7 @@ export class FakeRoutes {
       family: address.length === 4 ? 2 : 10,
       destinationLength: fibMatch ? length : address.length * 8,
       type: route.type ?? 1,
-      flags: isRedirected ? 0x40000 : 0, // RTCF_REDIRECTED
+      flags: isRedirected && address.length === 4 ? 0x40000 : 0, // RTCF_REDIRECTED; IPv6 does not say
       outInterface: route.dev ?? null,
       gateway: via === undefined ? null : parseIp(via),
       source: fibMatch || route.source === undefined ? null : parseIp(route.source),
