@@ -142,6 +142,14 @@ Deno.test("a message that a link is down begins anew with the lookups", async ()
   assertEquals(await machine.timeout(), 50);
 });
 
+Deno.test("a new address may be a better source for the default route, which is looked up at once", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time);
+  machine.routes = new FakeRoutes([{ ...ROUTE, source: "192.0.2.9" }]);
+  await machine.receive(newAddress(INDEX, 192, 0, 2, 9));
+  assertEquals(machine.subscription.view()?.defaultRoute.ipv4?.source, "192.0.2.9");
+});
+
 Deno.test("a message about no link sets no timer", async () => {
   using time = new SimulatedTime();
   await using machine = new Machine(time);
@@ -156,6 +164,16 @@ Deno.test("a default route that expires is looked up a quarter of a second later
   machine.routes = NO_ROUTES;
   assertEquals(await machine.pass(), undefined);
   assertEquals(await machine.timeout(), NO_TIMER);
+});
+
+Deno.test("a default route expires at its time, whatever else is viewed before", async () => {
+  using time = new SimulatedTime();
+  await using machine = new Machine(time, new FakeRoutes([{ ...ROUTE, expires: 7 }]));
+  await machine.receive(newAddress(INDEX, 192, 0, 2, 1));
+  await machine.pass(); // the kernel may announce an address too early
+  time.ms += 3_000;
+  assertEquals(await machine.receive(newAddress(INDEX + 1, 198, 51, 100, 1)), "eth0");
+  assertEquals(await machine.timeout(), 4_250);
 });
 
 Deno.test("a default route that expires is noticed if an address that leaves it arrives during the lookup", async () => {

@@ -14,8 +14,9 @@ import { POLLIN } from "../../ffi/poll_loop.ts";
 import type { PollTimers } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
-import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
-import { linkMessage } from "../support/netlink.ts";
+import { errorMessage, EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { microtasks } from "../support/fake_poll.ts";
+import { linkMessage, newLink } from "../support/netlink.ts";
 import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
 import { scaled } from "../support/timing.ts";
 
@@ -65,7 +66,12 @@ Deno.test("NetlinkEventSocket takes a smaller receive buffer where the kernel re
 /** Runs the body with a subscription that has a table. */
 async function withTable(
   body: (
-    it: { kernel: FakeLinux; subscription: LinuxSubscription; read: () => Promise<void> },
+    it: {
+      kernel: FakeLinux;
+      source: LinuxSource;
+      subscription: LinuxSubscription;
+      read: () => Promise<void>;
+    },
   ) => void | Promise<void>,
 ): Promise<void> {
   const kernel = new FakeLinux();
@@ -73,7 +79,7 @@ async function withTable(
   const subscription = await source.subscribe(signal) as LinuxSubscription;
   const read = async (): Promise<void> => subscription.adopt(await source.read(signal));
   await read();
-  await body({ kernel, subscription, read });
+  await body({ kernel, source, subscription, read });
 }
 
 /** Queues so many messages of a rule of IPv4, each of which may move the default route. */
@@ -194,18 +200,61 @@ Deno.test("LinuxSubscription.probe() is false if it is disposed of before the an
   assertEquals(await subscription.probe(), false);
 });
 
-Deno.test("a sleep is reported once, however many LinuxSubscriptions there were before", async () => {
+Deno.test("LinuxSubscription.probe() waits for its own answer, whatever else arrives", () =>
+  withTable(async ({ kernel, subscription }) => {
+    kernel.send = () => {};
+    let answer: boolean | undefined;
+    const probe = subscription.probe().then((it) => answer = it);
+    const next = subscription.next();
+    queueRules(kernel, 1);
+    (await kernel.port.begun(1)).ready({ [EVENT_SOCKET]: POLLIN });
+    assertEquals((await next).value?.kind, "changed");
+    void subscription.next();
+    await microtasks();
+    assertEquals(answer, undefined);
+    kernel.queue(errorMessage(0, 1));
+    kernel.port.current.ready({ [EVENT_SOCKET]: POLLIN });
+    assertEquals(await deadline(probe, scaled(1_000)), true);
+  }));
+
+Deno.test("LinuxSubscription counts what it received, and reports nothing that another process sent", () =>
+  withTable(({ kernel, source, subscription }) => {
+    const arrive = (message: Uint8Array): string | undefined => {
+      kernel.queue(message);
+      subscription.view();
+      return subscription.pending.take()?.kind;
+    };
+    kernel.isFromKernel = () => false;
+    assertEquals(arrive(newLink(9, "forged")), undefined);
+    kernel.isFromKernel = () => true;
+    assertEquals(arrive(errorMessage(0, 99)), undefined); // of no canary
+    assertEquals(source.counters, { events: 0, ignored: 0, malformed: 0, spoofed: 1 });
+    assertEquals(arrive(encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET))), "changed");
+    assertEquals(arrive(encodeMessage(C.RTM_NEWNEIGH, 0, new Uint8Array(12))), undefined);
+    const unknown = newLink(9, "gone").subarray(C.NLMSGHDR_SIZE);
+    assertEquals(arrive(encodeMessage(C.RTM_DELLINK, 0, unknown)), undefined);
+    assertEquals(source.counters, { events: 3, ignored: 2, malformed: 0, spoofed: 1 });
+    assertEquals(arrive(encodeMessage(C.RTM_NEWLINK, 0, Uint8Array.of(0))), "resync");
+    kernel.dropped++;
+    subscription.startJournal(); // receives
+    assertEquals(subscription.pending.take()?.kind, "overflow");
+    assertEquals(source.counters, { events: 4, ignored: 2, malformed: 1, spoofed: 1 });
+  }));
+
+Deno.test("a sleep is reported once, by the LinuxSubscription of that time or the next one", async () => {
   const kernel = new FakeLinux();
   let sleptMs = 0;
   kernel.clock = ((id: number) => id === C.CLOCK_BOOTTIME ? 1_000 + sleptMs : 1_000) as () =>
     number;
   const runtime = new LinuxRuntime(kernel.syscalls, () => {});
   await using source = new LinuxSource(runtime, {}, () => runtime.dispose());
-  const subscribe = async () =>
-    await source.subscribe(new AbortController().signal) as LinuxSubscription;
+  const subscribe = async () => await source.subscribe(signal) as LinuxSubscription;
   for (let i = 0; i < 2; i++) await (await subscribe())[Symbol.asyncDispose]();
-  const { pending } = await subscribe();
   sleptMs = 60_000;
+  runtime.wakeups!.clock.check(false); // nobody is subscribed
+  const { pending } = await subscribe();
+  assertEquals([pending.take()?.kind, pending.take()], ["resumed", null]);
+  sleptMs += 60_000;
   runtime.wakeups!.clock.check(false);
   assertEquals([pending.take()?.kind, pending.take()], ["resumed", null]);
   await source[Symbol.asyncDispose]();
