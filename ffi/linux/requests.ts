@@ -14,7 +14,7 @@ import {
   encodeLinkRequest,
   type RouteMessage,
 } from "./messages.ts";
-import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32, u32 } from "./netlink.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription } from "./subscription.ts";
 import type { Syscalls } from "./syscalls.ts";
@@ -136,9 +136,8 @@ function hoplessRoute(family: number): RouteMessage {
 
 /** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */
 function isLast(operation: string, message: NetlinkMessage): boolean {
-  const { body, flags, type } = message;
+  const { flags, type } = message;
   if (type !== C.NLMSG_ERROR && type !== C.NLMSG_DONE) return (flags & C.NLM_F_MULTI) === 0;
-  if (type === C.NLMSG_DONE && body.length === 4 && u32(body, 0) === 0) return true; // mostly
   const { code, text } = decodeNetlinkError(message);
   if (code === 0) return true;
   throw new SystemCallError(operation, code, errnoName("linux", code), { detail: text ?? "" });
