@@ -4,7 +4,9 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
+import { C } from "../../ffi/linux/constants.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { readingOf } from "../../ffi/linux/requests.ts";
 import { NO_DEFAULTS } from "../../ffi/linux/route_lookup.ts";
 import type { LinuxSource } from "../../ffi/linux/source.ts";
@@ -76,6 +78,33 @@ Deno.test("a read that the kernel refuses fails with its error, and its socket i
   const { code, codeName } = await assertRejects(() => source.read(signal), SystemCallError);
   assertEquals([code, codeName], [EPERM, "EPERM"]);
   await assertReplaced(kernel, source);
+});
+
+Deno.test("a dump that fails half-way is no read", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  intrudeOnce(kernel, "dump", (sequence) => {
+    const error = errorMessage(EPERM, sequence).subarray(C.NLMSGHDR_SIZE, C.NLMSGHDR_SIZE + 4);
+    return encodeMessage(C.NLMSG_DONE, C.NLM_F_MULTI, error, sequence);
+  });
+  assertEquals((await assertRejects(() => source.read(signal), SystemCallError)).code, EPERM);
+  await assertReplaced(kernel, source);
+});
+
+Deno.test("a read that the kernel does not answer fails", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  kernel.send = () => {};
+  await assertRejects(() => source.read(signal), SystemCallError, "RTM_GETLINK dump");
+});
+
+Deno.test("each request has a number of its own, which no late answer to another one has", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const numbers: number[] = [];
+  kernel.onAnswer = (_, sequence) => void numbers.push(sequence);
+  for (let i = 0; i < 2; i++) await source.read(signal);
+  assertEquals(numbers, [...new Set(numbers)]);
 });
 
 Deno.test("reads one after another share a socket, reads at the same time do not", async () => {

@@ -84,18 +84,26 @@ export class SimulatedWaits implements Disposable {
   }
 }
 
-/** Counts, until the result is called, how often the code under test waits for a turn of the event loop. */
+/**
+ * Counts, until the result is called, how often the code under test waits for a turn of the event loop: going on
+ * without waiting for one that it has asked for, it gets no other.
+ */
 export function countTurns(): () => number {
   const { setImmediate, setTimeout } = globalThis;
   let turns = 0;
-  globalThis.setTimeout = ((call: () => void, ms = 0) => {
-    if (ms === 0) turns++;
-    return setTimeout(call, ms);
-  }) as typeof setTimeout;
-  globalThis.setImmediate = ((call: () => void) => {
-    turns++;
-    return setImmediate(call);
-  }) as typeof setImmediate;
+  let pending = 0;
+  const counted = (call: () => void): () => void => {
+    if (pending++ === 0) turns++;
+    return () => {
+      pending--;
+      call();
+    };
+  };
+  globalThis.setTimeout =
+    ((call: () => void, ms = 0) =>
+      setTimeout(ms === 0 ? counted(call) : call, ms)) as typeof setTimeout;
+  globalThis.setImmediate =
+    ((call: () => void) => setImmediate(counted(call))) as typeof setImmediate;
   return () => {
     Object.assign(globalThis, { setImmediate, setTimeout });
     return turns;
