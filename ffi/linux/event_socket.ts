@@ -33,7 +33,7 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
   readonly #syscalls: Syscalls;
   readonly #cookie: bigint;
   readonly #memberships: string;
-  #drops: number;
+  #drops = 0; // as far as known
   #sequence = 0;
 
   /** Opens and binds the socket: the kernel queues events from now on. Throws SystemCallError. */
@@ -48,7 +48,6 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     this.#cookie = syscalls.cookie(this.descriptor);
     // An old kernel joins fewer groups than it was asked to.
     this.#memberships = this.#listMemberships();
-    this.#drops = syscalls.drops(this.descriptor) ?? 0;
   }
 
   receive(events: KernelEvent[]): number {
