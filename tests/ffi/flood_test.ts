@@ -139,6 +139,19 @@ Deno.test("LinuxSubscription asks for another read while thousands of messages c
     assertEquals([events.length, kernel.unread, await listens(kernel)], [2, 0, true]);
   }));
 
+Deno.test("LinuxSubscription empties the queue for 8 ms at most, however fast it fills", () =>
+  flood(async ({ kernel, read, time }) => {
+    let left = 1_000; // else a fault would never end
+    kernel.onReceive = () => {
+      time.ms += 1;
+      const arriving = Math.min(left, RECEIVE_BATCH);
+      left -= arriving;
+      for (let i = 0; i < arriving; i++) kernel.queue(RULE);
+    };
+    await read();
+    assertEquals(left, 1_000 - 8 * RECEIVE_BATCH);
+  }));
+
 Deno.test("LinuxSubscription asks nothing for a view in a flood", () =>
   flood(async ({ kernel, read, subscription }) => {
     const asked = { ...kernel.asked };

@@ -7,10 +7,12 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
+import { NetlinkEventSocket } from "../../ffi/linux/event_socket.ts";
+import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { type LinuxSubscription, Wakeups } from "../../ffi/linux/subscription.ts";
 import type { Dump } from "../../ffi/linux/requests.ts";
-import { POLLIN } from "../../ffi/poll_loop.ts";
+import { POLLERR, POLLIN } from "../../ffi/poll_loop.ts";
 import type { PollTimers } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
@@ -62,6 +64,39 @@ Deno.test("NetlinkEventSocket takes a smaller receive buffer where the kernel re
   await using _small = await stingy.source().subscribe(signal);
   assertEquals(stingy.options, [[C.SO_RCVBUFFORCE, BUFFER_BYTES], [C.SO_RCVBUF, BUFFER_BYTES]]);
 });
+
+const ERRORS: [
+  what: string,
+  revents: number,
+  drops: number | null,
+  errno: number,
+  found: unknown,
+][] = [
+  ["nothing", 0, 0, 0, false],
+  ["messages", POLLIN, 1, C.ENOBUFS, false], // they are received first
+  ["dropped messages whose error a receive took", 0, 1, 0, "overflow"],
+  ["dropped messages", POLLERR, 1, C.ENOBUFS, "overflow"],
+  ["dropped messages that Linux before 4.12 does not count", POLLERR, null, C.ENOBUFS, "overflow"],
+  ["an error that a receive took, uncounted", POLLERR, null, 0, false],
+  ["another error", POLLERR, 0, 100, "ENETDOWN"],
+  ["another error beside dropped messages", 0, 1, 100, "ENETDOWN"],
+];
+
+for (const [what, revents, drops, errno, found] of ERRORS) {
+  Deno.test(`NetlinkEventSocket.checkErrors() of ${what}: ${found}`, () => {
+    const kernel = new FakeLinux();
+    const socket = new NetlinkEventSocket(kernel.syscalls);
+    kernel.drops = () => drops;
+    kernel.takeError = () => errno;
+    const events: KernelEvent[] = [];
+    if (found === "ENETDOWN") {
+      assertThrows(() => socket.checkErrors(revents, events), SystemCallError, found);
+    } else {
+      assertEquals(socket.checkErrors(revents, events), found !== false);
+      assertEquals(events, found === false ? [] : [{ kind: "overflow" }]);
+    }
+  });
+}
 
 /** Runs the body with a subscription that has a table. */
 async function withTable(

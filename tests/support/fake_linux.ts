@@ -110,7 +110,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
     into.byteLength;
   cookie = () => 0n;
-  drops = () => this.dropped;
+  drops = (): number | null => this.dropped;
   takeError = () => 0;
   error = (operation: string) => new SystemCallError(operation, 0, "0");
   addressOf = () => 0n;
