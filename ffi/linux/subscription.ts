@@ -157,9 +157,7 @@ export class LinuxSubscription implements Subscription, AsyncIterator<SourceEven
     this.#onRoutes(routes, this.table);
     const journal = this.#journal ?? [];
     const announced = journal.flatMap((event) => "address" in event ? event.address : []);
-    if (!this.table.mergeTentative(table, announced)) return;
-    this.#changes++;
-    this.#post(CHANGED);
+    if (this.table.mergeTentative(table, announced)) this.#post(CHANGED);
   }
 
   async probe(): Promise<boolean> {
