@@ -182,6 +182,15 @@ Deno.test("decodeNetlinkError() finds code and text in errors, ACKs and ends of 
   }
 });
 
+Deno.test("Attributes.string() ends at the NUL or, without one, with the attribute", () => {
+  for (const after of ["", "0900 0400 65746830 31 000000"]) {
+    for (const [value, size] of [["65746830", 4], ["65740030", 2], ["00000000", 0]] as const) {
+      const found = new Attributes(hex(`0800 0300 ${value} ${after}`), 0);
+      assertEquals(found.string(3)?.toHex(), value.slice(0, 2 * size));
+    }
+  }
+});
+
 const WRONG_ERRORS: readonly [name: string, type: number, flags: number, body: string][] = [
   ["no body", 2, 0, ""],
   ["only the code", 2, 0, "ffffffff"],

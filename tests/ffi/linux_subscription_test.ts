@@ -18,7 +18,7 @@ import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
 import { errorMessage, EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
-import { linkMessage, newLink } from "../support/netlink.ts";
+import { linkMessage, newAddress, newLink } from "../support/netlink.ts";
 import { InstantTimeouts, SimulatedTime } from "../support/simulated_time.ts";
 import { scaled } from "../support/timing.ts";
 
@@ -167,6 +167,36 @@ Deno.test("LinuxSubscription delivers what a view has received, although no poll
     kernel.queue(Uint8Array.of(1)); // malformed: only a read helps
     subscription.view();
     assertEquals((await deadline(next, scaled(1_000))).value, { kind: "resync" });
+  }));
+
+Deno.test("LinuxSubscription reports a tentative address that a read finds, unless the kernel announced it meanwhile", () =>
+  withTable(async ({ kernel, read, source, subscription }) => {
+    const addresses: Uint8Array[] = [];
+    kernel.records = () => kernel.asked.dumps % 2 === 1 ? [newLink(2, "eth0")] : addresses;
+    const addTentative = (last: number): void => {
+      const message = newAddress(2, 192, 0, 2, last);
+      message[C.NLMSGHDR_SIZE + 2] = C.IFA_F_TENTATIVE; // ifa_flags
+      addresses.push(message);
+    };
+    /** A read that is compared with the table. Returns the event after it, and the addresses. */
+    const reconcile = async () => {
+      await source.read(signal);
+      const kind = subscription.pending.take()?.kind;
+      const shown = subscription.view()!.interfaces[0]!.addresses;
+      return [kind, ...shown.map((it) => `${it.address}${it.tentative ? " tentative" : ""}`)];
+    };
+    await read();
+    addTentative(1);
+    assertEquals(await reconcile(), ["changed", "192.0.2.1 tentative"]);
+    assertEquals(await reconcile(), [undefined, "192.0.2.1 tentative"]);
+    addTentative(2);
+    kernel.onAnswer = () => {
+      kernel.onAnswer = () => {};
+      kernel.queue(newAddress(2, 192, 0, 2, 2)); // its check is over
+      subscription.view();
+      assertEquals(subscription.pending.take()?.kind, "changed");
+    };
+    assertEquals(await reconcile(), [undefined, "192.0.2.1 tentative", "192.0.2.2"]);
   }));
 
 Deno.test("LinuxSubscription takes from every read when a default route expires", async () => {
