@@ -4,17 +4,22 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
+import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { Wakeups } from "../../ffi/linux/subscription.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
+import { macrotask } from "../../ffi/timers.ts";
+import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
-import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { errorMessage, EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
 import { newLink } from "../support/netlink.ts";
+import { SimulatedTime } from "../support/simulated_time.ts";
 
 const { signal } = new AbortController();
+const EPERM = 1;
 const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
 
 /** A kernel that answers the request for one link, which `check()` makes. */
@@ -101,4 +106,152 @@ Deno.test("armTimer() asks to be cancelled when the wall clock is set, as it is 
   };
   assertEquals(new Syscalls(libc as never).armTimer(5, 1n), true);
   assertEquals(asked, [0x1 | 0x2]); // TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET: linux/timerfd.h
+});
+
+Deno.test("check() throws if the kernel refuses requests, and leaves no socket open", async () => {
+  const kernel = kernelWithLoopback();
+  const { send } = kernel;
+  kernel.send = (socket, request) => {
+    send(socket, request);
+    kernel.intrude(errorMessage(EPERM, u32(request, 8)), true);
+  };
+  await using source = kernel.source();
+  const { code } = await assertRejects(() => source.check(true), SystemCallError);
+  assertEquals([code, kernel.open.size], [EPERM, 0]);
+  Object.assign(kernel, { send });
+  for (let i = 0; i < 2; i++) await source.check(false);
+  assertEquals(kernel.open.size, 1); // kept for the first read
+});
+
+Deno.test("an aborted or disposed source opens nothing and asks nothing", async () => {
+  const kernel = new FakeLinux();
+  const source = kernel.source();
+  const reason = new Error("Enough");
+  const aborted = AbortSignal.abort(reason);
+  for (const call of [() => source.subscribe(aborted), () => source.read(aborted)]) {
+    assertEquals(await assertRejects(call), reason);
+  }
+  await source[Symbol.asyncDispose]();
+  await assertRejects(() => source.subscribe(signal), Error, "disposed");
+  assertEquals([kernel.open.size, kernel.asked.dumps], [0, 0]);
+});
+
+/** A source whose C library is unloaded when the test resolves `unloading`. */
+function sourceOf(kernel: FakeLinux) {
+  const runtime = new LinuxRuntime(kernel.syscalls, () => {});
+  const unloading = Promise.withResolvers<void>();
+  const did = { release: false, dispose: false };
+  const source = new LinuxSource(runtime, {}, () => {
+    did.release = true;
+    return unloading.promise;
+  });
+  const dispose = async (): Promise<void> => {
+    await source[Symbol.asyncDispose]();
+    did.dispose = true;
+  };
+  return { did, dispose, runtime, source, unloading };
+}
+
+Deno.test("a source that is disposed of releases the C library when its reads are over", async () => {
+  using time = new SimulatedTime();
+  const kernel = new FakeLinux();
+  const { did, dispose, runtime, source } = sourceOf(kernel);
+  kernel.onAnswer = () => void (time.ms += 20); // more than a slice
+  const read = source.read(signal);
+  const disposed = dispose();
+  await microtasks();
+  assertEquals(did.release, false);
+  await read;
+  await disposed; // not delayed by the unloading
+  assertEquals([did.release, kernel.open.size], [true, 1]);
+  await runtime.dispose();
+  assertEquals(kernel.open.size, 0);
+});
+
+Deno.test("a source that is disposed of closes its subscription before it releases the C library, and waits", async () => {
+  const kernel = new FakeLinux();
+  const { did, dispose, runtime, source, unloading } = sourceOf(kernel);
+  const subscription = await source.subscribe(signal);
+  const next = subscription[Symbol.asyncIterator]().next();
+  await kernel.port.begun(1);
+  kernel.port.answersWake = false; // the poll goes on
+  const disposed = dispose();
+  await microtasks();
+  assertEquals([did.release, kernel.open.has(EVENT_SOCKET)], [false, true]);
+  kernel.port.current.timeOut();
+  assertEquals((await next).done, true);
+  for (let turn = 0; turn < 3; turn++) await macrotask();
+  assertEquals([did, kernel.open.size], [{ release: true, dispose: false }, 0]);
+  unloading.resolve();
+  await disposed;
+  await runtime.dispose();
+});
+
+Deno.test("a source keeps nothing of the reads that are over, and a view keeps no socket", async () => {
+  const kernel = new FakeLinux();
+  const sets: Set<unknown>[] = [];
+  const { Set: Original } = globalThis;
+  globalThis.Set = class<T> extends Original<T> {
+    constructor(values?: Iterable<T>) {
+      super(values);
+      sets.push(this as Set<unknown>);
+    }
+  } as SetConstructor;
+  let source: LinuxSource;
+  try {
+    source = kernel.source();
+  } finally {
+    globalThis.Set = Original;
+  }
+  const subscription = await source.subscribe(signal);
+  for (let i = 0; i < 3; i++) {
+    subscription.adopt(await source.read(signal));
+    kernel.queue(RULE);
+    subscription.view();
+  }
+  assertEquals(sets.map(({ size }) => size), [0]); // of reads
+  assertEquals(kernel.open.size, 2); // for events and for requests
+  await source[Symbol.asyncDispose]();
+});
+
+Deno.test("the timer is closed when the last poll is over, then the C library is unloaded", async () => {
+  const kernel = new FakeLinux();
+  const ended: unknown[] = [];
+  kernel.close = (descriptor) => void ended.push(descriptor);
+  const runtime = new LinuxRuntime(kernel.syscalls, () => ended.push("unloaded"));
+  const { pollLoop, wakeDescriptor } = runtime.wakeups = new Wakeups(kernel.syscalls);
+  const watch = pollLoop.watch(EVENT_SOCKET);
+  const ready = watch.ready();
+  const poll = await kernel.port.begun(1);
+  kernel.port.answersWake = false;
+  void watch.close();
+  const disposed = runtime.dispose();
+  await microtasks();
+  assertEquals(ended, []);
+  poll.timeOut();
+  await disposed;
+  assertEquals([await ready, ended], [null, [wakeDescriptor, "unloaded"]]);
+});
+
+Deno.test("Wakeups opens another timer only for a lost one, arms it, and goes on without if there is none", async () => {
+  const kernel = new FakeLinux();
+  const wakeups = new Wakeups(kernel.syscalls);
+  const armed: [number, bigint][] = [];
+  kernel.timerDescriptor = () => 98;
+  wakeups.wake();
+  wakeups.clearWakeUp();
+  assertEquals(wakeups.wakeDescriptor, kernel.port.wakeDescriptor);
+  kernel.armTimer = (descriptor, seconds) => descriptor === 98 && armed.push([98, seconds]) > 0;
+  wakeups.wake();
+  assertEquals(armed, [[98, 7_258_118_400n]]); // 2200-01-01: only setting the clock ends it
+  kernel.armTimer = () => false;
+  kernel.timerDescriptor = () => {
+    throw kernel.error("timerfd_create");
+  };
+  wakeups.clearWakeUp();
+  assertEquals(wakeups.wakeDescriptor, -1);
+  kernel.close = () => {
+    throw new Error("It belongs to other code");
+  };
+  await wakeups.close();
 });
