@@ -6,8 +6,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-import { encodeMessage } from "../../ffi/linux/netlink.ts";
-import { readingOf } from "../../ffi/linux/requests.ts";
+import { encodeRouteQuery } from "../../ffi/linux/messages.ts";
+import { encodeMessage, u32 } from "../../ffi/linux/netlink.ts";
+import { readingOf, RequestSocket } from "../../ffi/linux/requests.ts";
 import { NO_DEFAULTS } from "../../ffi/linux/route_lookup.ts";
 import type { LinuxSource } from "../../ffi/linux/source.ts";
 import { buildState } from "../../state/build.ts";
@@ -96,6 +97,18 @@ Deno.test("a read that the kernel does not answer fails", async () => {
   await using source = kernel.source();
   kernel.send = () => {};
   await assertRejects(() => source.read(signal), SystemCallError, "RTM_GETLINK dump");
+});
+
+Deno.test("a route whose answer is too long is a default route without a hop, any other error is no route", () => {
+  const kernel = new FakeLinux();
+  const socket = new RequestSocket(kernel.syscalls);
+  const query = encodeRouteQuery([23, 0, 0, 1], { fibMatch: true });
+  const found = [101, C.EMSGSIZE].map((errno) => { // ENETUNREACH
+    kernel.send = (_, request) => kernel.intrude(errorMessage(errno, u32(request, 8)), true);
+    const [route] = socket.askRoutes([query]);
+    return route && [route.family, route.type, route.destinationLength, route.outInterface];
+  });
+  assertEquals(found, [null, [C.AF_INET, C.RTN_UNICAST, 0, null]]);
 });
 
 Deno.test("each request has a number of its own, which no late answer to another one has", async () => {
