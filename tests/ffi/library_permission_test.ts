@@ -22,6 +22,7 @@ interface Report {
   hears?: boolean;
   views?: number;
   state?: string;
+  granted?: boolean;
   second?: number;
   afterwards?: { error: string; message: string };
 }
@@ -159,7 +160,7 @@ skippable({
     for (const [flag, task] of cases) {
       const report = await open([flag], task);
       assertHears(report);
-      assertEquals(report.state, "prompt");
+      assertEquals([report.state, report.granted], ["prompt", true]);
       assertEquals(report.second, report.interfaces?.length);
       assertEquals(report.afterwards?.error, "NotCapable");
       assertStringIncludes(report.afterwards!.message, "must keep a monitor open");

@@ -292,6 +292,7 @@ const BUILDS = {
   gnuArm: { arch: "aarch64", target: "aarch64-unknown-linux-gnu" },
   musl: { arch: "x86_64", target: "x86_64-alpine-linux-musl" },
   muslArm: { arch: "aarch64", target: "aarch64-unknown-linux-musl" },
+  android: { arch: "aarch64", target: "aarch64-linux-android" },
 } as const;
 
 Deno.test("libcRequest() searches only for the C library that Deno is linked to", () => {

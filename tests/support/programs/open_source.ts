@@ -22,6 +22,7 @@ async function main(): Promise<void> {
   if (revoke) {
     await Deno.permissions.revoke({ name: "ffi" });
     report["state"] = (await Deno.permissions.query({ name: "ffi" })).state;
+    report["granted"] = LinuxSource.granted({ libc }); // else "auto" would poll
     await using second = await LinuxSource.open({ libc });
     report["second"] = (await second.read(signal)).interfaces.length;
   }
