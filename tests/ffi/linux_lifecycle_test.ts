@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
@@ -106,6 +106,38 @@ Deno.test("armTimer() asks to be cancelled when the wall clock is set, as it is 
   };
   assertEquals(new Syscalls(libc as never).armTimer(5, 1n), true);
   assertEquals(asked, [0x1 | 0x2]); // TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET: linux/timerfd.h
+});
+
+Deno.test("openNetlink() keeps no socket that it cannot bind, and throws if there is none", () => {
+  const closed: number[] = [];
+  const [opened, bound] = [[0, 7, -1], [0, -1]];
+  const libc = {
+    address_of: () => 0n,
+    socket: () => opened.shift(),
+    bind: () => bound.shift(),
+    close: ([descriptor]: Int32Array) => closed.push(descriptor!),
+  };
+  const syscalls = new Syscalls(libc as never);
+  assertEquals(syscalls.openNetlink(1), 0); // a program may have closed its standard input
+  assertThrows(() => syscalls.openNetlink(1), SystemCallError, "bind(AF_NETLINK)");
+  assertThrows(() => syscalls.openNetlink(1), SystemCallError, "socket(AF_NETLINK)");
+  assertEquals(closed, [7]);
+});
+
+Deno.test("takeError() returns what the kernel says, and 0 if it refuses", () => {
+  const errors = [C.ENOBUFS, 0, null];
+  const libc = {
+    address_of: () => 0n,
+    getsockopt: (_descriptor: unknown, _level: number, option: number, into: Uint32Array) => {
+      assertEquals(option, C.SO_ERROR);
+      const error = errors.shift()!;
+      if (error === null) return -1;
+      into[0] = error;
+      return 0;
+    },
+  };
+  const syscalls = new Syscalls(libc as never);
+  assertEquals(errors.slice().map(() => syscalls.takeError(5)), [C.ENOBUFS, 0, 0]);
 });
 
 Deno.test("check() throws if the kernel refuses requests, and leaves no socket open", async () => {
