@@ -108,19 +108,21 @@ Deno.test("armTimer() asks to be cancelled when the wall clock is set, as it is 
   assertEquals(asked, [0x1 | 0x2]); // TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET: linux/timerfd.h
 });
 
-Deno.test("openNetlink() keeps no socket that it cannot bind, and throws if there is none", () => {
+Deno.test("openNetlink() keeps no socket that it cannot bind; it and timerDescriptor() throw if there is none", () => {
   const closed: number[] = [];
   const [opened, bound] = [[0, 7, -1], [0, -1]];
   const libc = {
     address_of: () => 0n,
     socket: () => opened.shift(),
     bind: () => bound.shift(),
+    timerfd_create: () => -1,
     close: ([descriptor]: Int32Array) => closed.push(descriptor!),
   };
   const syscalls = new Syscalls(libc as never);
   assertEquals(syscalls.openNetlink(1), 0); // a program may have closed its standard input
   assertThrows(() => syscalls.openNetlink(1), SystemCallError, "bind(AF_NETLINK)");
   assertThrows(() => syscalls.openNetlink(1), SystemCallError, "socket(AF_NETLINK)");
+  assertThrows(() => syscalls.timerDescriptor(), SystemCallError, "timerfd_create");
   assertEquals(closed, [7]);
 });
 
