@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { LinkTable } from "../../ffi/linux/link_table.ts";
-import { type AskRoutes, NO_DEFAULTS, RouteLookup } from "../../ffi/linux/route_lookup.ts";
+import { type AskRoutes, RouteLookup } from "../../ffi/linux/route_lookup.ts";
 import type { DefaultRoute } from "../../state/types.ts";
 import { type FakeRoute, FakeRoutes } from "../support/fake_routes.ts";
 import { route } from "../support/states.ts";
@@ -342,7 +342,8 @@ Deno.test("RouteLookup.ask() asks about a family without a default route again o
   const none = new FakeRoutes([]);
   lookup.ask(none.ask, LINKS);
   none.asked.splice(0);
-  assertEquals(lookup.ask(none.ask, LINKS), NO_DEFAULTS);
+  const { isKnown, routes } = lookup.ask(none.ask, LINKS);
+  assertEquals([isKnown, routes], [true, { ipv4: null, ipv6: null }]);
   assertEquals(none.asked, []);
 });
 

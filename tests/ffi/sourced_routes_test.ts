@@ -68,10 +68,10 @@ Deno.test("RouteLookup.ask() asks for one usable address of each network, in ord
   table.setLink(linkMessage(1, "lo", { flags: 0x49 })); // IFF_LOOPBACK
   table.setLink(linkMessage(3, "eth1"));
   for (const text of ["::1", "2001:db8::1"]) add(table, 1, text);
-  for (let i = 9; i > 0; i--) add(table, 2 + i % 2, `2001:db8:1::${i}`);
+  for (let i = 9; i > 0; i--) add(table, 2 + i % 2, `2001:db8:1:0:${i}00::1`);
   for (const flags of [0x40, 0x08, 0x20]) add(table, 3, `2001:db8:0:${flags}::1`, flags); // tentative, failed, deprecated
   const kernel = new FakeRoutes([]);
   new RouteLookup().ask(kernel.ask, table);
   const sources = new Set(kernel.asked.flat().map(({ source }) => source));
-  assertEquals([...sources], [null, "2001:db8:1::1", "2001:db8:2::1", "fd00::7"]);
+  assertEquals([...sources], [null, "2001:db8:1:0:100::1", "2001:db8:2::1", "fd00::7"]);
 });
