@@ -84,6 +84,17 @@ Deno.test("a canary that is lost with other messages is sent again when a view f
   assertEquals(kernel.asked.lookups, lookups + 2);
 });
 
+Deno.test("a canary whose answer a view has received is sent again: the poll may not work", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  const subscription = await source.subscribe(signal);
+  subscription.adopt(await source.read(signal));
+  const { lookups } = kernel.asked;
+  void subscription.probe(signal);
+  subscription.view();
+  assertEquals(kernel.asked.lookups, lookups + 2);
+});
+
 Deno.test("a clock that was set while the timer was armed to wake the poll is noticed, once", () => {
   const kernel = new FakeLinux();
   const wakeups = new Wakeups(kernel.syscalls);

@@ -119,6 +119,9 @@ Deno.test("LinuxSubscription.adopt() applies to a dump what was received while i
   listening(async ({ kernel, read, view }) => {
     kernel.onAnswer = () => {
       kernel.onAnswer = () => {};
+      const gone = newAddress(2, 192, 0, 2, 8);
+      kernel.queue(gone);
+      kernel.queue(encodeMessage(C.RTM_DELADDR, 0, gone.subarray(C.NLMSGHDR_SIZE)));
       kernel.queue(newAddress(2, 192, 0, 2, 9)); // the dump lacks it
       assertEquals(view(), ["1", "9"]);
     };

@@ -79,6 +79,8 @@ const ADDED: [what: string, index: number, text: string, situation: Situation, a
   ["in another subnet", WAN, "198.51.100.7/24", {}, "nothing"],
   ["in the subnet of the gateway", WAN, "192.0.2.0/31", {}, "known"],
   ["beside the subnet of the gateway", WAN, "192.0.2.2/31", {}, "nothing"],
+  ["in the subnet of the gateway, far from it", WAN, "192.0.2.200/24", {}, "known"],
+  ["in a network with the same third byte", WAN, "198.51.2.7/24", {}, "nothing"],
   ["in the subnet of everything", WAN, "198.51.100.7/0", {}, "known"],
   ["with the gateway as its peer", WAN, "198.51.100.7 peer 192.0.2.1/32", {}, "known"],
   ["with another peer", WAN, "192.0.2.1 peer 198.51.100.7/32", {}, "nothing"],
