@@ -35,11 +35,15 @@ Deno.test("resumes get a publication each", async () => {
   await it.clock.advance(750);
   it.source.emit({ kind: "resumed", at: START + 3, sleptMs: 2_000 });
   await it.clock.advance(2_000);
+  it.source.emit({ kind: "resumed", at: START + 3, sleptMs: 2_000 }); // again, although published
+  it.source.emit({ kind: "resumed", at: START + 4, sleptMs: 3_000 });
+  await it.clock.settle();
   assertEquals(seen.map((s) => [s.at - START, s.state.sleptMs, s.causes]), [
     [0, null, ["initial"]],
     [250, LONG, ["resume"]],
     [500, 1_000, ["resume"]],
     [1_000, 2_000, ["resume"]],
+    [3_000, 3_000, ["resume"]],
   ]);
 });
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { restMs } from "../../actor/machine/reads.ts";
 import { scriptedRoute } from "../../actor/testing.ts";
 import { addresses, eth0, nic, type OpenSetting, setUp, START } from "./support.ts";
@@ -47,6 +47,16 @@ Deno.test("another difference in the second round, instead of the first one, is 
   await it.clock.advance(1_000);
   const { driftsFound, reopens } = it.monitor.metrics;
   assertEquals([driftsFound, reopens, it.monitor.current.causes], [0, 0, ["event"]]);
+});
+
+Deno.test("a refresh() that fails between two rounds does not end the comparison", async () => {
+  await using it = await setUp();
+  it.source.set([eth0("192.0.2.2/24")]); // is not announced
+  await it.clock.advance(14_750);
+  it.source.failReads(1);
+  await assertRejects(() => it.monitor.refresh());
+  await it.clock.advance(50);
+  assertEquals([addresses(it.monitor.current), it.monitor.metrics.driftsFound], [["192.0.2.2"], 1]);
 });
 
 Deno.test("a difference that persists is drift in the fourth round, even if events come in between", async () => {
