@@ -92,7 +92,7 @@ export function requestView(draft: Draft, socket: Socket, read?: Read, adopts = 
   const { viewing } = draft;
   if (viewing !== null && read === undefined) return;
   if (viewing === null) draft.effects.push({ kind: "view", id: socket.id });
-  draft.viewing = { since: viewing?.since ?? draft.now.monotonic, read, adopts };
+  draft.viewing = { since: draft.now.monotonic, read, adopts };
 }
 
 /** Milliseconds until the events so far are published, or to wait for the read that shows them; 0: none are pending. */
@@ -138,7 +138,7 @@ function union(some: readonly Cause[], more: readonly Cause[]): readonly Cause[]
 }
 
 function settleAll(draft: Draft): void {
-  if (draft.awaiting.length > 0) settle(draft, draft.awaiting);
+  settle(draft, draft.awaiting);
   draft.awaiting = [];
   draft.causes = [];
 }

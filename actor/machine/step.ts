@@ -79,9 +79,7 @@ const TIMERS: Readonly<Record<InputOf<"timer">["timer"], (draft: Draft) => void>
     considerPublication(draft);
   },
   retry: retryNow,
-  recheck: (draft) => {
-    if (draft.check !== null) requestRead(draft, { check: true });
-  },
+  recheck: (draft) => requestRead(draft, { check: true }),
   read: (draft) => {
     draft.nextReadAt = null;
     beginNextRead(draft);

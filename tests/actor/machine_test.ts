@@ -200,6 +200,21 @@ Deno.test("step() stops the timer of a window when a read is published first", (
   assertEquals(timers, [{ kind: "disarm", timer: "window" }]);
 });
 
+Deno.test("step() settles a refresh() once and forgets it", () => {
+  const machine = new Machine();
+  machine.open(observe("192.0.2.1/24"));
+  machine.monotonic = 250;
+  machine.feed({ kind: "refresh", token: 1 });
+  const next = observe("192.0.2.2/24");
+  const effects = machine.feed(
+    { kind: "read", id: machine.model.reading!.id, outcome: { ok: true, value: next } },
+    { kind: "viewed", id: 1, state: next.state },
+  );
+  const settled = effects.filter(({ kind }) => kind === "settle");
+  assertEquals(settled, [{ kind: "settle", tokens: [1] }]);
+  assertEquals(machine.model.awaiting, []);
+});
+
 Deno.test("step() reads again what a publication has overtaken, once the socket is lost", () => {
   const machine = new Machine();
   machine.open(observe("192.0.2.1/24"));

@@ -203,6 +203,19 @@ Deno.test("settling that ended before the read waits for a pending event, also a
   assertEquals(await poll(it, next), null);
 });
 
+Deno.test("settling that waits for a window ends with it when it publishes nothing", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 100, settleMaxMs: 10_000 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await hold(it, "192.0.2.2/24", 50);
+  it.source.emit({ kind: "changed" }); // changes nothing, but its view waits for the window
+  await it.clock.advance(199);
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(2);
+  assertEquals((await poll(it, next))?.changes.length, 2);
+});
+
 Deno.test("a major difference made of minor steps settles from its last step, each time", async () => {
   await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "docker0" } });
   const interfaces = [eth0("192.0.2.1/24"), nic("docker0"), nic("wlan1", "192.0.2.9/24")];
