@@ -181,7 +181,7 @@ export function beginNextRead(draft: Draft): void {
   const causes: readonly Cause[] = covers ? [...request.causes, "event"] : request.causes;
   const { config, metrics: { events, published } } = draft;
   // the interval limits a read only if nothing but a reconcile tick requested it
-  const interval = request.check && causes.length === 0 ? config.reconcileIntervalMs : Infinity;
+  const interval = causes.length === 0 ? config.reconcileIntervalMs : Infinity;
   const id = ++draft.lastId;
   const since = draft.now.monotonic;
   draft.reading = { ...request, adopter, causes, id, since, events, published };

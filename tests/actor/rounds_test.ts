@@ -5,8 +5,8 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { restMs } from "../../actor/machine/reads.ts";
-import { scriptedRoute } from "../../actor/testing.ts";
-import { addresses, eth0, nic, type OpenSetting, setUp, START } from "./support.ts";
+import { scriptedAddress, scriptedRoute } from "../../actor/testing.ts";
+import { addresses, eth0, nic, type OpenSetting, record, setUp, START } from "./support.ts";
 
 /** Reads take so many milliseconds from now on. Returns when they began, in monotonic milliseconds. */
 function slowReads(it: OpenSetting, ms: number): number[] {
@@ -138,6 +138,44 @@ Deno.test("a default route that changed silently while a resume waits for its wi
     "reconcile",
   ]]);
   assertEquals(it.monitor.metrics.routeSurprises, 1);
+});
+
+Deno.test("without a table, what the BSDs never announce is published at once, and is not drift", async () => {
+  const before = eth0("192.0.2.1/24");
+  const silent: Record<string, typeof before> = {
+    "a driver stopped": { ...before, running: false, flags: 1 },
+    "an address is deprecated": {
+      ...before,
+      addresses: [scriptedAddress("192.0.2.1/24", { deprecated: true })],
+    },
+  };
+  for (const [what, after] of Object.entries(silent)) {
+    await using it = await setUp({ source: { keepsTable: false } });
+    it.source.set([after]);
+    await it.clock.advance(14_750);
+    const { metrics: { driftsFound, reopens }, current } = it.monitor;
+    assertEquals([driftsFound, reopens, current.causes], [0, 0, ["reconcile"]], what);
+  }
+});
+
+Deno.test("a comparison does not publish the default route of a read that is older than the view", async () => {
+  await using it = await setUp();
+  const seen = record(it.monitor);
+  it.source.holdReads();
+  await it.clock.advance(14_750); // a read that knows nothing of what follows
+  it.source.setDefaultRoute("IPv4", scriptedRoute("eth0"));
+  await it.clock.advance(250);
+  it.source.releaseReads();
+  await it.clock.advance(1_000);
+  assertEquals(seen.map(({ state }) => state.defaultRouteInterface), [null, "eth0"]);
+});
+
+Deno.test("comparisons leave three quarters of the time to the program", async () => {
+  await using it = await setUp({ monitor: { reconcileIntervalMs: 100 } });
+  const begun = slowReads(it, 40);
+  await it.clock.advance(1_000);
+  const gaps = begun.slice(1).map((at, i) => at - begun[i]!);
+  assertEquals(gaps.filter((gap) => gap < 160), []);
 });
 
 Deno.test("restMs() is three times the work, at least 1 ms and at most 3 s, and nothing for no work", () => {
