@@ -155,7 +155,19 @@ Deno.test("without a table, what the BSDs never announce is published at once, a
     await it.clock.advance(14_750);
     const { metrics: { driftsFound, reopens }, current } = it.monitor;
     assertEquals([driftsFound, reopens, current.causes], [0, 0, ["reconcile"]], what);
+    await it.clock.advance(15_000);
+    assertEquals(it.monitor.metrics.reconciles, 2);
   }
+});
+
+Deno.test("with a table, a carrier that changed without a message is drift, and no view undoes it", async () => {
+  await using it = await setUp();
+  it.source.set([{ ...eth0("192.0.2.1/24"), running: false }]);
+  await it.clock.advance(15_000);
+  it.source.emit({ kind: "changed" });
+  await it.clock.advance(1_000);
+  assertEquals(it.monitor.current.state.interfaces.eth0?.running, false);
+  assertEquals([it.monitor.metrics.driftsFound, it.monitor.metrics.published], [1, 2]);
 });
 
 Deno.test("a comparison does not publish the default route of a read that is older than the view", async () => {
