@@ -40,7 +40,6 @@ export class SnapshotReader {
 
   /** Follows from the current snapshot on. */
   follow({ broadcast, options }: ReaderContext): void {
-    if (this.ended) return;
     if (broadcast.closed || options.signal?.aborted) return this.end();
     this.#broadcast = broadcast;
     this.#options = options;

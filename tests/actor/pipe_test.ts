@@ -41,21 +41,31 @@ Deno.test("the sink of a pipe may give up the read of another stream: the next o
   assertEquals((await next!.read()).value?.sequence, it.monitor.current.sequence);
 });
 
-Deno.test("a reader after a pipe that was aborted gets the newest snapshot, not one meant for the pipe", async () => {
-  await using it = await setUp();
-  const stream = it.monitor.snapshots({ initial: false });
-  const aborted = new AbortController();
-  const options = { signal: aborted.signal, preventCancel: true };
-  const piping = stream.pipeTo(new WritableStream(), options).catch(() => {});
-  await it.clock.settle();
-  aborted.abort();
-  await piping;
-  const reader = stream.getReader();
-  for (const address of ["192.0.2.2/24", "192.0.2.3/24"]) await publish(it, address);
-  const { value } = await reader.read();
-  assertEquals(value?.state.localAddresses.regular, ["192.0.2.3"]);
-  await reader.cancel();
-});
+const READERS: Record<
+  string,
+  (stream: ReadableStream<Snapshot>) => ReadableStreamDefaultReader<Snapshot>
+> = {
+  "by getReader()": (stream) => stream.getReader(),
+  "by its constructor": (stream) => new ReadableStreamDefaultReader(stream),
+};
+
+for (const [how, take] of Object.entries(READERS)) {
+  Deno.test(`a reader made ${how} after a pipe that was aborted gets the newest snapshot, not one meant for the pipe`, async () => {
+    await using it = await setUp();
+    const stream = it.monitor.snapshots({ initial: false });
+    const aborted = new AbortController();
+    const options = { signal: aborted.signal, preventCancel: true };
+    const piping = stream.pipeTo(new WritableStream(), options).catch(() => {});
+    await it.clock.settle();
+    aborted.abort();
+    await piping;
+    const reader = take(stream);
+    for (const address of ["192.0.2.2/24", "192.0.2.3/24"]) await publish(it, address);
+    const { value } = await reader.read();
+    assertEquals(value?.state.localAddresses.regular, ["192.0.2.3"]);
+    await reader.cancel();
+  });
+}
 
 Deno.test("a pipe that was aborted and still writes takes no snapshot from the next reader", async () => {
   await using it = await setUp();
