@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { Snapshot } from "../../mod.ts";
 import { publish, setUp } from "./support.ts";
 
@@ -66,6 +66,20 @@ for (const [how, take] of Object.entries(READERS)) {
     await reader.cancel();
   });
 }
+
+Deno.test("a reader after a pipe whose sink failed gets the newest snapshot, not one meant for the pipe", async () => {
+  await using it = await setUp();
+  const stream = it.monitor.snapshots({ initial: false });
+  const failed = Promise.withResolvers<void>();
+  const sink = new WritableStream({ start: (it) => void failed.promise.catch((e) => it.error(e)) });
+  const piping = stream.pipeTo(sink, { preventCancel: true });
+  await it.clock.settle(); // the pipe reads
+  failed.reject(new Error("Full"));
+  await assertRejects(() => piping, Error, "Full");
+  for (const address of ["192.0.2.2/24", "192.0.2.3/24"]) await publish(it, address);
+  const { value } = await stream.getReader().read();
+  assertEquals(value?.state.localAddresses.regular, ["192.0.2.3"]);
+});
 
 Deno.test("a pipe that was aborted and still writes takes no snapshot from the next reader", async () => {
   await using it = await setUp();
