@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { scriptedRoute } from "../../actor/testing.ts";
 import { assertDeepFrozen } from "../support/frozen.ts";
+import type { Interface } from "../../state/types.ts";
 import { addresses, eth0, hold, nic, poll, publish, setUp, START } from "./support.ts";
 
 Deno.test("majorOnly leaves out minor changes and adds them to the next major snapshot", async () => {
@@ -237,6 +238,24 @@ Deno.test("a major difference made of minor steps settles from its last step, ea
     assertEquals((await poll(it, next))?.state.defaultRouteInterface, name);
     await it.clock.advance(10_000);
   }
+});
+
+Deno.test("minor changes do not extend settleMs after minor steps that add up to a major one", async () => {
+  await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "docker0" } });
+  const interfaces = [eth0("192.0.2.1/24"), nic("docker0"), nic("wlan1", "192.0.2.9/24")];
+  const by = async (name: string, ...more: Interface[]) => {
+    const defaultRoute = { ipv4: scriptedRoute(name), ipv6: null };
+    it.source.set({ interfaces: [...interfaces, ...more], defaultRoute });
+    it.source.announce();
+    await it.clock.advance(250);
+  };
+  await by("eth0");
+  const reader = it.monitor.snapshots({ majorOnly: true, settleMs: 1_000 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  await by("docker0");
+  for (let n = 0; n < 4; n++) await by("wlan1", ...(n % 2 ? [nic("veth1")] : []));
+  assertEquals((await poll(it, next))?.state.defaultRouteInterface, "wlan1");
 });
 
 Deno.test("settleMs 0 waits for nothing, whatever settleMaxMs is", async () => {
