@@ -89,12 +89,12 @@ Deno.test("affects settles anew after a delivery, whatever changed while nobody 
   assertEquals(addresses((await poll(it, second))!), ["192.0.2.1", "198.51.100.1"]);
 });
 
-Deno.test("affects delivers nothing when the address came back while it settled", async () => {
+Deno.test("affects delivers nothing when the address came back while it settled, whatever else changed", async () => {
   await using it = await setUp();
   const options = { affects: BOUND, initial: false, settleMs: 1_000 };
   const next = it.monitor.snapshots(options).getReader().read();
   await publish(it, "192.0.2.9/24");
-  await publish(it, "192.0.2.1/24");
+  await publish(it, "192.0.2.1/24", nic("eth1", "198.51.100.1/24"));
   await it.clock.advance(10_000);
   assertEquals(await poll(it, next), null);
 });
