@@ -143,8 +143,8 @@ export class SnapshotReader {
   }
 
   #isWanted(snapshot: Snapshot): boolean {
-    const { affects, majorOnly } = this.#options;
-    return (affects === null || this.#isAffected(this.#seen, snapshot)) &&
+    const { majorOnly } = this.#options;
+    return this.#isAffected(this.#seen, snapshot) &&
       (!majorOnly || snapshot.major || this.#broadcast.hasCauseSince("resume", this.#seen));
   }
 

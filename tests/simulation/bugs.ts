@@ -214,7 +214,7 @@ export const BUGS: readonly PlantedBug[] = [
     "(!majorOnly || snapshot.major": "(true || snapshot.major",
   }),
   edit("unaffected address told", "actor/streams.ts", {
-    "(affects === null || this.#isAffected(this.#seen, snapshot)) &&": "true &&",
+    "return this.#isAffected(this.#seen, snapshot) &&": "return true &&",
     "if (affects === null || firstAt === null) return firstAt;": "return firstAt;",
   }),
   edit("host-only ignored", "state/interfaces.ts", {
