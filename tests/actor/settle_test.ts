@@ -133,6 +133,21 @@ Deno.test("settleMs also runs while no read is pending", async () => {
   assertEquals(addresses((await poll(it, reader.read()))!), ["192.0.2.3"]);
 });
 
+Deno.test("with majorOnly, settleMs runs from the last major change, also while no read is pending", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ majorOnly: true, settleMs: 1_000 }).getReader();
+  await reader.read();
+  await publish(it, "192.0.2.1/24", nic("veth1"));
+  await publish(it, "192.0.2.2/24");
+  await publish(it, "192.0.2.3/24");
+  await it.clock.advance(499);
+  await publish(it, "192.0.2.3/24", nic("veth1")); // 999 ms after the last major change
+  const next = reader.read();
+  assertEquals(await poll(it, next), null);
+  await it.clock.advance(1);
+  assertEquals((await poll(it, next))?.sequence, 5);
+});
+
 Deno.test("settleMs delivers nothing when the changes undid themselves, and starts anew", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
