@@ -334,6 +334,7 @@ Deno.test("createFetch: options of wrong types and out of range", async () => {
   using pool = Deno.createHttpClient({});
   const wrong: [unknown, ErrorConstructor, string][] = [
     [null, TypeError, "options"],
+    [1, TypeError, "options"],
     [{ retries: "3" }, RangeError, "retries"],
     [{ retries: -1 }, RangeError, "retries"],
     [{ waitUntilOnline: 0 }, RangeError, "waitUntilOnline"],
