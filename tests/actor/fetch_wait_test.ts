@@ -71,6 +71,8 @@ for (const [what, connects] of [["connects", true], ["fails", false]] as const) 
       await using servers = new AsyncDisposableStack();
       for (let tries = 0; tries < 20; tries++) {
         while (it.clock.pending === timers) await it.clock.settle(); // it failed, and pauses
+        await roundTrips(it);
+        assertEquals(it.clock.pending, timers + 1); // and did not try again meanwhile
         if (connects && tries === 2) {
           const options = { hostname: "127.0.0.1", port, onListen() {} };
           servers.use(Deno.serve(options, () => new Response("answered")));
