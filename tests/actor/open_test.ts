@@ -138,6 +138,25 @@ Deno.test("open() rejects when aborted right after the first snapshot", async ()
   assertEquals(it.source.open, 0);
 });
 
+Deno.test("open() rejects only when everything is released", async () => {
+  const it = prepare();
+  const subscribe = it.source.subscribe.bind(it.source);
+  let isReleased = false;
+  it.source.subscribe = async () => {
+    const subscription = await subscribe();
+    const release = subscription[Symbol.asyncDispose].bind(subscription);
+    subscription[Symbol.asyncDispose] = async () => {
+      await it.clock.settle();
+      await release();
+      isReleased = true;
+    };
+    return subscription;
+  };
+  it.source.failReads(1);
+  await assertRejects(it.open);
+  assertEquals([isReleased, it.source.open], [true, 0]);
+});
+
 Deno.test("open() hands the source signals that are aborted with it", async () => {
   const controller = new AbortController();
   const it = prepare({ monitor: { signal: controller.signal } });
