@@ -150,6 +150,24 @@ Deno.test("TimerSet survives a clock that calls back before it returns", async (
   assertEquals(fired, 1);
 });
 
+Deno.test("TimerSet drops what a call rejects with after its limit", async () => {
+  const clock = new ManualClock();
+  const timers = new TimerSet(clock, true);
+  const { promise, reject } = Promise.withResolvers<void>();
+  const ends: string[] = [];
+  timers.call({
+    what: "The call",
+    limitMs: 1_000,
+    call: () => promise,
+    done: () => ends.push("done"),
+    late: () => ends.push("late"),
+  });
+  await clock.advance(1_000);
+  reject(new Error("Too late"));
+  await clock.settle();
+  assertEquals(ends, ["done"]);
+});
+
 Deno.test("TimerSet takes what a call throws at once like what it rejects with", async () => {
   const timers = new TimerSet(new ManualClock(), true);
   const error = new Error("At once");
