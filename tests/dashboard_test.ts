@@ -206,7 +206,7 @@ Deno.test("the dashboard keeps 200 entries of 50 lines each", async () => {
   assertEquals([more.changes.length, more.changes[50]], [51, "and 3 more"]);
 });
 
-Deno.test("the dashboard refuses more than 100 clients and takes new ones when others leave", async () => {
+Deno.test("the dashboard refuses more than 100 clients and accepts new ones when others leave", async () => {
   await using served = await openDashboard();
   const open = () => served.dashboard.handle(request("/events"));
   assertEquals(served.dashboard.handle(request("/events", {}, "HEAD")).body, null); // no client

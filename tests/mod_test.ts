@@ -43,7 +43,7 @@ Deno.test("watchNetwork() delivers the current snapshot, then what changes", asy
   await reader.cancel();
 });
 
-Deno.test("watchNetwork() hands on the options of the subscription", async () => {
+Deno.test("watchNetwork() passes the options of the subscription on", async () => {
   const { source, clock } = scripted();
   const reader = watchNetwork({ source, clock, initial: false, majorOnly: true }).getReader();
   const next = reader.read();
@@ -77,7 +77,7 @@ Deno.test("watchNetwork() that is cancelled while it opens leaves nothing open",
   assertEquals([source.open, clock.pending], [0, 0]);
 });
 
-Deno.test("watchNetwork() gives the newest snapshot after a read that was given up", async () => {
+Deno.test("watchNetwork() delivers the newest snapshot after an abandoned read", async () => {
   const { source, clock } = scripted();
   const stream = watchNetwork({ source, clock });
   const reader = stream.getReader();
@@ -158,14 +158,14 @@ Deno.test("await using closes a NetworkMonitor, and its health is closed", async
   assertEquals(closed.monitor.current.state.localAddresses.regular, ["192.0.2.7"]);
 });
 
-Deno.test("watchNetwork() takes inherited options, as open() does", async () => {
+Deno.test("watchNetwork() accepts inherited options, as open() does", async () => {
   const options = Object.create(scripted());
   const reader = watchNetwork(options).getReader();
   assertEquals((await reader.read()).value?.state.localAddresses.regular, ["192.0.2.7"]);
   await reader.cancel();
 });
 
-Deno.test("readNetworkState() takes what the read of a source returns, a promise or not", async () => {
+Deno.test("readNetworkState() accepts a source whose read() returns no promise", async () => {
   const { source } = scripted();
   const reading = await source.read(new AbortController().signal);
   source.read = () => reading as never;
@@ -238,7 +238,7 @@ for (const when of ["before it was called", "while it opens"]) {
   });
 }
 
-Deno.test("errors tell programs what failed, and keep their cause", () => {
+Deno.test("errors say what failed, and keep their cause", () => {
   const cause = new Error("Below");
   const refused = new SystemCallError("bind", 1, "EPERM", { cause, detail: "not allowed" });
   assertEquals({ ...refused }, {

@@ -232,7 +232,7 @@ Deno.test("formatNews() names a cause that is not an event, and reasons without 
   );
 });
 
-Deno.test("formatNews() puts the reason beside each address, and lists a few only", () => {
+Deno.test("formatNews() puts the reason beside each address, and lists only a few", () => {
   const ofIpv6 = (fields: Partial<Address>) =>
     state({
       ...HOME_PARTS,

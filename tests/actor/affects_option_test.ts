@@ -190,7 +190,7 @@ Deno.test("affects with majorOnly remembers a change that affects until there is
   assertEquals((await poll(it, next))?.sequence, 4);
 });
 
-Deno.test("affects takes listener.addr, and never delivers for a Unix socket", async () => {
+Deno.test("affects accepts listener.addr, and never delivers for a Unix socket", async () => {
   await using it = await setUp();
   const addr: Deno.Addr = { transport: "unix", path: "/run/x" };
   const next = it.monitor.snapshots({ affects: addr, initial: false }).getReader().read();
@@ -247,7 +247,7 @@ Deno.test("a minor snapshot has no reasons, nor has the first of a subscription"
   assertEquals(it.monitor.current.reasons.length, 2);
 });
 
-Deno.test("a log line lists a few reasons only", async () => {
+Deno.test("a log line lists only a few reasons", async () => {
   await using it = await setUp();
   it.source.set([eth0(...Array.from({ length: 20 }, (_, i) => `192.0.2.${i + 1}/24`))]);
   it.source.announce();

@@ -105,7 +105,7 @@ Deno.test("ManualClock refuses delays that a real timer would cut to 1 ms", () =
   assertThrows(() => clock.setInterval(() => {}, 0), RangeError);
 });
 
-Deno.test("ManualClock refuses to move back or by a time that is not finite", async () => {
+Deno.test("ManualClock refuses to move backwards or by a time that is not finite", async () => {
   const clock = new ManualClock({ now: 1_000 });
   for (const ms of [-50, NaN, Infinity]) {
     assertThrows(() => clock.tick(ms), RangeError);
@@ -168,7 +168,7 @@ Deno.test("TimerSet drops what a call rejects with after its limit", async () =>
   assertEquals(ends, ["done"]);
 });
 
-Deno.test("TimerSet takes what a call throws at once like what it rejects with", async () => {
+Deno.test("TimerSet treats a call that throws like one that rejects", async () => {
   const timers = new TimerSet(new ManualClock(), true);
   const error = new Error("At once");
   const outcome = Promise.withResolvers<unknown>();
@@ -196,7 +196,7 @@ Deno.test("TimerSet stops all of its timers and rounds up", () => {
   assertEquals([fired, clock.pending], [1, 0]);
 });
 
-Deno.test("ManualClock never goes back, even if a timer or another advance() moves it", async () => {
+Deno.test("ManualClock never moves backwards, even if a timer or another advance() moves it", async () => {
   const clock = new ManualClock();
   await Promise.all([clock.advance(1_000), clock.advance(500)]);
   assertEquals(clock.monotonic(), 1_000);

@@ -49,7 +49,7 @@ Deno.test("close() rejects pending refresh() and waitFor(), and those that come 
   await assertClosed(it);
 });
 
-Deno.test("close() gives streams that have ended", async () => {
+Deno.test("streams opened after close() have ended", async () => {
   const it = await setUp();
   await it.monitor.close();
   assertEquals((await it.monitor.snapshots().getReader().read()).done, true);
@@ -63,7 +63,7 @@ Deno.test("close() ends a stream that was never read", async () => {
   assertEquals((await stream.getReader().read()).done, true);
 });
 
-Deno.test("close() waits for no call of the source that hangs", async () => {
+Deno.test("close() does not wait for a call of the source that hangs", async () => {
   for (const what of ["read", "subscribe", "probe"] as const) {
     const it = await setUp();
     if (what === "read") it.source.holdReads();
@@ -233,7 +233,7 @@ Deno.test("close() may be called during every call of the source", async () => {
   for (let wanted = 0; wanted < total - 1; wanted++) await live(wanted);
 });
 
-Deno.test("close() leaves an iteration that goes on after its subscription was released", async () => {
+Deno.test("the iteration of a released subscription is ended even if it goes on", async () => {
   const it = prepare();
   let returned = 0;
   const subscribe = it.source.subscribe.bind(it.source);
@@ -346,7 +346,7 @@ Deno.test("close() waits for the release of a subscription that came too late", 
   await assertClosed(it);
 });
 
-Deno.test("close() ends the calls of ignoreInterface, whatever a read returns later", async () => {
+Deno.test("ignoreInterface is not called after close(), whatever a read returns later", async () => {
   let asked = 0;
   const it = await setUp({ monitor: { ignoreInterface: () => ++asked < 0 } });
   it.source.set([eth0("192.0.2.2/24")]);

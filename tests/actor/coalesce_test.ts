@@ -103,7 +103,7 @@ Deno.test("Monitor drops causes when a change was undone within its window", asy
   assertEquals(it.monitor.current.causes, ["refresh"]);
 });
 
-Deno.test("Monitor names all causes since the last publication, in the order of their weight", async () => {
+Deno.test("Monitor lists all causes since the last publication, in order of precedence", async () => {
   await using it = await setUp();
   it.source.set([eth0("192.0.2.2/24")]);
   it.source.announce();
@@ -179,7 +179,7 @@ Deno.test("Monitor reads after an event if the source keeps no table", async () 
   assertEquals(it.source.calls.read, before + 1);
 });
 
-Deno.test("Monitor reads once more when an event came during a read without a table", async () => {
+Deno.test("Monitor reads again after an event during a read, if the source keeps no table", async () => {
   await using it = await setUp({ source: { keepsTable: false } });
   it.source.holdReads();
   it.source.set([eth0("192.0.2.2/24")]);

@@ -183,7 +183,7 @@ Deno.test("a helper for any type of event gets the events of each type", async (
   assertEquals((await health).health.status, "degraded");
 });
 
-Deno.test("a listener that throws is reported and harms nobody else", async () => {
+Deno.test("a listener that throws is reported and does not affect the others", async () => {
   await using it = await setUp();
   const reported: unknown[] = [];
   const onError = (event: ErrorEvent) => {
@@ -259,7 +259,7 @@ Deno.test("a listener does not keep the process alive", async () => {
   });
 });
 
-Deno.test("the events of a program of its own take the usual options", async () => {
+Deno.test("events that a program creates take the usual options", async () => {
   await using it = await setUp();
   const { current: snapshot, health } = it.monitor;
   const options = { cancelable: true, bubbles: true };

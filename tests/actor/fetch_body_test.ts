@@ -66,7 +66,7 @@ fetchTest("a body that a server passes on is cut off", async (it) => {
   await reading;
 });
 
-fetchTest("a body that nobody reads harms nobody", async (it) => {
+fetchTest("a body that nobody reads does no harm", async (it) => {
   await it.fetch(`${it.server.url}/body`);
   const arrival = await it.server.until("/body");
   await it.become(home("192.0.2.8"));

@@ -216,7 +216,7 @@ Deno.test("step() settles a refresh() once and forgets it", () => {
   assertEquals(machine.model.awaiting, []);
 });
 
-Deno.test("step() reads again what a publication has overtaken, once the socket is lost", () => {
+Deno.test("step() reads again after a read that a publication overtook, once the socket is lost", () => {
   const machine = new Machine();
   machine.open(observe("192.0.2.1/24"));
   machine.monotonic = 200;

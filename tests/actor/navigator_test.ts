@@ -63,7 +63,7 @@ Deno.test("navigator.onLine and the global events follow state.online; unknown i
   assertEquals(events.seen, []);
 });
 
-Deno.test("dispose takes everything back, and it can be installed again", async () => {
+Deno.test("dispose undoes everything, and it can be installed again", async () => {
   await using it = await setUp();
   const names = Object.getOwnPropertyNames(globalThis);
   using events = recordEvents();
@@ -116,7 +116,7 @@ Deno.test("the second installOnLine() is a TypeError and changes nothing", async
   assertEquals("onLine" in navigator, false);
 });
 
-Deno.test("after the monitor was closed the last value stays", async () => {
+Deno.test("after the monitor is closed the last value remains", async () => {
   const it = await setUp();
   await become(it, true);
   using _installed = installOnLine(it.monitor);

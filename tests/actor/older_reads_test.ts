@@ -22,7 +22,7 @@ const FAILURES: Record<string, (it: OpenSetting, subscription: Subscription) => 
 };
 
 for (const [what, fail] of Object.entries(FAILURES)) {
-  Deno.test(`a read is not published over what is newer when ${what} throws`, async () => {
+  Deno.test(`a read does not replace a newer publication when ${what} throws`, async () => {
     const subscriptions: Subscription[] = [];
     await using it = await setUp({ monitor: { coalesceMs: 0 } });
     const { source } = it;

@@ -157,7 +157,7 @@ Deno.test("open() rejects only when everything is released", async () => {
   assertEquals([isReleased, it.source.open], [true, 0]);
 });
 
-Deno.test("open() hands the source signals that are aborted with it", async () => {
+Deno.test("open() gives the source signals that are aborted with its own", async () => {
   const controller = new AbortController();
   const it = prepare({ monitor: { signal: controller.signal } });
   let given: AbortSignal | undefined;

@@ -46,7 +46,7 @@ Deno.test("resolveMonitorOptions() keeps the given values", () => {
   }
 });
 
-Deno.test("a misspelt option is a TypeError that says which is meant; other names are the caller's", () => {
+Deno.test("a misspelt option is a TypeError that names the right one; other names are ignored", () => {
   const misspelt: [string, string][] = [
     ["reconcileIntervallMs", "reconcileIntervalMs"],
     ["coalesce", "coalesceMs"],
@@ -100,7 +100,7 @@ for (const [name, least] of Object.entries({ ...MONITOR_NUMBERS, ...SNAPSHOT_NUM
       ? resolveMonitorOptions({ [name]: value })
       : resolveSnapshotOptions({ [name]: value });
 
-  Deno.test(`${name} takes integers from ${least} to 2147483647 and names itself else`, () => {
+  Deno.test(`${name} accepts integers from ${least} to 2147483647; the error for others names it`, () => {
     resolve(least);
     resolve(2_147_483_647);
     const wrong = [least - 1, 2_147_483_648, 1.5, NaN, -Infinity, "250", null, 10n];
@@ -140,13 +140,13 @@ for (const [name, values] of Object.entries(WRONG_TYPES)) {
   });
 }
 
-Deno.test("libc takes the absolute paths of every operating system", () => {
+Deno.test("libc accepts the absolute paths of every operating system", () => {
   for (const libc of ["/lib/libc.so.6", "C:\\Windows\\x.dll", "c:/x.dll", "\\\\host\\x.dll"]) {
     assertEquals(resolveMonitorOptions({ libc }).libc, libc);
   }
 });
 
-Deno.test("options that are no object are a TypeError", () => {
+Deno.test("options that are not an object are a TypeError", () => {
   for (const options of [null, 1, "events"]) {
     assertThrows(() => resolveMonitorOptions(options as never), TypeError);
     assertThrows(() => resolveSnapshotOptions(options as never), TypeError);

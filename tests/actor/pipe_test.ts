@@ -22,7 +22,7 @@ Deno.test("the sink of a pipe may close the monitor: no timer of another stream 
   assertEquals({ done: (await read).done, timers: it.clock.pending }, { done: true, timers: 0 });
 });
 
-Deno.test("the sink of a pipe may give up the read of another stream: the next one gets the newest snapshot", async () => {
+Deno.test("the sink of a pipe may abandon another stream's read: the next one gets the newest snapshot", async () => {
   await using it = await setUp();
   const stream = it.monitor.snapshots({ initial: false });
   let next: ReadableStreamDefaultReader<Snapshot> | null = null;
@@ -81,7 +81,7 @@ Deno.test("a reader after a pipe whose sink failed gets the newest snapshot, not
   assertEquals(value?.state.localAddresses.regular, ["192.0.2.3"]);
 });
 
-Deno.test("a pipe that was aborted and still writes takes no snapshot from the next reader", async () => {
+Deno.test("an aborted pipe that still writes takes no snapshot away from the next reader", async () => {
   await using it = await setUp();
   const stream = it.monitor.snapshots();
   const aborted = new AbortController();

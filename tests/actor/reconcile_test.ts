@@ -57,7 +57,7 @@ Deno.test("reconcile publishes what it read when the view throws and no socket c
   assertEquals([it.monitor.current.cause, it.monitor.metrics.reconciles], ["reconcile", 1]);
 });
 
-Deno.test("reconcile with Infinity never reads, asks nothing and runs no timer", async () => {
+Deno.test("reconcile with Infinity never reads, sends no canary and runs no timer", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.set([eth0("192.0.2.2/24")]);
   await it.clock.advance(10_000_000);
@@ -119,7 +119,7 @@ Deno.test("reconcile does not let an older table undo what it published", async 
   assertEquals(seen.map(addresses), [["192.0.2.1"], ["192.0.2.2"]]);
 });
 
-Deno.test("reconcile takes a message that arrives between two rounds for late, not for lost", async () => {
+Deno.test("reconcile treats a message that arrives between two rounds as late, not as lost", async () => {
   await using it = await setUp();
   await it.clock.advance(14_749);
   it.source.set([eth0("192.0.2.2/24")]);
@@ -166,7 +166,7 @@ Deno.test("reconcile finds no drift in 1000 ticks on a healthy socket under cons
   assertEquals([driftsFound, reopens, it.log.at("warn")], [0, 0, []]);
 });
 
-Deno.test("a record that differs in two rounds with events in between is not drift", async () => {
+Deno.test("a record that differs in two rounds with events in between is no drift", async () => {
   await using it = await setUp();
   it.source.set([eth0("192.0.2.1/24"), nic("veth1")]); // in flight at the first round
   await it.clock.advance(14_750 + 20);
@@ -300,7 +300,7 @@ Deno.test("reconcile aborts the signal of a read that took too long", async () =
   assertEquals(given?.reason.name, "TimeoutError");
 });
 
-Deno.test("reconcile gives a read no longer than its interval", async () => {
+Deno.test("reconcile limits a read to its interval", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 1_000 } });
   it.source.holdReads();
   await it.clock.advance(1_750);
@@ -347,7 +347,7 @@ Deno.test("reconcile warns once while reads go on failing", async () => {
   assertEquals(it.log.at("warn").length, 2);
 });
 
-Deno.test("reconcile reads nothing new while the one before is at work, but sends its canary", async () => {
+Deno.test("reconcile begins no read while the last one is under way, but sends its canary", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: 40, coalesceMs: 0 } });
   const { read, probe } = it.source.calls;
   it.source.set([eth0("192.0.2.2/24")]); // waits 50 ms for its second round
@@ -373,7 +373,7 @@ Deno.test("a stepped clock starts a reconcile and nothing else", async () => {
   assertEquals(it.monitor.metrics.resumes, 0);
 });
 
-Deno.test("an event during the read that gives the table its base is not lost by it", async () => {
+Deno.test("an event during a read that replaces the table is not lost", async () => {
   await using it = await setUp();
   it.source.holdReads();
   it.source.emit({ kind: "overflow" });

@@ -36,7 +36,7 @@ Deno.test("refresh() waits for the end of the window", async () => {
   assertEquals((await refreshed).at, START + 500);
 });
 
-Deno.test("refresh() resolves with current when its change was undone within the window", async () => {
+Deno.test("refresh() resolves with the current snapshot when its change was undone within the window", async () => {
   await using it = await setUp();
   it.source.emit({ kind: "resumed", at: START, sleptMs: 1 });
   await it.clock.advance(100);

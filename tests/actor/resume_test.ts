@@ -3,7 +3,7 @@ import { addresses, eth0, prepare, publish, record, setUp, START } from "./suppo
 
 const LONG = 600_000;
 
-Deno.test("a resume is published at once, with nothing else changed, and is read after", async () => {
+Deno.test("a resume is published at once, before the read that it leads to", async () => {
   await using it = await setUp();
   const { read } = it.source.calls;
   it.source.emit({ kind: "resumed", at: START + 7, sleptMs: 90_000 });
@@ -66,7 +66,7 @@ Deno.test("resumes that wait for the same window get a publication each, in orde
   assertEquals(seen.map((s) => s.state.sleptMs), [null, LONG, 1_000, 2_000, 3_000]);
 });
 
-Deno.test("a resume that was on its way when the subscription was lost is published", async () => {
+Deno.test("a resume that was pending when the subscription was lost is published", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   it.source.viewError = new Error("Lost");
   it.source.emit({ kind: "changed" }); // its view fails, and the subscription is replaced
@@ -146,7 +146,7 @@ Deno.test("a sleep whose times are not finite is ignored", async () => {
   assertEquals([it.monitor.current.sequence, it.monitor.metrics.resumes], [1, 0]);
 });
 
-Deno.test("a long sleep that a reader has got makes no later snapshot of it major", async () => {
+Deno.test("a long sleep makes only one snapshot of a reader major", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots({ initial: false }).getReader();
   const slept = reader.read();

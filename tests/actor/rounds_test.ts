@@ -20,7 +20,7 @@ function slowReads(it: OpenSetting, ms: number): number[] {
   return begun;
 }
 
-Deno.test("a table that agrees again after a read raced with events: what differs later is drift", async () => {
+Deno.test("once a table agrees again after a read that raced with events, a later difference is drift", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   it.source.holdReads();
   const refreshed = it.monitor.refresh();

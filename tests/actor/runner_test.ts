@@ -36,7 +36,7 @@ function prepareRunner(reason: string | null = null, options: MonitorOptions = {
   };
 }
 
-Deno.test("Runner disposes the opened source once, after its subscription, whatever that throws", async () => {
+Deno.test("Runner disposes the opened source once, after its subscription, even if that throws", async () => {
   const it = prepareRunner();
   const runner = await it.open();
   assertEquals(it.disposed(), 0);
@@ -102,7 +102,7 @@ async function longestWaits(
   return [promises, result];
 }
 
-Deno.test("Runner remembers no release of a subscription once it is over", async () => {
+Deno.test("Runner forgets the release of a subscription once it is complete", async () => {
   const afterLosses = (losses: number) =>
     longestWaits(async () => {
       const it = prepareRunner();

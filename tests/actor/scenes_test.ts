@@ -193,7 +193,7 @@ Deno.test("a scene says what it needs", async () => {
 });
 
 // home-assistant/iOS#5544: the next network may have the same addresses, and no network has a name here
-Deno.test("another network with the same addresses: its carrier tells, and its gateway also where streams settle", async () => {
+Deno.test("a network with the same addresses shows by its carrier, and its gateway also where streams settle", async () => {
   const clock = new ManualClock();
   const source = new ScriptedSource(homeNetwork);
   await using monitor = await NetworkMonitor.open({ source, clock, logger: new Log() });

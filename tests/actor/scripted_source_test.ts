@@ -13,7 +13,7 @@ import { address, nic, route } from "../support/states.ts";
 const { signal } = new AbortController();
 const clock = new ManualClock();
 
-Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() write what tests need", () => {
+Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() fill in the defaults", () => {
   assertEquals(
     scriptedInterface("wlan0", ["192.0.2.1/24", "fe80::1/64"], { index: 7, mtu: 1280 }),
     nic("wlan0", { index: 7, mtu: 1280, addresses: ["192.0.2.1/24", "fe80::1/64"] }),
@@ -123,7 +123,7 @@ Deno.test("ScriptedSource.sleep() sends a resume, and moves the wall clock that 
   assert(second?.kind === "resumed" && second.sleptMs === 5_000 && second.at >= before);
 });
 
-Deno.test("ScriptedSource hands out copies", async () => {
+Deno.test("ScriptedSource returns copies", async () => {
   const mine = scriptedInterface("eth0");
   const source = new ScriptedSource({ interfaces: [mine] });
   Object.assign(mine, { mtu: 1 });
@@ -223,7 +223,7 @@ Deno.test("ScriptedSource gives a default route the source that the kernel would
   assertEquals(chosen(), "2001:db8::7");
 });
 
-Deno.test("ScriptedSource takes link-local sources last, whoever made the addresses", () => {
+Deno.test("ScriptedSource selects link-local sources last, also of addresses made elsewhere", () => {
   const source = new ScriptedSource();
   const made = scriptedAddress("fe80::7/64", { temporary: true });
   const addresses = [made, "2001:db8::7/64", "169.254.0.7/16", "192.0.2.7/24"];

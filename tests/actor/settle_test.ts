@@ -79,7 +79,7 @@ Deno.test("a long sleep before a short one still makes the delivery major", asyn
   }
 });
 
-Deno.test("settleMs holds a snapshot back until nothing has changed for so many milliseconds", async () => {
+Deno.test("settleMs holds a snapshot back until nothing has changed for that many milliseconds", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 100 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
   assertEquals((await reader.read()).value!.sequence, 1); // the first comes at once
@@ -148,7 +148,7 @@ Deno.test("with majorOnly, settleMs runs from the last major change, also while 
   assertEquals((await poll(it, next))?.sequence, 5);
 });
 
-Deno.test("settleMs delivers nothing when the changes undid themselves, and starts anew", async () => {
+Deno.test("settleMs delivers nothing when the changes were undone, and starts again", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const reader = it.monitor.snapshots({ settleMs: 1_000 }).getReader();
   await reader.read();
@@ -232,7 +232,7 @@ Deno.test("settling that waits for a window ends with it when it publishes nothi
   assertEquals((await poll(it, next))?.changes.length, 2);
 });
 
-Deno.test("a major difference made of minor steps settles from its last step, each time", async () => {
+Deno.test("a major difference made of minor steps settles from its last step on, each time", async () => {
   await using it = await setUp({ monitor: { ignoreInterface: ({ name }) => name === "docker0" } });
   const interfaces = [eth0("192.0.2.1/24"), nic("docker0"), nic("wlan1", "192.0.2.9/24")];
   const by = async (name: string) => {

@@ -49,7 +49,7 @@ Deno.test("a blocked event loop does not fail a call that was answered meanwhile
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("a call takes no longer than its limit, and what the event loop is late by", async () => {
+Deno.test("a call takes at most its limit plus the delay of the event loop", async () => {
   const clock = new VirtualClock();
   const timers = new TimerSet(clock, true);
   const ended: number[] = [];
@@ -94,7 +94,7 @@ Deno.test("without a table, an event during the first read of a new socket leads
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
 });
 
-Deno.test("a table that a read overwrote is compared until it is right", async () => {
+Deno.test("a table that an older read overwrote is compared until it is correct", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0 } });
   const before = eth0("192.0.2.1/24", "192.0.2.9/24");
   it.source.set([before]);
@@ -128,7 +128,7 @@ Deno.test("reconcile finds drift although the interface is renamed between round
   assertEquals(addresses(it.monitor.current), ["192.0.2.1", "192.0.2.9"]);
 });
 
-Deno.test("what a round drains is not lost if the same round mends the table", async () => {
+Deno.test("events that a comparison drains are published although it corrects the table", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 1_000 } });
   const { source } = it;
   const subscribe = source.subscribe.bind(source);

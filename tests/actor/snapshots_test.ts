@@ -92,7 +92,7 @@ Deno.test("a reader gets no snapshot if every change was undone", async () => {
   assertEquals([value!.sequence, value!.changes.length], [4, 2]);
 });
 
-Deno.test("an unread stream costs nothing over 100000 publications and then gives the newest", async () => {
+Deno.test("an unread stream costs nothing over 100000 publications and then delivers the newest", async () => {
   await using it = await setUp({ monitor: { coalesceMs: 0, reconcileIntervalMs: Infinity } });
   const reader = it.monitor.snapshots({ initial: false, settleMs: 1_000 }).getReader();
   for (let n = 1; n <= 100_000; n++) {
@@ -105,7 +105,7 @@ Deno.test("an unread stream costs nothing over 100000 publications and then give
   assertEquals((await reader.read()).value!.sequence, 100_001);
 });
 
-Deno.test("reads that were asked for in advance are answered one by one", async () => {
+Deno.test("overlapping reads are answered one by one", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots().getReader();
   const reads = [reader.read(), reader.read(), reader.read()];
@@ -115,7 +115,7 @@ Deno.test("reads that were asked for in advance are answered one by one", async 
   assertEquals(sequences, [1, 2, 3]);
 });
 
-Deno.test("a reader that keeps up is given the published snapshot itself", async () => {
+Deno.test("a reader that keeps up gets the published snapshot itself", async () => {
   await using it = await setUp();
   const reader = it.monitor.snapshots().getReader();
   await reader.read();
@@ -255,7 +255,7 @@ async function giveUp(
   return { stream, dropped };
 }
 
-Deno.test("a reader that releases its lock with a read pending leaves the newest snapshot", async () => {
+Deno.test("a reader that releases its lock with a read pending leaves the newest snapshot to the next", async () => {
   await using it = await setUp();
   const { dropped, stream } = await giveUp(it);
   assertEquals(await dropped, "TypeError");
@@ -281,7 +281,7 @@ const TAKERS: Record<string, (stream: ReadableStream<Snapshot>) => () => Promise
 };
 
 for (const [how, take] of Object.entries(TAKERS)) {
-  Deno.test(`a read that was given up leaves ${how} the newest snapshot`, async () => {
+  Deno.test(`an abandoned read leaves ${how} the newest snapshot`, async () => {
     await using it = await setUp();
     const { dropped, stream } = await giveUp(it);
     const read = take(stream); // has the stream, and does not read yet
@@ -303,7 +303,7 @@ Deno.test("a second releaseLock() of a former reader leaves the next one its rea
   assertEquals((await read).value!.sequence, 2);
 });
 
-Deno.test("a pending read is not given up by a reader that cannot take the stream", async () => {
+Deno.test("a pending read is not abandoned if another reader cannot lock the stream", async () => {
   await using it = await setUp();
   const stream = it.monitor.snapshots();
   const reader = stream.getReader();
@@ -346,7 +346,7 @@ Deno.test("snapshots() with bad options throws", async () => {
   assertThrows(() => it.monitor.snapshots(signal), TypeError, "not an AbortSignal");
 });
 
-Deno.test("what a subscriber gets adds up over 10000 random publications and pauses", async () => {
+Deno.test("the changes that a subscriber gets add up over 10000 random publications and pauses", async () => {
   const random = new Random(77);
   await using it = await setUp({ monitor: { coalesceMs: 0, reconcileIntervalMs: Infinity } });
   const reader = it.monitor.snapshots({ majorOnly: true, initial: false }).getReader();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { backoffMs } from "../../actor/machine/step.ts";
 import { addresses, eth0, record, setUp } from "./support.ts";
 
-Deno.test("backoffMs() doubles from 50 ms to 30 s and takes off at most half", () => {
+Deno.test("backoffMs() doubles from 50 ms to 30 s, less at most half", () => {
   const whole = [0, 1, 2, 3, 9, 10, 100, 10_000].map((attempt) => backoffMs(attempt, 0));
   assertEquals(whole, [50, 100, 200, 400, 25_600, 30_000, 30_000, 30_000]);
   assertEquals(backoffMs(0, 0.5), 38);
@@ -131,7 +131,7 @@ Deno.test("a socket that is lost between two rounds leaves no timer", async () =
   assertEquals(it.clock.pending, 2); // the interval, and the next attempt
 });
 
-Deno.test("the backoff begins anew only after a subscription lived 30 s", async () => {
+Deno.test("the backoff restarts only after a subscription lived 30 s", async () => {
   const lifetimes: [number, number][] = [[29_999, 100], [30_000, 50]];
   for (const [lifetime, wait] of lifetimes) {
     await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
@@ -211,7 +211,7 @@ Deno.test("a socket that stays deaf is replaced at growing intervals", async () 
   assertEquals(it.log.at("warn").length, 1);
 });
 
-Deno.test("a subscribe() that hangs is given up and what it gives later is released", async () => {
+Deno.test("a subscribe() that hangs times out, and a subscription that it returns later is released", async () => {
   await using it = await setUp();
   it.source.holdSubscribes();
   it.source.end();
@@ -223,7 +223,7 @@ Deno.test("a subscribe() that hangs is given up and what it gives later is relea
   assertEquals([it.source.calls.subscribe, it.source.calls.dispose, it.source.open], [3, 2, 1]);
 });
 
-Deno.test("while there is no subscription the reading is the state", async () => {
+Deno.test("without a subscription the reading is published as the state", async () => {
   await using it = await setUp();
   it.source.refuse(1_000);
   it.source.end();
@@ -317,7 +317,7 @@ Deno.test("overflows during a read lead to one further read, never to two at onc
   assertEquals(it.monitor.metrics.overflows, 100);
 });
 
-Deno.test("an overflow whose read fails costs the socket, so that another read follows", async () => {
+Deno.test("an overflow whose read fails replaces the socket, so that another read follows", async () => {
   await using it = await setUp({ monitor: { reconcileIntervalMs: Infinity } });
   it.source.set([eth0("192.0.2.2/24")]);
   it.source.failReads(1);
@@ -326,7 +326,7 @@ Deno.test("an overflow whose read fails costs the socket, so that another read f
   assertEquals(addresses(it.monitor.current), ["192.0.2.2"]);
 });
 
-Deno.test("a reading that makes no state counts as a failed read", async () => {
+Deno.test("a reading from which no state can be built counts as a failed read", async () => {
   await using it = await setUp();
   const seen = record(it.monitor);
   const [only] = it.source.reading.interfaces;
@@ -352,7 +352,7 @@ Deno.test("health.since moves with the status only", async () => {
   assertEquals(it.monitor.health.since, opened + 1_250);
 });
 
-Deno.test("a subscription that throws nothing is lost with an error all the same", async () => {
+Deno.test("a subscription that throws undefined is lost with an error all the same", async () => {
   await using it = await setUp();
   it.source.viewError = undefined as never;
   it.source.announce();

@@ -22,7 +22,7 @@ Deno.test("guardLogger() survives a logger that throws or rejects", async () => 
   await new Promise((resolve) => setImmediate(resolve));
 });
 
-Deno.test("guardLogger() asks for the logger netwatch at every call", () => {
+Deno.test("guardLogger() looks up the logger netwatch at every call", () => {
   const logger = guardLogger(undefined);
   const target = getLogger("netwatch");
   const heard: string[] = [];
@@ -42,7 +42,7 @@ Deno.test("guardLogger() asks for the logger netwatch at every call", () => {
   assertEquals(heard, ["one", "two"]);
 });
 
-Deno.test("guardPredicate() asks the predicate once for each interface object", () => {
+Deno.test("guardPredicate() calls the predicate once for each interface object", () => {
   const asked: string[] = [];
   const ignored = guardPredicate(({ name }) => {
     asked.push(name);
@@ -71,13 +71,13 @@ Deno.test("guardPredicate() logs the first error and counts each as false", () =
   assert(log.at("error")[0]!.includes("Broken"));
 });
 
-Deno.test("errorText() describes whatever was thrown", () => {
+Deno.test("errorText() describes anything that was thrown", () => {
   const thrown = [new Error("Bad"), new TypeError(), "text", undefined, new Error("\u001b[2J")];
   assertEquals(thrown.map(errorText), ["Bad", "TypeError", "text", "undefined", "\\u{1b}[2J"]);
   assertEquals(errorText(Object.create(null)), "An error that cannot be printed");
 });
 
-Deno.test("valueText() shows whatever was given", () => {
+Deno.test("valueText() shows any value", () => {
   const given = [-5, NaN, "a\u001b", null, undefined, true, 10n, Symbol("s"), {}, [], () => {}];
   assertEquals(given.map(valueText), [
     "-5",
@@ -108,7 +108,7 @@ Deno.test("a monitor goes on when its logger and predicate throw", async () => {
   assertEquals([it.monitor.current.major, it.monitor.health.status], [true, "live"]);
 });
 
-Deno.test("health survives a source whose listeners are no list", async () => {
+Deno.test("health survives a source whose listeners are not a list", async () => {
   await using it = await setUp();
   Object.assign(it.source, { listeners: 5 });
   it.source.end();
@@ -182,7 +182,7 @@ for (const [deed, perform] of Object.entries(DEEDS)) {
   });
 }
 
-Deno.test("ignoreInterface is asked once for each interface object", async () => {
+Deno.test("ignoreInterface is called once for each interface object", async () => {
   const asked = new Map<unknown, number>();
   const ignoreInterface = (nic: unknown) => {
     asked.set(nic, (asked.get(nic) ?? 0) + 1);
@@ -194,7 +194,7 @@ Deno.test("ignoreInterface is asked once for each interface object", async () =>
   assertEquals([...asked.values()].filter((times) => times > 1), []);
 });
 
-Deno.test("a refresh() and a waitFor() that are not awaited survive the end of the monitor", async () => {
+Deno.test("a refresh() and a waitFor() that nobody awaits do no harm when the monitor closes", async () => {
   const it = await setUp();
   const unhandled: unknown[] = [];
   const onUnhandled = (event: PromiseRejectionEvent) => {
@@ -248,7 +248,7 @@ Deno.test("ignoreInterface keeps what it names out of major", async () => {
   }
 });
 
-Deno.test("ignoreInterface sees hostOnly as the state has it, anew when a default route changes it", async () => {
+Deno.test("ignoreInterface sees hostOnly as the state has it, again when a default route changes it", async () => {
   const asked: string[] = [];
   const ignoreInterface = ({ hostOnly, name }: { hostOnly: boolean; name: string }) => {
     if (name === "docker0") asked.push(`host-only ${hostOnly}`);
@@ -269,7 +269,7 @@ Deno.test("ignoreInterface sees hostOnly as the state has it, anew when a defaul
   assertEquals([asked, it.monitor.current.major], [["host-only true", "host-only false"], true]);
 });
 
-Deno.test("a clock that fails once costs the subscription, and the next reconcile shows what changed", async () => {
+Deno.test("a clock that fails once ends the subscription, and the next reconcile shows what changed", async () => {
   await using it = await setUp();
   const { setTimeout } = it.clock;
   let failures = 0;

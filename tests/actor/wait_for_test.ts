@@ -79,7 +79,7 @@ Deno.test("waitFor() whose predicate aborts its own signal rejects", async () =>
   assertEquals([it.monitor.current.sequence, calls], [2, 1]);
 });
 
-Deno.test("waitFor() asks no predicate any more once another one has closed the monitor", async () => {
+Deno.test("waitFor() calls no predicate once another one has closed the monitor", async () => {
   const it = await setUp();
   let calls = 0;
   const closing = it.monitor.waitFor(({ interfaces }) => {

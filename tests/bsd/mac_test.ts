@@ -84,7 +84,7 @@ Deno.test("a deaf socket on a Mac costs one reconcile interval, and is replaced"
   assertEquals(monitor.metrics.reconciles, reconciles, "found by reconcile, not by an event");
 });
 
-Deno.test("an address that is replaced while a Mac's socket is deaf is right within one interval", async () => {
+Deno.test("an address that is replaced while a Mac's socket is deaf is correct within one interval", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   await failInProduction(machine);
   machine.network.addAddress("en0", "192.0.2.9/24");
@@ -167,7 +167,7 @@ Deno.test("100,000 RTM_MISS in a second cost no read and no publication", async 
   assertEquals(monitor.metrics.ignored, monitor.metrics.events);
 });
 
-Deno.test("a monitor survives ENOTCONN on every receive: backoff, few log lines, a right state", async () => {
+Deno.test("a monitor survives ENOTCONN on every receive: backoff, few log lines, a correct state", async () => {
   await using machine = await startMachine({ without: ["kernel-events", "network_change"] });
   const { kernel, log, monitor, network } = machine;
   await machine.pass(1_000);

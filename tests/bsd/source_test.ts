@@ -81,7 +81,7 @@ Deno.test("unref() cuts the wait into slices, although three sockets are open on
   assertEquals([it.source.listeners.length, timeouts.at(0), timeouts.at(-1)], [3, 20_000, 100]);
 });
 
-Deno.test("a disposed subscription has closed all of its sockets, and asks no canary", async () => {
+Deno.test("a disposed subscription has closed all of its sockets, and sends no canary", async () => {
   await using it = openMac();
   const before = it.kernel.open;
   const subscription = await it.subscribe();

@@ -174,7 +174,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "a refused bind is an error where events were asked for",
+  "a refused bind is an error with source: events",
   async () => {
     using libc = new FaultLibc();
     libc.inject("bindFails", -1, 1);

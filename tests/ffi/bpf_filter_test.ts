@@ -92,7 +92,7 @@ function message(type: number, family: number, destinationLength: number): Uint8
   return bytes;
 }
 
-Deno.test("attachFilter() hands over struct sock_fprog with length and address", () => {
+Deno.test("attachFilter() passes a struct sock_fprog with length and address", () => {
   const { call, header, instructions } = attached();
   // SOL_SOCKET, SO_ATTACH_FILTER
   assertEquals(call, [5, 1, 26]);

@@ -52,7 +52,7 @@ function route(
   return kind(os, encodeRoute(os, type, { ...DEFAULT, ...fields }, origin));
 }
 
-Deno.test("decodeEvent() finds a change in what changes the state", () => {
+Deno.test("decodeEvent() reports messages that change the state", () => {
   for (const os of SYSTEMS) {
     const address = { address: "192.0.2.7", prefixLength: 24, other: null, flags: 0 };
     assertEquals(kind(os, encodeAddress(os, 0xc, EN0, address, true)), "changed");
@@ -69,7 +69,7 @@ Deno.test("decodeEvent() finds a change in what changes the state", () => {
   assertEquals(kind("freebsd", encodeAnnouncement(EN0, 1)), "changed");
 });
 
-Deno.test("decodeEvent() takes no notice of what changes no state", () => {
+Deno.test("decodeEvent() ignores messages that change no state", () => {
   for (const os of SYSTEMS) {
     // tailscale#19324, net-tools#203: thousands a second.
     assertEquals(route(os, 7, { destination: "2001:db8::1", flags: UP | HOST }), "noise");
@@ -110,7 +110,7 @@ Deno.test("decodeEvent() returns the question of an answer, and the interface of
   }
 });
 
-Deno.test("decodeEvent() does not know types and versions of the future", () => {
+Deno.test("decodeEvent() reports types and versions of the future as malformed", () => {
   const strange: [EncodedOs, number, number][] = [
     ["darwin", 0x11, 5], // RTM_IFANNOUNCE of FreeBSD
     ["darwin", 0x63, 5],

@@ -88,11 +88,11 @@ Deno.test("u32() is never negative", () => {
   assertEquals(u32(hex("00 fefffff0"), 1), 0xf0ff_fffe);
 });
 
-Deno.test("decodeIp() takes a sockaddr whose length is 1 for none, whatever family follows", () => {
+Deno.test("decodeIp() treats a sockaddr whose length is 1 as absent, whatever family follows", () => {
   assertEquals(decodeIp(hex("01 02 0000 c0000201"), 0, LAYOUTS.darwin), null);
 });
 
-Deno.test("decodeLinkSockaddr() takes nothing that lies behind its length", () => {
+Deno.test("decodeLinkSockaddr() reads nothing beyond its length", () => {
   const sockaddr = (length: string, names: string) =>
     decodeLinkSockaddr(hex(`${length} 12 0500 06 ${names} 656e30020000000005 ffffff`), 0);
   assertEquals(sockaddr("03", "00 00 00")?.index, 0);
@@ -123,7 +123,7 @@ Deno.test("decodeRoute() knows which routes can be a default route", () => {
   assertEquals(isDefault("0.0.0.0/0", 0x1 | RTF_HOST), false);
 });
 
-Deno.test("decodeRoute() takes a route to the one host 0.0.0.0 for no default route", () => {
+Deno.test("decodeRoute() does not mistake a route to the host 0.0.0.0 for a default route", () => {
   const route = { destination: "0.0.0.0", prefixLength: 32, gateway: 5, index: 5, source: null };
   const bytes = encodeRoute("darwin", 4, { ...route, flags: 0x1 | RTF_HOST }, "dump");
   const header = headerOf(bytes, LAYOUTS.darwin) as RouteHeader;

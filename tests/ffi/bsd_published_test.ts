@@ -72,7 +72,7 @@ Deno.test("a FreeBSD interface runs unless its link is down, whatever IFF_RUNNIN
   assertEquals([UP, RUNNING].map((flags) => publish({ flags }).up), [true, false]);
 });
 
-Deno.test("a hardware address of zeros or of another length is none", () => {
+Deno.test("a hardware address of zeros or of another length is null", () => {
   const macs = [[2, 0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 5], []]
     .map((address) => publish({ address: Uint8Array.from(address) }).mac);
   assertEquals(macs, ["02:00:00:00:00:05", null, null, null]);

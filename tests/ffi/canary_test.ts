@@ -48,7 +48,7 @@ Deno.test("Canary.resend() asks again while a question is pending, and not other
   assertEquals(sent, [1, 2]);
 });
 
-Deno.test("Canary.probe() does not take a late answer to its last question for its own", async () => {
+Deno.test("Canary.probe() does not accept a late answer to an earlier question", async () => {
   const { canary } = setup();
   let isAnswered = false;
   const again = canary.probe().then((it) => isAnswered = it);

@@ -240,7 +240,7 @@ Deno.test("EventSocket yields an overflow with an empty queue", async () => {
 });
 
 for (const [name, revents] of Object.entries({ POLLHUP, POLLNVAL, both: POLLHUP | POLLNVAL })) {
-  Deno.test(`EventSocket is lost on ${name}`, async () => {
+  Deno.test(`EventSocket is lost after ${name}`, async () => {
     const fake = new FakeSocket();
     fake.queued = 3;
     fake.wakeUps.push(revents | POLLIN);
@@ -313,7 +313,7 @@ Deno.test("EventSocket does not count wake() as an empty wake-up, and gives othe
   assert(turns() >= 49, `Only ${turns()} turns`);
 });
 
-Deno.test("EventSocket is not lost when drain() took what the wake-ups were for", async () => {
+Deno.test("EventSocket is not lost when drain() took the messages that caused the wake-ups", async () => {
   const fake = new FakeSocket();
   const socket = new EventSocket(fake, fake);
   for (let i = 0; i < 5; i++) {

@@ -92,7 +92,7 @@ async function listens({ port }: FakeLinux): Promise<boolean> {
   return port.current.descriptors.includes(EVENT_SOCKET);
 }
 
-Deno.test("LinuxSubscription reads nothing of a flood until a full read begins, then listens again", () =>
+Deno.test("LinuxSubscription leaves a flood unread until a full read begins, then listens again", () =>
   flood(async ({ events, kernel, read, source, subscription }) => {
     assertEquals([kernel.unread, await listens(kernel)], [100, false]);
     subscription.view();
@@ -152,7 +152,7 @@ Deno.test("LinuxSubscription empties the queue for 8 ms at most, however fast it
     assertEquals(left, 1_000 - 8 * RECEIVE_BATCH);
   }));
 
-Deno.test("LinuxSubscription asks nothing for a view in a flood", () =>
+Deno.test("LinuxSubscription looks up no routes for a view in a flood", () =>
   flood(async ({ kernel, read, subscription }) => {
     const asked = { ...kernel.asked };
     const before = subscription.view();
@@ -223,7 +223,7 @@ Deno.test("LinuxSubscription reads on after an overflow that it found without th
     assertEquals([kernel.unread, events], [0, ["overflow", "overflow"]]);
   }));
 
-Deno.test("LinuxSubscription leaves messages unread once a read costs less than they do", () =>
+Deno.test("LinuxSubscription leaves messages unread once a full read costs less", () =>
   flood(async ({ events, kernel, read, report, source, subscription }) => {
     await read();
     events.length = 0;
@@ -271,7 +271,7 @@ Deno.test("LinuxSubscription leaves messages unread at the next slice, too", () 
     assertEquals([events.at(-1), kernel.unread > 0], ["resync", true]);
   }));
 
-Deno.test("LinuxSubscription reads on if a read of what it knows costs more than the messages", () =>
+Deno.test("LinuxSubscription reads on while a full read would cost more than the messages", () =>
   flood(async ({ events, kernel, read, report }) => {
     const addresses = Array.from(
       { length: FLOOD_MESSAGES / 2 },

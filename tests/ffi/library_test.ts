@@ -274,7 +274,7 @@ const GRANTED: [name: string, machine: Machine, path: string | undefined, grante
 ];
 
 for (const [name, machine, path, expected] of GRANTED) {
-  Deno.test(`libraryGranted() is ${expected} under ${name}, and asks nothing`, async () => {
+  Deno.test(`libraryGranted() is ${expected} under ${name}, without a prompt`, async () => {
     const [result, log] = await on(
       machine,
       () =>
@@ -339,7 +339,7 @@ Deno.test("libcRequest() refuses musl on a Deno that is built for glibc", () => 
   }
 });
 
-Deno.test("libcRequest() wants a symbol of glibc, which musl under another name lacks", () => {
+Deno.test("libcRequest() requires a symbol of glibc, which musl under another name lacks", () => {
   assert("gnu_get_libc_version" in libcRequest("/opt/libc.so", BUILDS.gnu).symbols);
   assert(!("gnu_get_libc_version" in libcRequest(undefined, BUILDS.musl).symbols));
 });

@@ -110,7 +110,7 @@ Deno.test("LinkTable follows ports that come and go", () => {
   assertEquals(hostOnly(table), ["docker0"]);
 });
 
-Deno.test("LinkTable keeps the object of a link whose master says nothing new", () => {
+Deno.test("LinkTable keeps the object of a link whose master does not change what is published", () => {
   const veth = link(4, "veth1", { kind: "veth" });
   const table = tableOf(eth0, docker0, veth);
   const before = table.interfaces();
@@ -118,7 +118,7 @@ Deno.test("LinkTable keeps the object of a link whose master says nothing new", 
   table.interfaces().forEach((nic, i) => assertStrictEquals(nic, before[i]));
 });
 
-Deno.test("LinkTable.build() takes no object whose host-only differs", () => {
+Deno.test("LinkTable.build() reuses no object whose hostOnly differs", () => {
   const live = tableOf(eth0, docker0);
   live.interfaces();
   const dump = fill(new LinkTable(live), { ...eth0, master: 3 }, docker0);
@@ -129,7 +129,7 @@ Deno.test("LinkTable.build() takes no object whose host-only differs", () => {
   again.interfaces().forEach((nic, i) => assertStrictEquals(nic, dump.interfaces()[i]));
 });
 
-Deno.test("LinkTable of a dump takes from the live table what is the same", () => {
+Deno.test("LinkTable of a dump reuses equal records of the live table", () => {
   const live = tableOf(eth0);
   for (const last of [1, 2, 3]) live.setAddress(address(last));
   const before = live.interfaces()[0]!.addresses;
@@ -161,7 +161,7 @@ Deno.test("LinkTable of a dump shows what the dump says of a link, where that di
   assertEquals(shown, [["ethernet", 1_500], ["ethernet", 9_000]]);
 });
 
-Deno.test("LinkTable takes an address that comes back, or another in its place", () => {
+Deno.test("LinkTable accepts an address that comes back, or another in its place", () => {
   const texts = (table: LinkTable) => table.interfaces()[0]!.addresses.map((it) => it.address);
   const table = tableOf(eth0);
   for (const last of [2, 4, 6, 8]) table.setAddress(address(last));
@@ -176,7 +176,7 @@ Deno.test("LinkTable takes an address that comes back, or another in its place",
   assertEquals(texts(table), []);
 });
 
-Deno.test("LinkTable.mergeTentative() takes no address of a link that is gone", () => {
+Deno.test("LinkTable.mergeTentative() ignores addresses of a link that is gone", () => {
   const live = tableOf(eth0);
   const dump = tableOf(eth0, link(9, "eth9"));
   dump.setAddress({ ...address(1, 0x40), index: 9 });
@@ -200,7 +200,7 @@ Deno.test("LinkTable shows a carrier that the kernel has not announced only if t
   assertEquals([down, testing, dormant, up], [0x3, 0x10003, 0x10003, 0x3]);
 });
 
-Deno.test("LinkTable takes another prefix length or peer of an IPv6 address for a change of it", () => {
+Deno.test("LinkTable treats another prefix length or peer of an IPv6 address as a change of it", () => {
   const table = tableOf(eth0);
   const ip = (last: number) => [0x20, 1, 13, 184, ...Array(11).fill(0), last];
   const message = { ...address(1), family: "IPv6", local: ip(1) } as const;

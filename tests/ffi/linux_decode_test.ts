@@ -189,7 +189,7 @@ const LIES: readonly [
   ],
 ];
 
-Deno.test("the decoders throw DecodeError, saying what and where, when a length lies", () => {
+Deno.test("the decoders throw DecodeError, which says what and where, at a bad length", () => {
   for (const [name, decode, body, what, offset] of LIES) {
     const error = assertThrows(() => decode(hex(body)), DecodeError, undefined, name);
     assertEquals({ what: error.what, offset: error.offset }, { what, offset }, name);

@@ -125,13 +125,13 @@ Deno.test("decodeEvent() has the index of a link that is gone", () => {
   assertEquals(decodeEvent(message(17, ifinfomsg(0))), { kind: "link-gone", index: 5 });
 });
 
-Deno.test("decodeEvent() refuses what is cut", () => {
+Deno.test("decodeEvent() refuses messages that are cut short", () => {
   for (const type of [16, 17, 20, 21]) {
     assertThrows(() => decodeEvent(message(type, [AF_INET, 0])), DecodeError);
   }
 });
 
-Deno.test("decodeEvent() understands everything that was captured", () => {
+Deno.test("decodeEvent() decodes every capture", () => {
   const kinds = new Set<string>();
   for (const fixture of LINUX_FIXTURES) {
     for (const message of splitDatagram(hex(fixture.hex))) kinds.add(decodeEvent(message).kind);
@@ -202,7 +202,7 @@ Deno.test("applyEvent() forgets the addresses of a link that is gone, before its
   assertEquals(shown(table), { other: [] });
 });
 
-Deno.test("applyEvent() tells addresses with different peers apart", () => {
+Deno.test("applyEvent() keeps addresses with different peers apart", () => {
   const table = new LinkTable();
   applyEvent(table, { kind: "link", link: link(2, "ppp0") });
   const [a, b] = [

@@ -153,7 +153,7 @@ Deno.test("no decoder reads beyond the bytes that it was given", () => {
   }
 });
 
-Deno.test("what the decoders give outlives the receive buffer", () => {
+Deno.test("the results of the decoders outlive the receive buffer", () => {
   for (const message of MESSAGES) {
     const buffer = new Uint8Array(message.body.length + 13).fill(0xee);
     buffer.set(message.body, 5);

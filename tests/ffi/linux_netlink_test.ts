@@ -50,7 +50,7 @@ const DATAGRAMS: readonly [string, string, bodies: string[], failsAt: number | n
   ["a lie in the second message", `${EMPTY} ff000000 1000 0000 00000000 00000000`, [""], 16],
 ];
 
-Deno.test("forEachMessage() visits what is well-formed and throws at the first header that lies", () => {
+Deno.test("forEachMessage() visits well-formed messages and throws at the first bad header", () => {
   for (const [name, text, bodies, failsAt] of DATAGRAMS) {
     assertEquals(walk(text), { bodies, failsAt }, name);
   }
@@ -67,7 +67,7 @@ Deno.test("forEachMessage() reads every field of the header and gives views", ()
   assertEquals(body.byteOffset, datagram.byteOffset + 16);
 });
 
-Deno.test("forEachMessage() lets through what the visitor throws", () => {
+Deno.test("forEachMessage() passes on errors of the visitor", () => {
   const error = new Error("of the visitor");
   const thrown = assertThrows(() =>
     forEachMessage(hex(EMPTY), () => {
@@ -114,7 +114,7 @@ const ATTRIBUTES: readonly [name: string, text: string, Record<number, string> |
   ["a header that is cut", "0400 0100 0400 02", 4],
 ];
 
-Deno.test("Attributes finds types without flag bits and throws when a length lies", () => {
+Deno.test("Attributes finds types without flag bits and throws at a bad length", () => {
   for (const [name, text, found] of ATTRIBUTES) {
     assertEquals(attributes(text), typeof found === "number" ? found : { found }, name);
   }
@@ -205,7 +205,7 @@ const WRONG_ERRORS: readonly [name: string, type: number, flags: number, body: s
   ["a text of a dump that lies", 3, 0x202, "eaffffff ffff 0100"],
 ];
 
-Deno.test("decodeNetlinkError() throws DecodeError when the body lies", () => {
+Deno.test("decodeNetlinkError() throws DecodeError for a body that contradicts itself", () => {
   for (const [name, type, flags, body] of WRONG_ERRORS) {
     const message = { type, flags, sequence: 99, body: hex(body) };
     assertThrows(() => decodeNetlinkError(message), DecodeError, undefined, name);
@@ -219,7 +219,7 @@ Deno.test("encodeMessage() pads to 4 and keeps the true length", () => {
   );
 });
 
-Deno.test("what encodeMessage() makes is read back the same, with its attributes", () => {
+Deno.test("a message of encodeMessage() decodes to the same, with its attributes", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const random = new Random(seed);
     const sent = Array.from({ length: random.between(1, 4) }, () => ({

@@ -102,7 +102,7 @@ Deno.test("after a link went down its default route is looked up again, later ea
   assertEquals(await machine.timeout(), NO_TIMER);
 });
 
-Deno.test("after a flood, which may hide that a link went down, the lookups begin anew", async () => {
+Deno.test("after a flood, which may hide that a link went down, the lookups restart", async () => {
   using time = new SimulatedTime();
   await using machine = new Machine(time);
   const { dump, kernel, subscription } = machine;

@@ -55,7 +55,7 @@ Deno.test("LinuxSubscription pauses at most for the option stormPauseMs", async 
   assertEquals(await pausesOf(new FakeLinux(), 0), []);
 });
 
-Deno.test("NetlinkEventSocket takes a smaller receive buffer where the kernel refuses a large one", async () => {
+Deno.test("NetlinkEventSocket tries SO_RCVBUF if the kernel refuses SO_RCVBUFFORCE", async () => {
   const kernel = new FakeLinux();
   await using _large = await kernel.source().subscribe(signal);
   assertEquals(kernel.options, [[C.SO_RCVBUFFORCE, BUFFER_BYTES]]);
@@ -199,7 +199,7 @@ Deno.test("LinuxSubscription reports a tentative address that a read finds, unle
     assertEquals(await reconcile(), [undefined, "192.0.2.1 tentative", "192.0.2.2"]);
   }));
 
-Deno.test("LinuxSubscription takes from every read when a default route expires", async () => {
+Deno.test("LinuxSubscription learns from every read when a default route expires", async () => {
   const kernel = new FakeLinux();
   await using source = kernel.source();
   const subscription = await source.subscribe(signal) as LinuxSubscription;

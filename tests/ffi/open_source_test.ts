@@ -32,7 +32,7 @@ async function granted(names: readonly string[], body: () => Promise<void>): Pro
   }
 }
 
-Deno.test("openSource() takes the source of a program as it is", async () => {
+Deno.test("openSource() uses a program's own source as it is", async () => {
   const source = new ScriptedSource({ interfaces: [] });
   const { dispose, ...opened } = await openSource(options({ source }));
   assertStrictEquals(opened.source, source);

@@ -56,7 +56,7 @@ Deno.test("PollLoop polls 64 descriptors in one call at a time", async () => {
   await end(it, ...watches);
 });
 
-Deno.test("PollLoop polls again when the watches that were ready have asked again, or do not soon", async () => {
+Deno.test("PollLoop polls again once the watches that were ready wait again, or soon after", async () => {
   const it = setup();
   const [a, b, c] = [it.loop.watch(5), it.loop.watch(6), it.loop.watch(7)];
   const ready = [a.ready(), b.ready(), c.ready()];
@@ -117,7 +117,7 @@ Deno.test("PollLoop pauses between polls in a storm, and not for events that com
   await end(it, watch);
 });
 
-Deno.test("PollLoop takes polls that it interrupts itself for no storm", async () => {
+Deno.test("PollLoop does not mistake polls that it interrupts for a storm", async () => {
   const it = setup();
   const { timers } = it.loop;
   for (let n = 1; n <= 6; n++) {
@@ -238,7 +238,7 @@ Deno.test("PollLoop is woken when a descriptor joins or leaves a running poll", 
   await end(it, b);
 });
 
-Deno.test("Watch.ready() asked twice is one wait", async () => {
+Deno.test("Watch.ready() called twice waits once", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
   const both = [watch.ready(), watch.ready()];
@@ -248,7 +248,7 @@ Deno.test("Watch.ready() asked twice is one wait", async () => {
   await end(it, watch);
 });
 
-Deno.test("Watch.close() resolves when the running poll has let go, not before", async () => {
+Deno.test("Watch.close() resolves when the running poll has returned, not before", async () => {
   const it = setup();
   it.port.answersWake = false;
   const [a, b] = [it.loop.watch(5), it.loop.watch(6)];
@@ -360,7 +360,7 @@ Deno.test("PollLoop calls afterPoll before it wakes a watch", async () => {
   await end(it, watch);
 });
 
-Deno.test("PollLoop.idle() resolves when the last poll is over, and a watch starts it anew", async () => {
+Deno.test("PollLoop.idle() resolves when the last poll is over, and a watch starts the loop again", async () => {
   const it = setup();
   const watch = it.loop.watch(5);
   await it.port.begun(1);

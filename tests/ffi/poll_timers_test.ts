@@ -311,7 +311,7 @@ timersTest("an alarm calls once per set(), and never once it is set to null", as
   assertEquals(it.calls, ["alarm"]);
 });
 
-timersTest("an alarm that another one sets anew when both are due waits", async (it) => {
+timersTest("a due alarm waits if another one sets it again", async (it) => {
   const { timers } = it.loop;
   const late = timers.alarm(() => it.calls.push("late"));
   timers.setTimeout(() => late.set(30), 50);

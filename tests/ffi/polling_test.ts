@@ -272,7 +272,7 @@ Deno.test("PollingSource's timer follows ref() and unref()", async () => {
   assertEquals(clock.refd, true);
 });
 
-Deno.test("PollingSource asks nothing when its signal is aborted already", async () => {
+Deno.test("PollingSource does not poll if its signal is already aborted", async () => {
   const { clock, machine, source } = setup();
   const reason = new Error("enough");
   const aborted = AbortSignal.abort(reason);

@@ -35,7 +35,7 @@ Deno.test("Refcounted loads for the first user and disposes with the last", asyn
   assertEquals(log.length, 2);
 });
 
-Deno.test("Refcounted keeps what is wanted again at once", async () => {
+Deno.test("Refcounted keeps a value that is used again at once", async () => {
   const { log, systems } = new Loader();
   await systems.acquire("/a");
   const released = systems.release("/a");
@@ -68,7 +68,7 @@ Deno.test("Refcounted.release() resolves when it is disposed of", async () => {
   await released;
 });
 
-Deno.test("Refcounted counts each path by itself, the one that is found too", async () => {
+Deno.test("Refcounted counts each path separately, the default one too", async () => {
   const { log, systems } = new Loader();
   await systems.acquire(undefined);
   await systems.acquire("/a");

@@ -302,7 +302,7 @@ Deno.test("RouteLookup.ask() needs one datagram when both families have a plain 
   ]]);
 });
 
-Deno.test("RouteLookup.ask() asks the other probes of a half at once, and at first the next time", () => {
+Deno.test("RouteLookup.ask() asks the other probes of a half together, and first of all the next time", () => {
   const kernel = new FakeRoutes([{ to: ALL4, ...viaEth0 }, { to: "151.0.0.0/8", dev: 4 }]);
   const lookup = new RouteLookup();
   const destinations = () => kernel.asked.splice(0).map((datagram) => datagram.map(({ to }) => to));

@@ -46,7 +46,7 @@ Deno.test("RouteLookup.ask() finds a default route for one source, if this machi
   }
 });
 
-Deno.test("RouteLookup.ask() prefers a default route for any source, and asks no more then", () => {
+Deno.test("RouteLookup.ask() prefers a default route for any source, and then asks no further", () => {
   const kernel = new FakeRoutes([
     { ...VIA, from: FROM, source: "2001:db8:1::7" },
     { ...VIA, metric: 2048, source: "2001:db8:2::7" },

@@ -64,7 +64,7 @@ Deno.test("SuspendClock reports each sleep with its own length", () => {
   }
 });
 
-Deno.test("SuspendClock finds no sleep in time that passes awake, however long", () => {
+Deno.test("SuspendClock finds no sleep while the machine is awake, however long", () => {
   const machine = new Machine();
   machine.pass(1_000 * HOUR_MS);
   assertEquals(machine.clock.sleptMs(), null);
@@ -120,7 +120,7 @@ Deno.test("SuspendClock finds a sleep that falls between its readings, at the ne
   assertEquals(clock.sleptMs() ?? clock.sleptMs(), HOUR_MS);
 });
 
-Deno.test("SuspendClock takes the closest of its readings on a machine that is always busy", () => {
+Deno.test("SuspendClock uses the closest of its readings on a machine that is always busy", () => {
   const machine = new Machine();
   machine.sleep(HOUR_MS);
   // M, B, M ten times: the fifth time is the quietest.
@@ -144,7 +144,7 @@ Deno.test("SuspendClock starts right on a busy machine", () => {
   assertEquals(busy.sleptMs(), null);
 });
 
-Deno.test("SuspendClock is silent without one of the clocks", () => {
+Deno.test("SuspendClock reports nothing without one of the clocks", () => {
   for (const missing of ["monotonic", "bootTime"] as const) {
     const machine = new Machine({ [missing]: null });
     machine.sleep(HOUR_MS);
@@ -152,7 +152,7 @@ Deno.test("SuspendClock is silent without one of the clocks", () => {
   }
 });
 
-Deno.test("SuspendClock is silent while a clock that it had cannot be read", () => {
+Deno.test("SuspendClock reports nothing while one of its clocks cannot be read", () => {
   const machine = new Machine();
   const boot = machine.bootTime;
   machine.bootTime = null;
@@ -161,7 +161,7 @@ Deno.test("SuspendClock is silent while a clock that it had cannot be read", () 
   assertEquals(machine.clock.sleptMs(), null);
 });
 
-Deno.test("SuspendClock does not ask the wall clock", () => {
+Deno.test("SuspendClock does not read the wall clock", () => {
   const { now } = Date;
   const machine = new Machine();
   Date.now = () => {

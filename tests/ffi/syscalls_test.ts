@@ -172,7 +172,7 @@ skippable({
 });
 
 skippable({
-  name: "Syscalls.receive() keeps datagrams apart, and cuts none that fits",
+  name: "Syscalls.receive() keeps datagrams apart, and truncates none that fits",
   needs: NEEDS,
   fn: () =>
     withKernel((kernel, libc) => {

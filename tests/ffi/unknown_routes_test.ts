@@ -19,7 +19,7 @@ function eth0(): LinkTable {
 
 // gVisor (Cloud Run, GKE Sandbox): `ip route get` works there
 for (const [who, how] of [["gVisor", "refused"], ["Linux before 4.13", "ignored"]] as const) {
-  Deno.test(`RouteLookup.ask() knows no routes if RTM_F_FIB_MATCH is ${how}, as by ${who}`, () => {
+  Deno.test(`RouteLookup.ask() does not know the routes if RTM_F_FIB_MATCH is ${how}, as by ${who}`, () => {
     const kernel = new FakeRoutes([ROUTE]);
     const lookup = new RouteLookup();
     for (const fibMatch of [how, how, "answered", how] as const) {

@@ -136,7 +136,7 @@ limitedTest(
   },
 );
 
-limitedTest("a disposed subscription asks no canary", async () => {
+limitedTest("a disposed subscription sends no canary", async () => {
   const windows = new SimulatedWindows();
   await using source = windows.source();
   const subscription = await source.subscribe(signal);

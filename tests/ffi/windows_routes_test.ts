@@ -53,7 +53,7 @@ Deno.test("the routing table is read once, however many destinations are asked a
   assertEquals(tables, 1);
 });
 
-Deno.test("a VPN that takes over the default route after the adapters were listed is no loss of it", async () => {
+Deno.test("a VPN that takes the default route after the adapters were listed does not look like its loss", async () => {
   const wifi = { name: "Wi-Fi", index: 5, type: 71 };
   const vpn = { name: "VPN", index: 7, type: 23 };
   const isDown = 2; // IfOperStatusDown

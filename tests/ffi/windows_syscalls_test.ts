@@ -207,7 +207,7 @@ Deno.test("a clock of Windows that fails has no time", () => {
   assertEquals(syscalls.awakeMs(), null);
 });
 
-Deno.test("a wait for two events tells the first that is set, that none is, or that it failed", async () => {
+Deno.test("a wait for two events returns the first that is set, that none is, or that it failed", async () => {
   const windows = new FakeWindows();
   const syscalls = windows.syscalls();
   const results: (number | null)[] = [];

@@ -73,7 +73,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "an address that no default route needs comes and goes without a look at the routes",
+  "an address that no default route needs comes and goes without a route lookup",
   async () => {
     await ipBatch([
       "link add v0 type veth peer name v1",

@@ -141,7 +141,7 @@ skippable({
 });
 
 skippable({
-  name: "LinuxRuntime tells a stepped clock from a sleep",
+  name: "LinuxRuntime does not mistake a stepped clock for a sleep",
   needs: NEEDS,
   fn: () =>
     withSystem(1, async ({ kernel, next }) => {
@@ -159,7 +159,7 @@ skippable({
 });
 
 skippable({
-  name: "LinuxRuntime finds a sleep when it is asked to check",
+  name: "LinuxRuntime finds a sleep when its clock is checked",
   needs: NEEDS,
   fn: () =>
     withSystem(1, async ({ kernel, next, runtime }) => {

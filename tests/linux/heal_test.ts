@@ -201,7 +201,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "a healthy socket under steady change is never suspected",
+  "a healthy socket under steady change is never replaced",
   async () => {
     await using watched = await open();
     for (let i = 0; i < 60; i++) {

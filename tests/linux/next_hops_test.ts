@@ -74,7 +74,7 @@ namespaceTest(
   },
 );
 
-namespaceTest(import.meta.url, "a default route to this host itself is no way out", async () => {
+namespaceTest(import.meta.url, "a default route to this host itself does not count", async () => {
   await makeCables();
   await ip("route add local default dev v0");
   await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });

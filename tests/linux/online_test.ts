@@ -181,7 +181,7 @@ namespaceTest(import.meta.url, "the life of docker is minor and affects no socke
 
 namespaceTest(
   import.meta.url,
-  "inside a container its veth counts, whatever tunnels lie about",
+  "inside a container its veth counts, whatever unused tunnels there are",
   async () => {
     await ipBatch([
       "link set lo up",
@@ -239,7 +239,7 @@ async function sandbox(): Promise<
 }
 
 // its reproduction: a sandbox's cable with an address and a route rebound every connection
-namespaceTest(import.meta.url, "the commands of iroh 4488 are minor", async () => {
+namespaceTest(import.meta.url, "the commands of iroh#4488 are minor", async () => {
   using _cable = await plugIn();
   await ipBatch(CONNECT);
   await using it = await watch();

@@ -125,7 +125,7 @@ namespaceTest(
 
 namespaceTest(
   import.meta.url,
-  "overflows one after another, also during a full read, end in the right state",
+  "overflows one after another, also during a full read, end in the correct state",
   async () => {
     using changer = new NetworkChanger();
     await using watched = await WatchedMonitor.open(

@@ -320,7 +320,7 @@ namespaceTest(import.meta.url, "refreshed lifetimes of an address are noise", as
 
 namespaceTest(
   import.meta.url,
-  "a default route that is unreachable, or leads to the loopback, is none",
+  "an unreachable default route, or one through the loopback, does not count",
   async () => {
     await using watched = await open();
     await ip("link set lo up");

@@ -288,7 +288,7 @@ for (const [title, rows] of TABLES) {
   });
 }
 
-Deno.test("affects() throws TypeError for what is not an IP literal", async (t) => {
+Deno.test("affects() throws TypeError for a hostname that is not an IP literal", async (t) => {
   const hostnames = [
     "",
     "localhost",
@@ -310,7 +310,7 @@ Deno.test("affects() throws TypeError for what is not an IP literal", async (t) 
   assert(!affects({ hostname: "192.0.2.1" }, home, home));
 });
 
-Deno.test("affects() takes what listener.addr is", () => {
+Deno.test("affects() accepts listener.addr", () => {
   const of = (listener: Deno.Listener): LocalAddress => listener.addr; // must compile
   assert(affects(of({ addr: { hostname: "192.0.2.1" } } as Deno.Listener), home, without));
   const addr: Deno.Addr = { transport: "tcp", hostname: "192.0.2.1", port: 443 };
@@ -343,7 +343,7 @@ Deno.test("affects() throws TypeError for anything but a local address", () => {
   }
 });
 
-Deno.test("affects() does not ask for carrier, host-only or lifetimes", () => {
+Deno.test("affects() ignores carrier, host-only and lifetimes", () => {
   const bound: LocalAddress = { hostname: "192.0.2.1" };
   const with0 = (fields: Partial<Interface>) => homeOf({ ...eth0, ...fields }, eth1);
   assert(!affects(bound, home, with0({ running: false })));

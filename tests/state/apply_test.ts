@@ -52,7 +52,7 @@ Deno.test("applyChanges() repairs an invalid state: no wake-up without its lengt
   }
 });
 
-Deno.test("applyChanges() derives the rest anew", () => {
+Deno.test("applyChanges() derives the other fields again", () => {
   const previous = state({ interfaces: [nic("wwan0")] });
   const made = applyChanges(previous, [
     { kind: "address-added", interface: "wwan0", address: address("10.0.0.2/8") },
@@ -123,7 +123,7 @@ Deno.test("applyChanges() ignores what does not fit", async (t) => {
   }
 });
 
-Deno.test("applyChanges() takes an address off an interface that then goes and comes again", () => {
+Deno.test("applyChanges() forgets an added address if its interface goes and comes back", () => {
   const previous = state({ interfaces: [here] });
   const made = applyChanges(previous, [
     { kind: "address-added", interface: "eth0", address: address("192.0.2.9/24") },
@@ -134,7 +134,7 @@ Deno.test("applyChanges() takes an address off an interface that then goes and c
   assertEquals(made.localAddresses.regular, ["192.0.2.2", "192.0.2.3"]);
 });
 
-Deno.test("applyChanges() knows an address however a copy writes it", () => {
+Deno.test("applyChanges() recognizes an address however a copy writes it", () => {
   const one = address("2001:db8::1/64");
   const shouted = { ...one, address: "2001:DB8::1", cidr: "2001:DB8::1/64" };
   const eth0 = nic("eth0", { addresses: [one] });

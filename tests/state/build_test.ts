@@ -41,7 +41,7 @@ Deno.test("buildState() derives every field", () => {
   );
 });
 
-Deno.test("buildState() of nothing is a state", () => {
+Deno.test("buildState() accepts an empty reading", () => {
   const made = state();
   assertEquals(Object.keys(made.interfaces), []);
   assertEquals(
@@ -51,7 +51,7 @@ Deno.test("buildState() of nothing is a state", () => {
   assertEquals(made.localAddresses, { loopback: [], regular: [] });
 });
 
-Deno.test("buildState() freezes everything and nothing of the caller's", () => {
+Deno.test("buildState() freezes everything, but no object of the caller", () => {
   forSeeds({ runs: 300, seed: 23 }, (random) => {
     const given = randomReading(random);
     const before = JSON.stringify(given);
@@ -68,7 +68,7 @@ Deno.test("buildState() freezes everything and nothing of the caller's", () => {
   });
 });
 
-Deno.test("buildState() makes states that JSON and structuredClone keep whole", () => {
+Deno.test("buildState() makes states that survive JSON and structuredClone", () => {
   forSeeds({ runs: 500, seed: 29 }, (random) => {
     const made = randomState(random);
     const text = JSON.stringify(made);
@@ -77,7 +77,7 @@ Deno.test("buildState() makes states that JSON and structuredClone keep whole", 
   });
 });
 
-Deno.test("buildState() gives interfaces a null prototype, and takes any name", () => {
+Deno.test("buildState() gives interfaces a null prototype, and accepts any name", () => {
   const made = state({ interfaces: HOSTILE_NAMES.map((name, i) => nic(name, { index: i + 1 })) });
   assertEquals(Object.getPrototypeOf(made.interfaces), null);
   assertEquals(new Set(Object.keys(made.interfaces)), new Set(HOSTILE_NAMES));
@@ -228,7 +228,7 @@ const ADDRESSES: Derived[] = [
     },
   },
   {
-    name: "an interface that is down has none",
+    name: "an interface that is down has no local addresses",
     given: {
       interfaces: [
         nic("eth0", { up: false, addresses: ["192.0.2.1/24", "169.254.0.1/16"] }),

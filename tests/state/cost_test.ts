@@ -47,7 +47,7 @@ for (
     "an address": { addresses: ["192.0.2.2/24"] },
   })
 ) {
-  Deno.test(`buildState() takes only the names of other interfaces if ${what} changed`, () => {
+  Deno.test(`buildState() reads only the names of other interfaces if ${what} changed`, () => {
     const eth0 = normalizeInterface(nic("eth0", { addresses: ["192.0.2.1/24"], ...changed }), ETH0);
     let next = STATE;
     const reads = tally.namesDuring(() => {
@@ -78,7 +78,7 @@ Deno.test("buildState() looks up no addresses of the others if an interface come
   assertEquals(reads["addresses"], undefined);
 });
 
-Deno.test("a difference of many addresses takes their CIDRs, and parses none", () => {
+Deno.test("a difference of many addresses compares their CIDRs, and parses none", () => {
   const own = new Tally();
   const eth0 = (third: number) =>
     assumeNormal({

@@ -20,7 +20,7 @@ const STATE_FIELDS: Pick<State, Primary> = {
   knows: { links: false, addressFlags: false, routes: false },
 };
 
-Deno.test("diffStates() looks at every field that no other follows from", () => {
+Deno.test("diffStates() compares every field that is not derived", () => {
   const given = state({
     interfaces: [
       nic("lo", { index: 1, addresses: ["127.0.0.1/8"] }),

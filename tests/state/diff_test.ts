@@ -223,7 +223,7 @@ Deno.test("diffStates() shares the frozen objects of the states", () => {
   assertStrictEquals(routed?.from, one.defaultRoute.ipv4);
 });
 
-Deno.test("diffStates() carries what the change is about", () => {
+Deno.test("diffStates() includes the objects that changed", () => {
   const next = state({ knows: { links: false } }, { at: 9, sleptMs: 5 });
   assertEquals(JSON.parse(JSON.stringify(diffStates(state(), next))), [
     { kind: "resumed", at: 9, sleptMs: 5 },

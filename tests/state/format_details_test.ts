@@ -86,7 +86,7 @@ Deno.test("formatReason() quotes names in every text", () => {
   ]);
 });
 
-Deno.test("formatReasons() gives the first eight, and counts the rest", () => {
+Deno.test("formatReasons() formats the first eight, and counts the rest", () => {
   const reasons = (count: number): Reason[] =>
     Array.from({ length: count }, (_, i) => ({ kind: "resumed", sleptMs: (i + 1) * 1_000 }));
   assertEquals(formatReasons(reasons(2)), "asleep for 1 s; asleep for 2 s");

@@ -257,7 +257,7 @@ const UNSAFE: [name: string, text: string, escaped: string][] = [
   ],
 ];
 
-Deno.test("escapeText() leaves nothing that a terminal obeys or a reader cannot see", async (t) => {
+Deno.test("escapeText() leaves no character that a terminal obeys or a reader cannot see", async (t) => {
   for (const [name, text, escaped] of UNSAFE) {
     await t.step(name, () => assertEquals(escapeText(text), escaped));
   }

@@ -215,7 +215,7 @@ Deno.test("online with", async (t) => {
   }
 });
 
-Deno.test("usableAddresses() lists those of host-only interfaces if asked", () => {
+Deno.test("usableAddresses() lists those of host-only interfaces on request", () => {
   const made = state({ interfaces: [lo, eth0, docker0] });
   const cidrs = (options: { hostOnly?: boolean }) =>
     usableAddresses(made, options).map(({ cidr }) => cidr);

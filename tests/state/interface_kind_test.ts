@@ -189,7 +189,7 @@ Deno.test("hostOnlyByName() is a guess for containers and virtual machines only"
   }
 });
 
-Deno.test("hostOnlyByName() asks for the kind first: a user may name hardware as he likes", () => {
+Deno.test("hostOnlyByName() checks the kind first: users may give hardware any name", () => {
   for (const kind of ["ethernet", "wifi", "cellular", "tunnel", "unknown"] as const) {
     assertEquals(hostOnlyByName(kind, "docker0"), false);
     assertEquals(interfaceByName("docker0", { kind }).hostOnly, false);

@@ -69,7 +69,7 @@ function hostileBytes(random: Random): Uint8Array {
   return Uint8Array.from(Array.from({ length: random.below(9) }, () => random.pick(pieces)).flat());
 }
 
-Deno.test("interfaceName() never gives one text for two names", () => {
+Deno.test("interfaceName() never returns one text for two names", () => {
   forSeeds({ runs: 20_000, seed: 7 }, (random) => {
     const bytes = hostileBytes(random);
     assertEquals(Uint8Array.from(unescapeName(interfaceName(bytes))), bytes);

@@ -45,7 +45,7 @@ Deno.test("buildState() keeps the highest index of interfaces with one name", ()
   assertEquals(names(state({ interfaces: [twice, twice] })), ["eth0"]);
 });
 
-Deno.test("buildState() chooses among twins of one name and index whatever their order", () => {
+Deno.test("buildState() chooses among interfaces with one name and index whatever their order", () => {
   const twins = [nic("eth0", { mtu: 1400 }), nic("eth0", { mtu: 9000 })];
   assertEquals(
     JSON.stringify(state({ interfaces: twins })),

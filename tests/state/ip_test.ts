@@ -33,7 +33,7 @@ const FORMS: [name: string, text: string, canonical: string][] = [
   ["mapped zero", "::ffff:0.0.0.0", "::ffff:0.0.0.0"],
 ];
 
-Deno.test("formatIp() of parseIp() gives the form of RFC 5952", async (t) => {
+Deno.test("formatIp() of parseIp() returns the form of RFC 5952", async (t) => {
   for (const [name, text, canonical] of FORMS) {
     await t.step(name, () => {
       const bytes = parseIp(text);
@@ -81,7 +81,7 @@ const REFUSED: [name: string, text: string][] = [
   ["embedded IPv4 without room", "1:2:3:4:5:6:7:192.0.2.1"],
 ];
 
-Deno.test("parseIp() gives null for what is no address", async (t) => {
+Deno.test("parseIp() returns null for text that is not an address", async (t) => {
   for (const [name, text] of REFUSED) {
     await t.step(name, () => assertEquals(parseIp(text), null));
   }
@@ -170,7 +170,7 @@ Deno.test("predicates of ranges hold inside and nowhere else", async (t) => {
   }
 });
 
-Deno.test("unmapIpv4() gives the IPv4 address inside, and leaves others alone", () => {
+Deno.test("unmapIpv4() returns the IPv4 address inside, and others unchanged", () => {
   assertEquals(unmapIpv4(parseIp("::ffff:192.0.2.1")!), [192, 0, 2, 1]);
   for (const text of ["::192.0.2.1", "2001:db8::1", "192.0.2.1"]) {
     assertEquals(
@@ -180,7 +180,7 @@ Deno.test("unmapIpv4() gives the IPv4 address inside, and leaves others alone", 
   }
 });
 
-Deno.test("unmapIpv4() and formatIp() take only ::ffff:0:0/96 for mapped IPv4", () => {
+Deno.test("unmapIpv4() and formatIp() treat only ::ffff:0:0/96 as mapped IPv4", () => {
   for (const text of ["2001:db8::ffff:c000:201", "::1:ffff:c000:201", "::ff:c000:201"]) {
     assertEquals(formatIp(parseIp(text)!), text);
     assertEquals(unmapIpv4(parseIp(text)!).length, 16);

@@ -57,7 +57,7 @@ Deno.test("normalizeInterface() gives the same with and without what is known", 
   });
 });
 
-Deno.test("normalizeInterface() does not trust what somebody else froze", () => {
+Deno.test("normalizeInterface() does not trust objects that others froze", () => {
   const given = nic("eth0", { addresses: [address("192.0.2.2/24"), address("192.0.2.1/24")] });
   Object.freeze(given.addresses);
   assertEquals(normalizeInterface(Object.freeze(given)).addresses.map((held) => held.cidr), [
@@ -158,7 +158,7 @@ Deno.test("makeAddress() without fields makes an address without scope, peer and
   });
 });
 
-Deno.test("makeAddress() and assumeNormal() give what normalizeInterface() gives", () => {
+Deno.test("makeAddress() and assumeNormal() return what normalizeInterface() returns", () => {
   forSeeds({ runs: 500, seed: 29 }, (random) => {
     const checked = normalizeInterface(randomInterface(random));
     const addresses = checked.addresses.map((held) => makeAddress(parseIp(held.address)!, held));
@@ -254,7 +254,7 @@ Deno.test("normalizeInterface() throws, naming it, for", async (t) => {
   }
 });
 
-Deno.test("normalizeRoute() throws for a metric that differs from itself", () => {
+Deno.test("normalizeRoute() throws for a metric of NaN", () => {
   const given = route("eth0", { metric: NaN });
   assertThrows(() => normalizeRoute(given), TypeError, "has metric NaN");
 });

@@ -94,7 +94,7 @@ Deno.test("majorReasons() and formatReason()", async (t) => {
   }
 });
 
-Deno.test("majorReasons() asks ignoreInterface once for each interface object", () => {
+Deno.test("majorReasons() calls ignoreInterface once for each interface object", () => {
   const asked: Interface[] = [];
   const ignoreInterface = (nic: Interface): boolean => {
     asked.push(nic);
@@ -106,7 +106,7 @@ Deno.test("majorReasons() asks ignoreInterface once for each interface object", 
   assertEquals(new Set(asked).size, 2);
 });
 
-Deno.test("majorReasons() throws TypeError for an ignoreInterface that is no function", () => {
+Deno.test("majorReasons() throws TypeError for an ignoreInterface that is not a function", () => {
   const options = { ignoreInterface: "docker0" } as unknown as Parameters<typeof majorReasons>[2];
   assertThrows(() => majorReasons(home, state(), options), TypeError, "The option ignoreInterface");
 });

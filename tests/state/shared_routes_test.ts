@@ -45,7 +45,7 @@ Deno.test("states do not share their default routes if one of them is another ob
   }
 });
 
-Deno.test("the same route through another index has moved, though the source hands over the same object", () => {
+Deno.test("the same route through another index has moved, although the source returns the same object", () => {
   const state = next(nic("eth0", { index: 7, addresses: ["192.0.2.1/24", "2001:db8::1/64"] }));
   assertEquals(
     majorReasons(home, state).flatMap((it) => it.kind === "default-route" ? it.family : []),

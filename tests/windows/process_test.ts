@@ -78,7 +78,7 @@ windowsTest({
 });
 
 windowsTest({
-  name: "a Worker that is terminated during a read takes no library from under it",
+  name: "a Worker that is terminated during a read does not unload a library in use",
   needs: NEEDS,
   async fn() {
     const args = ["run", "--no-check", "-A", "tests/windows/reading_worker.ts"];
