@@ -32,7 +32,10 @@ export class PollingSource implements NetworkSource {
       news.resolve();
     };
     const { clock, pollingIntervalMs } = this.#options;
+    let restUntil = -Infinity; // three quarters of the time are the program's, whatever the interval
     const timer = clock.setInterval(() => {
+      const since = clock.monotonic();
+      if (since < restUntil) return;
       try {
         const now = JSON.stringify(this.#poll());
         if (now !== last) news.resolve();
@@ -40,6 +43,7 @@ export class PollingSource implements NetworkSource {
       } catch (error) {
         stop(error);
       }
+      restUntil = clock.monotonic() + 3 * (clock.monotonic() - since);
     }, pollingIntervalMs);
     return {
       async *[Symbol.asyncIterator](): AsyncGenerator<SourceEvent, void> {

@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { ManualClock } from "../../actor/testing/manual_clock.ts";
 import { PollingSource } from "../../ffi/polling.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { buildState } from "../../state/build.ts";
@@ -304,4 +305,26 @@ Deno.test("polling: what is unknown stays unknown", async (t) => {
       assertEquals([made.online, made.haveIpv4], [online, haveIpv4]);
     });
   }
+});
+
+Deno.test("polls that take long leave three quarters of the time to the program", async () => {
+  const clock = new ManualClock();
+  let polls = 0;
+  const source = new PollingSource({
+    pollingIntervalMs: 1,
+    clock: { // a poll takes 40 ms, during which no timer fires
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic() + 40 * polls,
+      setTimeout: (f, ms) => clock.setTimeout(f, ms),
+      setInterval: (f, ms) => clock.setInterval(f, ms),
+    },
+    networkInterfaces: () => {
+      polls++;
+      return [];
+    },
+  });
+  await using _subscription = await source.subscribe(signal);
+  assertEquals(polls, 1);
+  await clock.advance(1_200);
+  assertEquals(polls, 11); // each is followed by 120 ms
 });
