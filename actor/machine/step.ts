@@ -190,7 +190,7 @@ function loseSocket(draft: Draft, id: number, error: unknown): void {
   const { socket } = draft;
   if (socket?.id !== id) return;
   const text = noteError(draft, error);
-  if (text !== null) replaceSocket(draft, socket, `The socket was lost: ${text}`, true);
+  if (text !== null) replaceSocket(draft, socket, `The event source was lost: ${text}`, true);
 }
 
 /** Replaces the subscription: at once if it was verified, else after a wait. */
@@ -249,7 +249,7 @@ function onProbed(draft: Draft, { id, outcome }: InputOf<"probed">): void {
   if (!outcome.ok) {
     draft.metrics.canariesMissed++;
     const text = noteError(draft, outcome.error);
-    return replaceSocket(draft, socket, `The socket did not answer its canary: ${text}`);
+    return replaceSocket(draft, socket, `The event source did not answer its canary: ${text}`);
   }
   draft.socket = { ...socket, probing: false, verified: true };
   draft.socketFault = null;
