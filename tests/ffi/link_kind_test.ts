@@ -30,6 +30,14 @@ type Row = [
   flags?: number,
 ];
 
+/** The driver decides even where the name suggests another kind, and the type none. */
+const OVERRIDING: Row[] = ([
+  ["tunnel", "gre ip6gre erspan ip6erspan ipip sit ip6tnl vti vti6 xfrm ppp amt gtp ovpn ipoe"],
+  ["virtual", "vxcan netkit nlmon vcan netdevsim macvtap ipvtap geneve macsec hsr"],
+] as const).flatMap(([kind, drivers]) =>
+  drivers.split(" ").map((driver): Row => [kind, "wlan0", ETHER, driver])
+);
+
 const ROWS: Row[] = [
   ["loopback", "lo", LOOPBACK, null, IFF_LOOPBACK],
   ["loopback", "renamed", LOOPBACK, null, IFF_LOOPBACK],
@@ -79,6 +87,7 @@ const ROWS: Row[] = [
   ["virtual", "d", ETHER, "bond"],
   ["virtual", "d", ETHER, "team"],
   ["virtual", "d", ETHER, "vrf"],
+  ...OVERRIDING,
   // A driver is known by its whole name, and one that is not known says nothing.
   ["ethernet", "x", ETHER, "not-veth"],
   ["ethernet", "x", ETHER, "vethy"],
