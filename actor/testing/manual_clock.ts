@@ -17,7 +17,8 @@ interface ManualTimer extends Timer {
 
 /**
  * Clocks and timers that only the test moves. Timers fire in order, each at its own time. Times are in milliseconds.
- * A delay that the runtime's timers would cut to 1 ms is a RangeError, and so is a negative `tick()` or `advance()`.
+ * A delay that the runtime's timers would cut to 1 ms is a RangeError, and so are times that are not finite, and a
+ * negative `tick()` or `advance()`.
  *
  * @example An interval
  * ```ts
@@ -33,12 +34,12 @@ interface ManualTimer extends Timer {
 export class ManualClock implements Clock {
   /** In the order in which they were started: those due at the same time fire in this order. */
   readonly #timers = new Set<ManualTimer>();
-  #wall: number;
+  #wall = 0;
   #monotonic = 0;
 
   /** Creates a clock without timers. */
   constructor(options: ManualClockOptions = {}) {
-    this.#wall = options.now ?? 1_700_000_000_000;
+    this.jump(options.now ?? 1_700_000_000_000);
   }
 
   /** The number of running timers; 0 after the monitor is closed. */
@@ -88,6 +89,7 @@ export class ManualClock implements Clock {
 
   /** Moves the wall clock alone, as setting the time does; negative to move it back. */
   jump(ms: number): void {
+    if (!Number.isFinite(ms)) throw new RangeError(`The wall clock needs a finite time, not ${ms}`);
     this.#wall += ms;
   }
 
@@ -114,7 +116,7 @@ export class ManualClock implements Clock {
   }
 
   #endOf(ms: number): number {
-    if (ms >= 0 && ms < Infinity) return this.#monotonic + ms;
+    if (Number.isFinite(ms) && ms >= 0) return this.#monotonic + ms;
     throw new RangeError(`Time moves by a finite number of milliseconds, 0 or more, not ${ms}`);
   }
 

@@ -4,6 +4,7 @@ import { isLinkLocal, parseIp, scopeOf } from "../../state/ip.ts";
 import { makeAddress } from "../../state/normalize.ts";
 import type { Address, DefaultRoute, DefaultRoutes, Interface } from "../../state/types.ts";
 import { ManualClock } from "./manual_clock.ts";
+import { defined } from "./defined.ts";
 import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts";
 
 /**
@@ -28,10 +29,10 @@ export function scriptedInterface(
   addresses: readonly (string | Address)[] = [],
   fields: Partial<Omit<Interface, "name" | "addresses">> = {},
 ): Interface {
-  const { index = 2 } = fields;
+  const given = { index: 2, mtu: 1500, ...defined(fields) };
   const made = (address: string | Address): Address =>
-    typeof address === "string" ? parsedAddress(address, index) : address;
-  return interfaceByName(name, { index, mtu: 1500, ...fields, addresses: addresses.map(made) });
+    typeof address === "string" ? parsedAddress(address, given.index) : address;
+  return interfaceByName(name, { ...given, addresses: addresses.map(made) });
 }
 
 /**
@@ -50,7 +51,7 @@ export function scriptedInterface(
  * ```
  */
 export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Address {
-  return { ...parsedAddress(cidr, null), ...fields };
+  return { ...parsedAddress(cidr, null), ...defined(fields) };
 }
 
 function parsedAddress(cidr: string, index: number | null): Address {
@@ -84,11 +85,11 @@ export function scriptedRoute(
   gateway: string | null = null,
   fields: Partial<DefaultRoute> = {},
 ): DefaultRoute {
-  return { interface: name, gateway, source: null, metric: null, ...fields };
+  return { interface: name, gateway, source: null, metric: null, ...defined(fields) };
 }
 
 /** Source options for the scenes: a laptop that is online through Wi-Fi, with IPv4 and IPv6. */
-export const homeNetwork: ScriptedSourceOptions = {
+export const homeNetwork: Readonly<ScriptedSourceOptions> = {
   interfaces: [
     scriptedInterface("lo", ["127.0.0.1/8", "::1/128"], { index: 1, mtu: 65536 }),
     scriptedInterface("wlan0", ["192.168.1.7/24", "2001:db8:1::7/64", "fe80::7/64"], {
@@ -180,7 +181,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
       const kept = nic.addresses.filter(({ address, family }) =>
         family === "IPv4" || ["linkLocal", "loopback"].includes(scopeOf(address))
       );
-      if (kept.length < nic.addresses.length) source.addInterface({ ...nic, addresses: kept });
+      source.addInterface({ ...nic, addresses: kept });
     }
     await pass(clock);
   },

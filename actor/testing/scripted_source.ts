@@ -10,6 +10,7 @@ import type {
 } from "../../state/ports.ts";
 import type { DefaultRoute, DefaultRoutes, Interface, Knows } from "../../state/types.ts";
 import { systemClock } from "../clock.ts";
+import { defined } from "./defined.ts";
 import type { ManualClock } from "./manual_clock.ts";
 
 /** How to start a scripted source. */
@@ -82,8 +83,8 @@ export class ScriptedSource implements NetworkSource {
     this.keepsTable = options.keepsTable ?? true;
     this.#reading = structuredClone({
       interfaces: options.interfaces ?? [],
-      defaultRoute: { ipv4: null, ipv6: null, ...options.defaultRoute },
-      knows: { links: true, addressFlags: true, routes: true, ...options.knows },
+      defaultRoute: { ipv4: null, ipv6: null, ...defined(options.defaultRoute) },
+      knows: { links: true, addressFlags: true, routes: true, ...defined(options.knows) },
     });
     this.#mapRoutes((route, family) => route && this.#withSource(route, family));
   }
@@ -158,8 +159,11 @@ export class ScriptedSource implements NetworkSource {
   /**
    * Simulates a sleep of this many milliseconds: sends the event `resumed`. The wall clock of `clock` jumps by that
    * time; without `clock`, the event has the system's time.
+   *
+   * @throws {RangeError} if the time is negative or not finite.
    */
   sleep(ms: number, clock?: ManualClock): void {
+    if (!(ms >= 0 && ms < Infinity)) throw new RangeError(`A sleep takes 0 ms or more, not ${ms}`);
     clock?.jump(ms);
     this.emit({ kind: "resumed", at: (clock ?? systemClock).now(), sleptMs: ms });
   }
@@ -174,14 +178,14 @@ export class ScriptedSource implements NetworkSource {
     for (const subscription of this.#subscriptions) subscription.finish(error);
   }
 
-  /** Makes the next `times` calls of `subscribe()` fail with this error. */
+  /** Makes the next `times` calls of `subscribe()`, at most 10,000, fail with this error. */
   refuse(times: number, error: Error = new Error("Refused")): void {
-    this.#refusals.push(...Array<Error>(times).fill(error));
+    this.#refusals.push(...repeated(error, times));
   }
 
-  /** Makes the next `times` calls of `read()` fail with this error. */
+  /** Makes the next `times` calls of `read()`, at most 10,000, fail with this error. */
   failReads(times: number, error: Error = new Error("Cannot read")): void {
-    this.#readFailures.push(...Array<Error>(times).fill(error));
+    this.#readFailures.push(...repeated(error, times));
   }
 
   /** Holds calls of `read()`: they copy the network at once, and return after `releaseReads()`. */
@@ -242,6 +246,11 @@ export class ScriptedSource implements NetworkSource {
   }
 }
 
+function repeated(error: Error, times: number): Error[] {
+  if (Number.isInteger(times) && times >= 0 && times <= 10_000) return Array(times).fill(error);
+  throw new RangeError(`The number of failures must be an integer from 0 to 10000, not ${times}`);
+}
+
 type Counts = Record<keyof CallCounts, number>;
 
 class ScriptedSubscription implements Subscription {
@@ -249,7 +258,7 @@ class ScriptedSubscription implements Subscription {
   readonly #calls: Counts;
   readonly #open: Set<ScriptedSubscription>;
   readonly #events: SourceEvent[] = [];
-  #table: Reading;
+  #table: readonly Interface[] = [];
   #end: { error: Error | undefined } | null = null;
   #wake: () => void = () => {};
   refd = true;
@@ -258,14 +267,12 @@ class ScriptedSubscription implements Subscription {
     this.#source = source;
     this.#calls = calls;
     this.#open = open;
-    this.#table = { ...source.reading, interfaces: [] };
   }
 
   learn(reading: Reading, names: readonly string[]): void {
     const isNamed = ({ name }: Interface): boolean => names.length === 0 || names.includes(name);
-    const kept = this.#table.interfaces.filter((nic) => !isNamed(nic));
-    const learned = structuredClone(reading.interfaces.filter(isNamed));
-    this.#table = { ...this.#table, interfaces: [...kept, ...learned] };
+    const kept = this.#table.filter((nic) => !isNamed(nic));
+    this.#table = [...kept, ...structuredClone(reading.interfaces.filter(isNamed))];
   }
 
   push(event: SourceEvent): void {
@@ -294,12 +301,12 @@ class ScriptedSubscription implements Subscription {
     const { keepsTable, reading: { defaultRoute, knows }, viewError } = this.#source;
     if (viewError !== null) throw viewError;
     if (!keepsTable) return null;
-    return { interfaces: structuredClone(this.#table.interfaces), defaultRoute, knows };
+    return { interfaces: structuredClone(this.#table), defaultRoute, knows };
   }
 
-  adopt(reading: Reading): void {
+  adopt({ interfaces }: Reading): void {
     this.#calls.adopt++;
-    this.#table = structuredClone(reading);
+    this.#table = structuredClone(interfaces);
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {

@@ -94,22 +94,31 @@ Deno.test("ManualClock.jump() moves the wall clock alone", () => {
   clock.setTimeout(() => assert(false), 1);
   clock.jump(-500);
   assertEquals([clock.now(), clock.monotonic(), clock.pending], [500, 0, 1]);
+  assertEquals(new ManualClock().now(), 1_700_000_000_000);
 });
 
 Deno.test("ManualClock refuses delays that a real timer would cut to 1 ms", () => {
   const clock = new ManualClock();
   for (const ms of [Infinity, NaN, -1, 2_147_483_648]) {
-    assertThrows(() => clock.setTimeout(() => {}, ms), RangeError);
-    assertThrows(() => clock.setInterval(() => {}, ms), RangeError);
+    const text = `to 2147483647 ms, not ${ms}`;
+    assertThrows(() => clock.setTimeout(() => {}, ms), RangeError, `from 0 ${text}`);
+    assertThrows(() => clock.setInterval(() => {}, ms), RangeError, `from 1 ${text}`);
   }
   assertThrows(() => clock.setInterval(() => {}, 0), RangeError);
+  assertEquals(clock.pending, 0);
+  clock.setTimeout(() => {}, 2_147_483_647);
+  assertEquals(clock.pending, 1);
 });
 
 Deno.test("ManualClock refuses to move backwards or by a time that is not finite", async () => {
   const clock = new ManualClock({ now: 1_000 });
   for (const ms of [-50, NaN, Infinity]) {
-    assertThrows(() => clock.tick(ms), RangeError);
-    await assertRejects(() => clock.advance(ms), RangeError);
+    assertThrows(() => clock.tick(ms), RangeError, `0 or more, not ${ms}`);
+    await assertRejects(() => clock.advance(ms), RangeError, `0 or more, not ${ms}`);
+  }
+  for (const ms of [NaN, Infinity, -Infinity]) {
+    assertThrows(() => clock.jump(ms), RangeError, `a finite time, not ${ms}`);
+    assertThrows(() => new ManualClock({ now: ms }), RangeError, `a finite time, not ${ms}`);
   }
   clock.tick(0);
   assertEquals([clock.now(), clock.monotonic()], [1_000, 0]);

@@ -14,7 +14,7 @@ import {
   scriptedRoute,
   ScriptedSource,
 } from "../../actor/testing.ts";
-import { affects, formatReason, NetworkMonitor, type Snapshot } from "../../mod.ts";
+import { affects, formatChange, formatReason, NetworkMonitor, type Snapshot } from "../../mod.ts";
 import { Log, record } from "./support.ts";
 
 /** What a monitor says about the last of these scenes. */
@@ -52,7 +52,10 @@ Deno.test("wifiToCable: other default routes, the old socket is unharmed", async
     [true, ["default-route", "default-route"]],
   ]);
   assertEquals([state.online, state.defaultRouteInterface], [true, "eth0"]);
-  assertEquals(state.defaultRoute.ipv4?.source, "192.168.1.8");
+  const { ipv4, ipv6 } = state.defaultRoute;
+  assertEquals([ipv4?.gateway, ipv4?.source], ["192.168.1.1", "192.168.1.8"]);
+  assertEquals([ipv6?.interface, ipv6?.gateway], ["eth0", "fe80::1"]);
+  assertEquals(state.interfaces.wlan0, before.interfaces.wlan0);
   assert(!affects({ hostname: "192.168.1.7" }, before, state));
   assert(affects({ hostname: "0.0.0.0" }, before, state));
 });
@@ -69,9 +72,21 @@ Deno.test("cablePulled: offline, sockets stay bound", async () => {
 
 Deno.test("dhcpRenumber: the address and the gateway are others, online by IPv6 meanwhile", async () => {
   const { before, news, state } = await play("dhcpRenumber");
-  assertEquals(news.map(({ major, state }) => [major, state.online, state.haveIpv4]), [
-    [true, true, false],
-    [true, true, true],
+  assertEquals(
+    news.map(({ major, state: { defaultRoute, haveIpv4, online } }) => [
+      [major, online, haveIpv4],
+      [defaultRoute.ipv4?.interface, defaultRoute.ipv6?.interface],
+    ]),
+    [
+      [[true, true, false], [undefined, "wlan0"]],
+      [[true, true, true], ["wlan0", "wlan0"]],
+    ],
+  );
+  const { addresses } = state.interfaces.wlan0!;
+  assertEquals(addresses.map(({ cidr, permanent }) => [cidr, permanent]), [
+    ["192.168.2.8/24", false], // a lease ends
+    ["2001:db8:1::7/64", true],
+    ["fe80::7/64", true],
   ]);
   assertEquals(state.homeRouter, { gateway: "192.168.2.1", source: "192.168.2.8" });
   assert(affects({ hostname: "192.168.1.7" }, before, state));
@@ -83,6 +98,7 @@ Deno.test("loseIpv6: IPv4 stays", async () => {
     ["address-unusable", "default-route"],
   ]);
   assertEquals([state.online, state.haveIpv4, state.haveIpv6], [true, true, false]);
+  assertEquals(state.defaultRoute.ipv6, null);
   assertEquals(state.interfaces.wlan0?.addresses.map(({ address }) => address), [
     "192.168.1.7",
     "fe80::7",
@@ -120,6 +136,10 @@ Deno.test("vpnDown: as before the VPN", async () => {
 Deno.test("dockerStart: minor, and no local address is affected", async () => {
   const { before, news, state } = await play("dockerStart");
   assertEquals(gist(news), [["event"], ["event"]]);
+  assertEquals(news.map(({ changes }) => changes.map(formatChange)), [
+    ["docker0 is new: up without carrier, 172.17.0.1/16 (containers)"],
+    ["veth5b1c2d3 is new: up, fe80::21/64 (containers)", "docker0 has carrier (containers)"],
+  ]);
   assert(news.every(({ major }) => !major));
   assertEquals([state.interfaces.docker0?.hostOnly, state.interfaces.docker0?.running], [
     true,
@@ -150,10 +170,15 @@ Deno.test("storm: minor, few snapshots, nothing is left, and the overflow is cou
 });
 
 Deno.test("deafSocket: reconcile finds what was lost, and the new socket receives events", async () => {
-  const { events, news, state, health, metrics, log } = await play("deafSocket");
+  const { before, events, news, state, health, metrics, log } = await play("deafSocket");
   assertEquals(events, ["degraded", "live"]);
   assertEquals(news.map(({ causes, major }) => [causes, major]), [[["reconcile"], true]]);
   assertEquals([state.haveIpv4, state.haveIpv6, state.online], [true, false, true]);
+  const { lo, wlan0 } = state.interfaces;
+  assertEquals(lo, before.interfaces.lo);
+  assertEquals([state.defaultRoute.ipv6, wlan0?.addresses.map(({ cidr }) => cidr)], [null, [
+    "192.168.1.7/24",
+  ]]);
   assert(log.at("warn").some((line) => line.includes("canary")), log.at("warn").join("\n"));
   assert(metrics.canariesMissed > 0 && metrics.reopens > 0);
   assertEquals([health.status, health.reason], ["live", null]);
@@ -175,6 +200,43 @@ Deno.test("vpnDown restores what was before the VPN, with sources that exist, an
   assertEquals(state.defaultRoute.ipv4?.source, "192.168.1.7");
   assertEquals(state.defaultRoute.ipv6?.source, "fe80::7");
   await assertRejects(() => play("vpnUp", "vpnDown", "vpnDown"), TypeError, "must follow vpnUp");
+});
+
+Deno.test("vpnDown restores each family's default route, or that there was none", async () => {
+  const clock = new ManualClock();
+  const { ipv4 = null, ipv6 = null } = homeNetwork.defaultRoute!;
+  for (const defaultRoute of [{ ipv4, ipv6: null }, { ipv4: null, ipv6 }]) {
+    const source = new ScriptedSource({ ...homeNetwork, defaultRoute });
+    await scenes.vpnUp(source, clock);
+    await scenes.vpnDown(source, clock);
+    assertEquals(source.reading.defaultRoute, defaultRoute);
+  }
+  const source = new ScriptedSource(homeNetwork);
+  await scenes.vpnUp(source, clock);
+  source.addInterface(scriptedInterface("wlan0", ["192.168.1.9/24"], { index: 3 }));
+  await scenes.vpnDown(source, clock);
+  assertEquals(source.reading.defaultRoute.ipv4, { ...ipv4!, source: "192.168.1.9" });
+});
+
+Deno.test("homeNetwork is a laptop behind Wi-Fi, the same for every test", () => {
+  const { interfaces, defaultRoute } = new ScriptedSource(homeNetwork).reading;
+  assertEquals(
+    interfaces.map(({ name, index, mac, addresses }) => [
+      [name, index, mac],
+      addresses.map(({ cidr }) => cidr),
+    ]),
+    [
+      [["lo", 1, null], ["127.0.0.1/8", "::1/128"]],
+      [["wlan0", 3, "02:00:5e:00:53:03"], ["192.168.1.7/24", "2001:db8:1::7/64", "fe80::7/64"]],
+    ],
+  );
+  assertEquals([defaultRoute.ipv4?.gateway, defaultRoute.ipv6?.gateway], [
+    "192.168.1.1",
+    "fe80::1",
+  ]);
+  // @ts-expect-error: readonly property
+  const change = () => homeNetwork.knows = { routes: false };
+  assert(change !== undefined && homeNetwork.knows === undefined);
 });
 
 Deno.test("a scene says what it needs", async () => {

@@ -26,10 +26,62 @@ Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() fill in th
     scriptedRoute("eth0", "192.0.2.254", { metric: 5 }),
     route("eth0", { gateway: "192.0.2.254", metric: 5 }),
   );
+  const plain = { tentative: false, duplicated: false, deprecated: false, temporary: false };
+  const ipv4 = { family: "IPv4", address: "192.0.2.1", prefixLength: 24, cidr: "192.0.2.1/24" };
+  const ipv6 = { family: "IPv6", address: "fe80::1", prefixLength: 64, cidr: "fe80::1/64" };
+  const global = { ...ipv6, address: "2001:db8::1", cidr: "2001:db8::1/64" };
+  const made = scriptedInterface("eth0", ["192.0.2.1/24", "fe80::1/64", "2001:db8::1/64"]);
+  assertEquals<unknown>(made, {
+    name: "eth0",
+    index: 2,
+    kind: "ethernet",
+    up: true,
+    running: true,
+    hostOnly: false,
+    flags: 0,
+    mac: null,
+    mtu: 1500,
+    addresses: [
+      { ...ipv4, peer: null, scopeId: null, ...plain, permanent: true },
+      { ...ipv6, peer: null, scopeId: 2, ...plain, permanent: true },
+      { ...global, peer: null, scopeId: null, ...plain, permanent: true },
+    ],
+  });
+  assertEquals<unknown>(scriptedAddress("192.0.2.1/24"), made.addresses[0]);
+  assertEquals(scriptedAddress("fe80::1/64").scopeId, null);
+  const onLink = { interface: "eth0", gateway: null, source: null, metric: null };
+  assertEquals(scriptedRoute("eth0"), onLink);
   const { addresses } = nic("eth0", { addresses: ["192.0.2.1/24"] }); // readonly
   assertEquals(scriptedInterface("eth1", addresses).addresses, addresses);
   const wrong = ["192.0.2.1", "eth0/24", "192.0.2.1/x", "", "192.0.2.1/33", "::1/129", "::1/64/64"];
   for (const text of wrong) assertThrows(() => scriptedAddress(text), TypeError, text);
+});
+
+Deno.test("the test kit takes a field that is undefined for one that is not given", () => {
+  // The types allow it unless `exactOptionalPropertyTypes` is set, which few programs do.
+  const no = (...names: string[]) => Object.fromEntries(names.map((name) => [name, undefined]));
+  assertEquals(
+    scriptedInterface("eth0", ["fe80::1/64"], no("index", "kind", "up", "hostOnly", "mtu")),
+    scriptedInterface("eth0", ["fe80::1/64"]),
+  );
+  assertEquals(scriptedAddress("::1/128", no("peer", "tentative")), scriptedAddress("::1/128"));
+  assertEquals(scriptedRoute("eth0", null, no("source", "metric")), scriptedRoute("eth0"));
+  const source = new ScriptedSource({ defaultRoute: no("ipv4"), knows: no("routes") });
+  assertEquals(source.reading, new ScriptedSource().reading);
+});
+
+Deno.test("ScriptedSource starts without interfaces and routes, knows all, and takes what the options say", () => {
+  const source = new ScriptedSource();
+  assertEquals([source.name, source.counters], ["scripted", undefined]);
+  assertEquals(source.reading, {
+    interfaces: [],
+    defaultRoute: { ipv4: null, ipv6: null },
+    knows: { links: true, addressFlags: true, routes: true },
+  });
+  const counters = { events: 1, ignored: 2, malformed: 3, spoofed: 4 };
+  const given = new ScriptedSource({ name: "router", counters, knows: { routes: false } });
+  assertEquals([given.name, given.counters], ["router", counters]);
+  assertEquals(given.reading.knows, { links: true, addressFlags: true, routes: false });
 });
 
 Deno.test("ScriptedSource.set() changes the network and not the tables", async () => {
@@ -90,6 +142,8 @@ Deno.test("ScriptedSource.setDefaultRoute() chooses a source of the family, unle
   const { ipv4, ipv6 } = defaultRoute;
   assertEquals([ipv4?.source, ipv6?.source], ["192.0.2.9", "2001:db8::1"]);
   const chosen = { ipv4: scriptedRoute("eth0", "192.0.2.254"), ipv6 };
+  source.setDefaultRoute("IPv4", scriptedRoute("eth1", "192.0.2.254")); // no such interface
+  assertEquals(source.reading.defaultRoute.ipv4, scriptedRoute("eth1", "192.0.2.254"));
   const another = new ScriptedSource({ interfaces, defaultRoute: chosen });
   assertEquals(another.reading.defaultRoute.ipv4?.source, "192.0.2.1");
 });
@@ -121,6 +175,9 @@ Deno.test("ScriptedSource.sleep() sends a resume, and moves the wall clock that 
   assertEquals(first, { kind: "resumed", at: 61_000, sleptMs: 60_000 });
   assertEquals([manual.now(), manual.monotonic()], [61_000, 0]);
   assert(second?.kind === "resumed" && second.sleptMs === 5_000 && second.at >= before);
+  for (const ms of [-1, NaN, Infinity]) {
+    assertThrows(() => source.sleep(ms), RangeError, `0 ms or more, not ${ms}`);
+  }
 });
 
 Deno.test("ScriptedSource returns copies", async () => {
@@ -149,7 +206,13 @@ Deno.test("ScriptedSource.end() ends with what was announced before, or throws",
   assertEquals(await events(source, one), ["overflow"]);
   await using two = await source.subscribe(signal);
   source.end(new Error("ENOTCONN"));
-  await assertRejects(() => events(source, two), Error, "ENOTCONN");
+  source.emit({ kind: "changed" }); // the socket is lost
+  await assertRejects(() => Array.fromAsync(two), Error, "ENOTCONN");
+  await using three = await source.subscribe(signal);
+  const waiting = Array.fromAsync(three);
+  await clock.settle();
+  source.end();
+  assertEquals(await waiting, []);
 });
 
 Deno.test("ScriptedSource refuses, fails and holds calls", async () => {
@@ -175,6 +238,45 @@ Deno.test("ScriptedSource refuses, fails and holds calls", async () => {
   assertEquals(await reading, 0); // the network at the time of the call
   await using _subscription = await subscribing;
   assertEquals((await source.read(signal)).interfaces.length, 1);
+  source.releaseReads(); // none is held
+  source.releaseSubscribes();
+  source.refuse(1);
+  await assertRejects(() => source.subscribe(signal), Error, "Refused");
+});
+
+Deno.test("ScriptedSource holds calls again, and releases what several holds held", async () => {
+  const source = new ScriptedSource();
+  for (const round of [1, 2]) {
+    let done = 0;
+    const call = () =>
+      Promise.all([source.read(), source.subscribe()]).then(() => {
+        done++;
+      });
+    source.holdReads();
+    source.holdSubscribes();
+    const first = call();
+    source.holdReads();
+    source.holdSubscribes();
+    const second = call();
+    await clock.settle();
+    assertEquals(done, 0, `round ${round}`);
+    source.releaseReads();
+    source.releaseSubscribes();
+    await Promise.all([first, second]);
+  }
+});
+
+Deno.test("ScriptedSource refuses a number of failures that cannot be counted", async () => {
+  const source = new ScriptedSource();
+  for (const times of [-1, 1.5, NaN, Infinity, 10_001]) {
+    const text = `from 0 to 10000, not ${times}`;
+    assertThrows(() => source.refuse(times), RangeError, text);
+    assertThrows(() => source.failReads(times), RangeError, text);
+  }
+  source.failReads(0);
+  assertEquals((await source.read(signal)).interfaces, []);
+  source.failReads(10_000);
+  await assertRejects(() => source.read(signal), Error, "Cannot read");
 });
 
 Deno.test("ScriptedSource answers canaries as set", async () => {
@@ -203,9 +305,12 @@ Deno.test("ScriptedSource counts calls and open subscriptions", async () => {
   assertEquals([source.open, source.openRefd], [1, 0]);
   subscription.ref();
   assertEquals(source.openRefd, 1);
+  const pending = Array.fromAsync(subscription);
+  await clock.settle();
   await subscription[Symbol.asyncDispose]();
+  assertEquals([source.open, source.calls.dispose], [0, 1]);
   await subscription[Symbol.asyncDispose]();
-  assertEquals(source.open, 0);
+  assertEquals(await pending, []);
   assertEquals(source.calls, { subscribe: 1, read: 1, view: 1, adopt: 1, probe: 1, dispose: 1 });
 });
 
