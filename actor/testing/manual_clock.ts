@@ -79,7 +79,7 @@ export class ManualClock implements Clock {
     this.#moveTo(end);
   }
 
-  /** Moves both clocks and fires the timers that are due. Promises settle first, and after each timer. */
+  /** Moves both clocks and fires the timers that are due. Promises settle first, after each timer and at the end. */
   async advance(ms: number): Promise<void> {
     const end = this.#endOf(ms);
     do await this.settle(); while (this.#fireNext(end));

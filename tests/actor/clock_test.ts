@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { systemClock, TimerSet } from "../../actor/clock.ts";
+import { nextTurn, systemClock, TimerSet } from "../../actor/clock.ts";
 import { ManualClock } from "../../actor/testing.ts";
 
 Deno.test("systemClock starts, refs and cancels real timers", async () => {
@@ -76,6 +76,19 @@ Deno.test("ManualClock.advance() lets promises settle between timers", async () 
   clock.setTimeout(() => order.push("third"), 11);
   await clock.advance(20);
   assertEquals(order, ["chain", "second", "third"]);
+});
+
+Deno.test("ManualClock.advance() lets promises settle at the end, too", async () => {
+  const clock = new ManualClock();
+  const seen: number[] = [];
+  const running = (async () => {
+    await nextTurn();
+    await nextTurn();
+    seen.push(clock.monotonic());
+  })();
+  await clock.advance(10);
+  assertEquals(seen, [10]);
+  await running;
 });
 
 Deno.test("ManualClock.tick() fires without letting promises settle", async () => {

@@ -247,6 +247,9 @@ Deno.test("a scene says what it needs", async () => {
     TypeError,
     "homeNetwork's IPv4 default route",
   );
+  for (const name of ["cablePulled", "dhcpRenumber", "deafSocket"] as const) {
+    await assertRejects(() => play("cablePulled", name), TypeError, "which cablePulled ends");
+  }
   for (const scene of Object.values(scenes)) {
     const source = new ScriptedSource(homeNetwork);
     await scenes.vpnUp(source, clock);
