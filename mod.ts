@@ -198,7 +198,7 @@ export class NetworkMonitor extends EventTarget
    */
   waitFor(
     predicate: (state: State) => boolean,
-    options: { signal?: AbortSignal } = {},
+    options?: { signal?: AbortSignal },
   ): Promise<Snapshot> {
     try {
       const { signal } = resolveSnapshotOptions(options);
@@ -227,7 +227,7 @@ export class NetworkMonitor extends EventTarget
     options?: boolean | AddEventListenerOptions,
   ): void {
     super.addEventListener(type, listener as EventListener | null, options);
-    if (listener !== null) this.#events.types.add(type);
+    this.#events.types.add(type);
   }
 
   /** Removes an event listener, like `EventTarget.removeEventListener()`. */
@@ -292,7 +292,7 @@ export class NetworkMonitor extends EventTarget
  * ```
  */
 export function watchNetwork(
-  options: MonitorOptions & SnapshotOptions = {},
+  options?: MonitorOptions & SnapshotOptions,
 ): ReadableStream<Snapshot> {
   const cancelled = new AbortController();
   // async, so that a bad option errors the stream like any other failure
@@ -351,7 +351,6 @@ export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const clock = systemClock;
   const opened = await openSource({ source, libc, clock, pollingIntervalMs: 0, listens: false });
   try {
-    signal?.throwIfAborted();
     const reading = typeof source === "object"
       ? readWithLimit(source, signal)
       : opened.source.read(signal ?? new AbortController().signal);
