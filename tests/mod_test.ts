@@ -68,6 +68,27 @@ Deno.test("watchNetwork() closes the monitor when the stream is cancelled or a l
   assertEquals([source.open, clock.pending], [0, 0]);
 });
 
+Deno.test("watchNetwork() is cancelled when its monitor has released everything", async () => {
+  const { source, clock } = scripted();
+  const released = Promise.withResolvers<void>();
+  const subscribe = source.subscribe.bind(source);
+  source.subscribe = async () => {
+    const subscription = await subscribe();
+    const dispose = subscription[Symbol.asyncDispose].bind(subscription);
+    subscription[Symbol.asyncDispose] = () => released.promise.then(dispose);
+    return subscription;
+  };
+  const stream = watchNetwork({ source, clock });
+  await clock.settle();
+  let isCancelled = false;
+  const cancelling = stream.cancel().then(() => isCancelled = true);
+  await clock.settle();
+  assertEquals([isCancelled, source.open], [false, 1]);
+  released.resolve();
+  await cancelling;
+  assertEquals(source.open, 0);
+});
+
 Deno.test("watchNetwork() that is cancelled while it opens leaves nothing open", async () => {
   const { source, clock } = scripted();
   source.holdReads();
@@ -148,12 +169,16 @@ Deno.test("new NetworkMonitor() names the call that opens one", () => {
 
 Deno.test("await using closes a NetworkMonitor, and its health is closed", async () => {
   const { source, clock } = scripted();
+  const seen: string[] = [];
   const closed = await (async () => {
     await using monitor = await NetworkMonitor.open({ source, clock });
-    assertEquals(monitor.health.status, "live");
+    void monitor.closed.then(() => seen.push("closed"));
+    await clock.settle();
+    seen.push(monitor.health.status);
     return { monitor, ended: monitor.closed };
   })();
   await closed.ended;
+  assertEquals(seen, ["live", "closed"]);
   assertEquals(closed.monitor.health.status, "closed");
   assertEquals(closed.monitor.current.state.localAddresses.regular, ["192.0.2.7"]);
 });
@@ -185,10 +210,21 @@ Deno.test("readNetworkState() rejects with what the read throws, or the reason o
   source.failReads(1, new Error("Nothing to read"));
   await assertRejects(() => readNetworkState({ source }), Error, "Nothing to read");
   source.holdReads();
-  const controller = new AbortController();
-  const reading = readNetworkState({ source, signal: controller.signal });
-  controller.abort(new Error("Enough"));
-  await assertRejects(() => reading, Error, "Enough");
+  for (const when of ["before the read", "during the read"]) {
+    const controller = new AbortController();
+    const called = Promise.withResolvers<void>();
+    const reads = source.calls.read;
+    const hold = source.read.bind(source);
+    source.read = (signal) => {
+      called.resolve();
+      return hold(signal);
+    };
+    const reading = readNetworkState({ source, signal: controller.signal });
+    if (when === "during the read") await called.promise;
+    controller.abort(new Error("Enough"));
+    await assertRejects(() => reading, Error, "Enough");
+    assertEquals(source.calls.read - reads, when === "during the read" ? 1 : 0);
+  }
   const signal = AbortSignal.abort(new Error("Too late"));
   await assertRejects(() => readNetworkState({ source, signal }), Error, "Too late");
 });

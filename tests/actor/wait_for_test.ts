@@ -119,7 +119,8 @@ Deno.test("waitFor() rejects a bad predicate, a bad signal and bad options", asy
     const waiting = () => it.monitor.waitFor(() => true, options as never);
     await assertRejects(waiting, TypeError, "The options must be an object");
   }
-  await assertRejects(() => it.monitor.waitFor(1 as never), TypeError, "predicate");
+  const text = "The predicate must be a function, not 1";
+  await assertRejects(() => it.monitor.waitFor(1 as never), TypeError, text);
   await assertRejects(() => it.monitor.waitFor(() => true, { signal: 1 as never }), TypeError);
   const misspelt = { singal: new AbortController().signal };
   await assertRejects(() => it.monitor.waitFor(() => true, misspelt as never), TypeError, "singal");

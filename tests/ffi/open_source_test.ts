@@ -8,6 +8,8 @@ import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
 import { openSource, type OpenSourceOptions } from "../../ffi/open.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
+import { NetworkMonitor } from "../../mod.ts";
+import { Log } from "../actor/support.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
 
@@ -72,6 +74,38 @@ skippable({
       assertEquals(reason, "Only --allow-sys=networkInterfaces is granted, not --allow-ffi");
       await assertRejects(() => openSource(options({ source: "events" })), Deno.errors.NotCapable);
     });
+  },
+});
+
+skippable({
+  name: "a monitor logs why it polls, and nothing else",
+  needs: ["linux"],
+  async fn() {
+    const log = new Log();
+    await granted(["sys"], async () => {
+      const { networkInterfaces } = Deno;
+      Deno.networkInterfaces = () => [];
+      try {
+        await using _monitor = await NetworkMonitor.open({ logger: log });
+      } finally {
+        Object.assign(Deno, { networkInterfaces });
+      }
+    });
+    const reason = "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";
+    assertEquals(log.at("info"), [`Polling: ${reason}`]);
+    const source = new ScriptedSource();
+    await using _other = await NetworkMonitor.open({ logger: log, source });
+    assertEquals(log.at("info").length, 1);
+  },
+});
+
+skippable({
+  name: "a monitor of the system's network takes its time from the option clock",
+  needs: REAL,
+  async fn() {
+    const clock = new ManualClock();
+    await using monitor = await NetworkMonitor.open({ source: "events", clock });
+    assertEquals([monitor.current.at, clock.pending], [clock.now(), 1]); // the reconcile interval
   },
 });
 

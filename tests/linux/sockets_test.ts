@@ -11,7 +11,7 @@ import type { KernelEvent } from "../../ffi/linux/messages.ts";
 import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { encodeAttribute } from "../support/netlink.ts";
 import { LinuxSource } from "../../ffi/linux/source.ts";
-import { NetworkMonitor } from "../../mod.ts";
+import { type MonitorOptions, NetworkMonitor } from "../../mod.ts";
 import { withoutDad } from "../support/dad.ts";
 import { Harm, ipBlocking } from "../support/harm.ts";
 import { ip, ipBatch, namespaceTest } from "../support/netns.ts";
@@ -284,20 +284,24 @@ function descriptorFlags(descriptor: string): number | null {
 }
 
 namespaceTest(import.meta.url, "the option trace logs each message, decoded", async () => {
-  const lines: string[] = [];
   const ignore = () => {};
-  await using monitor = await NetworkMonitor.open({
-    source: "events",
-    trace: true,
-    logger: { debug: (line) => void lines.push(line), info: ignore, warn: ignore, error: ignore },
-  });
+  const traced: string[] = [];
+  const logged: string[] = [];
+  const open = (lines: string[], options: MonitorOptions) => {
+    const debug = (line: string) => void lines.push(line);
+    const logger = { debug, info: ignore, warn: ignore, error: ignore };
+    return NetworkMonitor.open({ source: "events", logger, ...options });
+  };
+  await using monitor = await open(traced, { trace: true });
+  await using other = await open(logged, {});
   await ip("addr add 192.0.2.7/24 dev lo");
-  await monitor.waitFor(({ interfaces }) => interfaces["lo"]!.addresses.length > 0, {
-    signal: AbortSignal.timeout(scaled(5_000)),
-  });
-  assertEquals(lines.filter((line) => line.includes("192.0.2.7")), [
-    "address 1 192.0.2.7/24 flags 0x80",
-  ]);
+  for (const it of [monitor, other]) {
+    await it.waitFor(({ interfaces }) => interfaces["lo"]!.addresses.length > 0, {
+      signal: AbortSignal.timeout(scaled(5_000)),
+    });
+  }
+  const about = (lines: string[]) => lines.filter((line) => line.includes("192.0.2.7"));
+  assertEquals([about(traced), about(logged)], [["address 1 192.0.2.7/24 flags 0x80"], []]);
 });
 
 namespaceTest(import.meta.url, "refreshed lifetimes of an address are noise", async () => {
