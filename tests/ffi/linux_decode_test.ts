@@ -90,6 +90,7 @@ const LIES: readonly [
   ["an MTU of 2 bytes", decodeLink, `${IFINFO} 0600 0400 dc05 0000`, "IFLA_MTU", 16],
   ["an empty operstate", decodeLink, `${IFINFO} 0400 1000`, "IFLA_OPERSTATE", 16],
   ["a master of 3 bytes", decodeLink, `${IFINFO} 0700 0a00 010000 00`, "IFLA_MASTER", 16],
+  ["a parent of 3 bytes", decodeLink, `${IFINFO} 0700 0500 010000 00`, "IFLA_LINK", 16],
   ["link info that is cut", decodeLink, `${IFINFO} 0600 1200 0400 0000`, "rtattr", 20],
   [
     "a kind beyond its link info, inside the message",
