@@ -27,7 +27,7 @@ import type { ScriptedSource, ScriptedSourceOptions } from "./scripted_source.ts
 export function scriptedInterface(
   name: string,
   addresses: readonly (string | Address)[] = [],
-  fields: Partial<Omit<Interface, "name" | "addresses">> = {},
+  fields?: Partial<Omit<Interface, "name" | "addresses">>,
 ): Interface {
   const given = { index: 2, mtu: 1500, ...defined(fields) };
   const made = (address: string | Address): Address =>
@@ -50,7 +50,7 @@ export function scriptedInterface(
  * if (!scriptedAddress("2001:db8::7/64", { tentative: true }).tentative) throw new Error();
  * ```
  */
-export function scriptedAddress(cidr: string, fields: Partial<Address> = {}): Address {
+export function scriptedAddress(cidr: string, fields?: Partial<Address>): Address {
   return { ...parsedAddress(cidr, null), ...defined(fields) };
 }
 
@@ -83,7 +83,7 @@ function parsedAddress(cidr: string, index: number | null): Address {
 export function scriptedRoute(
   name: string,
   gateway: string | null = null,
-  fields: Partial<DefaultRoute> = {},
+  fields?: Partial<DefaultRoute>,
 ): DefaultRoute {
   return { interface: name, gateway, source: null, metric: null, ...defined(fields) };
 }

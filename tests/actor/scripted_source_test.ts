@@ -49,6 +49,7 @@ Deno.test("scriptedInterface(), scriptedAddress() and scriptedRoute() fill in th
   });
   assertEquals<unknown>(scriptedAddress("192.0.2.1/24"), made.addresses[0]);
   assertEquals(scriptedAddress("fe80::1/64").scopeId, null);
+  assertEquals(scriptedInterface("eth0", ["169.254.0.7/16"]).addresses[0]?.scopeId, null);
   const onLink = { interface: "eth0", gateway: null, source: null, metric: null };
   assertEquals(scriptedRoute("eth0"), onLink);
   const { addresses } = nic("eth0", { addresses: ["192.0.2.1/24"] }); // readonly
