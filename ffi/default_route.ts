@@ -51,7 +51,7 @@ export function selectDefaultRoute<N extends NextHops>(low: N | null, high: N | 
   return other.prefixLength < one.prefixLength ? other : one;
 }
 
-function sameHops(a: NextHops, b: NextHops): boolean {
+export function sameHops(a: NextHops, b: NextHops): boolean {
   // the kernel picks a hop of a nexthop group by flow, so two lookups may return two hops of one group
   if (a.nexthopId && a.nexthopId === b.nexthopId) return true;
   return a.hops.length === b.hops.length &&

@@ -10,6 +10,7 @@ import {
   type Hop,
   type NextHops,
   PROBES,
+  sameHops,
   selectDefaultRoute,
 } from "../default_route.ts";
 import { C } from "./constants.ts";
@@ -151,9 +152,18 @@ export class RouteLookup {
     // without `nexthop_compat_mode` the match names a nexthop object and no hop
     askFor(matches.flatMap((it) => it !== null && isHopless(it.route) ? it.probe.plain : []));
     const found = matches.map((it) => it && hopsOf(it, answers.get(it.probe.plain) ?? null, links));
+    const answerTo: AnswerTo = (query) => {
+      askFor([query]);
+      return answers.get(query) ?? null;
+    };
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
-      const [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
+      let [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
+      if (low !== null && high !== null && !sameHops(low, high)) {
+        const both = halves.filter((half) => half.family === family);
+        askFor(both.flatMap(matchesOf));
+        [low = null, high = null] = both.map((half) => mostUsed(half, answerTo, links));
+      }
       this.#families[family] = !isKnown ||
         halves.some((half) =>
           half.family === family && matchesOf(half).some((match) => answers.get(match) != null)
@@ -161,10 +171,6 @@ export class RouteLookup {
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
     });
-    const answerTo: AnswerTo = (query) => {
-      askFor([query]);
-      return answers.get(query) ?? null;
-    };
     const [IPv4 = null, IPv6 = null] = chosen.map((it, i) =>
       it && reportedHop(it, this.#hops[FAMILIES[i]!], answerTo)
     );
@@ -222,6 +228,18 @@ function matching(
     if (route && canBeDefault(route.family, route.destinationLength)) return { probe, route };
   }
   return null;
+}
+
+/** The route of most probes, else of the first: a policy rule may be only for destinations that include a probe. */
+function mostUsed({ probes }: Half, answerTo: AnswerTo, links: Links): Found | null {
+  const all = probes.flatMap((probe) => {
+    const route = answerTo(probe.match);
+    if (!route || !canBeDefault(route.family, route.destinationLength)) return [];
+    return hopsOf({ probe, route }, isHopless(route) ? answerTo(probe.plain) : null, links);
+  });
+  const votes = (one: Found): number =>
+    all.filter((it) => it.prefixLength === one.prefixLength && sameHops(it, one)).length;
+  return all.toSorted((a, b) => votes(b) - votes(a))[0] ?? null;
 }
 
 function isHopless({ nexthops, outInterface }: RouteMessage): boolean {

@@ -123,3 +123,32 @@ namespaceTest(
     await until("fe80::3 2001:db8:9::7");
   },
 );
+
+// a rule that sends a content provider's networks through another line: 23.0.0.0/12 holds a probe
+namespaceTest(
+  import.meta.url,
+  "a policy rule for some destinations, of which one is a probe, does not decide the default route",
+  async () => {
+    await makeCables();
+    await ipBatch([
+      "addr add 2001:db8::7/64 dev v0 nodad",
+      "addr add 2001:db8:2::7/64 dev v2 nodad",
+      "route add default via 192.0.2.1",
+      "route add default via 2001:db8::1",
+      "route add default via 198.51.100.1 table 77",
+      "route add default via 2001:db8:2::1 table 77",
+    ]);
+    await using watched = await WatchedMonitor.open({ reconcileIntervalMs: Infinity });
+    const interfaces = ({ defaultRoute: { ipv4, ipv6 } }: State) =>
+      `${ipv4?.interface} ${ipv6?.interface}`;
+    const { events } = watched.monitor.metrics;
+    await ip("rule add to 23.0.0.0/12 table 77");
+    await ip("-6 rule add to 2a0f::/16 table 77");
+    await watched.until("both rules", () => watched.monitor.metrics.events >= events + 2);
+    assertEquals((await ip("route get 23.0.0.1")).includes(" dev v2 "), true);
+    assertEquals(interfaces(await readNetworkState()), "v0 v0");
+    assertEquals(watched.snapshots.map(({ state }) => interfaces(state)), ["v0 v0"]);
+    await ip("rule add table 77"); // for all destinations
+    await watched.until("v2", () => interfaces(watched.state) === "v2 v0");
+  },
+);
