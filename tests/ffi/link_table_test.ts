@@ -230,6 +230,20 @@ Deno.test("LinkTable shows the scope and the flags of an address", () => {
   }
 });
 
+// monitors that remember addresses without their flags miss the end of duplicate address detection
+Deno.test("LinkTable takes a change of each published flag of an address as a change, and of no other", () => {
+  const published = Object.entries(C).filter(([name]) => name.startsWith("IFA_F_"));
+  assertEquals(published.length, 6);
+  const others = [0x200, 0x800, 0x1000].map((flag) => ["another flag", flag] as const); // linux/if_addr.h
+  for (const [name, flag] of [...published, ...others]) {
+    const table = tableOf(eth0);
+    table.setAddress(address(1));
+    const changes = [flag, flag, 0].map((flags) => table.setAddress(address(1, flags)));
+    const isPublished = name in C;
+    assertEquals(changes, [isPublished, false, isPublished], name);
+  }
+});
+
 Deno.test("LinkTable shows an IPv4 address with several peers once", () => {
   const table = tableOf(eth0);
   for (const last of [3, 2]) table.setAddress({ ...address(1), peer: [192, 0, 2, last] });
