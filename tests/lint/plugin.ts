@@ -81,6 +81,13 @@ const plugin: Deno.lint.Plugin = {
       })
     ),
 
+    // Programs that list the network are slow: 64 s with 83 interfaces (systeminformation#1044).
+    "no-child-process": published((_path, report) =>
+      denoUses((node, member) => {
+        if (/^(Command|run|spawn\w*)$/.test(member ?? "")) report(node, "Call the system instead");
+      })
+    ),
+
     "no-deno-namespace": rule((path, report) => {
       const layer = layerOf(path);
       if (layer !== "state" && layer !== "actor" || DENO_IN_ACTOR.test(path)) return {};

@@ -73,6 +73,13 @@ const ROWS: Row[] = [
     "dlopen-in-library Deno.dlopen",
   ]],
 
+  ["ffi starts a program", "ffi/a.ts", 'new Deno.Command("ip").spawn();', [
+    "no-child-process Deno.Command",
+  ]],
+  ["ffi imports what starts one", "ffi/a.ts", 'import "node:child_process";', [
+    'layer-imports "node:child_process"',
+  ]],
+
   ["ffi uses the namespace", "ffi/a.ts", "const a = Deno.build.os;", []],
   ["a comment and a text", "state/a.ts", 'const a = "Deno.args"; // Deno.args', []],
   ["a property of that name", "state/a.ts", "const a = b.Deno;", []],
