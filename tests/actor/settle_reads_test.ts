@@ -73,3 +73,21 @@ Deno.test("settling waits for a read that has to rest after a long one", async (
   await it.clock.advance(2_000);
   assertEquals(await poll(it, next), null);
 });
+
+Deno.test("settling waits for the end of a window with one timer, not with one each millisecond", async () => {
+  await using it = await setUp();
+  const reader = it.monitor.snapshots({ settleMs: 100 }).getReader();
+  await reader.read();
+  const next = reader.read();
+  const delays: number[] = [];
+  const setTimeout = it.clock.setTimeout.bind(it.clock);
+  it.clock.setTimeout = (f, ms) => {
+    delays.push(ms);
+    return setTimeout(f, ms);
+  };
+  await hold(it, "192.0.2.2/24", 50);
+  await hold(it, "192.0.2.3/24", 400);
+  assertEquals(addresses((await next).value!), ["192.0.2.3"]);
+  // settling, the window, the rest of the window, settling again
+  assertEquals(delays, [100, 200, 151, 99]);
+});
