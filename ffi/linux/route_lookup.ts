@@ -237,8 +237,7 @@ function mostUsed({ probes }: Half, answerTo: AnswerTo, links: Links): Found | n
     if (!route || !canBeDefault(route.family, route.destinationLength)) return [];
     return hopsOf({ probe, route }, isHopless(route) ? answerTo(probe.plain) : null, links);
   });
-  const votes = (one: Found): number =>
-    all.filter((it) => it.prefixLength === one.prefixLength && sameHops(it, one)).length;
+  const votes = (one: Found): number => all.filter((it) => sameHops(it, one)).length;
   return all.toSorted((a, b) => votes(b) - votes(a))[0] ?? null;
 }
 

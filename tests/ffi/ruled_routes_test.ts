@@ -44,6 +44,14 @@ const ROWS: [what: string, groups: number[], ruled: FakeRoute[], main: FakeRoute
     { to: ALL, dev: 4 },
     { to: HALVES, dev: 2 },
   ]],
+  ["the first high probe, under a VPN with two halves", [0x9700], [RULED], [
+    { to: ALL, dev: 4 },
+    { to: HALVES, dev: 2 },
+  ]],
+  ["the first high probes, while longer routes hold most low ones", [0x9700, 0x3ffe], [RULED], [
+    MAIN,
+    { to: ["23.0.0.0/8", "73.0.0.0/8", "2a0f::/16", "2c0f::/16"], dev: 4 },
+  ]],
   ["the first low probes, to a nexthop object", [0x1700, 0x2a0f], [
     { to: ALL, object: 7, hops: [{ dev: 3 }] },
   ], [MAIN]],
@@ -61,3 +69,11 @@ for (const [what, groups, ruled, main] of ROWS) {
     }
   });
 }
+
+Deno.test("RouteLookup.ask() asks the other probes of a family in one datagram when its halves differ", () => {
+  const kernel = new FakeRoutes([MAIN, { to: ["0.0.0.0/1", "2000::/4"], dev: 3 }]);
+  const lookup = new RouteLookup();
+  assertEquals(names(lookup.ask(kernel.ask, LINKS).routes), ["v2", "v2"]);
+  const probes = kernel.asked.map((datagram) => datagram.filter((it) => it.fibMatch).length);
+  assertEquals(probes.filter((count) => count > 0), [4, 4, 3]); // first ones, the others of each family
+});
