@@ -111,11 +111,13 @@ export function expectedRoute(
   routes: readonly IpRoute[],
   links: readonly IpLink[],
 ): ExpectedRoute | null {
-  const [low, high] = PROBES[family].map((probes) =>
-    probes.map((probe) => lookUp(probe, rules, routes, links))
-      .find((match) => match !== null && match.length <= LONGEST_DEFAULT[family]) ?? null
+  const [lows = [], highs = []] = PROBES[family].map((probes) =>
+    probes.flatMap((probe) => {
+      const match = lookUp(probe, rules, routes, links);
+      return match !== null && match.length <= LONGEST_DEFAULT[family] ? match : [];
+    })
   );
-  const match = choose(low ?? null, high ?? null);
+  const match = choose(lows, highs);
   const hop = match?.hops[0];
   if (match === null || hop === undefined) return null;
   return {
@@ -126,13 +128,25 @@ export function expectedRoute(
   };
 }
 
-function choose(low: Match | null, high: Match | null): Match | null {
-  const [one, other] = [low, high].filter((match) => match !== null && match.hops.length > 0);
+/** From the matches of both halves: those of the first probes, or of most probes where these differ. */
+function choose(lows: readonly Match[], highs: readonly Match[]): Match | null {
+  const firsts = [lows[0], highs[0]];
+  const [low, high] = firsts;
+  const isSplit = low !== undefined && high !== undefined && keyOf(low) !== keyOf(high);
+  const [one, other] = (isSplit ? [mostUsed(lows), mostUsed(highs)] : firsts)
+    .filter((match) => match !== undefined && match.hops.length > 0);
   if (!one) return null;
   if (!other) return one.length === 0 ? one : null;
-  const keyOf = ({ hops }: Match) =>
-    JSON.stringify(hops.map(({ link, gateway }) => [link.ifindex, gateway]));
   return keyOf(one) !== keyOf(other) && other.length < one.length ? other : one;
+}
+
+function mostUsed(matches: readonly Match[]): Match | undefined {
+  const users = (match: Match) => matches.filter((it) => keyOf(it) === keyOf(match)).length;
+  return matches.find((match) => matches.every((other) => users(other) <= users(match)));
+}
+
+function keyOf({ hops }: Match): string {
+  return JSON.stringify(hops.map(({ link, gateway }) => [link.ifindex, gateway]));
 }
 
 /** The match that decides where a packet of this machine goes; null if it is refused. */
