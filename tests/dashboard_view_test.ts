@@ -20,14 +20,15 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
   const shown = state({
     interfaces: [
       nic("lo", { index: 5, mtu: 65536, addresses: ["127.0.0.1/8"] }),
+      nic("d\x1bc", { index: 3, up: false }),
       nic("wlan0", { index: 2, running: false }),
-      nic("d\x1bc", { index: 3, up: false, running: false }),
       nic("eth0", { index: 8, mac: "02:00:00:00:00:01", addresses: ["2001:db8::7/64"] }),
       nic("tun0", {
         index: 9,
         addresses: [
           address("10.8.0.2/32", { peer: "10.8.0.1" }),
           address("2001:db8:9::1/64", { deprecated: true, temporary: true }),
+          address("2001:db8:9::2/64", { tentative: true, duplicated: true }),
         ],
       }),
     ],
@@ -37,7 +38,9 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
   const health: Health = {
     ...LIVE,
     listeners: ["one", "two"],
-    lastReconcileAt: AT + 1,
+    reason: "bad\x1b[1J",
+    lastEventAt: AT + 1,
+    lastReconcileAt: AT + 2,
     lastError: "bad\x1b[2J",
   };
   const kindOf = (kind: string, index: string, mtu = "1500") =>
@@ -55,7 +58,11 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
         name: "tun0",
         hostOnly: false,
         badges: ["up", "carrier", "IPv4 default"],
-        addresses: ["10.8.0.2/32 peer 10.8.0.1", "2001:db8:9::1/64 deprecated temporary"],
+        addresses: [
+          "10.8.0.2/32 peer 10.8.0.1",
+          "2001:db8:9::1/64 deprecated temporary",
+          "2001:db8:9::2/64 tentative duplicated",
+        ],
         rows: kindOf("tunnel", "9"),
       },
       {
@@ -82,7 +89,7 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
       {
         name: "d\\u{1b}c",
         hostOnly: false,
-        badges: ["down", "no carrier"],
+        badges: ["down", "carrier"],
         addresses: [],
         rows: kindOf("unknown", "3"),
       },
@@ -91,12 +98,18 @@ Deno.test("the page shows routes, interfaces, health and counters", () => {
     health: [
       ["Status", "live"],
       ["Source", "netlink, one, two"],
+      ["Reason", "bad\\u{1b}[1J"],
       ["Since", AT],
-      ["Last check", AT + 1],
+      ["Last event", AT + 1],
+      ["Last check", AT + 2],
       ["Last error", "bad\\u{1b}[2J"],
     ],
     metrics: [["Events", "3"], ["Read failures", "12"]],
   });
+});
+
+Deno.test("the page has no row for what has not happened", () => {
+  assertEquals(viewOf(state()).health, [["Status", "live"], ["Source", "netlink"], ["Since", AT]]);
 });
 
 Deno.test("the page says in a sentence whether the machine is online", () => {
@@ -114,6 +127,10 @@ Deno.test("the page says in a sentence whether the machine is online", () => {
   assertEquals(
     says({ interfaces: [wwan0], ipv4 }),
     "Online: through wwan0, as 192.0.2.7, metered",
+  );
+  assertEquals(
+    says({ interfaces: [nic("eth0")], ipv4: route("eth0", { source: "192.0.2.7" }) }),
+    "Online: through eth0", // a source that no interface has any more
   );
   assertEquals(
     says({ interfaces: [{ ...wwan0, running: false }], ipv4 }),
@@ -135,5 +152,5 @@ Deno.test("the page says how many interfaces and addresses it leaves out", () =>
     return [cards.length, interfacesLeftOut, cards[0]!.addresses.slice(19)];
   };
   assertEquals(left(200, 20), [200, 0, ["192.0.2.19/24"]]);
-  assertEquals(left(203, 23), [200, 3, ["192.0.2.19/24", "and 3 more"]]);
+  assertEquals(left(201, 21), [200, 1, ["192.0.2.19/24", "and 1 more"]]);
 });

@@ -120,12 +120,10 @@ export class Dashboard {
     let reset = true;
     let sent = 0;
     let updated = Promise.resolve();
-    let isCancelled = false;
     this.#clients++;
     return new ReadableStream({
       pull: async (controller) => {
         await updated;
-        if (isCancelled) return;
         if (this.#isClosed) return controller.close();
         updated = this.#updated.promise;
         const entries = this.#timeline.filter(({ sequence }) => sequence > sent);
@@ -134,10 +132,7 @@ export class Dashboard {
         sent = this.#timeline.at(-1)?.sequence ?? 0;
         controller.enqueue(encoder.encode(`data: ${data}\n\n`));
       },
-      cancel: () => {
-        isCancelled = true;
-        this.#clients--;
-      },
+      cancel: () => void this.#clients--,
     }, { highWaterMark: 0 });
   }
 
