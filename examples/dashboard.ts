@@ -40,10 +40,7 @@ if (import.meta.main) {
   } catch (error) {
     const isUsage = error instanceof TypeError;
     const message = error instanceof Error ? error.message : String(error);
-    const advice = error instanceof Deno.errors.AddrInUse
-      ? ": choose another port with --port"
-      : "";
-    LOGGER.error(message.replaceAll("\n", " ") + advice);
+    LOGGER.error(message.replaceAll("\n", " "));
     if (isUsage) console.error("Run with --help to list the options");
     Deno.exit(isUsage ? 2 : 1);
   }
@@ -59,32 +56,42 @@ function parseOptions(args: string[]): { hostname: string; port: number } | null
       port: { type: "string", default: "8000" },
     },
   });
+  if (values.help) return null;
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535) {
     throw new TypeError(`--port must be a number from 0 to 65535, not '${values.port}'`);
   }
-  return values.help ? null : { hostname: values.hostname.replace(/^\[(.*)\]$/, "$1"), port };
+  return { hostname: values.hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
 async function serve(hostname: string, port: number): Promise<void> {
   await using monitor = await NetworkMonitor.open({ logger: LOGGER });
   const dashboard = await Dashboard.create(monitor, hostname);
-  const server = Deno.serve({
-    hostname,
-    port,
-    onListen: ({ port }) => {
-      const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-      const where = hostname === "0.0.0.0" || hostname === "::"
-        ? `Open port ${port} of any address of this machine`
-        : `Open http://${host}:${port}/`;
-      console.log(`${where} in a browser. Ctrl-C stops the program.`);
-    },
-  }, (request) => dashboard.handle(request));
+  const server = listen(hostname, port, (request) => dashboard.handle(request));
   await Promise.race([interrupted(), monitor.closed, server.finished]);
   await monitor.close(); // ends the event streams
   const timer = setTimeout(() => Deno.exit(), SHUTDOWN_LIMIT_MS);
   await server.shutdown();
   clearTimeout(timer);
+}
+
+function listen(hostname: string, port: number, handler: Deno.ServeHandler): Deno.HttpServer {
+  const onListen = ({ port }: { port: number }): void => {
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const where = hostname === "0.0.0.0" || hostname === "::"
+      ? `Open port ${port} of any address of this machine`
+      : `Open http://${host}:${port}/`;
+    console.log(`${where} in a browser. Ctrl-C stops the program.`);
+  };
+  try {
+    return Deno.serve({ hostname, port, onListen }, handler);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable || !(error instanceof Error)) throw error;
+    throw new Error(
+      `Cannot listen on port ${port} of ${hostname}: ${error.message}; ` +
+        "choose others with --port and --hostname",
+    );
+  }
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one kills the program, as without listeners. */

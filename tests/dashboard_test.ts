@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { ManualClock, scriptedInterface, ScriptedSource } from "../actor/testing.ts";
+import { ManualClock, scriptedInterface, scriptedRoute, ScriptedSource } from "../actor/testing.ts";
 import { Dashboard } from "../examples/dashboard/server.ts";
 import { createView } from "../examples/dashboard/view.ts";
 import { NetworkMonitor } from "../mod.ts";
@@ -20,6 +20,7 @@ async function openDashboard(hostname = "127.0.0.1") {
   const dashboard = await Dashboard.create(monitor, hostname);
   return {
     dashboard,
+    source,
     async change(...addresses: string[]) {
       source.set([scriptedInterface("eth0", addresses)]);
       source.announce();
@@ -207,6 +208,20 @@ Deno.test("the dashboard's events are the state, then each change; a new client 
     await served.change(address);
     assertEquals((await messages.next()).entries.length, 1, "what was sent before");
   }
+});
+
+Deno.test("an entry of the dashboard's timeline says each thing once", async () => {
+  await using served = await openDashboard();
+  served.source.setDefaultRoute("IPv4", scriptedRoute("eth0", "192.0.2.1"));
+  await served.change("192.0.2.7/24", "2001:db8::7/64");
+  await using messages = new Messages(served.dashboard.handle(request("/events")));
+  assertEquals((await messages.next()).entries, [{
+    sequence: 2,
+    at: 1_700_000_000_250,
+    cause: "event",
+    reasons: ["IPv4 now leaves by eth0 via 192.0.2.1", "2001:db8::7 is usable on eth0"],
+    changes: ["eth0 got 2001:db8::7/64"],
+  }]);
 });
 
 Deno.test("a slow client of the dashboard gets what it missed in one message", async () => {

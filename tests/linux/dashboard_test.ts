@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { denoProgram } from "../support/program.ts";
 import { runDeno } from "../support/run.ts";
+import { scaled } from "../support/timing.ts";
 
 const PROGRAM = "examples/dashboard.ts";
 
@@ -41,18 +43,109 @@ namespaceTest(
     const { code, stderr } = await program.end(); // while the stream is open
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     await reader.cancel().catch(() => {});
-    const help = await runDeno(["run", "--no-prompt", PROGRAM, "--help"]);
-    assertEquals([help.code, help.stderr], [0, ""]);
-    const wrong = await runDeno(["run", "--no-prompt", PROGRAM, "--port=x"]);
-    assertEquals(
-      [wrong.code, wrong.stderr],
-      [
-        2,
-        "error: --port must be a number from 0 to 65535, not 'x'\nRun with --help to list the options\n",
-      ],
-    );
   },
 );
+
+namespaceTest(import.meta.url, "dashboard ends although a client reads nothing", async () => {
+  await ip("link set lo up");
+  await using program = denoProgram(["run", "--allow-ffi", "--allow-net", PROGRAM]);
+  await program.until(/^Open /);
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: 8000 });
+  const requests = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(2_000);
+  await connection.write(new TextEncoder().encode(requests));
+  for (let queued = 0, before = -1; queued === 0 || queued !== before;) {
+    await delay(scaled(50));
+    [before, queued] = [queued, await unsentBytes(8000)];
+  }
+  program.signal("SIGTERM");
+  const { code, stderr } = await program.end();
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+});
+
+namespaceTest(import.meta.url, "dashboard listens where it is told, and says where", async () => {
+  await ip("link set lo up");
+  const where = async (...options: string[]) => {
+    const flags = ["--allow-ffi", "--allow-net"];
+    await using program = denoProgram(["run", ...flags, PROGRAM, ...options]);
+    return (await program.until(/^Open (.+) in a browser\. Ctrl-C stops the program\.\n$/))[1];
+  };
+  assertEquals(await where(), "http://127.0.0.1:8000/");
+  assertEquals(await where("--port", "65535"), "http://127.0.0.1:65535/");
+  assertEquals(await where("--hostname", "127.0.0.2"), "http://127.0.0.2:8000/");
+  for (const hostname of ["::1", "[::1]"]) {
+    assertEquals(await where(`--hostname=${hostname}`), "http://[::1]:8000/");
+  }
+  for (const hostname of ["::", "0.0.0.0"]) {
+    assertEquals(
+      await where(`--hostname=${hostname}`),
+      "port 8000 of any address of this machine",
+    );
+  }
+});
+
+const HINT = "Run with --help to list the options\n";
+const LISTEN = (where: string, why: string) =>
+  `error: Cannot listen on ${where}: ${why}; choose others with --port and --hostname\n`;
+
+/** Options, the exit code and standard error. */
+const REFUSALS: [options: string[], code: number, stderr: string][] = [
+  [["--port=x"], 2, `error: --port must be a number from 0 to 65535, not 'x'\n${HINT}`],
+  [["--port=1x"], 2, `error: --port must be a number from 0 to 65535, not '1x'\n${HINT}`],
+  [["--port=x1"], 2, `error: --port must be a number from 0 to 65535, not 'x1'\n${HINT}`],
+  [["--port=65536"], 2, `error: --port must be a number from 0 to 65535, not '65536'\n${HINT}`],
+  [
+    ["--hostname=192.0.2.9"],
+    1,
+    LISTEN("port 8000 of 192.0.2.9", "Cannot assign requested address (os error 99)"),
+  ],
+  [
+    ["--hostname=x[127.0.0.1]"],
+    1,
+    LISTEN("port 8000 of x[127.0.0.1]", "invalid host 'x[127.0.0.1]': invalid char found in FQDN"),
+  ],
+];
+
+namespaceTest(import.meta.url, "dashboard's errors name the option that is wrong", async () => {
+  await ip("link set lo up");
+  const flags = ["--no-prompt", "--allow-ffi", "--allow-net"];
+  const fail = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runDeno(["run", ...args]);
+    return [code, stdout, stderr];
+  };
+  for (const [options, code, stderr] of REFUSALS) {
+    assertEquals(await fail(...flags, PROGRAM, ...options), [code, "", stderr]);
+  }
+  using busy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = busy.addr;
+  assertEquals(await fail(...flags, PROGRAM, `--port=${port}`), [
+    1,
+    "",
+    LISTEN(`port ${port} of 127.0.0.1`, "Address already in use (os error 98)"),
+  ]);
+  const [, , net] = await fail("--no-prompt", "--allow-ffi", PROGRAM);
+  assertMatch(
+    String(net),
+    /^error: Requires net access to .+ run again with the --allow-net flag\n$/,
+  );
+  const [code, , ambiguous] = await fail(...flags, PROGRAM, "--port", "-1");
+  assertEquals([code, String(ambiguous).split("\n").length], [2, 3]);
+});
+
+namespaceTest(import.meta.url, "dashboard --help needs no permission", async () => {
+  for (const options of [["--help"], ["-h"], ["--help", "--port=x"]]) {
+    const { code, stderr, stdout } = await runDeno(["run", "--no-prompt", PROGRAM, ...options]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^Serves a page (.*\n)+\nUsage: deno run (.*\n)+.* kills it\.\n$/);
+  }
+});
+
+/** Bytes that connections of a local port have not sent (`man 5 proc_net`, `tcp`). */
+async function unsentBytes(port: number): Promise<number> {
+  const local = port.toString(16).toUpperCase().padStart(4, "0");
+  const rows = (await Deno.readTextFile("/proc/net/tcp"))
+    .matchAll(new RegExp(` \\w+:${local} \\w+:\\w+ 01 (\\w+):`, "g")); // 01: established
+  return rows.reduce((sum, [, bytes = ""]) => sum + parseInt(bytes, 16), 0);
+}
 
 /** The status of the page for a Host that fetch() would not send. */
 async function statusFor(url: string, host: string): Promise<number> {
