@@ -352,15 +352,23 @@ Deno.test("FreeBSD has no wake-up source but the routing socket: 32 is netgraph 
   assertEquals([domains, source.listeners], [[PF_ROUTE], ["route"]]);
 });
 
-Deno.test("FreeBSD closes the routing socket in the programs that this one starts, a Mac has no such flag", () => {
-  for (const [os, expected] of [["freebsd", 0x1000_0003], ["darwin", 3]] as const) {
+Deno.test("FreeBSD closes each socket in the programs that this one starts, a Mac has no such flag", async () => {
+  const { signal } = new AbortController();
+  const expected = {
+    freebsd: [0x1000_0003, 0x1000_0002], // SOCK_CLOEXEC, and SOCK_RAW or SOCK_DGRAM
+    darwin: [3, 3, 2],
+  };
+  for (const os of ["freebsd", "darwin"] as const) {
     const kernel = new SimulatedKernel({ os, clock: new ManualClock() });
     const types: number[] = [];
     const socket: LibcFunctions["socket"] = (domain, type, protocol) => {
       types.push(type);
       return kernel.functions.socket(domain, type, protocol);
     };
-    openRouteSocket(new Syscalls({ ...kernel.functions, socket }, os), SYSTEMS[os]).close();
-    assertEquals(types, [expected]); // SOCK_RAW, SOCK_CLOEXEC
+    const runtime = makeRuntime({ ...kernel.functions, socket }, os, () => kernel.unload());
+    await using source = new BsdSource(runtime, {}, () => runtime.dispose());
+    await source.subscribe(signal);
+    await source.read(signal); // with a socket for the flags of addresses
+    assertEquals(types, expected[os]);
   }
 });
