@@ -9,8 +9,8 @@
 import { isPrivateAddress, NetworkMonitor, type State, usableAddresses } from "@netwatch/netwatch";
 import { retry } from "@std/async/retry";
 
-const [url] = Deno.args;
-if (url === undefined) throw new TypeError("The URL that takes an address is missing");
+const [url = ""] = Deno.args;
+if (!URL.canParse(url)) throw new TypeError(`Not a URL that takes an address: '${url}'`);
 
 /** How long the server may take to answer. */
 const REQUEST_LIMIT_MS = 30_000;

@@ -10,8 +10,8 @@ import { NetworkMonitor } from "@netwatch/netwatch";
 import { createFetch } from "@netwatch/netwatch/fetch";
 import { delay } from "@std/async/delay";
 
-const [url, seconds = "5"] = Deno.args;
-if (url === undefined) throw new TypeError("The URL of a server is missing");
+const [url = "", seconds = "5"] = Deno.args;
+if (!URL.canParse(url)) throw new TypeError(`Not the URL of a server: '${url}'`);
 if (!(Number(seconds) > 0)) throw new TypeError(`Not a number of seconds: ${seconds}`);
 
 await using monitor = await NetworkMonitor.open();
@@ -22,6 +22,7 @@ for (;;) {
     const response = await survivor(url);
     console.log(response.status, (await response.text()).length, "characters");
   } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
     console.log("Failed:", error instanceof Error ? error.message : error);
   }
   await delay(Number(seconds) * 1_000);

@@ -9,8 +9,10 @@
 import { NetworkMonitor } from "@netwatch/netwatch";
 import { createFetch } from "@netwatch/netwatch/fetch";
 
-const [url, ...paths] = Deno.args;
-if (url === undefined) throw new TypeError("The URL of a server is missing");
+const [folder = "", ...paths] = Deno.args;
+if (!URL.canParse(folder)) throw new TypeError(`Not the URL of a folder: '${folder}'`);
+if (paths.length === 0) throw new TypeError("The files to upload are missing");
+const url = folder.replace(/\/?$/, "/");
 
 await using monitor = await NetworkMonitor.open();
 await using survivor = createFetch(monitor, { waitUntilOnline: true });

@@ -96,18 +96,29 @@ namespaceTest(import.meta.url, "read_once prints no control characters of a name
   assertStringIncludes(stdout, "Default ipv4: \\u{1b}[31mX\\u{1b}[2J\n");
 });
 
-namespaceTest(import.meta.url, "rebind and fetch_loop end if they cannot work", async () => {
-  await addNetwork();
-  const failure = async (...args: string[]) => {
-    const { code, stderr } = await runDeno(["run", "--no-prompt", "--allow-ffi", ...args]);
-    assertEquals(code, 1);
-    return stderr;
-  };
-  assertMatch(await failure("--unstable-net", "examples/rebind.ts"), /--allow-net/);
-  assertMatch(await failure("--allow-net", "examples/rebind.ts"), /listenDatagram/);
-  const pause = await failure("--allow-net", "examples/fetch_loop.ts", "http://192.0.2.1/", "5s");
-  assertMatch(pause, /Not a number of seconds: 5s/);
-});
+namespaceTest(
+  import.meta.url,
+  "rebind, fetch_loop and dynamic_dns end if they cannot work",
+  async () => {
+    await addNetwork();
+    const failure = async (...args: string[]) => {
+      const { code, stderr } = await runDeno(["run", "--no-prompt", "--allow-ffi", ...args]);
+      assertEquals(code, 1);
+      return stderr;
+    };
+    assertMatch(await failure("--unstable-net", "examples/rebind.ts"), /--allow-net/);
+    assertMatch(await failure("--allow-net", "examples/rebind.ts"), /listenDatagram/);
+    const pause = await failure("--allow-net", "examples/fetch_loop.ts", "http://192.0.2.1/", "5s");
+    assertMatch(pause, /Not a number of seconds: 5s/);
+    const forbidden = await failure("examples/fetch_loop.ts", "http://192.0.2.1/");
+    assertMatch(forbidden, /NotCapable: .*--allow-net/);
+    for (const args of [[], ["--help"]]) {
+      assertMatch(await failure("examples/fetch_loop.ts", ...args), /Not the URL of a server: '/);
+      const dns = await failure("examples/dynamic_dns.ts", ...args);
+      assertMatch(dns, /Not a URL that takes an address: '/);
+    }
+  },
+);
 
 namespaceTest(import.meta.url, "rebind follows a DHCP change and leaves docker0", async () => {
   await addNetwork();

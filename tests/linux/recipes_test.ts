@@ -27,21 +27,29 @@ namespaceTest(
     listener.join("169.254.9.9");
     const flags = ["--allow-ffi", "--allow-net", "--unstable-net"];
     await using program = denoProgram(["run", ...flags, "examples/mdns_announce.ts", "printer"]);
-    await listener.until(recordOf(192, 168, 1, 7));
+    await listener.until(recordOf("x", 192, 168, 1, 7)); // "x": valid for 120 s
     await program.until(/Announced printer\.local on 192\.168\.1\.7\n/);
     assertEquals(await memberships("eth1"), 1, "of this test");
     await ip("addr add 10.0.0.5/24 dev eth1");
-    assertEquals(await listener.until(recordOf(10, 0, 0, 5)), "10.0.0.5");
+    assertEquals(await listener.until(recordOf("x", 10, 0, 0, 5)), "10.0.0.5");
     await program.until(/Announced printer\.local on 10\.0\.0\.5\n/);
     assertEquals(await memberships("eth1"), 2, "of the program and of this test");
     await ip("addr add 10.0.1.5/24 dev eth1");
-    assertEquals(await listener.until(recordOf(10, 0, 1, 5)), "10.0.1.5");
+    assertEquals(await listener.until(recordOf("x", 10, 0, 1, 5)), "10.0.1.5");
     await program.until(/Announced printer\.local on 10\.0\.1\.5\n/);
     assertEquals(await memberships("eth1"), 3, "of a second address there");
     await ip("addr del 10.0.0.5/24 dev eth1");
     await program.until(/Left 10\.0\.0\.5\n/);
     assertEquals(await memberships("eth1"), 2);
     assertEquals(await memberships("eth0"), 2, "the membership of the address that stays");
+    program.signal("SIGINT");
+    for (const address of [[192, 168, 1, 7], [10, 0, 1, 5]]) {
+      await listener.until(recordOf("\0", ...address)); // a goodbye
+    }
+    const { code, stderr } = await program.end();
+    assertEquals([code, stderr], [0, ""]);
+    const wrong = await runDeno(["run", ...flags, "examples/mdns_announce.ts", "--help"]);
+    assertMatch(wrong.stderr, /Not a host name of one label: '--help'/);
     // a missing flag is reported at once
     await using without = denoProgram(["run", "--allow-ffi", "examples/mdns_announce.ts"]);
     await delay(scaled(1_500));
@@ -96,16 +104,23 @@ namespaceTest(import.meta.url, "upload holds files back until the machine is onl
     const { code, stdout } = await program.end();
     assertEquals([code, stdout.includes("a b.txt: 201\n")], [0, true]);
     assertEquals(received, ["PUT /files/a%20b.txt content"]);
-    const refused = await runDeno(["run", ...flags, "examples/upload.ts", url, path]);
-    assertEquals(refused.code, 1);
+    const upload = (...args: string[]) => runDeno(["run", ...flags, "examples/upload.ts", ...args]);
+    const refused = await upload(url.slice(0, -1), path); // and without the slash at its end
+    assertEquals([refused.code, received[1]], [1, received[0]]);
+    for (const args of [[], ["--help"], [path, path]]) {
+      assertMatch((await upload(...args)).stderr, /TypeError: Not the URL of a folder: /);
+    }
+    assertMatch((await upload(url)).stderr, /TypeError: The files to upload are missing/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
 /** The end of an announcement: an A record of printer.local. */
-function recordOf(...address: number[]): string {
-  return `\x07printer\x05local\0\0\x01\x80\x01\0\0\0x\0\x04${String.fromCharCode(...address)}`;
+function recordOf(seconds: string, ...address: number[]): string {
+  return `\x07printer\x05local\0\0\x01\x80\x01\0\0\0${seconds}\0\x04${
+    String.fromCharCode(...address)
+  }`;
 }
 
 /** Hears what is sent to the mDNS group. With `node:dgram`: `Deno.listenDatagram()` is unstable. */
