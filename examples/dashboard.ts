@@ -68,7 +68,7 @@ async function serve(hostname: string, port: number): Promise<void> {
   await using monitor = await NetworkMonitor.open({ logger: LOGGER });
   const dashboard = await Dashboard.create(monitor, hostname);
   const server = listen(hostname, port, (request) => dashboard.handle(request));
-  await Promise.race([interrupted(), monitor.closed, server.finished]);
+  await interrupted();
   await monitor.close(); // ends the event streams
   const timer = setTimeout(() => Deno.exit(), SHUTDOWN_LIMIT_MS);
   await server.shutdown();

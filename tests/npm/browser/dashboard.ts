@@ -69,7 +69,8 @@ pageTest("the page says that the connection is lost, and recovers", async (page,
   await using _program = restarted.program;
   await page.getByRole("status").getByText("Live", { exact: true }).waitFor();
   await page.locator(".addresses li", { hasText: "192.168.3.9/24" }).waitFor();
-  assertEquals(await page.locator("#timeline li").count(), 0, "the timeline of the old program");
+  const old = page.locator("#timeline li", { hasText: "192.168.2.9" });
+  assertEquals(await old.count(), 0, "the timeline of the old program");
   await ip("addr add 192.168.4.9/24 dev eth0");
   await page.locator("#timeline li", { hasText: "192.168.4.9" }).first().waitFor();
 });
