@@ -40,7 +40,7 @@ class ScriptedServer implements AsyncDisposable {
   readonly #streams: TransformStreamDefaultController[] = [];
   readonly #server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => this.#handle(request),
+    (request, { completed }) => this.#handle(request, completed),
   );
   #dashboard!: Dashboard;
   #monitor!: NetworkMonitor;
@@ -81,13 +81,13 @@ class ScriptedServer implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  #handle(request: Request): Response {
+  #handle(request: Request, completed: Promise<void>): Response {
     if (!request.url.endsWith("/events")) return this.#dashboard.handle(request);
     this.requests++;
     if (this.refuses) return new Response(null, { status: 503 });
     const { body, headers } = this.#dashboard.handle(request);
     this.open++;
-    request.signal.addEventListener("abort", () => this.open--, { once: true });
+    completed.catch(() => {}).finally(() => this.open--);
     const stream = new TransformStream({
       start: (controller) => void this.#streams.push(controller),
     });
