@@ -88,14 +88,33 @@ export function majorReasons(
 ): readonly Reason[] {
   if (previous === next) return freezeList([]);
   const ignore = askOnce(options.ignoreInterface);
-  const sleep = majorSleepBetween(previous, next);
   const reasons: Reason[] = [];
   const routes = pairRoutes(previous, next);
   for (let i = 0; i < routes.length; i++) {
     const moved = hasMoved(routes[i]!, previous, next, ignore);
     if (moved) reasons.push({ kind: "default-route", ...routes[i]! });
   }
-  addReasons(reasons, previous, next, ignore);
+  const gained: Reason[] = [];
+  const changed: Reason[] = [];
+  const pairs = pairInterfaces(previous, next);
+  for (let i = 0; i < pairs.length; i++) {
+    const { from, to } = pairs[i]!;
+    const before = counted(from, ignore);
+    const after = counted(to, ignore);
+    if (before.length === 0 && after.length === 0) continue;
+    const { name } = (to ?? from)!;
+    pairAddresses(before, after, (a, b) => {
+      if (b === undefined) reasons.push({ kind: "address-unusable", interface: name, address: a! });
+      if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
+    });
+    if (from === undefined || to === undefined) continue;
+    if (from.up === to.up && from.index === to.index) continue; // mostly
+    const fields = (["up", "index"] as const).filter((field) => from[field] !== to[field]);
+    changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
+  }
+  for (let i = 0; i < gained.length; i++) reasons.push(gained[i]!);
+  for (let i = 0; i < changed.length; i++) reasons.push(changed[i]!);
+  const sleep = majorSleepBetween(previous, next);
   if (sleep !== null) reasons.push(sleep);
   return freezeList(reasons);
 }
@@ -119,29 +138,6 @@ function hasMoved({ from, to }: RoutePair, previous: State, next: State, ignore?
   const same = from?.interface === to?.interface && from?.gateway === to?.gateway &&
     from?.source === to?.source && fromNic?.index === toNic?.index;
   return !same && !(fromNic && ignore?.(fromNic)) && !(toNic && ignore?.(toNic));
-}
-
-function addReasons(reasons: Reason[], previous: State, next: State, ignore?: Ignore): void {
-  const gained: Reason[] = [];
-  const changed: Reason[] = [];
-  const pairs = pairInterfaces(previous, next);
-  for (let i = 0; i < pairs.length; i++) {
-    const { from, to } = pairs[i]!;
-    const before = counted(from, ignore);
-    const after = counted(to, ignore);
-    if (before.length === 0 && after.length === 0) continue;
-    const { name } = (to ?? from)!;
-    pairAddresses(before, after, (a, b) => {
-      if (b === undefined) reasons.push({ kind: "address-unusable", interface: name, address: a! });
-      if (a === undefined) gained.push({ kind: "address-usable", interface: name, address: b! });
-    });
-    if (from === undefined || to === undefined) continue;
-    if (from.up === to.up && from.index === to.index) continue; // mostly
-    const fields = (["up", "index"] as const).filter((field) => from[field] !== to[field]);
-    changed.push({ kind: "interface", interface: name, fields: Object.freeze(fields) });
-  }
-  for (let i = 0; i < gained.length; i++) reasons.push(gained[i]!);
-  for (let i = 0; i < changed.length; i++) reasons.push(changed[i]!);
 }
 
 /** The usable addresses of an interface that is not ignored. */
