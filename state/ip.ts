@@ -72,7 +72,16 @@ function formatIpv4(bytes: IpBytes, start: number): string {
 
 function formatIpv6(bytes: IpBytes): string {
   if (isMappedIpv4(bytes)) return `::ffff:${formatIpv4(bytes, 12)}`;
-  const [runStart, runLength] = longestZeroRun(bytes);
+  let runStart = -1; // of the zero groups that "::" stands for
+  let runLength = 1; // RFC 5952 section 4.2.2: a single group is not shortened
+  for (let group = 0, length = 0; group < 8; group++) {
+    const isZero = bytes[group * 2] === 0 && bytes[group * 2 + 1] === 0;
+    length = isZero ? length + 1 : 0;
+    if (length > runLength) {
+      runLength = length;
+      runStart = group + 1 - length;
+    }
+  }
   let text = "";
   for (let group = 0; group < 8; group++) {
     if (group === runStart) {
@@ -91,22 +100,6 @@ function formatIpv6(bytes: IpBytes): string {
 
 function hex(byte: number): string {
   return HEX[byte] ??= byte.toString(16);
-}
-
-/** The run of zero groups that `::` stands for, as start and length; it starts at -1 if there is none. */
-function longestZeroRun(bytes: IpBytes): [start: number, length: number] {
-  let bestStart = -1;
-  let bestLength = 1; // RFC 5952 section 4.2.2: a single group is not shortened
-  let length = 0;
-  for (let group = 0; group < 8; group++) {
-    const isZero = bytes[group * 2] === 0 && bytes[group * 2 + 1] === 0;
-    length = isZero ? length + 1 : 0;
-    if (length > bestLength) {
-      bestLength = length;
-      bestStart = group + 1 - length;
-    }
-  }
-  return [bestStart, bestLength];
 }
 
 function parseIpv4(text: string): number[] | null {
