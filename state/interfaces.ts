@@ -36,7 +36,7 @@ export interface Lists {
 /** Addresses of all interfaces as text. Not frozen: copying a frozen array takes ten times as long. */
 export interface Texts {
   readonly all: string[];
-  readonly counts: number[]; // how many are of each interface
+  readonly counts: number[]; // of each interface: to count them in `addresses` takes 0.1 ms longer with 10,000
 }
 
 /** The lists of each record that `buildState()` made, and of each state whose record is not made yet. */
