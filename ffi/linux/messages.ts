@@ -60,7 +60,7 @@ export interface RouteMessage {
   metric: number | null; // lower is better
   /**
    * Seconds until it disappears without a message, in steps of 0.01; 0 if overdue; null if it does not
-   * expire. Of the answers to `encodeRouteQuery()`, only those with `fibMatch` contain it.
+   * expire. Of the answers to `encodeRouteQuery()`, only those to RTM_F_FIB_MATCH contain it.
    */
   expiresInSeconds: number | null;
   nexthops: Nexthop[]; // the next hops of a multipath route; else empty
@@ -317,23 +317,21 @@ export function encodeAddressDump(): Uint8Array {
 }
 
 /**
- * Asks for the next hop to one destination of 4 or 16 bytes or, with `fibMatch`, for the route that decides it;
- * `outInterface` allows only next hops through that interface; `source` is the address to send from, null: none yet.
+ * Asks for the next hop to one destination of 4 or 16 bytes or, with RTM_F_FIB_MATCH, for the route that decides it;
+ * `source` is the address to send from, null: none yet; `outInterface` allows only next hops through that interface.
  */
 export function encodeRouteQuery(
   destination: IpBytes,
-  { fibMatch, outInterface, source = null }: {
-    fibMatch: boolean;
-    outInterface?: number;
-    source?: IpBytes | null;
-  },
+  flags: number,
+  source: IpBytes | null = null,
+  outInterface?: number,
 ): Uint8Array {
   const size = destination.length;
   const addresses = source === null ? [destination] : [destination, source];
   const attributes = C.RTMSG_SIZE + addresses.length * (C.RTATTR_SIZE + size);
   const body = new Uint8Array(attributes + (outInterface === undefined ? 0 : C.RTATTR_SIZE + 4));
   body[0] = size === 4 ? C.AF_INET : C.AF_INET6;
-  setU32(body, 8, fibMatch ? C.RTM_F_FIB_MATCH : 0);
+  setU32(body, 8, flags);
   addresses.forEach((address, i) => { // RTA_DST and rtm_dst_len, then RTA_SRC and rtm_src_len
     const at = C.RTMSG_SIZE + i * (C.RTATTR_SIZE + size);
     body[1 + i] = size * 8;

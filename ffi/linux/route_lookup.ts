@@ -65,18 +65,12 @@ class Probe {
 
   /** Which route matches? */
   get match(): Uint8Array {
-    return this.#match ??= encodeRouteQuery(this.destination, {
-      fibMatch: true,
-      source: this.source,
-    });
+    return this.#match ??= encodeRouteQuery(this.destination, C.RTM_F_FIB_MATCH, this.source);
   }
 
   /** What would the kernel do with a packet? */
   get plain(): Uint8Array {
-    return this.#plain ??= encodeRouteQuery(this.destination, {
-      fibMatch: false,
-      source: this.source,
-    });
+    return this.#plain ??= encodeRouteQuery(this.destination, 0, this.source);
   }
 }
 
@@ -290,9 +284,7 @@ function reportedHop(found: Found, last: SourcedHop | null, answerTo: AnswerTo):
   // of two gateways on one interface the same always answers, so the source towards the other is asked for
   const isBeside = !isUsed && hop.index === used.index && hop.gateway?.length === 4;
   const to = isBeside ? hop.gateway! : probe.destination;
-  const answer = answerTo(
-    encodeRouteQuery(to, { fibMatch: false, outInterface: hop.index, source: probe.source }),
-  );
+  const answer = answerTo(encodeRouteQuery(to, 0, probe.source, hop.index));
   return { ...hop, source: answer?.source ?? null };
 }
 

@@ -102,7 +102,7 @@ Deno.test("a read that the kernel does not answer fails", async () => {
 Deno.test("a route whose answer is too long is a default route without a hop, any other error is no route", () => {
   const kernel = new FakeLinux();
   const socket = new RequestSocket(kernel.syscalls);
-  const query = encodeRouteQuery([23, 0, 0, 1], { fibMatch: true });
+  const query = encodeRouteQuery([23, 0, 0, 1], C.RTM_F_FIB_MATCH);
   const found = [101, C.EMSGSIZE].map((errno) => { // ENETUNREACH
     kernel.send = (_, request) => kernel.intrude(errorMessage(errno, u32(request, 8)), true);
     const [route] = socket.askRoutes([query]);
