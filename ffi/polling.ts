@@ -1,23 +1,20 @@
 // The fallback without FFI: polls `Deno.networkInterfaces()`, which reports only names and addresses and
 // leaves out interfaces without an address.
-import type { Clock, NetworkSource, Reading, SourceEvent, Subscription } from "../state/ports.ts";
+import type { NetworkSource, Reading, SourceEvent, Subscription } from "../state/ports.ts";
 import { isLinkLocal, parseIp } from "../state/ip.ts";
 import { interfaceByName } from "../state/interface_name.ts";
 import { makeAddress } from "../state/normalize.ts";
 import type { Address, Interface } from "../state/types.ts";
+import type { OpenSourceOptions } from "./open.ts";
 
-interface PollingSourceOptions {
-  pollingIntervalMs: number; // milliseconds between two polls
-  clock: Clock; // where the timer comes from
-  networkInterfaces?: () => Deno.NetworkInterfaceInfo[]; // the function to poll; default: `Deno.networkInterfaces()`
-}
+type PollingOptions = Pick<OpenSourceOptions, "pollingIntervalMs" | "clock">;
 
 /** A source that polls instead of listening. Needs `--allow-sys=networkInterfaces`. */
 export class PollingSource implements NetworkSource {
   readonly name = "polling";
-  readonly #options: PollingSourceOptions;
+  readonly #options: PollingOptions;
 
-  constructor(options: PollingSourceOptions) {
+  constructor(options: PollingOptions) {
     this.#options = options;
   }
 
@@ -73,9 +70,8 @@ export class PollingSource implements NetworkSource {
 
   /** Polls now, with neutral values for the fields that the result lacks. */
   #poll(): Reading {
-    const { networkInterfaces = Deno.networkInterfaces } = this.#options;
     const interfaces = new Map<string, Interface & { addresses: Address[] }>();
-    for (const info of networkInterfaces()) {
+    for (const info of Deno.networkInterfaces()) {
       // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
       const name = info.name.split(":", 1)[0] || info.name;
       const nic = interfaces.get(name) ??
