@@ -189,10 +189,18 @@ export class Runner {
         done: (outcome) => this.#dispatch({ kind: "read", id, outcome }),
       });
     },
-    adopt: ({ id, reading }) => this.#onSubscription(id, (it) => it.adopt(reading)),
+    adopt: ({ id, reading }) => {
+      const lose = (error: unknown): void => this.#dispatch({ kind: "lost", id, error });
+      try {
+        // in JavaScript it may return a promise
+        void Promise.resolve(this.#subscriptions.get(id)?.adopt(reading)).catch(lose);
+      } catch (error) {
+        lose(error);
+      }
+    },
     view: ({ id }) => {
       let state: State | null = null;
-      try { // not by `#onSubscription()`: each call counts in code that has left the processor's caches
+      try {
         const reading = this.#subscriptions.get(id)?.view() ?? null;
         if (reading !== null) state = this.#build(reading);
       } catch (error) {
@@ -201,15 +209,14 @@ export class Runner {
       this.#dispatch({ kind: "viewed", id, state });
     },
     probe: ({ id }) => {
-      this.#onSubscription(id, (subscription) => {
-        this.#timers.call({
-          what: "The answer to the canary",
-          limitMs: PROBE_LIMIT_MS,
-          call: async (signal) => {
-            if (!await subscription.probe(signal)) throw new Error("The canary was not answered");
-          },
-          done: (outcome) => this.#dispatch({ kind: "probed", id, outcome }),
-        });
+      this.#timers.call({
+        what: "The answer to the canary",
+        limitMs: PROBE_LIMIT_MS,
+        call: async (signal) => {
+          const isAnswered = await this.#subscriptions.get(id)?.probe(signal);
+          if (!isAnswered) throw new Error("The canary was not answered");
+        },
+        done: (outcome) => this.#dispatch({ kind: "probed", id, outcome }),
       });
     },
     arm: ({ timer, ms }) => this.#arm(timer, ms),
@@ -262,18 +269,6 @@ export class Runner {
     const state = buildState(reading, null, this.#model.newest); // states share what did not change
     this.#options.ignoreInterface?.remember(sortedInterfaces(state));
     return state;
-  }
-
-  /** Calls the subscription if it is still there; if it throws or rejects, it counts as lost. */
-  #onSubscription(id: number, call: (subscription: Subscription) => void | Promise<void>): void {
-    const subscription = this.#subscriptions.get(id);
-    if (subscription === undefined) return;
-    const lose = (error: unknown): void => this.#dispatch({ kind: "lost", id, error });
-    try {
-      void Promise.resolve(call(subscription)).catch(lose);
-    } catch (error) {
-      lose(error);
-    }
   }
 
   #arm(timer: TimerName, ms: number): void {
