@@ -105,7 +105,6 @@ export class Syscalls {
     return new SystemCallError(operation, code, errnoName(this.#os, code));
   }
 
-  /** errno of the call just made. */
   errno(): number {
     this.libc.copy_from(this.#int, this.libc.__error(), 4n);
     return this.#int[0]!;
