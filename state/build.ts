@@ -266,30 +266,24 @@ function replaceTexts(
   places: readonly number[],
 ): Texts {
   const { addresses: known, [scope]: before } = lists;
-  const changed: number[] = [];
-  let isLong = false;
-  for (let i = 0; i < places.length; i++) {
-    const from = known[places[i]!]![scope];
-    const to = addresses[places[i]!]![scope];
-    let same = 0;
-    while (same < from.length && from[same] === to[same]) same++;
-    if (same < from.length || same < to.length) changed.push(places[i]!);
-    isLong ||= to.length > MAX_REPLACED;
-  }
-  if (changed.length === 0) return before;
-  if (isLong || changed.length > MAX_REPLACED) return collectTexts(addresses, scope);
-  const all = before.all.slice();
-  const counts = before.counts.slice();
+  let texts = before;
   let start = 0;
   let next = 0;
-  for (let i = 0; i < changed.length; i++) {
-    const place = changed[i]!;
-    for (; next < place; next++) start += counts[next]!;
-    const texts = addresses[place]![scope];
-    all.splice(start, counts[place]!, ...texts);
-    counts[place] = texts.length;
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i]!;
+    const from = known[place]![scope];
+    const to = addresses[place]![scope];
+    let same = 0;
+    while (same < from.length && from[same] === to[same]) same++;
+    if (same === from.length && same === to.length) continue;
+    const isLong = places.length > MAX_REPLACED || to.length > MAX_REPLACED;
+    if (isLong) return collectTexts(addresses, scope);
+    if (texts === before) texts = { all: before.all.slice(), counts: before.counts.slice() };
+    for (; next < place; next++) start += texts.counts[next]!;
+    texts.all.splice(start, from.length, ...to);
+    texts.counts[place] = to.length;
   }
-  return { all, counts };
+  return texts;
 }
 
 function collectTexts(
