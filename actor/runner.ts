@@ -17,10 +17,6 @@ import type { ResolvedOptions } from "./options.ts";
 const LONG_BUILD_MS = 4;
 const PROBE_LIMIT_MS = 1_000; // how long a subscription may take to answer its canary
 
-type Performers = {
-  readonly [Kind in Effect["kind"]]: (effect: Extract<Effect, { readonly kind: Kind }>) => void;
-};
-
 export class Runner {
   readonly broadcast: Broadcast;
   observer: EventDispatcher | null = null;
@@ -153,7 +149,9 @@ export class Runner {
     return draft.effects;
   }
 
-  readonly #perform: Performers = {
+  readonly #perform: {
+    readonly [Kind in Effect["kind"]]: (effect: Extract<Effect, { readonly kind: Kind }>) => void;
+  } = {
     subscribe: ({ id }) => {
       this.#timers.call({
         what: "Subscribing",
