@@ -83,12 +83,7 @@ export interface ReadOptions extends Pick<MonitorOptions, "source" | "libc"> {
 export type ResolvedOptions = Readonly<ReturnType<typeof resolveMonitorOptions>>;
 export type ResolvedSnapshotOptions = Readonly<ReturnType<typeof resolveSnapshotOptions>>;
 
-/**
- * Checks the options of a monitor and fills in the defaults.
- *
- * @throws {RangeError} if a number is out of range; the message names the option.
- * @throws {TypeError} if a value is of the wrong type, or the path not absolute.
- */
+/** Checks the options of a monitor and fills in the defaults. Throws RangeError or TypeError, which name the option. */
 export function resolveMonitorOptions(options: MonitorOptions = {}) {
   const common = resolveReadOptions(options);
   const logger = guardLogger(options.logger);

@@ -15,8 +15,6 @@ const HEX: string[] = [];
 /**
  * Formats an address: dotted decimal for 4 bytes, RFC 5952 for 16 (lower case, `::` for the first of the
  * longest runs of two or more zero groups, `::ffff:192.0.2.1` for mapped IPv4).
- *
- * @throws {RangeError} if there are neither 4 nor 16 bytes.
  */
 export function formatIp(bytes: IpBytes): string {
   if (bytes.length === 4) return formatIpv4(bytes, 0);

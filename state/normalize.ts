@@ -56,12 +56,7 @@ export function normalizeInterface(nic: Interface, known?: Interface): Interface
   return isKnown ? known : assumeNormal(copy);
 }
 
-/**
- * A frozen copy of the address. Family, text and CIDR are derived from the parsed bytes. Errors name the interface.
- *
- * @throws {TypeError} if the address or its peer cannot be parsed.
- * @throws {RangeError} if the prefix length does not fit the family.
- */
+/** A frozen copy of the address. Family, text and CIDR are derived from the parsed bytes. Errors name the interface. */
 export function normalizeAddress(address: Address, interfaceName: string): Address {
   const { prefixLength } = address;
   checkInteger("scopeId", address.scopeId ?? 0, interfaceName);
@@ -109,11 +104,7 @@ export function assumeNormal<T extends Interface | DefaultRoute>(value: T): T {
   return Object.freeze(value);
 }
 
-/**
- * A frozen copy of the default route; null stays null.
- *
- * @throws {TypeError} if its gateway or source cannot be parsed.
- */
+/** A frozen copy of the default route. Throws TypeError if its gateway or source cannot be parsed. */
 export function normalizeRoute(route: DefaultRoute | null): DefaultRoute | null {
   if (route === null || NORMAL.has(route)) return route;
   const { gateway, source } = route;
@@ -222,9 +213,8 @@ function normalizeText(text: string, interfaceName: string): string {
 function parseOrThrow(text: string, interfaceName: string): number[] {
   const bytes = typeof text === "string" ? parseIp(text) : null;
   if (bytes !== null) return bytes;
-  const where = interfaceName === "" ? "" : ` of interface "${escapeText(String(interfaceName))}"`;
   throw new TypeError(
-    `Cannot parse the address "${escapeText(String(text))}"${where}: ` +
-      "give IPv4 or IPv6 without a zone or prefix length",
+    `Cannot parse the address "${escapeText(String(text))}" of interface ` +
+      `"${escapeText(String(interfaceName))}": give IPv4 or IPv6 without a zone or prefix length`,
   );
 }
