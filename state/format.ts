@@ -127,10 +127,16 @@ export function formatDuration(ms: number): string {
 
 function textOf(change: Change | Reason): string {
   switch (change.kind) {
-    case "interface-added":
-      return `${formatName(change.interface.name)} is new: ${interfaceText(change.interface)}`;
-    case "interface-removed":
-      return `${formatName(change.interface.name)} is gone${remainsText(change.interface)}`;
+    case "interface-added": {
+      const nic = change.interface;
+      const texts = [stateText(nic), ...nic.addresses.map(addressText)].join(", ");
+      return `${formatName(nic.name)} is new: ${texts}${hostOnlyText(nic)}`;
+    }
+    case "interface-removed": {
+      const nic = change.interface;
+      const lost = nic.addresses.map(({ cidr }) => cidr).join(", ");
+      return `${formatName(nic.name)} is gone${lost && `, with ${lost}`}${hostOnlyText(nic)}`;
+    }
     case "interface-changed":
       return `${formatName(change.interface)} ${fieldsText(change)}`;
     case "address-added":
@@ -158,15 +164,6 @@ function textOf(change: Change | Reason): string {
       return `${formatName(change.interface)} changed ${fields.join(" and ")}`;
     }
   }
-}
-
-function interfaceText(nic: Interface): string {
-  return [stateText(nic), ...nic.addresses.map(addressText)].join(", ") + hostOnlyText(nic);
-}
-
-function remainsText(nic: Interface): string {
-  const lost = nic.addresses.map(({ cidr }) => cidr).join(", ");
-  return (lost === "" ? "" : `, with ${lost}`) + hostOnlyText(nic);
 }
 
 function stateText({ running, up }: Interface): string {
