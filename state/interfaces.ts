@@ -165,7 +165,7 @@ export function usableAddresses(
   if (typeof hostOnly !== "boolean") {
     throw new TypeError(`The option hostOnly must be true or false, not ${String(hostOnly)}`);
   }
-  const family = checkFamily(options);
+  const family = checkFamily(options.family);
   const use = hostOnly ? "onHost" : "usable";
   const addresses = sortedInterfaces(state).flatMap((nic) => addressesOf(nic)[use]);
   return Object.freeze(addresses.filter((it) => (family ?? it.family) === it.family));
@@ -193,7 +193,7 @@ export function primaryAddress(
   state: State,
   options: { readonly family?: "IPv4" | "IPv6" } = {},
 ): Address | null {
-  const family = checkFamily(options);
+  const family = checkFamily(options.family);
   const { ipv4, ipv6 } = state.defaultRoute;
   const source = (family !== "IPv6" && sourceAddress(state, ipv4)) ||
     (family !== "IPv4" && sourceAddress(state, ipv6));
@@ -221,8 +221,7 @@ function rankOf({ address, family }: Address, { kind }: Interface): number {
   return rank + (family === "IPv4" ? 0 : scopeOf(address) === "uniqueLocal" ? 2 : 1);
 }
 
-function checkFamily(options: { readonly family?: "IPv4" | "IPv6" }): "IPv4" | "IPv6" | undefined {
-  const { family } = options;
+function checkFamily(family: unknown): "IPv4" | "IPv6" | undefined {
   if (family === undefined || family === "IPv4" || family === "IPv6") return family;
   throw new TypeError(`The option family must be "IPv4" or "IPv6", not ${String(family)}`);
 }
