@@ -9,6 +9,7 @@ import { macrotask, nextTurn, SLICE_MS } from "./timers.ts";
 const EMPTY_WAKE_UPS = 3;
 /** Datagrams may arrive after a failed receive; more failures than this end the slice. */
 const RETRIES = 2;
+export const CHANGED: SourceEvent = { kind: "changed" };
 const SEVERITY = ["overflow", "resync", "changed", "clock-stepped"] as const; // the most severe first
 
 export type Counters = { -readonly [Name in keyof SourceCounters]: number };

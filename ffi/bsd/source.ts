@@ -5,7 +5,7 @@
 // `Deno.dlopen`, against a C library with Darwin's names and layouts.
 import type { NetworkSource, Reading, SourceEvent, Subscription } from "../../state/ports.ts";
 import type { Interface } from "../../state/types.ts";
-import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
+import { Canary, CHANGED, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, STORM_PAUSE_MS } from "../poll_loop.ts";
@@ -32,8 +32,6 @@ const OS: BsdSystemName = Deno.build.os === "freebsd" ? "freebsd" : "darwin";
 const RECHECK_MS = 50;
 /** How long to wait for the end of duplicate address detection; then twice as long, four times in all. */
 const FIRST_CHECK_MS = 1_000;
-
-const CHANGED: SourceEvent = { kind: "changed" };
 
 /** The kernel of macOS or FreeBSD as a source. Holds the C library until it is disposed. */
 export class BsdSource implements NetworkSource, AsyncDisposable {

@@ -1,7 +1,7 @@
 // Subscriptions to kernel events, which keep a link table up to date, and the wake-up sources that they share: the
 // one blocked poll, a timer that interrupts it, and the clocks. A single read needs none of these.
 import type { Reading, SourceEvent, Subscription } from "../../state/ports.ts";
-import { Canary, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
+import { Canary, CHANGED, type Counters, EventSocket, PendingEvents } from "../event_socket.ts";
 import type { EventSourceOptions } from "../open.ts";
 import { PollLoop, type PollPort, type PollSet } from "../poll_loop.ts";
 import type { Alarm } from "../timers.ts";
@@ -30,8 +30,6 @@ const EXPIRY_MARGIN_MS = 250;
  */
 const FIRST_RECHECK_MS = 50;
 const LAST_RECHECK_MS = 400;
-
-const CHANGED: SourceEvent = { kind: "changed" };
 
 export interface SubscriptionContext extends EventSourceOptions {
   runtime: LinuxRuntime; // the system calls and the shared poll loop
