@@ -94,7 +94,6 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
   return { ...opened(new PollingSource(options)), reason, polling: true };
 }
 
-/** Opens the event source of this system and checks that the kernel lets it open its sockets. */
 async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<SystemSource> {
   const source = await system.open(options);
   try {

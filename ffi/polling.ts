@@ -61,7 +61,6 @@ export class PollingSource implements NetworkSource {
     };
   }
 
-  /** Polls now. Throws NotCapable if the permission is missing. */
   // deno-lint-ignore require-await
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();

@@ -75,7 +75,6 @@ function forEachRecord(
   });
 }
 
-/** Decodes the list of interfaces. Throws DecodeError if the framing is broken. */
 export function decodeInterfaces(
   dump: Uint8Array,
   layout: C.Layout,

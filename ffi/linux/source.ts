@@ -79,7 +79,6 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return this.#subscription;
   }
 
-  /** Dumps links and addresses, and looks up the default routes. */
   async read(signal: AbortSignal): Promise<Reading> {
     signal.throwIfAborted();
     const subscription = this.#subscription;
