@@ -90,8 +90,8 @@ function opened(source: NetworkSource): OpenedSource {
 }
 
 async function polling(options: OpenSourceOptions, reason: string | null): Promise<OpenedSource> {
-  const { PollingSource } = await import("./polling.ts");
-  return { ...opened(new PollingSource(options)), reason, polling: true };
+  const { pollingSource } = await import("./polling.ts");
+  return { ...opened(pollingSource(options)), reason, polling: true };
 }
 
 async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<SystemSource> {

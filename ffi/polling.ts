@@ -10,17 +10,15 @@ import type { OpenSourceOptions } from "./open.ts";
 type PollingOptions = Pick<OpenSourceOptions, "pollingIntervalMs" | "clock">;
 
 /** A source that polls instead of listening. Needs `--allow-sys=networkInterfaces`. */
-export class PollingSource implements NetworkSource {
-  readonly name = "polling";
-  readonly #options: PollingOptions;
-
-  constructor(options: PollingOptions) {
-    this.#options = options;
-  }
-
+export function pollingSource({ clock, pollingIntervalMs }: PollingOptions): NetworkSource {
+  // deno-lint-ignore require-await
+  const read = async (signal: AbortSignal): Promise<Reading> => {
+    signal.throwIfAborted();
+    return poll();
+  };
   /** Polls now, then at every interval. There is no table: every view reads the system. */
-  async subscribe(signal: AbortSignal): Promise<Subscription> {
-    let last = JSON.stringify(await this.read(signal));
+  const subscribe = async (signal: AbortSignal): Promise<Subscription> => {
+    let last = JSON.stringify(await read(signal));
     let news = Promise.withResolvers<void>();
     let end: { error: unknown } | null = null;
     const stop = (error: unknown): void => {
@@ -28,13 +26,12 @@ export class PollingSource implements NetworkSource {
       timer.cancel();
       news.resolve();
     };
-    const { clock, pollingIntervalMs } = this.#options;
     let restUntil = -Infinity; // three quarters of the time are the program's, whatever the interval
     const timer = clock.setInterval(() => {
       const since = clock.monotonic();
       if (since < restUntil) return;
       try {
-        const now = JSON.stringify(this.#poll());
+        const now = JSON.stringify(poll());
         if (now !== last) news.resolve();
         last = now;
       } catch (error) {
@@ -52,40 +49,35 @@ export class PollingSource implements NetworkSource {
           yield { kind: "changed" };
         }
       },
-      view: () => this.#poll(),
+      view: poll,
       adopt: () => {},
       probe: () => Promise.resolve(true),
       ref: () => timer.ref(),
       unref: () => timer.unref(),
       [Symbol.asyncDispose]: () => Promise.resolve(stop(null)),
     };
-  }
+  };
+  return { name: "polling", read, subscribe };
+}
 
-  // deno-lint-ignore require-await
-  async read(signal: AbortSignal): Promise<Reading> {
-    signal.throwIfAborted();
-    return this.#poll();
+/** Polls now, with neutral values for the fields that the result lacks. */
+function poll(): Reading {
+  const interfaces = new Map<string, Interface & { addresses: Address[] }>();
+  for (const info of Deno.networkInterfaces()) {
+    // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
+    const name = info.name.split(":", 1)[0] || info.name;
+    const nic = interfaces.get(name) ??
+      { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
+    interfaces.set(name, nic);
+    const bytes = parseIp(info.address);
+    const prefixLength = Number(info.cidr.split("/")[1]);
+    if (bytes === null || !Number.isInteger(prefixLength)) continue;
+    const scopeId = isLinkLocal(bytes) ? info.scopeid : null;
+    nic.addresses.push(makeAddress(bytes, { prefixLength, scopeId }));
   }
-
-  /** Polls now, with neutral values for the fields that the result lacks. */
-  #poll(): Reading {
-    const interfaces = new Map<string, Interface & { addresses: Address[] }>();
-    for (const info of Deno.networkInterfaces()) {
-      // getifaddrs() returns IPv4 labels such as "eth0:1" instead of the name, which has no colon itself.
-      const name = info.name.split(":", 1)[0] || info.name;
-      const nic = interfaces.get(name) ??
-        { ...interfaceByName(name, { mac: info.mac }), addresses: [] };
-      interfaces.set(name, nic);
-      const bytes = parseIp(info.address);
-      const prefixLength = Number(info.cidr.split("/")[1]);
-      if (bytes === null || !Number.isInteger(prefixLength)) continue;
-      const scopeId = isLinkLocal(bytes) ? info.scopeid : null;
-      nic.addresses.push(makeAddress(bytes, { prefixLength, scopeId }));
-    }
-    return {
-      interfaces: [...interfaces.values()],
-      defaultRoute: { ipv4: null, ipv6: null },
-      knows: { links: false, addressFlags: false, routes: false },
-    };
-  }
+  return {
+    interfaces: [...interfaces.values()],
+    defaultRoute: { ipv4: null, ipv6: null },
+    knows: { links: false, addressFlags: false, routes: false },
+  };
 }

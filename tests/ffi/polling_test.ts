@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { ManualClock } from "../../actor/testing/manual_clock.ts";
-import { PollingSource } from "../../ffi/polling.ts";
+import { pollingSource } from "../../ffi/polling.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { buildState } from "../../state/build.ts";
 import type { Clock } from "../../state/ports.ts";
@@ -86,11 +86,11 @@ function setup(...infos: Info[]) {
     if (machine.error !== null) throw machine.error;
     return machine.infos;
   };
-  const source = new PollingSource({ clock, pollingIntervalMs: 5_000 });
+  const source = pollingSource({ clock, pollingIntervalMs: 5_000 });
   return { clock, machine, source };
 }
 
-Deno.test("PollingSource.read() fills what it cannot know with neutral values", async () => {
+Deno.test("pollingSource().read() fills what it cannot know with neutral values", async () => {
   const { source } = setup(ipv4("eth0", "192.0.2.1"));
   assertEquals(await source.read(signal), {
     interfaces: [{
@@ -123,7 +123,7 @@ Deno.test("PollingSource.read() fills what it cannot know with neutral values", 
   assertEquals(source.name, "polling");
 });
 
-Deno.test("PollingSource.read() gathers the addresses of an interface, labels such as eth0:1 too", async () => {
+Deno.test("pollingSource().read() gathers the addresses of an interface, labels such as eth0:1 too", async () => {
   const { source } = setup(
     ipv4("eth0", "192.0.2.1"),
     ipv4("eth0:1", "192.0.2.2"),
@@ -143,18 +143,18 @@ Deno.test("PollingSource.read() gathers the addresses of an interface, labels su
   );
 });
 
-Deno.test("PollingSource.read() has the scope of link-local IPv6 only", async () => {
+Deno.test("pollingSource().read() has the scope of link-local IPv6 only", async () => {
   const { source } = setup(ipv6("eth0", "fe80::1", 2), ipv6("eth0", "2001:db8::1", 2));
   const [nic] = (await source.read(signal)).interfaces;
   assertEquals(nic?.addresses.map((one) => one.scopeId), [2, null]);
 });
 
-Deno.test("PollingSource's MAC of zeros is null once the state is built", async () => {
+Deno.test("the polling source's MAC of zeros is null once the state is built", async () => {
   const { source } = setup(ipv4("lo", "127.0.0.1", { mac: "00:00:00:00:00:00" }));
   assertEquals(buildState(await source.read(signal), null).interfaces.lo?.mac, null);
 });
 
-Deno.test("PollingSource leaves out an address that it cannot parse", async () => {
+Deno.test("the polling source leaves out an address that it cannot parse", async () => {
   const { source } = setup(
     ipv4("eth0", "not an address"),
     ipv4("eth0", "192.0.2.9", { cidr: "192.0.2.9" }),
@@ -164,7 +164,7 @@ Deno.test("PollingSource leaves out an address that it cannot parse", async () =
   assertEquals(nic?.addresses.map((one) => one.address), ["192.0.2.1"]);
 });
 
-Deno.test("PollingSource.subscribe() announces what differs from the last poll", async () => {
+Deno.test("pollingSource().subscribe() announces what differs from the last poll", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -194,7 +194,7 @@ Deno.test("PollingSource.subscribe() announces what differs from the last poll",
   assertEquals((await next).done, true);
 });
 
-Deno.test("PollingSource's view polls again, and its canary is always answered", async () => {
+Deno.test("the polling source's view polls again, and its canary is always answered", async () => {
   const { machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   machine.infos = [ipv4("eth0", "192.0.2.7")];
@@ -205,7 +205,7 @@ Deno.test("PollingSource's view polls again, and its canary is always answered",
   assertEquals(subscription.view(), view);
 });
 
-Deno.test("PollingSource ends with the error of a poll that fails", async () => {
+Deno.test("the polling source ends with the error of a poll that fails", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const next = subscription[Symbol.asyncIterator]().next();
@@ -218,7 +218,7 @@ Deno.test("PollingSource ends with the error of a poll that fails", async () => 
   await assertRejects(() => source.subscribe(signal), Deno.errors.NotCapable);
 });
 
-Deno.test("PollingSource ends with the error of a poll that fails before the change is read", async () => {
+Deno.test("the polling source ends with the error of a poll that fails before the change is read", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -229,7 +229,7 @@ Deno.test("PollingSource ends with the error of a poll that fails before the cha
   assertStrictEquals(await assertRejects(() => events.next()), error);
 });
 
-Deno.test("PollingSource ends with the error of a poll that fails while the change is handled", async () => {
+Deno.test("the polling source ends with the error of a poll that fails while the change is handled", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   await using subscription = await source.subscribe(signal);
   const events = subscription[Symbol.asyncIterator]();
@@ -242,7 +242,7 @@ Deno.test("PollingSource ends with the error of a poll that fails while the chan
   assertStrictEquals(await assertRejects(() => events.next()), error);
 });
 
-Deno.test("PollingSource ends when it is disposed with a change that nobody has read", async () => {
+Deno.test("the polling source ends when it is disposed with a change that nobody has read", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   const subscription = await source.subscribe(signal);
   machine.infos = [];
@@ -251,7 +251,7 @@ Deno.test("PollingSource ends when it is disposed with a change that nobody has 
   assertEquals(await Array.fromAsync(subscription), []);
 });
 
-Deno.test("PollingSource stops polling when it is disposed", async () => {
+Deno.test("the polling source stops polling when it is disposed", async () => {
   const { clock, machine, source } = setup(ipv4("eth0", "192.0.2.1"));
   const subscription = await source.subscribe(signal);
   await subscription[Symbol.asyncDispose]();
@@ -261,7 +261,7 @@ Deno.test("PollingSource stops polling when it is disposed", async () => {
   assertEquals(await Array.fromAsync(subscription), []);
 });
 
-Deno.test("PollingSource's timer follows ref() and unref()", async () => {
+Deno.test("the polling source's timer follows ref() and unref()", async () => {
   const { clock, source } = setup();
   await using subscription = await source.subscribe(signal);
   subscription.unref();
@@ -270,7 +270,7 @@ Deno.test("PollingSource's timer follows ref() and unref()", async () => {
   assertEquals(clock.refd, true);
 });
 
-Deno.test("PollingSource does not poll if its signal is already aborted", async () => {
+Deno.test("the polling source does not poll if its signal is already aborted", async () => {
   const { clock, machine, source } = setup();
   const reason = new Error("enough");
   const aborted = AbortSignal.abort(reason);
@@ -307,17 +307,17 @@ Deno.test("polling: what is unknown stays unknown", async (t) => {
 Deno.test("polls that take long leave three quarters of the time to the program", async () => {
   const clock = new ManualClock();
   let polls = 0;
-  const source = new PollingSource({
+  Deno.networkInterfaces = () => {
+    polls++;
+    return [];
+  };
+  const source = pollingSource({
     pollingIntervalMs: 1,
     clock: { // a poll takes 40 ms, during which no timer fires
       now: () => clock.now(),
       monotonic: () => clock.monotonic() + 40 * polls,
       setTimeout: (f, ms) => clock.setTimeout(f, ms),
       setInterval: (f, ms) => clock.setInterval(f, ms),
-    },
-    networkInterfaces: () => {
-      polls++;
-      return [];
     },
   });
   await using _subscription = await source.subscribe(signal);
