@@ -2,7 +2,7 @@
 //
 // A nonblocking FFI call occupies one of Deno's 32 pool threads and keeps the process alive, so all
 // descriptors share one call. A wake-up descriptor interrupts it when the set changes while it runs.
-import { nextTurn, PollGuard, PollTimers } from "./timers.ts";
+import { nextTurn, pollGuard, PollTimers } from "./timers.ts";
 
 // These bits are the same on every supported system.
 export const POLLIN = 0x1; // data to read
@@ -80,7 +80,7 @@ export class PollLoop {
   /** Resolved when the running poll has returned, so that it no longer uses the descriptors of closed watches. */
   #leaving: PromiseWithResolvers<void> | null = null;
   #poll: Poll | null = null; // the running one
-  readonly #guard = new PollGuard(() => this.#fireLate());
+  readonly #setGuard = pollGuard(() => this.#fireLate());
   #pausing: ReturnType<typeof setTimeout> | null = null; // the timer of the pause between two polls
   #running: Promise<void> | null = null;
   #failures = 0;
@@ -153,7 +153,7 @@ export class PollLoop {
   #guardTimers(): void {
     const now = performance.now();
     const isStuck = this.#poll !== null && now > this.#poll.end + LATE_MS;
-    this.#guard.set(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS));
+    this.#setGuard(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS));
   }
 
   #fireLate(): void {

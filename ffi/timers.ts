@@ -105,32 +105,25 @@ const SLACK_MS = 5_000;
 /**
  * Calls the timers of the poll loop if the poll does not return: a program may keep all threads of Deno's
  * pool busy (32 file operations that hang), and then no poll begins. It need not be punctual. Unlike a timer of the
- * runtime, a wait for shared memory loads nothing and keeps no process alive.
+ * runtime, a wait for shared memory loads nothing and keeps no process alive. Returns a function that sets it to call
+ * once at about this time of `performance.now()`; Infinity cancels it.
  */
-export class PollGuard {
-  readonly #call: () => void;
-  readonly #word = new Int32Array(new SharedArrayBuffer(4));
-  #at = Infinity;
-
-  constructor(call: () => void) {
-    this.#call = call;
-  }
-
-  /** Sets it to call once at about this time of `performance.now()`; Infinity cancels it. */
-  set(at: number): void {
-    if (Math.abs(this.#at - at) < SLACK_MS) return;
-    Atomics.notify(this.#word, 0);
-    this.#at = at;
+export function pollGuard(call: () => void): (at: number) => void {
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  let setTo = Infinity;
+  const fire = (end: "timed-out" | "ok" | "not-equal"): void => {
+    if (end !== "timed-out") return; // another time was set
+    setTo = Infinity;
+    call();
+  };
+  return (at) => {
+    if (Math.abs(setTo - at) < SLACK_MS) return;
+    Atomics.notify(word, 0);
+    setTo = at;
     if (at === Infinity) return;
     const ms = Math.max(at - performance.now(), 1); // with 0 there is no wait
-    const { value } = Atomics.waitAsync(this.#word, 0, 0, ms);
-    void Promise.resolve(value).then(this.#fire);
-  }
-
-  readonly #fire = (end: "timed-out" | "ok" | "not-equal"): void => {
-    if (end !== "timed-out") return; // another time was set
-    this.#at = Infinity;
-    this.#call();
+    const { value } = Atomics.waitAsync(word, 0, 0, ms);
+    void Promise.resolve(value).then(fire);
   };
 }
 
