@@ -53,6 +53,16 @@ async function countCalls(
   return counts;
 }
 
+/** A cable without automatic addresses, whose messages would come at any time. */
+const CABLE = [
+  "link add v0 type veth peer name v1",
+  "link set v0 addrgenmode none",
+  "link set v1 addrgenmode none",
+  "link set v1 up",
+  "link set v0 up",
+  "addr add 192.0.2.7/24 dev v0",
+];
+
 namespaceTest(
   import.meta.url,
   "30 isolated events cost one blocking poll each and no traffic on the wake-up descriptor",
@@ -76,12 +86,7 @@ namespaceTest(
   "an address that no default route needs comes and goes without a route lookup",
   async () => {
     await ipBatch([
-      "link add v0 type veth peer name v1",
-      "link set v0 addrgenmode none",
-      "link set v1 addrgenmode none",
-      "link set v1 up",
-      "link set v0 up",
-      "addr add 192.0.2.7/24 dev v0",
+      ...CABLE,
       "route add default via 192.0.2.1",
     ]);
     const [{ ifindex }] = JSON.parse(await ip("-j link show dev v0"));
@@ -104,12 +109,7 @@ namespaceTest(
   "2,000 routes that cannot be a default route come and go without a wake-up",
   async () => {
     await ipBatch([
-      "link add v0 type veth peer name v1",
-      "link set v0 addrgenmode none",
-      "link set v1 addrgenmode none",
-      "link set v1 up",
-      "link set v0 up",
-      "addr add 192.0.2.7/24 dev v0",
+      ...CABLE,
       "addr add 2001:db8::7/64 dev v0 nodad",
     ]);
     const routes = Array.from({ length: 1_000 }, (_, i) => [
