@@ -62,7 +62,7 @@ namespaceTest(import.meta.url, "dashboard ends although a client reads nothing",
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
 });
 
-namespaceTest(import.meta.url, "dashboard listens where it is told, and says where", async () => {
+namespaceTest(import.meta.url, "dashboard listens at --hostname and --port", async () => {
   await ip("link set lo up");
   const where = async (...options: string[]) => {
     const flags = ["--allow-ffi", "--allow-net"];
