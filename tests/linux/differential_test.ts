@@ -21,11 +21,8 @@ import { emptyWorld } from "../support/world.ts";
 const SEED = testSeed(6);
 console.log(`differential_test: ${replay(SEED)}`);
 
-/**
- * The kernel announces a change of carrier up to a second after it (net/core/link_watch.c), and later if other
- * namespaces keep its lock busy.
- */
-const SETTLE_MS = scaled(10_000);
+/** The kernel announces a change of carrier up to a second after it (net/core/link_watch.c). */
+const SETTLE_MS = scaled(3_000);
 const LOOK_AGAIN_MS = 5;
 /** Fewer would mean that the operations miss what is there. */
 const MIN_ACCEPTED = 0.5;
