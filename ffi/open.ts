@@ -62,12 +62,7 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
   }
   await giveTurn();
   try {
-    const events = await openEvents(system, options);
-    return {
-      ...opened(events),
-      clock: events.clock,
-      dispose: async () => await events[Symbol.asyncDispose](),
-    };
+    return await openEvents(system, options);
   } catch (error) {
     if (source === "events" || !canPoll()) throw error;
     return await polling(options, error instanceof Error ? error.message : String(error));
@@ -94,13 +89,14 @@ async function polling(options: OpenSourceOptions, reason: string | null): Promi
   return { ...opened(pollingSource(options)), reason, polling: true };
 }
 
-async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<SystemSource> {
+async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<OpenedSource> {
   const source = await system.open(options);
+  const dispose = async (): Promise<void> => await source[Symbol.asyncDispose]();
   try {
     await source.check(options.listens);
-    return source;
+    return { ...opened(source), clock: source.clock, dispose };
   } catch (error) {
-    await source[Symbol.asyncDispose]();
+    await dispose();
     throw error;
   }
 }
