@@ -123,6 +123,9 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
   if (body.length < C.RTMSG_SIZE) throw new DecodeError("rtmsg", 0);
   const family = body[0]!;
   const found = new Attributes(body, C.RTMSG_SIZE);
+  const cached = found.value(C.RTA_CACHEINFO, 12, "rta_cacheinfo");
+  // 0 means never, less than 0 is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
+  const ticks = cached === null ? 0 : i32(cached, 8);
   return {
     family,
     destinationLength: body[1]!,
@@ -132,7 +135,7 @@ export function decodeRoute(body: Uint8Array): RouteMessage {
     gateway: gatewayOf(found, family),
     source: found.address(C.RTA_PREFSRC, family, "RTA_PREFSRC"),
     metric: found.u32(C.RTA_PRIORITY, "RTA_PRIORITY"),
-    expiresInSeconds: expiryOf(found),
+    expiresInSeconds: ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND,
     nexthops: nexthopsAt(found.at(C.RTA_MULTIPATH), body, family),
     nexthopId: found.u32(C.RTA_NH_ID, "RTA_NH_ID"),
   };
@@ -144,13 +147,6 @@ function gatewayOf(found: Attributes, family: number): IpBytes | null {
   if (via === null) return found.address(C.RTA_GATEWAY, family, "RTA_GATEWAY");
   const viaFamily = u16(via, 0);
   return isIp(viaFamily) ? found.address(C.RTA_VIA, viaFamily, "RTA_VIA", 2) : null;
-}
-
-function expiryOf(found: Attributes): number | null {
-  const cached = found.value(C.RTA_CACHEINFO, 12, "rta_cacheinfo");
-  // 0 means never, less than 0 is in the past (rtnl_put_cacheinfo() in net/core/rtnetlink.c).
-  const ticks = cached === null ? 0 : i32(cached, 8);
-  return ticks === 0 ? null : Math.max(ticks, 0) / CLOCK_TICKS_PER_SECOND;
 }
 
 function nexthopsAt(at: number | undefined, body: Uint8Array, family: number): Nexthop[] {
@@ -205,11 +201,9 @@ export function decodeEvent({ body, sequence, type }: NetlinkMessage): KernelEve
       const link = decodeLink(body);
       // A message of family AF_BRIDGE is about a bridge port: "deleted" means that the link left the bridge.
       if (link.family !== C.AF_UNSPEC) return NOISE;
+      if (type === C.RTM_DELLINK) return { kind: "link-gone", index: link.index };
       // The wireless extensions send a name and nothing else after each scan (rtnetlink_ifinfo_prep(), wext-core.c).
-      if (type === C.RTM_NEWLINK && link.mtu === null) return NOISE;
-      return type === C.RTM_NEWLINK
-        ? { kind: "link", link }
-        : { kind: "link-gone", index: link.index };
+      return link.mtu === null ? NOISE : { kind: "link", link };
     }
     case C.RTM_NEWROUTE:
     case C.RTM_DELROUTE:
