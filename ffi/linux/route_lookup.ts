@@ -133,8 +133,7 @@ export class RouteLookup {
     // without a route the kernel selects a source and tries again (ip6_dst_lookup_tail() in net/ipv6/ip6_output.c)
     const sources = isMissing() ? sourcesOf(links) : [];
     for (let i = 0; i < sources.length && isMissing(); i++) {
-      const source = sources[i]!;
-      halves = asked.map((half) => half.family === "IPv6" ? withSource(half, source) : half);
+      halves = asked.map((half) => half.family === "IPv6" ? withSource(half, sources[i]!) : half);
       askFor(halves.flatMap((half) => [...matchesOf(half), half.probes[0]!.plain]));
     }
     const matches = halves.map(({ probes }) => matching(probes, answers));
@@ -152,16 +151,14 @@ export class RouteLookup {
     };
     let isPlain = true;
     const chosen = FAMILIES.map((family) => {
+      const both = halves.filter((half) => half.family === family);
       let [low = null, high = null] = found.filter((_, i) => halves[i]!.family === family);
       if (low !== null && high !== null && !sameHops(low, high)) {
-        const both = halves.filter((half) => half.family === family);
         askFor(both.flatMap(matchesOf));
         [low = null, high = null] = both.map((half) => mostUsed(half, answerTo, links));
       }
       this.#families[family] = !isKnown ||
-        halves.some((half) =>
-          half.family === family && matchesOf(half).some((match) => answers.get(match) != null)
-        );
+        both.some((half) => matchesOf(half).some((match) => answers.get(match) != null));
       isPlain &&= !this.#families[family] || isOneDefault(low, high);
       return selectDefaultRoute(low, high);
     });
@@ -321,10 +318,8 @@ export function routeEffect(
     case "link": {
       const { index } = event.link;
       // a link that comes up revives dead hops in silence (fib_sync_up() in net/ipv4/fib_semantics.c)
-      return {
-        ask: "all",
-        again: table.isUp(index) ? !last.isPlain : last.indexes.includes(index),
-      };
+      const again = table.isUp(index) ? !last.isPlain : last.indexes.includes(index);
+      return { ask: "all", again };
     }
     case "link-gone":
       return { ask: "all", again: last.indexes.includes(event.index) };
