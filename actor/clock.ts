@@ -30,7 +30,7 @@ const SLICES = 5;
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T; readonly error?: undefined }
-  | { readonly ok: false; readonly error: unknown };
+  | { readonly ok: false; readonly value?: undefined; readonly error: unknown };
 
 /** A call of a source, which may take too long, or never come back. */
 export interface TimedCall<T> {

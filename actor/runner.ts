@@ -143,8 +143,7 @@ export class Runner {
 
   #step(input: Input): readonly Effect[] {
     const { clock } = this.#options;
-    const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    const draft = step(this.#model, input, now);
+    const draft = step(this.#model, input, { wall: clock.now(), monotonic: clock.monotonic() });
     this.#model = draft;
     return draft.effects;
   }
@@ -152,25 +151,22 @@ export class Runner {
   readonly #perform: {
     readonly [Kind in Effect["kind"]]: (effect: Extract<Effect, { readonly kind: Kind }>) => void;
   } = {
-    subscribe: ({ id }) => {
+    subscribe: ({ id }) =>
       this.#timers.call({
         what: "Subscribing",
         limitMs: READ_LIMIT_MS,
         call: (signal) => this.#opened.source.subscribe(signal),
-        done: (outcome) => {
-          const { error } = outcome;
-          if (!outcome.ok) return this.#dispatch({ kind: "subscribe-failed", error });
-          const subscription = outcome.value;
+        done: ({ ok, value: subscription, error }) => {
+          if (!ok) return this.#dispatch({ kind: "subscribe-failed", error });
           this.#subscriptions.set(id, subscription);
           if (!this.#timers.refd) this.#applyRef(subscription);
           this.#dispatch({ kind: "subscribed", id });
           void this.#pump(id, subscription);
         },
         late: (subscription) => this.#dispose(subscription),
-      });
-    },
+      }),
     dispose: ({ id }) => this.#release(id),
-    read: ({ id, limitMs }) => {
+    read: ({ id, limitMs }) =>
       this.#timers.call({
         what: "Reading the network",
         limitMs,
@@ -185,8 +181,7 @@ export class Runner {
           return { reading, state };
         },
         done: (outcome) => this.#dispatch({ kind: "read", id, outcome }),
-      });
-    },
+      }),
     adopt: ({ id, reading }) => {
       const lose = (error: unknown): void => this.#dispatch({ kind: "lost", id, error });
       try {
@@ -206,7 +201,7 @@ export class Runner {
       }
       this.#dispatch({ kind: "viewed", id, state });
     },
-    probe: ({ id }) => {
+    probe: ({ id }) =>
       this.#timers.call({
         what: "The answer to the canary",
         limitMs: PROBE_LIMIT_MS,
@@ -215,8 +210,7 @@ export class Runner {
           if (!isAnswered) throw new Error("The canary was not answered");
         },
         done: (outcome) => this.#dispatch({ kind: "probed", id, outcome }),
-      });
-    },
+      }),
     arm: ({ timer, ms }) => this.#arm(timer, ms),
     retry: ({ attempt }) => this.#arm("retry", backoffMs(attempt, Math.random())),
     disarm: ({ timer }) => this.#armed.get(timer)?.(),
