@@ -7,11 +7,6 @@ import type { ResolvedOptions } from "../options.ts";
 
 export const READ_LIMIT_MS = 5_000; // the time limit of a read and of `subscribe()`
 
-export interface Now {
-  readonly wall: number; // epoch milliseconds, for snapshots and health
-  readonly monotonic: number; // monotonic milliseconds, for every decision
-}
-
 /** Constant for the life of a monitor; `source` is the name of its source. */
 export type Config =
   & { readonly source: string }
@@ -149,7 +144,7 @@ export class Model {
     published: 0,
   };
 
-  constructor(config: Config, { wall }: Pick<Now, "wall">) {
+  constructor(config: Config, { wall }: Pick<Draft["now"], "wall">) {
     this.config = config;
     const { polling, reason, source } = config;
     this.health = {
@@ -168,6 +163,9 @@ type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** The next model while a step writes it, with the time and the effects so far. */
 export interface Draft extends Model {
-  readonly now: Now;
+  readonly now: {
+    readonly wall: number; // epoch milliseconds, for snapshots and health
+    readonly monotonic: number; // monotonic milliseconds, for every decision
+  };
   readonly effects: Effect[];
 }

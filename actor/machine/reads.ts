@@ -7,7 +7,7 @@
 import { withResume } from "../../state/build.ts";
 import { diffInterfaces, diffStates, sameRoutes } from "../../state/diff.ts";
 import { formatChange } from "../../state/format.ts";
-import type { Cause, Change, State } from "../../state/types.ts";
+import type { Cause, Change, Interface, State } from "../../state/types.ts";
 import {
   type Check,
   type Draft,
@@ -322,10 +322,8 @@ function recordsOf(change: Change, kernel: State): unknown[] {
     case "interface-removed":
       return [[change.kind, change.interface.name, change.interface.index]];
     case "interface-changed":
-      return change.fields.map((field) => {
-        const [from, to] = [change.from, change.to].map((nic) => nic[field as keyof typeof nic]);
-        return [change.interface, field, from, to];
-      });
+      return (change.fields as (keyof Interface)[])
+        .map((field) => [change.interface, field, change.from[field], change.to[field]]);
     case "address-added":
     case "address-removed":
     case "address-changed":
