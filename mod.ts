@@ -310,8 +310,7 @@ export function watchNetwork(
 }
 
 async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promise<Runner> {
-  const given = resolveMonitorOptions(options);
-  const resolved = { ...given, signal: signal ?? given.signal };
+  const resolved = { ...resolveMonitorOptions(options), ...(signal && { signal }) };
   resolved.signal?.throwIfAborted();
   const opened = await openSource({
     ...resolved,

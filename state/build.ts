@@ -48,13 +48,12 @@ export function buildState(
   const ipv6 = routeInterface(defaultRoute.ipv6, lists);
   const haveIpv4 = lists.usableIpv4 > 0;
   const haveIpv6 = lists.usableIpv6 > 0;
-  const main = defaultRoute.ipv4 ?? defaultRoute.ipv6;
   const { links, addressFlags, routes: knowsRoutes } = reading.knows;
   const isOnline = leadsOut(defaultRoute.ipv4, ipv4) || leadsOut(defaultRoute.ipv6, ipv6);
   const state: State = {
     interfaces: lists.record!,
     defaultRoute,
-    defaultRouteInterface: main?.interface ?? null,
+    defaultRouteInterface: (defaultRoute.ipv4 ?? defaultRoute.ipv6)?.interface ?? null,
     online: isOnline || (!knowsRoutes && (haveIpv4 || haveIpv6) ? "unknown" : false),
     localAddresses: lists.localAddresses,
     haveIpv4,
