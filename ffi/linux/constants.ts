@@ -54,12 +54,10 @@ const CONSTANTS = {
   NETLINK_EXT_ACK: 11, // errors carry a text message
   NETLINK_GET_STRICT_CHK: 12, // strict requests, filtered dumps
 
-  // Netlink control messages (linux/netlink.h).
+  // Netlink messages (linux/netlink.h): types, flags, attributes.
   NLMSG_NOOP: 1, // no operation
   NLMSG_ERROR: 2, // an error, or an acknowledgement
   NLMSG_DONE: 3, // the end of a dump
-
-  // Flags of netlink messages (linux/netlink.h).
   NLM_F_REQUEST: 0x1, // a request
   NLM_F_MULTI: 0x2, // part of a dump, which NLMSG_DONE ends
   NLM_F_ACK: 0x4, // answer with an acknowledgement
