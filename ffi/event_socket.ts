@@ -109,9 +109,8 @@ export class EventSocket<E> implements AsyncIterableIterator<E[]> {
     const empty = events === 0 && this.#received === 0;
     this.#received = 0;
     this.#emptyWakeUps = empty ? this.#emptyWakeUps + 1 : 0;
-    if (this.#emptyWakeUps === EMPTY_WAKE_UPS) {
-      throw new Error(`The event socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
-    }
+    if (this.#emptyWakeUps !== EMPTY_WAKE_UPS) return;
+    throw new Error(`The event socket woke ${EMPTY_WAKE_UPS} times with nothing to read`);
   }
 }
 
