@@ -150,10 +150,13 @@ export class PollLoop {
     if (this.#isIdle() || this.timers.nextAt < end || refd !== this.#isRefd()) this.#interrupt();
   }
 
+  /** Whether the poll does not return: the program keeps all threads of the pool busy. */
+  get isStuck(): boolean {
+    return this.#poll !== null && performance.now() > this.#poll.end + LATE_MS;
+  }
+
   #guardTimers(): void {
-    const now = performance.now();
-    const isStuck = this.#poll !== null && now > this.#poll.end + LATE_MS;
-    this.#setGuard(Math.max(this.timers.nextAt, now) + (isStuck ? 0 : LATE_MS));
+    this.#setGuard(Math.max(this.timers.nextAt, performance.now()) + (this.isStuck ? 0 : LATE_MS));
   }
 
   #fireLate(): void {

@@ -133,16 +133,31 @@ const FIRST_SLICE_MS = 16;
 
 /** Splits long work into slices, so that it blocks the event loop for no longer than a slice at a time. */
 export class TimeSlice {
+  readonly #signal: AbortSignal;
   #end = performance.now() + FIRST_SLICE_MS;
+
+  /** Pauses and waits throw the reason of the signal, if it aborts. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
 
   get isOver(): boolean {
     return performance.now() >= this.#end;
   }
 
-  async pause(signal: AbortSignal): Promise<void> {
+  async pause(): Promise<void> {
     await macrotask();
-    signal.throwIfAborted();
+    this.#signal.throwIfAborted();
     this.#end = performance.now() + SLICE_MS;
+  }
+
+  /** Waits for a call; its time does not count. */
+  async wait<T>(call: Promise<T>): Promise<T> {
+    const since = performance.now();
+    const result = await call;
+    this.#signal.throwIfAborted();
+    this.#end += performance.now() - since;
+    return result;
   }
 }
 

@@ -41,11 +41,11 @@ export async function readDump(
   signal: AbortSignal,
   malformed: () => void,
 ): Promise<Reading> {
-  const slice = new TimeSlice();
+  const slice = new TimeSlice(signal);
   const list = syscalls.routeTable("sysctl of the interfaces", system.listRequest);
   const listed = decodeInterfaces(list, system, malformed);
-  if (slice.isOver) await slice.pause(signal);
-  const flags = await readAddressFlags(syscalls, system, listed, slice, signal);
+  if (slice.isOver) await slice.pause();
+  const flags = await readAddressFlags(syscalls, system, listed, slice);
   const interfaces = listed.map((nic) => publishedInterface(nic, system, flags));
   const dump = syscalls.routeTable("sysctl of the routes", C.NET_RT_DUMP);
   const routes = decodeDefaultRoutes(dump, system, malformed);
@@ -121,7 +121,6 @@ async function readAddressFlags(
   { inet6, socketFlags }: C.BsdSystem,
   interfaces: readonly ListedInterface[],
   slice: TimeSlice,
-  signal: AbortSignal,
 ): Promise<AddressFlags | null> {
   const flags = new Map<InterfaceAddress, number>();
   const asked = interfaces.flatMap(({ addresses, link: { name } }) =>
@@ -141,7 +140,7 @@ async function readAddressFlags(
       // Fails if the address is gone by now, or if there is no socket because the kernel lacks IPv6.
       const hasFlags = syscalls.control(socket, C.SIOCGIFAFLAG_IN6, request);
       if (hasFlags) flags.set(address, u32(request, C.IFNAMSIZ));
-      if (slice.isOver) await slice.pause(signal);
+      if (slice.isOver) await slice.pause();
     }
   } finally {
     if (socket >= 0) syscalls.libc.close(socket);

@@ -54,8 +54,8 @@ export class NetlinkEventSocket implements SocketPort<KernelEvent> {
     const from = events.length;
     const received = this.#syscalls.receive(this.descriptor);
     for (let i = 0; i < received; i++) {
-      if (!this.#syscalls.isFromKernel(i)) events.push({ kind: "spoofed" });
-      else decodeDatagram(this.#syscalls.datagram(i), events);
+      if (!this.#syscalls.buffer.isFromKernel(i)) events.push({ kind: "spoofed" });
+      else decodeDatagram(this.#syscalls.buffer.datagram(i), events);
     }
     if (this.trace !== undefined) events.slice(from).forEach(this.trace);
     return received;

@@ -1,5 +1,6 @@
-// Requests to the kernel and their answers: dumps of links and addresses, and route lookups. Netlink answers
-// within the call that sends, and produces a dump as it is read, so nothing waits but the pauses between slices.
+// Requests to the kernel and their answers: dumps of links and addresses, and route lookups. Netlink answers within
+// the call that sends, and produces a dump as it is read. For a dump both calls take the lock of the interfaces
+// (`rtnl_mutex`, net/core/rtnetlink.c), which the kernel may hold for seconds, so threads of Deno's pool make them.
 import { DecodeError, SystemCallError } from "../../state/errors.ts";
 import type { Reading } from "../../state/ports.ts";
 import { errnoName } from "../errno.ts";
@@ -14,13 +15,10 @@ import {
   encodeLinkRequest,
   type RouteMessage,
 } from "./messages.ts";
-import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32, u16 } from "./netlink.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription } from "./subscription.ts";
-import type { Syscalls } from "./syscalls.ts";
-
-/** The datagrams of a dump to receive per call: for each, up to 32 KiB, the kernel may wait for its rtnl lock. */
-const DUMP_BATCH = 1;
+import type { ReceiveBuffer, Syscalls } from "./syscalls.ts";
 
 // encoded once: what runs once in 15 s is slow where it allocates
 const LINK_DUMP = encodeLinkRequest(null);
@@ -46,19 +44,23 @@ export class RequestSocket {
 
   /** Sends route queries in one datagram. Returns their answers; null for an error, since there is no route. */
   askRoutes(queries: readonly Uint8Array[]): (RouteMessage | null)[] {
-    const first = this.#send(queries);
+    const { first, datagram } = this.#number(queries);
+    this.#syscalls.send(this.#socket, datagram);
     const answers: (RouteMessage | null)[] = Array(queries.length).fill(null);
     let missing = queries.length;
     while (missing > 0) {
-      this.#receive("RTM_GETROUTE", (message) => {
-        const i = message.sequence - first;
-        if (i < 0 || i >= queries.length) return;
-        missing--;
-        if (message.type === C.RTM_NEWROUTE) answers[i] = decodeRoute(message.body);
-        else if (decodeNetlinkError(message).code === C.EMSGSIZE) {
-          answers[i] = hoplessRoute(queries[i]![C.NLMSGHDR_SIZE]!);
-        }
-      });
+      const received = this.#receive("RTM_GETROUTE");
+      for (let i = 0; i < received; i++) {
+        visitMessages("RTM_GETROUTE", this.#syscalls.buffer, i, (message) => {
+          const i = message.sequence - first;
+          if (i < 0 || i >= queries.length) return;
+          missing--;
+          if (message.type === C.RTM_NEWROUTE) answers[i] = decodeRoute(message.body);
+          else if (decodeNetlinkError(message).code === C.EMSGSIZE) {
+            answers[i] = hoplessRoute(queries[i]![C.NLMSGHDR_SIZE]!);
+          }
+        });
+      }
     }
     this.isWaiting = false;
     return answers;
@@ -73,20 +75,30 @@ export class RequestSocket {
     request: Uint8Array,
     visit: (message: NetlinkMessage) => void,
     slice: TimeSlice,
-    signal: AbortSignal,
+    inPool: boolean,
   ): Promise<boolean> {
-    const sequence = this.#send([request]);
+    const { first, datagram } = this.#number([request]);
+    const socket = this.#socket;
+    const syscalls = this.#syscalls;
+    const isSent = inPool && await slice.wait(syscalls.sendInPool(socket, datagram));
+    if (!isSent) syscalls.send(socket, datagram);
+    const isDump = (u16(request, 6) & C.NLM_F_DUMP) !== 0; // any other answer is complete by now
     let consistent = true;
     let done = false;
     while (!done) {
-      this.#receive(operation, (message) => {
-        if (message.sequence !== sequence) return;
-        // Any part may carry the flag, the last one included.
-        if (message.flags & C.NLM_F_DUMP_INTR) consistent = false;
-        if (isLast(operation, message)) done = true;
-        visit(message);
-      }, DUMP_BATCH);
-      if (slice.isOver) await slice.pause(signal);
+      const pooled = inPool && isDump ? await slice.wait(syscalls.receiveInPool(socket)) : 0;
+      const buffer = pooled > 0 ? syscalls.pooled : syscalls.buffer;
+      const received = pooled || this.#receive(operation, 1); // which throws with its errno
+      for (let i = 0; i < received; i++) {
+        visitMessages(operation, buffer, i, (message) => {
+          if (message.sequence !== first) return;
+          // Any part may carry the flag, the last one included.
+          if (message.flags & C.NLM_F_DUMP_INTR) consistent = false;
+          if (isLast(operation, message)) done = true;
+          visit(message);
+        });
+        if (slice.isOver) await slice.pause();
+      }
     }
     this.isWaiting = false;
     return consistent;
@@ -97,8 +109,8 @@ export class RequestSocket {
     if (this.#syscalls.cookie(this.#socket) === this.#cookie) this.#syscalls.close(this.#socket);
   }
 
-  /** Numbers the requests and sends them. Returns the sequence number of the first. */
-  #send(requests: readonly Uint8Array[]): number {
+  /** Numbers the requests. Returns the number of the first, and the datagram to send. */
+  #number(requests: readonly Uint8Array[]): { first: number; datagram: Uint8Array<ArrayBuffer> } {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
     const datagram = new Uint8Array(requests.reduce((sum, { length }) => sum + length, 0));
@@ -109,24 +121,28 @@ export class RequestSocket {
       offset += requests[i]!.length;
     }
     this.isWaiting = true;
-    this.#syscalls.send(this.#socket, datagram);
-    return first;
+    return { first, datagram };
   }
 
-  /** Visits the queued messages: those of at least one datagram from the kernel. */
-  #receive(operation: string, visit: (message: NetlinkMessage) => void, most?: number): void {
-    for (let fromKernel = 0; fromKernel === 0;) {
-      const received = this.#syscalls.receive(this.#socket, most);
-      if (received === 0) throw this.#syscalls.error(`recv of ${operation}`);
-      for (let i = 0; i < received; i++) {
-        if (!this.#syscalls.isFromKernel(i)) continue;
-        fromKernel++;
-        const datagram = this.#syscalls.datagram(i);
-        if (datagram === null) throw new DecodeError(operation, 0);
-        forEachMessage(datagram, visit);
-      }
-    }
+  /** Receives what is queued. Returns how many datagrams it took. */
+  #receive(operation: string, most?: number): number {
+    const received = this.#syscalls.receive(this.#socket, most);
+    if (received === 0) throw this.#syscalls.error(`recv of ${operation}`);
+    return received;
   }
+}
+
+/** Visits the messages of a datagram, unless another process sent it. */
+function visitMessages(
+  operation: string,
+  buffer: ReceiveBuffer,
+  i: number,
+  visit: (message: NetlinkMessage) => void,
+): void {
+  if (!buffer.isFromKernel(i)) return;
+  const datagram = buffer.datagram(i);
+  if (datagram === null) throw new DecodeError(operation, 0);
+  forEachMessage(datagram, visit);
 }
 
 /** Stands for a default route with over a hundred next hops, which fit into no answer: the plain query names one. */
@@ -165,12 +181,13 @@ export async function readDump(
   socket: RequestSocket,
   signal: AbortSignal,
   subscription: Pick<LinuxSubscription, "table" | "lookup"> | null = null,
+  inPool = true,
 ): Promise<Dump> {
   const { table: live = null, lookup = LOOKUP } = subscription ?? {};
-  const slice = new TimeSlice();
+  const slice = new TimeSlice(signal);
   let table = new LinkTable(live);
   const dump = (what: string, request: Uint8Array) =>
-    socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, signal);
+    socket.ask(`${what} dump`, request, (it) => applyEvent(table, decodeEvent(it)), slice, inPool);
   // Links first: an address without its link is not shown, a link without addresses is valid.
   const read = async (): Promise<boolean> => {
     const isWhole = await dump("RTM_GETLINK", LINK_DUMP);
@@ -184,10 +201,10 @@ export async function readDump(
     isConsistent = await read();
     if (!isConsistent) table.addMissing(first);
   }
-  for (const _ of table.build()) if (slice.isOver) await slice.pause(signal);
+  for (const _ of table.build()) if (slice.isOver) await slice.pause();
   lookup.invalidate();
   const routes = lookup.ask((queries) => socket.askRoutes(queries), table);
   const reading = readingOf(table, routes);
-  if (slice.isOver) await slice.pause(signal); // the caller's next steps take long, too
+  if (slice.isOver) await slice.pause(); // the caller's next steps take long, too
   return { ...reading, table, routes, isConsistent };
 }

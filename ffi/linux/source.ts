@@ -3,7 +3,7 @@ import type { Clock, NetworkSource, Reading, Subscription } from "../../state/po
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { TimeSlice } from "../timers.ts";
+import { pollGuard, TimeSlice } from "../timers.ts";
 import { encodeLinkRequest } from "./messages.ts";
 import { readDump, RequestSocket } from "./requests.ts";
 import type { DefaultRouteAnswer, Links, RouteLookup } from "./route_lookup.ts";
@@ -12,6 +12,8 @@ import { libcRequest, Syscalls } from "./syscalls.ts";
 
 /** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
 const LOOPBACK_INDEX = 1;
+
+const THREAD_MS = 1_000;
 
 /** Loaded on demand: a single read is quicker without. Cached: each `import()` takes a turn of the event loop. */
 let listening: Promise<typeof import("./subscription.ts")> | undefined;
@@ -53,19 +55,19 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
    * and Android do (golang/go#40569).
    */
   async check(listens: boolean): Promise<void> {
+    const runtime = this.#runtime;
     if (listens) {
+      const sought = runtime.seekThread(); // one starts while modules are loaded
       const { NetlinkEventSocket, Wakeups } = await (listening ??= import("./subscription.ts"));
-      this.#runtime.wakeups ??= new Wakeups(this.#runtime.syscalls);
-      new NetlinkEventSocket(this.#runtime.syscalls).close();
+      runtime.wakeups ??= new Wakeups(runtime.syscalls);
+      new NetlinkEventSocket(runtime.syscalls).close();
+      await sought;
     }
-    const socket = this.#runtime.takeSocket();
-    try {
-      const { signal } = new AbortController();
-      const query = encodeLinkRequest(LOOPBACK_INDEX);
-      await socket.ask("RTM_GETLINK", query, () => {}, new TimeSlice(), signal);
-    } finally {
-      this.#runtime.releaseSocket(socket);
-    }
+    const slice = new TimeSlice(new AbortController().signal);
+    const query = encodeLinkRequest(LOOPBACK_INDEX);
+    await runtime.inTurn((socket, inPool) =>
+      socket.ask("RTM_GETLINK", query, () => {}, slice, inPool)
+    );
   }
 
   async subscribe(signal: AbortSignal): Promise<Subscription> {
@@ -80,19 +82,17 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
   }
 
   async read(signal: AbortSignal): Promise<Reading> {
-    signal.throwIfAborted();
-    const subscription = this.#subscription;
-    subscription?.startJournal();
-    this.#runtime.wakeups?.clock.check(false);
-    const socket = this.#runtime.takeSocket();
-    const reading = readDump(socket, signal, subscription).finally(() => {
-      this.#runtime.releaseSocket(socket);
-      this.#reads.delete(reading);
-    });
+    const reading = this.#runtime.inTurn(async (socket, inPool) => {
+      signal.throwIfAborted();
+      const subscription = this.#subscription;
+      subscription?.startJournal();
+      this.#runtime.wakeups?.clock.check(false);
+      const dump = await readDump(socket, signal, subscription, inPool);
+      subscription?.mergeTentative(dump);
+      return dump;
+    }).finally(() => this.#reads.delete(reading));
     this.#reads.add(reading);
-    const dump = await reading;
-    subscription?.mergeTentative(dump);
-    return dump;
+    return await reading;
   }
 
   /** Closes what is open, and releases the C library when no read is in progress any more. */
@@ -117,6 +117,9 @@ export class LinuxRuntime {
   readonly syscalls: Syscalls;
   readonly #unload: () => void;
   wakeups: Wakeups | null = null; // the poll and the clocks, while somebody listens
+  #isPoolBusy = false; // a call in the pool may never begin
+  #seeking: Promise<number> | null = null; // the call that finds out
+  #last: Promise<unknown> = Promise.resolve(); // of the calls in turn
   #idleSocket: RequestSocket | null = null; // an open socket that nobody uses
 
   constructor(syscalls: Syscalls, unload: () => void) {
@@ -134,6 +137,39 @@ export class LinuxRuntime {
     }
   }
 
+  /**
+   * Calls with a socket for requests, after the calls before it: while the kernel keeps them waiting they take one
+   * thread of the pool, whatever the number of monitors. Without the pool if no thread is free, and where nobody
+   * listens: a process's first calls in the pool take a millisecond.
+   */
+  inTurn<T>(call: (socket: RequestSocket, inPool: boolean) => Promise<T>): Promise<T> {
+    const run = async (inPool: boolean): Promise<T> => {
+      const socket = this.takeSocket();
+      try {
+        return await call(socket, inPool);
+      } finally {
+        this.releaseSocket(socket);
+      }
+    };
+    if (this.wakeups === null || this.#isPoolBusy || this.wakeups.pollLoop.isStuck) {
+      return run(false);
+    }
+    const turn = this.#last.then(() => run(true), () => run(true));
+    this.#last = turn;
+    return turn;
+  }
+
+  /** Learns whether the pool has a free thread: it begins a call that needs no time, and has a second to make it. */
+  async seekThread(): Promise<void> {
+    const call = this.#seeking = this.syscalls.poll(new Int32Array(2), 0, 0);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const setGuard = pollGuard(resolve);
+    setGuard(performance.now() + THREAD_MS);
+    this.#isPoolBusy = await Promise.race([call.then(() => false), late.then(() => true)]);
+    setGuard(Infinity);
+    void call.then(() => this.#isPoolBusy = false);
+  }
+
   /** A socket for requests. Opening one costs as much as a read, so it is kept for the next ones. */
   takeSocket(): RequestSocket {
     const socket = this.#idleSocket ?? new RequestSocket(this.syscalls);
@@ -148,6 +184,7 @@ export class LinuxRuntime {
 
   async dispose(): Promise<void> {
     await this.wakeups?.close();
+    await this.#seeking;
     this.#idleSocket?.close();
     this.#unload();
   }

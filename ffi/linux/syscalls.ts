@@ -12,6 +12,8 @@ import { C } from "./constants.ts";
  */
 const I32 = { struct: ["i32"] } as const;
 const USIZE = { struct: ["usize"] } as const;
+/** Blocks a thread of Deno's pool instead of the event loop. */
+const BLOCKING = { result: "i32", nonblocking: true } as const;
 
 /**
  * The functions that netwatch calls. None is variadic: some ABIs pass variadic arguments differently.
@@ -30,12 +32,12 @@ export const LIBC_SYMBOLS = {
   timerfd_create: { parameters: [I32, "i32"], result: "i32" }, // clock, flags
   timerfd_settime: { parameters: [I32, "i32", "buffer", "buffer"], result: "i32" },
   clock_gettime: { parameters: [I32, "buffer"], result: "i32" }, // clock, timespec*
-  /** Blocks a pool thread instead of the event loop: pollfd*, nfds_t (unsigned long), ms. */
-  poll_blocking: {
-    name: "poll",
-    parameters: ["buffer", "usize", "i32"],
-    result: "i32",
-    nonblocking: true,
+  poll_blocking: { ...BLOCKING, name: "poll", parameters: ["buffer", "usize", "i32"] }, // pollfd*, nfds_t, ms
+  send_blocking: { ...BLOCKING, name: "send", parameters: ["i32", "buffer", "usize", "i32"] },
+  recvmmsg_blocking: {
+    ...BLOCKING,
+    name: "recvmmsg",
+    parameters: ["i32", "buffer", "u32", "i32", "buffer"],
   },
   /**
    * `memcpy(buffer, buffer, 0)` returns the address of a buffer. Deno refuses its own pointer classes
@@ -113,12 +115,58 @@ export const RECEIVE_BATCH = 32;
 /** The kernel puts at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
-// The receive buffers, shared by all sockets: the datagrams of one `receive()` are decoded before the next.
-const SLOTS = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
-const SENDERS = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
-const IOVECS = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
-const HEADERS = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
-let used = RECEIVE_BATCH; // how many headers the kernel may have changed
+/** The memory that `recvmmsg(2)` fills with a batch of datagrams and their senders. */
+export class ReceiveBuffer {
+  readonly #slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
+  readonly #senders = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
+  readonly #iovecs = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
+  readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
+  #used = RECEIVE_BATCH; // how many headers the kernel may have changed
+
+  constructor({ addressOf }: Pick<Syscalls, "addressOf">) {
+    // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
+    const pointers = new BigUint64Array(this.#headers.buffer);
+    const slot = addressOf(this.#slots);
+    const sender = addressOf(new Uint8Array(this.#senders.buffer));
+    const iovec = addressOf(new Uint8Array(this.#iovecs.buffer));
+    for (let i = 0; i < RECEIVE_BATCH; i++) {
+      this.#iovecs[2 * i] = slot + BigInt(i * SLOT_BYTES);
+      this.#iovecs[2 * i + 1] = BigInt(SLOT_BYTES);
+      const header = i * MMSGHDR_WORDS / 2;
+      pointers[header] = sender + BigInt(i * C.SOCKADDR_NL_SIZE);
+      pointers[header + 2] = iovec + BigInt(i * 16);
+      pointers[header + 3] = 1n;
+    }
+  }
+
+  /** The headers for the next call. */
+  prepare(): Uint32Array<ArrayBuffer> {
+    const headers = this.#headers;
+    for (let i = 0; i < this.#used; i++) {
+      headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
+    }
+    return headers;
+  }
+
+  /** Takes the result of the call. Returns the number of datagrams. */
+  filled(result: number): number {
+    return this.#used = Math.max(result, 0);
+  }
+
+  /** The bytes of a datagram; null if it was longer than any message can be. */
+  datagram(i: number): Uint8Array | null {
+    const header = i * MMSGHDR_WORDS;
+    if (this.#headers[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
+    const start = i * SLOT_BYTES;
+    return this.#slots.subarray(start, start + this.#headers[header + MSG_LEN]!);
+  }
+
+  /** Whether the kernel sent a datagram: any process may write to a netlink port. */
+  isFromKernel(i: number): boolean {
+    return this.#headers[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
+      this.#senders[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // the sender's port: the kernel's is 0
+  }
+}
 
 type Bytes = ArrayBufferView<ArrayBuffer>;
 
@@ -131,6 +179,9 @@ function int(value: number): Int32Array<ArrayBuffer> {
   return INT;
 }
 
+/** For all sockets: the datagrams of one `receive()` are decoded before the next. */
+let shared: ReceiveBuffer | undefined;
+
 export class Syscalls {
   readonly #libc: LibcFunctions;
   readonly #length = new Uint32Array(1);
@@ -138,24 +189,13 @@ export class Syscalls {
   readonly #errno = new Int32Array(1); // stays 0 if it cannot be read
   readonly #memory = new Uint32Array(C.SK_MEMINFO_VARS);
   readonly #timespec = new BigInt64Array(2);
+  readonly buffer: ReceiveBuffer; // what `receive()` received
+  #pooled: ReceiveBuffer | null = null;
 
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
-    // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
-    const pointers = new BigUint64Array(HEADERS.buffer);
-    if (pointers[0] !== 0n) return; // filled in by an earlier instance
-    const slot = this.addressOf(SLOTS);
-    const sender = this.addressOf(new Uint8Array(SENDERS.buffer));
-    const iovec = this.addressOf(new Uint8Array(IOVECS.buffer));
-    for (let i = 0; i < RECEIVE_BATCH; i++) {
-      IOVECS[i * 2] = slot + BigInt(i * SLOT_BYTES);
-      IOVECS[i * 2 + 1] = BigInt(SLOT_BYTES);
-      const header = i * MMSGHDR_WORDS / 2;
-      pointers[header] = sender + BigInt(i * C.SOCKADDR_NL_SIZE);
-      pointers[header + 2] = iovec + BigInt(i * 16);
-      pointers[header + 3] = 1n;
-    }
+    this.buffer = shared ??= new ReceiveBuffer(this);
   }
 
   /** The error of the call just made, for messages. */
@@ -222,25 +262,32 @@ export class Syscalls {
     if (sent !== bytes.length) throw this.error("send");
   }
 
-  /** Receives without blocking. Returns how many datagrams `datagram()` can return until the next call. */
+  /** Receives into `buffer` without blocking. Returns how many datagrams. */
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
-    for (let i = 0; i < used; i++) HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
-    used = Math.max(this.#libc.recvmmsg(int(descriptor), HEADERS, most, C.MSG_DONTWAIT, null), 0);
-    return used;
+    const { buffer } = this;
+    const headers = buffer.prepare();
+    return buffer.filled(this.#libc.recvmmsg(int(descriptor), headers, most, C.MSG_DONTWAIT, null));
   }
 
-  /** The bytes of a datagram of the last `receive()`; null if it was longer than any message can be. */
-  datagram(i: number): Uint8Array | null {
-    const header = i * MMSGHDR_WORDS;
-    if (HEADERS[header + MSG_FLAGS]! & C.MSG_TRUNC) return null;
-    const start = i * SLOT_BYTES;
-    return SLOTS.subarray(start, start + HEADERS[header + MSG_LEN]!);
+  /** What `receiveInPool()` received. */
+  get pooled(): ReceiveBuffer {
+    return this.#pooled ??= new ReceiveBuffer(this);
   }
 
-  /** Whether the kernel sent a datagram of the last `receive()`: any process may write to a netlink port. */
-  isFromKernel(i: number): boolean {
-    return HEADERS[i * MMSGHDR_WORDS + MSG_NAMELEN] === C.SOCKADDR_NL_SIZE &&
-      SENDERS[i * C.SOCKADDR_NL_SIZE / 4 + 1] === 0; // the sender's port: the kernel's is 0
+  /** Receives into `pooled`. One call at a time. */
+  async receiveInPool(descriptor: number): Promise<number> {
+    const headers = this.pooled.prepare();
+    const flags = C.MSG_DONTWAIT;
+    return this.pooled.filled(
+      await this.#libc.recvmmsg_blocking(descriptor, headers, RECEIVE_BATCH, flags, null),
+    );
+  }
+
+  /** Returns whether everything is sent. */
+  async sendInPool(descriptor: number, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const length = BigInt(bytes.length);
+    return await this.#libc.send_blocking(descriptor, bytes, length, C.MSG_DONTWAIT) ===
+      bytes.length;
   }
 
   poll(set: PollSet, count: number, timeoutMs: number): Promise<number> {
@@ -274,7 +321,6 @@ export class Syscalls {
   }
 
   /** The address of a buffer, which must stay referenced as long as the address is used. */
-  addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
-    return this.#libc.address_of(bytes, bytes, ZERO);
-  }
+  readonly addressOf = (bytes: Uint8Array<ArrayBuffer>): bigint =>
+    this.#libc.address_of(bytes, bytes, ZERO);
 }

@@ -289,9 +289,9 @@ Deno.test("LinuxSubscription counts what it received, and reports nothing that a
       subscription.view();
       return subscription.pending.take()?.kind;
     };
-    kernel.isFromKernel = () => false;
+    kernel.buffer.isFromKernel = () => false;
     assertEquals(arrive(newLink(9, "forged")), undefined);
-    kernel.isFromKernel = () => true;
+    kernel.buffer.isFromKernel = () => true;
     assertEquals(arrive(errorMessage(0, 99)), undefined); // of no canary
     assertEquals(source.counters, { events: 0, ignored: 0, malformed: 0, spoofed: 1 });
     assertEquals(arrive(encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET))), "changed");

@@ -6,7 +6,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { EventSocket, type SocketPort } from "../../ffi/event_socket.ts";
-import { RECEIVE_BATCH, Syscalls } from "../../ffi/linux/syscalls.ts";
+import { RECEIVE_BATCH } from "../../ffi/linux/syscalls.ts";
+import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { POLLIN, type Watch } from "../../ffi/poll_loop.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import {
@@ -33,7 +34,7 @@ class DatagramPort implements SocketPort<number> {
   receive(events: number[]): number {
     const received = this.syscalls.receive(this.descriptor);
     for (let i = 0; i < received; i++) {
-      const datagram = this.syscalls.datagram(i)!;
+      const datagram = this.syscalls.buffer.datagram(i)!;
       // The end of the stream reads as an empty datagram.
       if (datagram.length === 0) return i;
       events.push(datagram[0]! | (datagram[1]! << 8));
@@ -180,12 +181,12 @@ skippable({
       const sizes = [1, 32_768, 7, 32_769, 100];
       for (const [i, size] of sizes.entries()) send(libc, there, new Uint8Array(size).fill(i + 1));
       assertEquals(kernel.receive(here, 3), 3);
-      assertEquals([0, 1, 2].map((i) => kernel.datagram(i)?.length), [1, 32_768, 7]);
-      assert(kernel.datagram(1)!.every((byte) => byte === 2));
+      assertEquals([0, 1, 2].map((i) => kernel.buffer.datagram(i)?.length), [1, 32_768, 7]);
+      assert(kernel.buffer.datagram(1)!.every((byte) => byte === 2));
       assertEquals(kernel.receive(here), 2);
-      assertEquals([kernel.datagram(0), kernel.datagram(1)?.length], [null, 100]);
+      assertEquals([kernel.buffer.datagram(0), kernel.buffer.datagram(1)?.length], [null, 100]);
       // The sender is not the kernel: it has no netlink address at all.
-      assertEquals([kernel.isFromKernel(0), kernel.isFromKernel(1)], [false, false]);
+      assertEquals([kernel.buffer.isFromKernel(0), kernel.buffer.isFromKernel(1)], [false, false]);
       kernel.close(here);
       kernel.close(there);
     }),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { NetworkMonitor } from "../../mod.ts";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
@@ -43,3 +44,24 @@ for (const persistent of [true, false]) {
     },
   );
 }
+
+namespaceTest(
+  import.meta.url,
+  "a monitor opens without a thread of the pool",
+  async () => {
+    await ip("link set lo up");
+    const library = Deno.dlopen("libc.so.6", {
+      usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
+    });
+    let ended = 0;
+    const calls = Array.from(
+      { length: CALLS },
+      () => library.symbols.usleep(scaled(3_000) * 1_000).then(() => ended++),
+    );
+    await using monitor = await NetworkMonitor.open();
+    await monitor.refresh();
+    assertEquals(ended, 0);
+    await Promise.all(calls);
+    library.close();
+  },
+);

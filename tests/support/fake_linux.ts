@@ -7,7 +7,7 @@
 import { C } from "../../ffi/linux/constants.ts";
 import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
-import type { Syscalls } from "../../ffi/linux/syscalls.ts";
+import type { ReceiveBuffer, Syscalls } from "../../ffi/linux/syscalls.ts";
 import type { EventSourceOptions } from "../../ffi/open.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import { FakePollPort } from "./fake_poll.ts";
@@ -44,6 +44,11 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   onReceive = (): void => {};
   readonly #queues = new Map<number, Datagram[]>([[EVENT_SOCKET, []]]); // by descriptor
   #received: Datagram[] = [];
+  readonly buffer = {
+    datagram: (i: number) => this.#received[i]!.bytes,
+    isFromKernel: (i: number) => this.#received[i]!.fromKernel,
+  } as ReceiveBuffer;
+  readonly pooled = this.buffer;
 
   /** These system calls. */
   get syscalls(): Syscalls {
@@ -105,8 +110,15 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     return this.#received.length;
   }
 
-  datagram = (i: number) => this.#received[i]!.bytes;
-  isFromKernel = (i: number) => this.#received[i]!.fromKernel;
+  sendInPool(socket: number, request: Uint8Array): Promise<boolean> {
+    this.send(socket, request);
+    return Promise.resolve(true);
+  }
+
+  receiveInPool(socket: number): Promise<number> {
+    return Promise.resolve(this.receive(socket));
+  }
+
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
     into.byteLength;
   cookie = () => 0n;
@@ -124,7 +136,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
   }
 
   poll(descriptors: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): Promise<number> {
-    return this.port.poll(descriptors, count, timeoutMs);
+    return count === 0 ? Promise.resolve(0) : this.port.poll(descriptors, count, timeoutMs);
   }
 
   /** The end of a dump, or ENETUNREACH for a route. */

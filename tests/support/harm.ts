@@ -84,7 +84,10 @@ export class Harm implements Disposable {
     while (!stolen) {
       if (performance.now() > end) throw new Error(`No message of type ${type} to steal`);
       if (this.#kernel.receive(descriptor, 1) === 0) continue;
-      forEachMessage(this.#kernel.datagram(0)!, (message) => stolen ||= message.type === type);
+      forEachMessage(
+        this.#kernel.buffer.datagram(0)!,
+        (message) => stolen ||= message.type === type,
+      );
     }
     while (this.#kernel.receive(descriptor) > 0);
   }

@@ -22,6 +22,8 @@ export type Need =
   | "chromium"
   /** Write access to /dev/net/tun, which udev gives to everybody. */
   | "tun"
+  /** Write access to /dev/userfaultfd, which only root has, since Linux 6.1. */
+  | "userfaultfd"
   /** A granted permission, such as `{ name: "ffi" }`. */
   | { permission: Deno.PermissionDescriptor };
 
@@ -58,6 +60,7 @@ const COMMANDS: Record<Command, readonly [string, ...string[]]> = {
   script: ["script", "--version"],
   chromium: ["chromium", "--version"],
   tun: ["test", "-w", "/dev/net/tun"],
+  userfaultfd: ["test", "-w", "/dev/userfaultfd"],
 };
 
 const commandReasons = new Map<string, string | null>();

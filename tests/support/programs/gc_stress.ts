@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     garbage();
     send(libc, there, Uint8Array.of(round & 0xff, round >> 8));
     if (await ready !== POLLIN) throw new Error(`Round ${round} woke with something else`);
-    const datagram = syscalls.receive(here) === 1 ? syscalls.datagram(0)! : [];
+    const datagram = syscalls.receive(here) === 1 ? syscalls.buffer.datagram(0)! : [];
     gc();
     if (datagram.length === 2 && (datagram[0]! | (datagram[1]! << 8)) === round) right++;
     const option = new Uint8Array(4);
