@@ -163,10 +163,8 @@ export class LinuxRuntime {
   async seekThread(): Promise<void> {
     const call = this.#seeking = this.syscalls.poll(new Int32Array(2), 0, 0);
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const setGuard = pollGuard(resolve);
-    setGuard(performance.now() + THREAD_MS);
+    pollGuard(resolve)(performance.now() + THREAD_MS);
     this.#isPoolBusy = await Promise.race([call.then(() => false), late.then(() => true)]);
-    setGuard(Infinity);
     void call.then(() => this.#isPoolBusy = false);
   }
 

@@ -8,6 +8,8 @@ import { delay } from "@std/async/delay";
 import { C } from "../../ffi/linux/constants.ts";
 import { u16 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
+import { encodeLinkRequest } from "../../ffi/linux/messages.ts";
+import { Wakeups } from "../../ffi/linux/subscription.ts";
 import { TimeSlice } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import { FakeLinux } from "../support/fake_linux.ts";
@@ -62,6 +64,18 @@ Deno.test("while somebody listens, dumps are sent and received in the pool, look
   assertEquals(calls.includes(`send ${C.RTM_GETROUTE}`), true);
 });
 
+Deno.test("a request that is no dump is sent in the pool, and its answer is there", async () => {
+  const { calls, kernel } = observed();
+  const runtime = new LinuxRuntime(kernel.syscalls, () => {});
+  runtime.wakeups = new Wakeups(kernel.syscalls);
+  const query = encodeLinkRequest(1);
+  await runtime.inTurn(async (socket, inPool) => {
+    const asking = socket.ask("RTM_GETLINK", query, () => {}, new TimeSlice(signal), inPool);
+    await assertRejects(() => asking, SystemCallError, "ENETUNREACH");
+  });
+  assertEquals(calls, [`send ${C.RTM_GETLINK} in pool`, "receive"]);
+});
+
 Deno.test("what the pool cannot send or receive the event loop does, which knows the errno", async () => {
   for (const fails of ["sendInPool", "receiveInPool"] as const) {
     const kernel = new FakeLinux();
@@ -113,6 +127,45 @@ Deno.test("a read that was aborted while it waited for its turn asks nothing", a
   await aborted;
   await reading;
   assertEquals(kernel.asked.dumps, dumps + 2);
+});
+
+Deno.test("a read that was aborted while it waited in the pool asks nothing more", async () => {
+  const kernel = new FakeLinux();
+  await using source = kernel.source();
+  await using _subscription = await source.subscribe(signal);
+  const { sendInPool } = FakeLinux.prototype;
+  const abort = new AbortController();
+  kernel.sendInPool = (socket, request) => {
+    abort.abort(new Error("enough"));
+    return sendInPool.call(kernel, socket, request);
+  };
+  await assertRejects(() => source.read(abort.signal), Error, "enough");
+  assertEquals(kernel.asked, { dumps: 1, lookups: 0 });
+});
+
+Deno.test("a program that keeps all threads of the pool busy does not keep a read waiting", async () => {
+  const { calls, kernel } = observed();
+  let isUnloaded = false;
+  const runtime = new LinuxRuntime(kernel.syscalls, () => isUnloaded = true);
+  const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+  const thread = Promise.withResolvers<number>();
+  kernel.poll = () => thread.promise;
+  const alive = setInterval(() => {}, 100); // the wait of a second keeps no process alive
+  await runtime.seekThread();
+  clearInterval(alive);
+  runtime.wakeups = new Wakeups(kernel.syscalls);
+  const isPooled = async () => {
+    calls.length = 0;
+    await source.read(signal);
+    return calls.some((call) => call.endsWith("in pool"));
+  };
+  assertEquals(await isPooled(), false);
+  const disposed = source[Symbol.asyncDispose]();
+  await microtasks();
+  assertEquals(isUnloaded, false); // the call may still begin
+  thread.resolve(0);
+  await disposed;
+  assertEquals([isUnloaded, await isPooled()], [true, true]);
 });
 
 Deno.test("a slice does not count the time of a wait", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { NetworkMonitor } from "../../mod.ts";
 import { ip, namespaceTest } from "../support/netns.ts";
 import { NetworkChanger } from "../support/rtnetlink.ts";
@@ -26,9 +26,10 @@ for (const persistent of [true, false]) {
       const library = Deno.dlopen("libc.so.6", {
         usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
       });
+      let ended = 0;
       const calls = Array.from(
         { length: CALLS },
-        () => library.symbols.usleep(scaled(1_500) * 1_000),
+        () => library.symbols.usleep(scaled(1_500) * 1_000).then(() => ended++),
       );
       // the poll that runs already hears of the first
       for (const last of [1, 2]) {
@@ -39,6 +40,8 @@ for (const persistent of [true, false]) {
           signal: AbortSignal.timeout(scaled(2_500)),
         });
       }
+      await monitor.refresh();
+      assert(ended <= CALLS / 2, "The read waited for a thread");
       await Promise.all(calls);
       library.close();
     },
