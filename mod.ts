@@ -312,15 +312,17 @@ export function watchNetwork(
 async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promise<Runner> {
   const resolved = { ...resolveMonitorOptions(options), ...(signal && { signal }) };
   resolved.signal?.throwIfAborted();
-  const opened = await openSource({
+  const wanted = {
     ...resolved,
     trace: resolved.trace ? resolved.logger.debug : undefined,
     stormPauseMs: resolved.coalesceMs / 4,
     listens: true,
+  };
+  return await openSource(wanted, (opened) => {
+    if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
+    const clock = options?.clock ?? opened.clock ?? resolved.clock;
+    return Runner.open(opened, { ...resolved, clock });
   });
-  if (opened.reason !== null) resolved.logger.info(`Polling: ${opened.reason}`);
-  const clock = options?.clock ?? opened.clock ?? resolved.clock;
-  return await Runner.open(opened, { ...resolved, clock });
 }
 
 /**
@@ -347,16 +349,17 @@ async function openRunner(options?: MonitorOptions, signal?: AbortSignal): Promi
 export async function readNetworkState(options?: ReadOptions): Promise<State> {
   const { libc, signal, source } = resolveReadOptions(options);
   signal?.throwIfAborted();
-  const clock = systemClock;
-  const opened = await openSource({ source, libc, clock, pollingIntervalMs: 0, listens: false });
-  try {
-    const reading = typeof source === "object"
-      ? readWithLimit(source, signal)
-      : opened.source.read(signal ?? new AbortController().signal);
-    return buildState(await reading, null);
-  } finally {
-    await opened.dispose();
-  }
+  const wanted = { source, libc, clock: systemClock, pollingIntervalMs: 0, listens: false };
+  return await openSource(wanted, async (opened) => {
+    try {
+      const reading = typeof source === "object"
+        ? readWithLimit(source, signal)
+        : opened.source.read(signal ?? new AbortController().signal);
+      return buildState(await reading, null);
+    } finally {
+      await opened.dispose();
+    }
+  });
 }
 
 /** Reads a user's source, which may never answer and ignore its signal. The system's sources never wait. */

@@ -5,6 +5,7 @@ import "./default_route.ts";
 import "./errno.ts";
 import "./library.ts";
 import { macrotask, SLICE_MS } from "./timers.ts";
+import { DecodeError, SystemCallError } from "../state/errors.ts";
 import type { OpenedSource } from "../state/opened_source.ts";
 import type { Clock, NetworkSource } from "../state/ports.ts";
 
@@ -24,11 +25,8 @@ export interface OpenSourceOptions extends EventSourceOptions {
   listens: boolean; // false for a single read, which needs no event socket
 }
 
-/** The event source of an operating system. `check()` throws if the kernel refuses its sockets. */
-type SystemSource = NetworkSource & AsyncDisposable & {
-  check(listens: boolean): void | Promise<void>;
-  readonly clock?: Clock | undefined;
-};
+/** The event source of an operating system. */
+type SystemSource = NetworkSource & AsyncDisposable & { readonly clock?: Clock | undefined };
 
 interface SourceClass {
   /** Whether `open()` works without a prompt. */
@@ -38,21 +36,25 @@ interface SourceClass {
 }
 
 /**
- * Opens the source. With `source: "auto"` it polls if events are not available and `--allow-sys=networkInterfaces` is
- * granted; `reason` then says why. Throws what `openLibrary()` throws, TypeError if this Deno cannot call the library of
- * the option `libc`, NotSupported if this system has no event source, and SystemCallError if its kernel refuses.
+ * Opens the source and hands it to `use`, which releases it. With `source: "auto"` it polls if events are not
+ * available, or the system refuses the sockets in `use`, and `--allow-sys=networkInterfaces` is granted; `reason` then
+ * says why. Throws what `openLibrary()` and `use` throw, TypeError if this Deno cannot call the library of the option
+ * `libc`, and NotSupported if this system has no event source.
  */
-export async function openSource(options: OpenSourceOptions): Promise<OpenedSource> {
+export async function openSource<T>(
+  options: OpenSourceOptions,
+  use: (opened: OpenedSource) => Promise<T>,
+): Promise<T> {
   const { source } = options;
-  if (typeof source === "object") return opened(source);
-  if (source === "polling") return await polling(options, null);
+  if (typeof source === "object") return await use(opened(source));
+  if (source === "polling") return await use(await polling(options, null));
   const system = await (loaded ??= SYSTEMS[Deno.build.os]?.());
   // a program that may poll is not prompted for more
   if (source === "auto" && !system?.granted(options) && canPoll()) {
     const reason = system === undefined
       ? `There is no event source for ${Deno.build.os} yet`
       : "Only --allow-sys=networkInterfaces is granted, not --allow-ffi";
-    return await polling(options, reason);
+    return await use(await polling(options, reason));
   }
   if (system === undefined) {
     throw new Deno.errors.NotSupported(
@@ -61,11 +63,17 @@ export async function openSource(options: OpenSourceOptions): Promise<OpenedSour
     );
   }
   await giveTurn();
+  let isOpen = false;
   try {
-    return await openEvents(system, options);
+    const events = await system.open(options);
+    isOpen = true;
+    const dispose = async (): Promise<void> => await events[Symbol.asyncDispose]();
+    return await use({ ...opened(events), clock: events.clock, dispose });
   } catch (error) {
-    if (source === "events" || !canPoll()) throw error;
-    return await polling(options, error instanceof Error ? error.message : String(error));
+    // sandboxes and Android refuse sockets (golang/go#40569)
+    const isRefused = error instanceof SystemCallError || error instanceof DecodeError;
+    if (source === "events" || isOpen && !isRefused || !canPoll()) throw error;
+    return await use(await polling(options, error instanceof Error ? error.message : `${error}`));
   }
 }
 
@@ -87,18 +95,6 @@ function opened(source: NetworkSource): OpenedSource {
 async function polling(options: OpenSourceOptions, reason: string | null): Promise<OpenedSource> {
   const { pollingSource } = await import("./polling.ts");
   return { ...opened(pollingSource(options)), reason, polling: true };
-}
-
-async function openEvents(system: SourceClass, options: OpenSourceOptions): Promise<OpenedSource> {
-  const source = await system.open(options);
-  const dispose = async (): Promise<void> => await source[Symbol.asyncDispose]();
-  try {
-    await source.check(options.listens);
-    return { ...opened(source), clock: source.clock, dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
 }
 
 /**

@@ -67,13 +67,6 @@ export class BsdSource implements NetworkSource, AsyncDisposable {
     return [...this.#subscription?.listening.keys() ?? []];
   }
 
-  /** Throws SystemCallError if the kernel refuses reads or, if `listens`, a routing socket, as sandboxes do. */
-  check(listens: boolean): void {
-    const { syscalls, system } = this.#runtime;
-    if (listens) openRouteSocket(syscalls, system).close();
-    syscalls.routeTable("sysctl of the interfaces", system.listRequest);
-  }
-
   // deno-lint-ignore require-await
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();

@@ -293,14 +293,12 @@ export function formatEvent(event: KernelEvent): string {
   }
 }
 
-/** Asks for one link or, with null, for all of them; without the IPv6 counters, a quarter of each message. */
-export function encodeLinkRequest(index: number | null): Uint8Array {
-  const flags = C.NLM_F_REQUEST | (index === null ? C.NLM_F_DUMP : 0);
+/** Asks for all links without the IPv6 counters, a quarter of each message. */
+export function encodeLinkDump(): Uint8Array {
+  // strict checking refuses a header that is not all zero (rtnl_valid_dump_ifinfo_req())
   const body = new Uint8Array(C.IFINFOMSG_SIZE + C.RTATTR_SIZE + 4);
-  // Strict checking refuses a dump whose header asks for one link (rtnl_valid_dump_ifinfo_req()).
-  setU32(body, 4, index ?? 0);
   setU32Attribute(body, C.IFINFOMSG_SIZE, C.IFLA_EXT_MASK, C.RTEXT_FILTER_SKIP_STATS);
-  return encodeMessage(C.RTM_GETLINK, flags, body);
+  return encodeMessage(C.RTM_GETLINK, C.NLM_F_REQUEST | C.NLM_F_DUMP, body);
 }
 
 export function encodeAddressDump(): Uint8Array {

@@ -12,16 +12,16 @@ import {
   decodeEvent,
   decodeRoute,
   encodeAddressDump,
-  encodeLinkRequest,
+  encodeLinkDump,
   type RouteMessage,
 } from "./messages.ts";
-import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32, u16 } from "./netlink.ts";
+import { decodeNetlinkError, forEachMessage, type NetlinkMessage, setU32 } from "./netlink.ts";
 import { type DefaultRouteAnswer, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription } from "./subscription.ts";
 import type { ReceiveBuffer, Syscalls } from "./syscalls.ts";
 
 // encoded once: what runs once in 15 s is slow where it allocates
-const LINK_DUMP = encodeLinkRequest(null);
+const LINK_DUMP = encodeLinkDump();
 const ADDRESS_DUMP = encodeAddressDump();
 
 /** A netlink socket for requests. Each request throws SystemCallError if the kernel refuses or does not answer. */
@@ -49,9 +49,9 @@ export class RequestSocket {
     const answers: (RouteMessage | null)[] = Array(queries.length).fill(null);
     let missing = queries.length;
     while (missing > 0) {
-      const received = this.#receive("RTM_GETROUTE");
-      for (let i = 0; i < received; i++) {
-        visitMessages("RTM_GETROUTE", this.#syscalls.buffer, i, (message) => {
+      const buffer = this.#receive("RTM_GETROUTE");
+      for (let i = 0; i < buffer.received; i++) {
+        visitMessages("RTM_GETROUTE", buffer, i, (message) => {
           const i = message.sequence - first;
           if (i < 0 || i >= queries.length) return;
           missing--;
@@ -67,8 +67,8 @@ export class RequestSocket {
   }
 
   /**
-   * Sends one request and reads its answer in slices, because it may be a dump. Returns false if a change
-   * interrupted the dump, so that it must be read again. Several dumps share a slice, because they may be short.
+   * Asks for a dump and reads it in slices; several dumps share one, because they may be short. Returns false if a
+   * change interrupted the dump, so that it must be read again.
    */
   async ask(
     operation: string,
@@ -82,13 +82,12 @@ export class RequestSocket {
     const syscalls = this.#syscalls;
     const isSent = inPool && await slice.wait(syscalls.sendInPool(socket, datagram));
     if (!isSent) syscalls.send(socket, datagram);
-    const isDump = (u16(request, 6) & C.NLM_F_DUMP) !== 0; // any other answer is complete by now
     let consistent = true;
     let done = false;
     while (!done) {
-      const pooled = inPool && isDump ? await slice.wait(syscalls.receiveInPool(socket)) : 0;
-      const buffer = pooled > 0 ? syscalls.pooled : syscalls.buffer;
-      const received = pooled || this.#receive(operation, 1); // which throws with its errno
+      const pooled = inPool && await slice.wait(syscalls.receiveInPool(socket));
+      const buffer = pooled || this.#receive(operation, 1); // which throws with its errno
+      const { received } = buffer; // the buffer of the event loop has other users
       for (let i = 0; i < received; i++) {
         visitMessages(operation, buffer, i, (message) => {
           if (message.sequence !== first) return;
@@ -124,11 +123,11 @@ export class RequestSocket {
     return { first, datagram };
   }
 
-  /** Receives what is queued. Returns how many datagrams it took. */
-  #receive(operation: string, most?: number): number {
+  /** Receives what is queued. Returns the buffer that holds it. */
+  #receive(operation: string, most?: number): ReceiveBuffer {
     const received = this.#syscalls.receive(this.#socket, most);
     if (received === 0) throw this.#syscalls.error(`recv of ${operation}`);
-    return received;
+    return this.#syscalls.buffer;
   }
 }
 

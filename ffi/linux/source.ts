@@ -3,17 +3,11 @@ import type { Clock, NetworkSource, Reading, Subscription } from "../../state/po
 import type { Counters } from "../event_socket.ts";
 import { libraryGranted, openLibrary, Refcounted } from "../library.ts";
 import type { EventSourceOptions } from "../open.ts";
-import { pollGuard, TimeSlice } from "../timers.ts";
-import { encodeLinkRequest } from "./messages.ts";
+import { pollGuard } from "../timers.ts";
 import { readDump, RequestSocket } from "./requests.ts";
 import type { DefaultRouteAnswer, Links, RouteLookup } from "./route_lookup.ts";
 import type { LinuxSubscription, Wakeups } from "./subscription.ts";
 import { libcRequest, Syscalls } from "./syscalls.ts";
-
-/** Every network namespace begins with this interface (LOOPBACK_IFINDEX, net/flow.h). */
-const LOOPBACK_INDEX = 1;
-
-const THREAD_MS = 1_000;
 
 /** Loaded on demand: a single read is quicker without. Cached: each `import()` takes a turn of the event loop. */
 let listening: Promise<typeof import("./subscription.ts")> | undefined;
@@ -39,35 +33,26 @@ export class LinuxSource implements NetworkSource, AsyncDisposable {
     return runtimes.has(libc) || libraryGranted(libcRequest(libc));
   }
 
-  static async open(options: EventSourceOptions): Promise<LinuxSource> {
-    const { libc } = options;
+  /** Throws SystemCallError if `listens` and the kernel refuses a timer. */
+  static async open(options: EventSourceOptions & { listens?: boolean }): Promise<LinuxSource> {
+    const { libc, listens } = options;
     const runtime = await runtimes.acquire(libc);
-    return new LinuxSource(runtime, options, () => runtimes.release(libc));
+    const source = new LinuxSource(runtime, options, () => runtimes.release(libc));
+    if (!listens) return source;
+    try {
+      runtime.probePool(); // a thread starts while modules are loaded
+      const { Wakeups } = await (listening ??= import("./subscription.ts"));
+      runtime.wakeups ??= new Wakeups(runtime.syscalls);
+      return source;
+    } catch (error) {
+      await source[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  /** The timers of the poll loop, available once `check()` was called with `listens`. */
+  /** The timers of the poll loop, if it was opened with `listens`. */
   get clock(): Clock | undefined {
     return this.#runtime.wakeups?.pollLoop.timers;
-  }
-
-  /**
-   * Throws SystemCallError if the kernel refuses requests or, with `listens`, the event socket, as sandboxes
-   * and Android do (golang/go#40569).
-   */
-  async check(listens: boolean): Promise<void> {
-    const runtime = this.#runtime;
-    if (listens) {
-      const sought = runtime.seekThread(); // one starts while modules are loaded
-      const { NetlinkEventSocket, Wakeups } = await (listening ??= import("./subscription.ts"));
-      runtime.wakeups ??= new Wakeups(runtime.syscalls);
-      new NetlinkEventSocket(runtime.syscalls).close();
-      await sought;
-    }
-    const slice = new TimeSlice(new AbortController().signal);
-    const query = encodeLinkRequest(LOOPBACK_INDEX);
-    await runtime.inTurn((socket, inPool) =>
-      socket.ask("RTM_GETLINK", query, () => {}, slice, inPool)
-    );
   }
 
   async subscribe(signal: AbortSignal): Promise<Subscription> {
@@ -118,7 +103,8 @@ export class LinuxRuntime {
   readonly #unload: () => void;
   wakeups: Wakeups | null = null; // the poll and the clocks, while somebody listens
   #isPoolBusy = false; // a call in the pool may never begin
-  #seeking: Promise<number> | null = null; // the call that finds out
+  #probe: Promise<void> | null = null; // the call that finds out
+  #probed: Promise<void> | null = null; // that call, or a second
   #last: Promise<unknown> = Promise.resolve(); // of the calls in turn
   #idleSocket: RequestSocket | null = null; // an open socket that nobody uses
 
@@ -142,7 +128,8 @@ export class LinuxRuntime {
    * thread of the pool, whatever the number of monitors. Without the pool if no thread is free, and where nobody
    * listens: a process's first calls in the pool take a millisecond.
    */
-  inTurn<T>(call: (socket: RequestSocket, inPool: boolean) => Promise<T>): Promise<T> {
+  async inTurn<T>(call: (socket: RequestSocket, inPool: boolean) => Promise<T>): Promise<T> {
+    if (this.wakeups !== null) await this.#probed;
     const run = async (inPool: boolean): Promise<T> => {
       const socket = this.takeSocket();
       try {
@@ -151,21 +138,21 @@ export class LinuxRuntime {
         this.releaseSocket(socket);
       }
     };
-    if (this.wakeups === null || this.#isPoolBusy || this.wakeups.pollLoop.isStuck) {
-      return run(false);
-    }
+    const { wakeups } = this;
+    if (wakeups === null || this.#isPoolBusy || wakeups.pollLoop.isStuck) return await run(false);
     const turn = this.#last.then(() => run(true), () => run(true));
     this.#last = turn;
-    return turn;
+    return await turn;
   }
 
-  /** Learns whether the pool has a free thread: it begins a call that needs no time, and has a second to make it. */
-  async seekThread(): Promise<void> {
-    const call = this.#seeking = this.syscalls.poll(new Int32Array(2), 0, 0);
+  /** Learns whether the pool has a free thread: it makes a call that needs no time within a second. */
+  probePool(): void {
+    let isBusy = true;
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    pollGuard(resolve)(performance.now() + THREAD_MS);
-    this.#isPoolBusy = await Promise.race([call.then(() => false), late.then(() => true)]);
-    void call.then(() => this.#isPoolBusy = false);
+    pollGuard(resolve)(performance.now() + 1_000);
+    this.#probe = this.syscalls.poll(new Int32Array(2), 0, 0)
+      .then(() => void (isBusy = this.#isPoolBusy = false));
+    this.#probed = Promise.race([this.#probe, late.then(() => void (this.#isPoolBusy = isBusy))]);
   }
 
   /** A socket for requests. Opening one costs as much as a read, so it is kept for the next ones. */
@@ -182,7 +169,7 @@ export class LinuxRuntime {
 
   async dispose(): Promise<void> {
     await this.wakeups?.close();
-    await this.#seeking;
+    await Promise.allSettled([this.#last, this.#probe]);
     this.#idleSocket?.close();
     this.#unload();
   }

@@ -112,24 +112,30 @@ const MSG_FLAGS = 12;
 const MSG_LEN = 14;
 
 export const RECEIVE_BATCH = 32;
+const DUMP_BATCH = 8; // in the pool: 256 KiB, over a hundred links
 /** The kernel puts at most 32 KiB of a dump into one datagram, and no event is longer (af_netlink.c). */
 const SLOT_BYTES = 32_768;
 
 /** The memory that `recvmmsg(2)` fills with a batch of datagrams and their senders. */
 export class ReceiveBuffer {
-  readonly #slots = new Uint8Array(RECEIVE_BATCH * SLOT_BYTES);
-  readonly #senders = new Uint32Array(RECEIVE_BATCH * C.SOCKADDR_NL_SIZE / 4);
-  readonly #iovecs = new BigUint64Array(RECEIVE_BATCH * 2); // struct iovec { void *base; usize len; }
-  readonly #headers = new Uint32Array(RECEIVE_BATCH * MMSGHDR_WORDS);
-  #used = RECEIVE_BATCH; // how many headers the kernel may have changed
+  readonly #slots: Uint8Array<ArrayBuffer>;
+  readonly #senders: Uint32Array<ArrayBuffer>;
+  readonly #iovecs: BigUint64Array<ArrayBuffer>; // struct iovec { void *base; usize len; }
+  readonly #headers: Uint32Array<ArrayBuffer>;
+  received: number; // how many datagrams, in headers that the kernel has changed
 
-  constructor({ addressOf }: Pick<Syscalls, "addressOf">) {
+  constructor({ addressOf }: Pick<Syscalls, "addressOf">, batch: number) {
+    this.#slots = new Uint8Array(batch * SLOT_BYTES);
+    this.#senders = new Uint32Array(batch * C.SOCKADDR_NL_SIZE / 4);
+    this.#iovecs = new BigUint64Array(batch * 2);
+    this.#headers = new Uint32Array(batch * MMSGHDR_WORDS);
+    this.received = batch;
     // struct msghdr { void *name; u32 namelen; iovec *iov; usize iovlen; ... }; the rest stays 0
     const pointers = new BigUint64Array(this.#headers.buffer);
     const slot = addressOf(this.#slots);
     const sender = addressOf(new Uint8Array(this.#senders.buffer));
     const iovec = addressOf(new Uint8Array(this.#iovecs.buffer));
-    for (let i = 0; i < RECEIVE_BATCH; i++) {
+    for (let i = 0; i < batch; i++) {
       this.#iovecs[2 * i] = slot + BigInt(i * SLOT_BYTES);
       this.#iovecs[2 * i + 1] = BigInt(SLOT_BYTES);
       const header = i * MMSGHDR_WORDS / 2;
@@ -142,15 +148,10 @@ export class ReceiveBuffer {
   /** The headers for the next call. */
   prepare(): Uint32Array<ArrayBuffer> {
     const headers = this.#headers;
-    for (let i = 0; i < this.#used; i++) {
+    for (let i = 0; i < this.received; i++) {
       headers[i * MMSGHDR_WORDS + MSG_NAMELEN] = C.SOCKADDR_NL_SIZE;
     }
     return headers;
-  }
-
-  /** Takes the result of the call. Returns the number of datagrams. */
-  filled(result: number): number {
-    return this.#used = Math.max(result, 0);
   }
 
   /** The bytes of a datagram; null if it was longer than any message can be. */
@@ -195,7 +196,7 @@ export class Syscalls {
   /** The functions must stay loaded as long as this is used. */
   constructor(libc: LibcFunctions) {
     this.#libc = libc;
-    this.buffer = shared ??= new ReceiveBuffer(this);
+    this.buffer = shared ??= new ReceiveBuffer(this, RECEIVE_BATCH);
   }
 
   /** The error of the call just made, for messages. */
@@ -266,21 +267,18 @@ export class Syscalls {
   receive(descriptor: number, most: number = RECEIVE_BATCH): number {
     const { buffer } = this;
     const headers = buffer.prepare();
-    return buffer.filled(this.#libc.recvmmsg(int(descriptor), headers, most, C.MSG_DONTWAIT, null));
+    const result = this.#libc.recvmmsg(int(descriptor), headers, most, C.MSG_DONTWAIT, null);
+    return buffer.received = Math.max(result, 0);
   }
 
-  /** What `receiveInPool()` received. */
-  get pooled(): ReceiveBuffer {
-    return this.#pooled ??= new ReceiveBuffer(this);
-  }
-
-  /** Receives into `pooled`. One call at a time. */
-  async receiveInPool(descriptor: number): Promise<number> {
-    const headers = this.pooled.prepare();
+  /** Receives into a buffer of its own. Returns it, or null if that failed. One call at a time. */
+  async receiveInPool(descriptor: number): Promise<ReceiveBuffer | null> {
+    const buffer = this.#pooled ??= new ReceiveBuffer(this, DUMP_BATCH);
+    const headers = buffer.prepare();
     const flags = C.MSG_DONTWAIT;
-    return this.pooled.filled(
-      await this.#libc.recvmmsg_blocking(descriptor, headers, RECEIVE_BATCH, flags, null),
-    );
+    const call = this.#libc.recvmmsg_blocking(descriptor, headers, DUMP_BATCH, flags, null);
+    buffer.received = Math.max(await call, 0);
+    return buffer.received > 0 ? buffer : null;
   }
 
   /** Returns whether everything is sent. */

@@ -1,5 +1,6 @@
 // The notifications of the system, which all monitors of an isolate share: Windows can wait for 64 events at
 // most, and each monitor would need several.
+import { SystemCallError } from "../../state/errors.ts";
 import type { PollLoop, Watch } from "../poll_loop.ts";
 import type { Syscalls } from "./syscalls.ts";
 import { OPERATIONS, REGISTRATIONS, type Trigger, type TriggerKind } from "./triggers.ts";
@@ -94,7 +95,8 @@ export class Notifications {
       const timer = setInterval(onSlice, CONFIRM_MS / CONFIRM_SLICES);
       if (await next.confirmed) this.#registered.set(kind, next);
       else {
-        this.#refusal = new Error(`${kind.name} does not confirm`);
+        const detail = "it does not confirm";
+        this.#refusal = new SystemCallError(kind.name, 0, "E?", { detail });
         await this.#close(next);
       }
       clearInterval(timer);

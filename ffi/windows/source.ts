@@ -57,17 +57,6 @@ export class WindowsSource implements NetworkSource, AsyncDisposable {
     return this.#subscription?.listening ?? [];
   }
 
-  /**
-   * Checks that the system lets this process read and, if `listens`, register for notifications.
-   *
-   * @param listens Whether events are wanted, too.
-   * @throws {SystemCallError} if it does not.
-   */
-  async check(listens: boolean): Promise<void> {
-    if (listens) await (await this.#subscribe())[Symbol.asyncDispose]();
-    await this.#read();
-  }
-
   async subscribe(signal: AbortSignal): Promise<Subscription> {
     signal.throwIfAborted();
     return await this.#tracked(this.#subscribe());

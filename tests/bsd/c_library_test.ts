@@ -54,7 +54,6 @@ class Library implements Disposable {
 
 async function openMonitor(libc: string): Promise<AsyncDisposable & { monitor: NetworkMonitor }> {
   const source = await BsdSource.open({ libc });
-  source.check(true);
   const options = { source, coalesceMs: 0, reconcileIntervalMs: 600_000, logger: new Log() };
   const monitor = await NetworkMonitor.open(options);
   return {

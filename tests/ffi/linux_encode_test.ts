@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   decodeRoute,
   encodeAddressDump,
-  encodeLinkRequest,
+  encodeLinkDump,
   encodeRouteQuery,
 } from "../../ffi/linux/messages.ts";
 import { forEachMessage } from "../../ffi/linux/netlink.ts";
@@ -10,9 +10,9 @@ import { parseIp } from "../../state/ip.ts";
 import { hex } from "../support/netlink.ts";
 import { Random } from "../support/random.ts";
 
-Deno.test("encodeLinkRequest() asks for all links without counters, in a header that is all zero", () => {
+Deno.test("encodeLinkDump() asks for all links without counters, in a header that is all zero", () => {
   assertEquals(
-    encodeLinkRequest(null),
+    encodeLinkDump(),
     hex(`
       28000000 1200 0103 00000000 00000000     # 40 bytes, RTM_GETLINK, REQUEST | DUMP
       00000000 00000000 00000000 00000000      # ifinfomsg

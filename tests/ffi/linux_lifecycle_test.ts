@@ -6,35 +6,19 @@
  */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { C } from "../../ffi/linux/constants.ts";
-import { encodeMessage, setU32, u16, u32 } from "../../ffi/linux/netlink.ts";
+import { encodeMessage } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
 import { Wakeups } from "../../ffi/linux/subscription.ts";
 import { Syscalls } from "../../ffi/linux/syscalls.ts";
 import { macrotask } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
 import type { SourceEvent } from "../../state/ports.ts";
-import { errorMessage, EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
+import { EVENT_SOCKET, FakeLinux } from "../support/fake_linux.ts";
 import { microtasks } from "../support/fake_poll.ts";
-import { newLink } from "../support/netlink.ts";
 import { SimulatedTime } from "../support/simulated_time.ts";
 
 const { signal } = new AbortController();
-const EPERM = 1;
 const RULE = encodeMessage(C.RTM_NEWRULE, 0, Uint8Array.of(C.AF_INET));
-
-/** A kernel that answers the request for one link, which `check()` makes. */
-function kernelWithLoopback(): FakeLinux {
-  const kernel = new FakeLinux();
-  const send = kernel.send.bind(kernel);
-  kernel.send = (socket, request) => {
-    const isDump = (u16(request, 6) & C.NLM_F_DUMP) === C.NLM_F_DUMP;
-    if (isDump || u16(request, 4) !== C.RTM_GETLINK) return send(socket, request);
-    const answer = newLink(1, "lo").slice();
-    setU32(answer, 8, u32(request, 8)); // nlmsg_seq
-    kernel.intrude(answer, true);
-  };
-  return kernel;
-}
 
 Deno.test("a read after its subscription was disposed leaves the closed descriptor alone", async () => {
   const kernel = new FakeLinux();
@@ -44,17 +28,6 @@ Deno.test("a read after its subscription was disposed leaves the closed descript
   kernel.queue(RULE); // by now the number may belong to another file
   await source.read(signal);
   assertEquals(kernel.unread, 1);
-});
-
-Deno.test("check() closes the event socket that it opened", async () => {
-  const kernel = kernelWithLoopback();
-  const source = kernel.source();
-  const opened: number[] = [];
-  const open = kernel.openNetlink.bind(kernel);
-  kernel.openNetlink = (groups) => opened[opened.push(open(groups)) - 1]!;
-  await source.check(true);
-  assertEquals([opened.includes(EVENT_SOCKET), kernel.open.has(EVENT_SOCKET)], [true, false]);
-  await source[Symbol.asyncDispose]();
 });
 
 Deno.test("a read finds a sleep that no timer announced", async () => {
@@ -151,21 +124,6 @@ Deno.test("takeError() returns what the kernel says, and 0 if it refuses", () =>
   };
   const syscalls = new Syscalls(libc as never);
   assertEquals(errors.slice().map(() => syscalls.takeError(5)), [C.ENOBUFS, 0, 0]);
-});
-
-Deno.test("check() throws if the kernel refuses requests, and leaves no socket open", async () => {
-  const kernel = kernelWithLoopback();
-  const { send } = kernel;
-  kernel.send = (socket, request) => {
-    send(socket, request);
-    kernel.intrude(errorMessage(EPERM, u32(request, 8)), true);
-  };
-  await using source = kernel.source();
-  const { code } = await assertRejects(() => source.check(true), SystemCallError);
-  assertEquals([code, kernel.open.size], [EPERM, 0]);
-  Object.assign(kernel, { send });
-  for (let i = 0; i < 2; i++) await source.check(false);
-  assertEquals(kernel.open.size, 1); // kept for the first read
 });
 
 Deno.test("an aborted or disposed source opens nothing and asks nothing", async () => {

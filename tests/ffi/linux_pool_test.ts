@@ -8,7 +8,6 @@ import { delay } from "@std/async/delay";
 import { C } from "../../ffi/linux/constants.ts";
 import { u16 } from "../../ffi/linux/netlink.ts";
 import { LinuxRuntime, LinuxSource } from "../../ffi/linux/source.ts";
-import { encodeLinkRequest } from "../../ffi/linux/messages.ts";
 import { Wakeups } from "../../ffi/linux/subscription.ts";
 import { TimeSlice } from "../../ffi/timers.ts";
 import { SystemCallError } from "../../state/errors.ts";
@@ -64,25 +63,13 @@ Deno.test("while somebody listens, dumps are sent and received in the pool, look
   assertEquals(calls.includes(`send ${C.RTM_GETROUTE}`), true);
 });
 
-Deno.test("a request that is no dump is sent in the pool, and its answer is there", async () => {
-  const { calls, kernel } = observed();
-  const runtime = new LinuxRuntime(kernel.syscalls, () => {});
-  runtime.wakeups = new Wakeups(kernel.syscalls);
-  const query = encodeLinkRequest(1);
-  await runtime.inTurn(async (socket, inPool) => {
-    const asking = socket.ask("RTM_GETLINK", query, () => {}, new TimeSlice(signal), inPool);
-    await assertRejects(() => asking, SystemCallError, "ENETUNREACH");
-  });
-  assertEquals(calls, [`send ${C.RTM_GETLINK} in pool`, "receive"]);
-});
-
 Deno.test("what the pool cannot send or receive the event loop does, which knows the errno", async () => {
   for (const fails of ["sendInPool", "receiveInPool"] as const) {
     const kernel = new FakeLinux();
     kernel.records = () => [newLink(2, "eth0")];
     await using source = kernel.source();
     await using _subscription = await source.subscribe(signal);
-    kernel[fails] = () => Promise.resolve(0 as never);
+    kernel[fails] = () => Promise.resolve(null as never);
     assertEquals((await source.read(signal)).interfaces.map(({ name }) => name), ["eth0"]);
     kernel.send = () => {
       throw new SystemCallError("send", 105, "ENOBUFS");
@@ -143,29 +130,40 @@ Deno.test("a read that was aborted while it waited in the pool asks nothing more
   assertEquals(kernel.asked, { dumps: 1, lookups: 0 });
 });
 
-Deno.test("a program that keeps all threads of the pool busy does not keep a read waiting", async () => {
+Deno.test("a program that keeps all threads of the pool busy keeps a read waiting for a second, once", async () => {
   const { calls, kernel } = observed();
   let isUnloaded = false;
   const runtime = new LinuxRuntime(kernel.syscalls, () => isUnloaded = true);
-  const source = new LinuxSource(runtime, {}, () => runtime.dispose());
+  const source = new LinuxSource(runtime, {}, () => Promise.resolve());
+  runtime.wakeups = new Wakeups(kernel.syscalls);
   const thread = Promise.withResolvers<number>();
   kernel.poll = () => thread.promise;
-  const alive = setInterval(() => {}, 100); // the wait of a second keeps no process alive
-  await runtime.seekThread();
-  clearInterval(alive);
-  runtime.wakeups = new Wakeups(kernel.syscalls);
+  runtime.probePool();
   const isPooled = async () => {
     calls.length = 0;
     await source.read(signal);
     return calls.some((call) => call.endsWith("in pool"));
   };
+  const alive = setInterval(() => {}, 100); // the wait of a second keeps no process alive
   assertEquals(await isPooled(), false);
-  const disposed = source[Symbol.asyncDispose]();
+  clearInterval(alive);
+  assertEquals(await isPooled(), false);
+  const disposed = runtime.dispose();
   await microtasks();
   assertEquals(isUnloaded, false); // the call may still begin
   thread.resolve(0);
   await disposed;
   assertEquals([isUnloaded, await isPooled()], [true, true]);
+});
+
+Deno.test("a pool that has a free thread is used also more than a second later", async () => {
+  const { calls, kernel } = observed();
+  const runtime = new LinuxRuntime(kernel.syscalls, () => {});
+  runtime.wakeups = new Wakeups(kernel.syscalls);
+  runtime.probePool();
+  await delay(1_100);
+  await new LinuxSource(runtime, {}, () => Promise.resolve()).read(signal);
+  assertEquals(calls.some((call) => call.endsWith("in pool")), true);
 });
 
 Deno.test("a slice does not count the time of a wait", async () => {

@@ -7,8 +7,9 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { ManualClock, ScriptedSource } from "../../actor/testing.ts";
 import { openSource, type OpenSourceOptions } from "../../ffi/open.ts";
 import { macrotask } from "../../ffi/timers.ts";
-import { SystemCallError } from "../../state/errors.ts";
-import { NetworkMonitor } from "../../mod.ts";
+import { DecodeError, SystemCallError } from "../../state/errors.ts";
+import type { OpenedSource } from "../../state/opened_source.ts";
+import { NetworkMonitor, readNetworkState } from "../../mod.ts";
 import { Log } from "../actor/support.ts";
 import { countTurns, SimulatedTime } from "../support/simulated_time.ts";
 import { ffi, type Need, skippable } from "../support/skip.ts";
@@ -20,6 +21,9 @@ function options(fields: Partial<OpenSourceOptions> = {}): OpenSourceOptions {
   const clock = new ManualClock();
   return { source: "auto", pollingIntervalMs: 5_000, clock, listens: true, ...fields };
 }
+
+/** What `openSource()` opened. */
+const itself = (opened: OpenedSource): Promise<OpenedSource> => Promise.resolve(opened);
 
 /** Runs the body while these permissions are granted, all others undecided and refused when asked for. */
 async function granted(names: readonly string[], body: () => Promise<void>): Promise<void> {
@@ -36,7 +40,7 @@ async function granted(names: readonly string[], body: () => Promise<void>): Pro
 
 Deno.test("openSource() uses a program's own source as it is", async () => {
   const source = new ScriptedSource({ interfaces: [] });
-  const { dispose, ...opened } = await openSource(options({ source }));
+  const { dispose, ...opened } = await openSource(options({ source }), itself);
   assertStrictEquals(opened.source, source);
   assertEquals([opened.polling, opened.reason], [false, null]);
   await dispose(); // leaves it alone
@@ -52,7 +56,7 @@ Deno.test("openSource() polls at the interval if asked to, and that needs no rea
   try {
     const clock = new ManualClock();
     const wanted = options({ source: "polling", pollingIntervalMs: 1_234, clock });
-    const { source, ...opened } = await openSource(wanted);
+    const { source, ...opened } = await openSource(wanted, itself);
     assertEquals([source.name, opened.polling, opened.reason], ["polling", true, null]);
     await using _subscription = await source.subscribe(new AbortController().signal);
     await clock.advance(1_233);
@@ -69,10 +73,13 @@ skippable({
   needs: ["linux"],
   async fn() {
     await granted(["sys"], async () => {
-      const { polling, reason, source } = await openSource(options());
+      const { polling, reason, source } = await openSource(options(), itself);
       assertEquals([source.name, polling], ["polling", true]);
       assertEquals(reason, "Only --allow-sys=networkInterfaces is granted, not --allow-ffi");
-      await assertRejects(() => openSource(options({ source: "events" })), Deno.errors.NotCapable);
+      await assertRejects(
+        () => openSource(options({ source: "events" }), itself),
+        Deno.errors.NotCapable,
+      );
     });
   },
 });
@@ -115,7 +122,7 @@ skippable({
   async fn() {
     await granted([], async () => {
       for (const source of ["auto", "events"] as const) {
-        await assertRejects(() => openSource(options({ source })), Deno.errors.NotCapable);
+        await assertRejects(() => openSource(options({ source }), itself), Deno.errors.NotCapable);
       }
     });
   },
@@ -127,12 +134,16 @@ Deno.test("openSource() polls on a system without an event source, or says what 
   try {
     const { openSource } = await import("../../ffi/open.ts?loads-the-code-of-the-system-above");
     await granted(["sys"], async () => {
-      const { polling, reason } = await openSource(options());
+      const { polling, reason } = await openSource(options(), itself);
       assertEquals([polling, reason], [true, "There is no event source for aix yet"]);
     });
     for (const [names, source] of [[["sys"], "events"], [["ffi"], "auto"]] as const) {
       await granted(names, async () => {
-        await assertRejects(() => openSource(options({ source })), Deno.errors.NotSupported, "aix");
+        await assertRejects(
+          () => openSource(options({ source }), itself),
+          Deno.errors.NotSupported,
+          "aix",
+        );
       });
     }
   } finally {
@@ -146,22 +157,23 @@ skippable({
   async fn() {
     const libc = "/nowhere/libc.so.6";
     await granted(["ffi", "sys"], async () => {
-      const { polling, reason } = await openSource(options({ libc }));
+      const { polling, reason } = await openSource(options({ libc }), itself);
       assert(
         polling && reason?.startsWith("Cannot open the C library; tried /nowhere"),
         `${reason}`,
       );
       const events = options({ libc, source: "events" });
-      await assertRejects(() => openSource(events), Deno.errors.NotFound);
+      await assertRejects(() => openSource(events, itself), Deno.errors.NotFound);
     });
     await granted(["ffi"], async () => {
-      await assertRejects(() => openSource(options({ libc })), Deno.errors.NotFound);
+      await assertRejects(() => openSource(options({ libc }), itself), Deno.errors.NotFound);
     });
   },
 });
 
 skippable({
-  name: "openSource() unloads the library if the kernel refuses its sockets",
+  name:
+    "if the kernel refuses its sockets, monitors and reads unload the library, and poll if they may",
   needs: REAL,
   async fn() {
     const { dlopen } = Deno;
@@ -177,24 +189,74 @@ skippable({
     }) as typeof dlopen;
     try {
       await granted(["ffi"], async () => {
-        await assertRejects(() => openSource(options()), SystemCallError, "socket");
+        for (const call of [() => NetworkMonitor.open(), () => readNetworkState()]) {
+          await assertRejects(call, SystemCallError, "socket");
+          await macrotask(); // without a subscription, it is unloaded a little later
+        }
       });
-      await macrotask(); // without a subscription, it is unloaded a little later
-      assertEquals(closed, 1);
+      assertEquals(closed, 2);
+      await granted(["ffi", "sys"], async () => {
+        const { networkInterfaces } = Deno;
+        Deno.networkInterfaces = () => [];
+        try {
+          await using monitor = await NetworkMonitor.open();
+          const { reason, status } = monitor.health;
+          assertEquals([status, reason?.startsWith("socket(AF_NETLINK) failed")], [
+            "polling",
+            true,
+          ]);
+          assertEquals((await readNetworkState()).knows.links, false);
+        } finally {
+          Object.assign(Deno, { networkInterfaces });
+        }
+      });
     } finally {
       Object.assign(Deno, { dlopen });
     }
   },
 });
 
+const REFUSED = new SystemCallError("RTM_GETLINK dump", 13, "EACCES");
+const USES: [error: Error, source: "auto" | "events", names: readonly string[], polls: boolean][] =
+  [
+    [REFUSED, "auto", ["ffi", "sys"], true],
+    [new DecodeError("nlmsghdr", 0), "auto", ["ffi", "sys"], true],
+    [new DOMException("Too late", "TimeoutError"), "auto", ["ffi", "sys"], false],
+    [REFUSED, "events", ["ffi", "sys"], false],
+    [REFUSED, "auto", ["ffi"], false],
+  ];
+for (const [error, source, names, polls] of USES) {
+  skippable({
+    name: `a ${error.name} in the first use of events, with source ${source} and ${names}: ${
+      polls ? "polls" : "fails"
+    }`,
+    needs: REAL,
+    async fn() {
+      const used: OpenedSource[] = [];
+      const use = async (opened: OpenedSource): Promise<void> => {
+        used.push(opened);
+        await opened.dispose();
+        if (!opened.polling) throw error;
+      };
+      await granted(names, async () => {
+        const opening = openSource(options({ source }), use);
+        if (polls) await opening;
+        else assertStrictEquals(await assertRejects(() => opening), error);
+      });
+      assertEquals(used.map(({ reason }) => reason), polls ? [null, error.message] : [null]);
+      await macrotask(); // without a subscription, the library is unloaded a little later
+    },
+  });
+}
+
 skippable({
   name: "openSource() opens events with their timers, and releases them",
   needs: REAL,
   async fn() {
-    const read = await openSource(options({ listens: false })); // opens nothing to listen with
+    const read = await openSource(options({ listens: false }), itself); // opens nothing to listen with
     await read.dispose();
     assertEquals(read.clock, undefined);
-    const { clock, dispose, polling, reason, source } = await openSource(options());
+    const { clock, dispose, polling, reason, source } = await openSource(options(), itself);
     await dispose(); // or the sanitizer reports the library
     await macrotask(); // without a subscription, it is unloaded a little later
     assertEquals([source.name, polling, reason], ["netlink", false, null]);
@@ -223,7 +285,7 @@ skippable({
       for (const [i, [passed, expected]] of steps.entries()) {
         time.ms += passed;
         const turns = countTurns();
-        await openSource(wanted).catch(() => {});
+        await openSource(wanted, itself).catch(() => {});
         assertEquals(turns(), expected, `opening ${i}`);
       }
     });

@@ -24,7 +24,7 @@ for (const source of ["auto", "events"] as const) {
                 pollingIntervalMs: 1_000,
                 clock: new ManualClock(),
                 listens: true,
-              }),
+              }, () => Promise.resolve()),
             TypeError,
             "The option libc names musl",
           );

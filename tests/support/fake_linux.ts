@@ -48,7 +48,6 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     datagram: (i: number) => this.#received[i]!.bytes,
     isFromKernel: (i: number) => this.#received[i]!.fromKernel,
   } as ReceiveBuffer;
-  readonly pooled = this.buffer;
 
   /** These system calls. */
   get syscalls(): Syscalls {
@@ -107,7 +106,7 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
       if (next) this.onAnswer(u16(next, 4) === C.NLMSG_DONE, u32(next, 8));
       this.#received = queue.splice(0, 1);
     }
-    return this.#received.length;
+    return this.buffer.received = this.#received.length;
   }
 
   sendInPool(socket: number, request: Uint8Array): Promise<boolean> {
@@ -115,8 +114,9 @@ export class FakeLinux implements Pick<Syscalls, keyof Syscalls> {
     return Promise.resolve(true);
   }
 
-  receiveInPool(socket: number): Promise<number> {
-    return Promise.resolve(this.receive(socket));
+  receiveInPool(socket: number): Promise<ReceiveBuffer> {
+    this.receive(socket);
+    return Promise.resolve(this.buffer);
   }
 
   getOption = (_socket: number, _level: number, _option: number, into: ArrayBufferView) =>
