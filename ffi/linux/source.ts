@@ -105,7 +105,7 @@ export class LinuxRuntime {
   #isPoolBusy = false; // a call in the pool may never begin
   #probe: Promise<void> | null = null; // the call that finds out
   #probed: Promise<void> | null = null; // that call, or a second
-  #last: Promise<unknown> = Promise.resolve(); // of the calls in turn
+  #last: Promise<void> = Promise.resolve(); // of the calls in turn
   #idleSocket: RequestSocket | null = null; // an open socket that nobody uses
 
   constructor(syscalls: Syscalls, unload: () => void) {
@@ -140,12 +140,12 @@ export class LinuxRuntime {
     };
     const { wakeups } = this;
     if (wakeups === null || this.#isPoolBusy || wakeups.pollLoop.isStuck) return await run(false);
-    const turn = this.#last.then(() => run(true), () => run(true));
-    this.#last = turn;
+    const turn = this.#last.then(() => run(true));
+    this.#last = turn.then(() => {}, () => {}); // keeps no result
     return await turn;
   }
 
-  /** Learns whether the pool has a free thread: it makes a call that needs no time within a second. */
+  /** Learns whether the pool has a free thread: it polls no descriptor, which needs no time, within a second. */
   probePool(): void {
     let isBusy = true;
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -169,7 +169,7 @@ export class LinuxRuntime {
 
   async dispose(): Promise<void> {
     await this.wakeups?.close();
-    await Promise.allSettled([this.#last, this.#probe]);
+    await Promise.all([this.#last, this.#probe]);
     this.#idleSocket?.close();
     this.#unload();
   }
