@@ -151,8 +151,7 @@ function hoplessRoute(family: number): RouteMessage {
 
 /** Whether an answer ends with this message. NLMSG_DONE carries an error if the dump failed half-way. */
 function isLast(operation: string, message: NetlinkMessage): boolean {
-  const { flags, type } = message;
-  if (type !== C.NLMSG_ERROR && type !== C.NLMSG_DONE) return (flags & C.NLM_F_MULTI) === 0;
+  if (message.type !== C.NLMSG_ERROR && message.type !== C.NLMSG_DONE) return false;
   const { code, text } = decodeNetlinkError(message);
   if (code === 0) return true;
   throw new SystemCallError(operation, code, errnoName("linux", code), { detail: text ?? "" });

@@ -12,6 +12,23 @@ import { scaled } from "../support/timing.ts";
 /** Twice as many calls as threads: a poll has to wait until both rounds have begun. */
 const CALLS = 64;
 
+/** Calls that take so long, on all threads and in the queue. */
+function keepBusy(ms: number): AsyncDisposable & { ended: number } {
+  const library = Deno.dlopen("libc.so.6", {
+    usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
+  });
+  const busy = {
+    ended: 0,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(calls);
+      library.close();
+    },
+  };
+  const call = () => library.symbols.usleep(ms * 1_000).then(() => busy.ended++);
+  const calls = Array.from({ length: CALLS }, call);
+  return busy;
+}
+
 for (const persistent of [true, false]) {
   namespaceTest(
     import.meta.url,
@@ -23,14 +40,7 @@ for (const persistent of [true, false]) {
         persistent,
       });
       using changer = new NetworkChanger();
-      const library = Deno.dlopen("libc.so.6", {
-        usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
-      });
-      let ended = 0;
-      const calls = Array.from(
-        { length: CALLS },
-        () => library.symbols.usleep(scaled(1_500) * 1_000).then(() => ended++),
-      );
+      await using busy = keepBusy(scaled(1_500));
       // the poll that runs already hears of the first
       for (const last of [1, 2]) {
         changer.addAddress(1, Uint8Array.of(10, 0, 0, last), 32);
@@ -41,9 +51,7 @@ for (const persistent of [true, false]) {
         });
       }
       await monitor.refresh();
-      assert(ended <= CALLS / 2, "The read waited for a thread");
-      await Promise.all(calls);
-      library.close();
+      assert(busy.ended <= CALLS / 2, "The read waited for a thread");
     },
   );
 }
@@ -53,18 +61,9 @@ namespaceTest(
   "a monitor opens without a thread of the pool",
   async () => {
     await ip("link set lo up");
-    const library = Deno.dlopen("libc.so.6", {
-      usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
-    });
-    let ended = 0;
-    const calls = Array.from(
-      { length: CALLS },
-      () => library.symbols.usleep(scaled(3_000) * 1_000).then(() => ended++),
-    );
+    await using busy = keepBusy(scaled(3_000));
     await using monitor = await NetworkMonitor.open();
     await monitor.refresh();
-    assertEquals(ended, 0);
-    await Promise.all(calls);
-    library.close();
+    assertEquals(busy.ended, 0);
   },
 );
