@@ -169,7 +169,7 @@ export class LinuxRuntime {
 
   async dispose(): Promise<void> {
     await this.wakeups?.close();
-    await Promise.all([this.#last, this.#probe]);
+    await this.#probe;
     this.#idleSocket?.close();
     this.#unload();
   }
